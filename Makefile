@@ -1,0 +1,49 @@
+# Two commands on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+STAMP := $(VENV)/.installed
+
+export QT_QPA_PLATFORM_DEFAULT := offscreen
+
+.PHONY: help setup demo test lint types layers unit soak bench clean
+
+help:
+	@echo "make demo   set up, then open the window on a demo project"
+	@echo "make test   set up, then lint, types, layers and all tests"
+	@echo "make soak   the long fault and fuzz runs"
+	@echo "make bench  the figures of docs/benchmarks.md"
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock installer/setup.sh
+	bash installer/setup.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: setup
+	@bash installer/demo.sh "$(PY)"
+
+test: lint types layers unit
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+layers: setup
+	PYTHONPATH=. $(BIN)/lint-imports
+
+unit: setup
+	bash installer/run-tests.sh "$(PY)"
+
+soak: setup
+	$(PY) -m pytest -m soak tests/faults tests/fuzz --override-ini=addopts=-q --timeout=0
+
+bench: setup
+	$(PY) -m pytest tests/bench --override-ini=addopts=-q
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The mask editor: strokes, steps, undo; no Qt."""

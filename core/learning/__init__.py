@@ -1,0 +1,1 @@
+"""What a training is: config, events, split, preparation, data, runs; no torch."""

@@ -1,0 +1,1 @@
+"""Background jobs: a QThread that supervises one child process."""

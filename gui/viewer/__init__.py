@@ -1,0 +1,1 @@
+"""Slice views, mask overlays and linked panes."""

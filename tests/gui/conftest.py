@@ -1,0 +1,25 @@
+"""Leak checks of the window: no QThread and no QTimer may outlive its test."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QThread, QTimer
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_qt(qtbot: object) -> Iterator[None]:
+    before = {id(item) for item in gc.get_objects() if isinstance(item, (QThread, QTimer))}
+    yield
+    running = []
+    for item in gc.get_objects():
+        if isinstance(item, (QThread, QTimer)) and id(item) not in before:
+            try:
+                alive = item.isRunning() if isinstance(item, QThread) else item.isActive() and item.parent() is None
+            except RuntimeError:  # the C++ half is gone already
+                continue
+            if alive:
+                running.append(repr(item))
+    assert not running, f"left running: {running}"
