@@ -75,7 +75,7 @@ class PlaneView:
 
         Writing into the view writes into the array.
         """
-        picked = np.moveaxis(array, self.slice_axis, 0)[index]
+        picked: Array = np.moveaxis(array, self.slice_axis, 0)[index]
         if self.row_axis > self.column_axis:
             picked = np.swapaxes(picked, 0, 1)
         step_rows = -1 if self.flip_rows else 1

@@ -68,7 +68,7 @@ class Line:
 
     def say(self, words: str) -> None:
         """Write a line for people (stdout, or stderr beside ``--json``)."""
-        print(words, file=sys.stderr if self.as_json else sys.stdout)  # noqa: T201
+        print(words, file=sys.stderr if self.as_json else sys.stdout)
 
     def should_stop(self) -> str:
         """Stop check for jobs: ``"stop"`` after the first Ctrl+C."""

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from core.errors import InputError
+from core.labels import BRAIN_LAYER, DEFAULT_LAYER, LabelSet, layer_name
+
+
+def test_brain_has_its_own_layer_and_others_share_one():
+    labels = LabelSet().with_label("Brain").with_label("Tumour").with_label("Oedema")
+    assert [(label.layer, label.value, label.key) for label in labels] == [
+        (BRAIN_LAYER, 1, "1"),
+        (DEFAULT_LAYER, 1, "2"),
+        (DEFAULT_LAYER, 2, "3"),
+    ]
+    assert len({label.color for label in labels}) == 3
+    assert labels.layers == (BRAIN_LAYER, DEFAULT_LAYER)
+
+
+def test_names_are_one_whatever_their_case():
+    labels = LabelSet().with_label("Tumour")
+    assert labels.with_label("TUMOUR") is labels
+    assert labels.named("tumour").name == "Tumour"
+    with pytest.raises(InputError, match="label-unknown"):
+        labels.named("Stroke")
+
+
+def test_a_layer_holds_250_labels_and_no_more():
+    labels = LabelSet()
+    for number in range(250):
+        labels = labels.with_label(f"L{number}")
+    assert max(label.value for label in labels) == 250
+    with pytest.raises(InputError, match="layer-full"):
+        labels.with_label("one more")
+
+
+def test_layer_names_are_safe_in_file_names():
+    assert layer_name("Große Läsion / 2") == "grosse-l-sion-2"
+    assert layer_name("...") == DEFAULT_LAYER
