@@ -1,1 +1,1 @@
-"""Background jobs: a QThread that supervises one child process."""
+"""Background work of the window: one spawned child per job, one thread that watches it."""

@@ -1,0 +1,45 @@
+"""The one doorway to ``models``: what a job's child process runs, and with which facts.
+
+Nothing else in ``gui`` names ``models``. Importing :mod:`models.worker` loads no
+torch (checked by import-linter); the child loads it only once it trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from core.learning.config import TrainingConfig
+from core.project.importing import ImportOptions
+from models.worker import Job, run_job
+
+__all__ = ["Job", "Target", "export", "import_files", "predict", "run_job", "train"]
+
+Target: TypeAlias = Callable[[Connection, Job], None]
+"""Entry of a child: reads orders from the connection and sends events into it.
+
+It is pickled by name, so it must be a plain function of an importable module
+that loads no Qt: the child imports that module and nothing of the window.
+"""
+
+
+def train(project: Path, config: TrainingConfig) -> Job:
+    """Return the job that trains one run."""
+    return Job("train", {"project_path": project, "config": config})
+
+
+def predict(project: Path, run: str, scans: Sequence[str]) -> Job:
+    """Return the job that predicts scans (ids) with a run and stores the predictions."""
+    return Job("predict", {"project_path": project, "run": run, "scans": list(scans)})
+
+
+def import_files(project: Path, sources: Sequence[Path], options: ImportOptions) -> Job:
+    """Return the job that takes files into the project."""
+    return Job("import", {"project_path": project, "sources": list(sources), "options": options})
+
+
+def export(project: Path, arguments: Mapping[str, Any]) -> Job:
+    """Return the job that writes files out of the project."""
+    return Job("export", {"project_path": project, **arguments})
