@@ -99,7 +99,9 @@ def apply(app: QApplication) -> None:
     app.setPalette(palette)
     app.setFont(font())
     app.setStyleSheet(style_sheet())
-    pg.setConfigOptions(imageAxisOrder="row-major", background=color("panel"), foreground=color("muted"), antialias=True)
+    pg.setConfigOptions(
+        imageAxisOrder="row-major", background=color("panel"), foreground=color("muted"), antialias=True
+    )
 
 
 # ------------------------------------------------------------------ builders
@@ -220,5 +222,3 @@ def style_plot(plot: pg.PlotItem) -> None:
         axis.setTextPen(pg.mkPen(color("muted")))
         axis.setStyle(tickFont=font("heading"), tickLength=-4)
     plot.titleLabel.setMaximumHeight(24)
-
-

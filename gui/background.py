@@ -1,0 +1,81 @@
+"""Short slow things (reading a scan, opening a project) in a thread of their own."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, QThread, Signal, Slot
+
+from core.errors import MeninxError
+
+
+class Task(QThread):
+    """Calls a function once in a thread and says how it went.
+
+    Parameters
+    ----------
+    work
+        Called without arguments in the thread; touches no Qt.
+    parent
+        Owner; the task deletes itself when the thread is over.
+
+    Notes
+    -----
+    Connect :attr:`done` and :attr:`failed` only to bound slots of objects of the
+    window's thread: a lambda would run in the worker.
+    """
+
+    done = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, work: Callable[[], Any], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._work = work
+
+    def run(self) -> None:
+        try:
+            result = self._work()
+        except MeninxError as error:
+            self.failed.emit(error)
+        except MemoryError:
+            self.failed.emit(MeninxError("memory-short-here"))
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: nothing above could hear it
+            facts = MeninxError("unexpected", reason=f"{type(error).__name__}: {error}")
+            facts.add_note(traceback.format_exc())
+            self.failed.emit(facts)
+        else:
+            self.done.emit(result)
+
+
+class Tasks(QObject):
+    """Keeps running tasks alive and waits for them at the end."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._running: set[Task] = set()
+
+    def start(
+        self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[MeninxError], None]
+    ) -> Task:
+        """Start ``work`` in a thread; ``done`` or ``failed`` (bound slots) hear of its end."""
+        task = Task(work, self)
+        task.done.connect(done)
+        task.failed.connect(failed)
+        task.finished.connect(self._forget)
+        self._running.add(task)
+        task.start()
+        return task
+
+    @Slot()
+    def _forget(self) -> None:
+        for task in [task for task in self._running if task.isFinished()]:
+            self._running.discard(task)
+            task.deleteLater()
+
+    def wait(self, milliseconds: int = 30_000) -> None:
+        """Wait until every task is over (when the window closes)."""
+        for task in list(self._running):
+            task.wait(milliseconds)
+        self._forget()

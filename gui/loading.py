@@ -1,0 +1,134 @@
+"""Opening a scan, away from the window: what the thread does and what it brings back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.editing.opening import OpenAnnotation, open_annotation
+from core.errors import MeninxError
+from core.project.project import Project
+from core.project.records import Scan, ScanStatus
+from core.project.saver import Saver, SaveState
+from core.volume import Volume, Window, auto_window
+
+BINS = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How often grey values occur.
+
+    Parameters
+    ----------
+    counts
+        Per bin, float, the most common tissue bin = 1; square-rooted so that small peaks show.
+    low, high
+        Values at the outer edges.
+    """
+
+    counts: NDArray[np.float64]
+    low: float
+    high: float
+
+
+@dataclass(eq=False)
+class LoadedScan:
+    """All that belongs to the scan that is shown."""
+
+    scan: Scan
+    volume: Volume
+    opened: OpenAnnotation
+    saver: Saver | None
+    window: Window
+    histogram: Histogram
+    token: int
+
+
+@dataclass(frozen=True)
+class LoadOrder:
+    """What to open and what to put away first."""
+
+    project: Project
+    scan_id: str
+    reader: str
+    token: int
+    leaving: LoadedScan | None = None
+    mark_left: ScanStatus | None = None
+
+
+OnState = Callable[[int, SaveState, MeninxError | None], None]
+
+
+def load(order: LoadOrder, on_state: OnState) -> LoadedScan:
+    """Save what is left behind, then open a scan (runs in a thread).
+
+    Nothing of the old scan is given up before the new one is there: an error
+    leaves the old one open, with its unsaved mark.
+
+    Raises
+    ------
+    MeninxError
+        Of saving the old scan or of reading the new one.
+    """
+    leave(order.leaving, order.project, order.mark_left)
+    project, token = order.project, order.token
+    scan = project.scan(order.scan_id)
+    volume = project.read_volume(scan.id)
+    opened = open_annotation(project, scan.id, order.reader, journal=not project.read_only)
+
+    def heard(state: SaveState, error: MeninxError | None) -> None:
+        on_state(token, state, error)
+
+    window = volume.windows[0] if volume.modality == "CT" and volume.windows else auto_window(volume)
+    histogram = histogram_of(volume)
+    saver = None if project.read_only else Saver(project, opened, heard)
+    if order.leaving is not None:
+        close_loaded(order.leaving)
+    return LoadedScan(scan, volume, opened, saver, window, histogram, token)
+
+
+def leave(loaded: LoadedScan | None, project: Project, status: ScanStatus | None) -> None:
+    """Save a scan that is about to be left, and give it a status if one is meant.
+
+    Raises
+    ------
+    StorageError
+        If it could not be saved; its status then stays as it was.
+    """
+    if loaded is None:
+        return
+    if loaded.saver is not None:
+        loaded.saver.flush()
+    if status is not None and not project.read_only:
+        project.set_status(loaded.scan.id, status)
+
+
+def close_loaded(loaded: LoadedScan) -> None:
+    """Let go of a scan: its saver's thread and its journal."""
+    if loaded.saver is not None:
+        loaded.saver.close()
+    loaded.opened.close()
+
+
+def histogram_of(volume: Volume) -> Histogram:
+    """Count the grey values of a sample of a scan (about a million voxels)."""
+    stored = volume.grey()
+    step = max(1, int(np.ceil((stored.size / 1_000_000) ** (1 / 3))))
+    sample = stored[:: step if stored.shape[0] > step else 1, ::step, ::step].ravel()
+    if volume.padding is not None:
+        sample = sample[sample != volume.padding]
+    values = volume.values(sample)
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return Histogram(np.zeros(BINS), 0.0, 1.0)
+    low, high = float(values.min()), float(np.percentile(values, 99.9))
+    high = high if high > low else low + 1.0
+    counts, _ = np.histogram(values, bins=BINS, range=(low, high))
+    # air would flatten everything else
+    shown = np.sqrt(counts.astype(np.float64))
+    tallest = float(np.sort(shown)[-3]) or 1.0
+    return Histogram(np.minimum(shown / tallest, 1.0), low, high)

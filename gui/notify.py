@@ -1,0 +1,204 @@
+"""The one place where the window speaks to the person: toasts, and errors as plain sentences."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
+from types import TracebackType
+from typing import Literal
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QFrame, QWidget
+
+from core.errors import Cancelled, MeninxError
+from core.messages import sentence, text
+from gui import theme
+from gui.settings import user_folder
+
+Kind = Literal["info", "good", "warning", "danger"]
+log = logging.getLogger("meninx")
+
+
+@dataclass(frozen=True)
+class Told:
+    """Something to tell.
+
+    Parameters
+    ----------
+    words
+        A plain sentence.
+    kind
+        How grave it is.
+    seconds
+        How long it stays; 0 until it is closed.
+    action_words, action
+        One thing the person may do about it.
+    """
+
+    words: str
+    kind: Kind = "info"
+    seconds: float = 5.0
+    action_words: str = ""
+    action: Callable[[], None] | None = None
+
+
+class Notifier(QObject):
+    """Where every part of the window says what the person should know."""
+
+    told = Signal(object)
+    """A :class:`Told`."""
+
+    def tell(self, words: str, kind: Kind = "info", *, seconds: float = 5.0) -> None:
+        """Tell something in passing."""
+        self.told.emit(Told(words, kind, seconds))
+
+    def offer(
+        self, words: str, action_words: str, action: Callable[[], None], *, kind: Kind = "info", seconds: float = 12.0
+    ) -> None:
+        """Tell something together with one thing to do about it."""
+        self.told.emit(Told(words, kind, seconds, action_words, action))
+
+    @Slot(object)
+    def error(self, error: MeninxError) -> None:
+        """Word an error. It stays until it is closed; what was asked for by the person stays silent."""
+        if isinstance(error, Cancelled):
+            return
+        log.error("%s %s", error, "\n".join(getattr(error, "__notes__", ())))
+        self.told.emit(Told(sentence(error), "danger", 0.0))
+
+
+class Toast(QFrame):
+    """One message over the lower right corner of the window."""
+
+    closed = Signal(object)
+
+    def __init__(self, told: Told, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.told = told
+        self.setProperty("area", "toast")
+        self.setProperty("kind", told.kind)
+        lay = theme.row(self, margin=theme.space("m"), gap=theme.space("m"))
+        words = theme.label(told.words, wrap=True)
+        words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        lay.addWidget(words, 1)
+        if told.action is not None:
+            act = theme.button(told.action_words, "small")
+            act.clicked.connect(self._act)
+            lay.addWidget(act)
+        away = theme.button("✕", "flat", tip=text("notify.close"))
+        away.setFixedWidth(28)
+        away.clicked.connect(self._close)
+        lay.addWidget(away, 0, Qt.AlignmentFlag.AlignTop)
+        self.setFixedWidth(420)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._close)
+        if told.seconds > 0:
+            self._timer.start(round(told.seconds * 1000))
+
+    @Slot()
+    def _act(self) -> None:
+        if self.told.action is not None:
+            self.told.action()
+        self._close()
+
+    @Slot()
+    def _close(self) -> None:
+        self._timer.stop()
+        self.closed.emit(self)
+
+
+class ToastArea(QObject):
+    """Stacks toasts over a window's lower right corner, newest below, four at most."""
+
+    MOST = 4
+
+    def __init__(self, window: QWidget, notifier: Notifier, *, above: int) -> None:
+        super().__init__(window)
+        self._window = window
+        self._above = above
+        self.toasts: list[Toast] = []
+        window.installEventFilter(self)
+        notifier.told.connect(self.show)
+
+    @Slot(object)
+    def show(self, told: Told) -> None:
+        if any(toast.told.words == told.words for toast in self.toasts):
+            return
+        toast = Toast(told, self._window)
+        toast.closed.connect(self._remove)
+        self.toasts.append(toast)
+        while len(self.toasts) > self.MOST:
+            self._remove(self.toasts[0])
+        toast.show()
+        self._place()
+
+    @Slot(object)
+    def _remove(self, toast: Toast) -> None:
+        if toast in self.toasts:
+            self.toasts.remove(toast)
+            toast.hide()
+            toast.deleteLater()
+            self._place()
+
+    def _place(self) -> None:
+        bottom = self._window.height() - self._above
+        for toast in reversed(self.toasts):
+            height = toast.heightForWidth(toast.width()) if toast.hasHeightForWidth() else toast.sizeHint().height()
+            toast.resize(toast.width(), max(height, 46))
+            bottom -= toast.height() + theme.space("s")
+            toast.move(self._window.width() - toast.width() - theme.space("l"), bottom)
+            toast.raise_()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+
+def start_log() -> None:
+    """Write what goes wrong to ``meninx.log`` in the user's folder (no scan names, no patients)."""
+    handler = RotatingFileHandler(user_folder() / "meninx.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+class Unexpected(QObject):
+    """Turns faults of the program, in any thread, into one message and a line in the log."""
+
+    _happened = Signal(str)
+
+    def __init__(self, notifier: Notifier) -> None:
+        super().__init__(notifier)
+        self._notifier = notifier
+        self._happened.connect(self._tell)
+
+    def install(self) -> None:
+        """Take over the hooks for exceptions that nobody caught."""
+        sys.excepthook = self._hook
+        threading.excepthook = self._thread_hook
+
+    def _hook(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+            return
+        if isinstance(error, MeninxError):
+            log.error("%s", error)
+            self._happened.emit(sentence(error))
+            return
+        log.critical("%s", "".join(traceback.format_exception(kind, error, trace)))
+        self._happened.emit(text("errors.unexpected", reason=kind.__name__))
+
+    def _thread_hook(self, facts: threading.ExceptHookArgs) -> None:
+        if facts.exc_value is not None:
+            self._hook(facts.exc_type, facts.exc_value, facts.exc_traceback)
+
+    @Slot(str)
+    def _tell(self, words: str) -> None:
+        self._notifier.told.emit(Told(words, "danger", 0.0))

@@ -1,0 +1,517 @@
+"""What is open and selected: the one object that every part of the window listens to.
+
+The session owns no widget and knows none. Slow things (opening a scan, saving)
+happen in threads; everything here is called and signalled in the window's thread.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from core.editing.editor import Change, Editor, Step
+from core.errors import LockedError, MeninxError, StorageError
+from core.geometry import Array
+from core.labels import BRAIN, Label, LabelSet
+from core.messages import sentence, text
+from core.project.lock import AnnotationLock
+from core.project.predictions import read_prediction
+from core.project.project import Project
+from core.project.records import Origin, Scan, ScanStatus, current_reader
+from core.project.saver import SaveState
+from core.volume import Volume, Window
+from gui.background import Tasks
+from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
+from gui.notify import Notifier
+from gui.settings import Settings
+
+if TYPE_CHECKING:
+    from gui.jobs.jobs import Jobs
+
+
+@dataclass(frozen=True)
+class OverlayStyle:
+    """How masks are drawn over scans.
+
+    Parameters
+    ----------
+    opacity
+        Of the fill, 0..1.
+    fill, outline
+        Which of the two is drawn.
+    visible
+        False hides all masks.
+    """
+
+    opacity: float = 0.25
+    fill: bool = True
+    outline: bool = True
+    visible: bool = True
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Where the mouse is over a scan: voxel (x, y, z), and screen px per scan px."""
+
+    xyz: tuple[int, int, int]
+    zoom: float = 0.0
+
+
+class Session(QObject):
+    """What is open and selected.
+
+    Parameters
+    ----------
+    settings
+        Preferences of this person.
+
+    Attributes
+    ----------
+    project
+        The open project, or None on the start page.
+    label
+        The label that tools draw, or None where the project has none.
+    window
+        Grey levels shown, or None without a scan.
+    overlay
+        How masks are drawn (:class:`OverlayStyle`).
+    hidden
+        Names of labels that are not shown.
+    jobs
+        Background work (:class:`gui.jobs.jobs.Jobs`).
+    notifier
+        How everything is told to the person: ``tell``, ``offer``, ``error``.
+    save_words
+        The sentence of the save sign.
+    """
+
+    project_changed = Signal()
+    """Another project (or none) is open."""
+    scans_changed = Signal()
+    """Scans were added, or many changed; :attr:`scan_updated` for one."""
+    scan_updated = Signal(str)
+    """The row (status) of this scan id changed."""
+    scan_loading = Signal(str)
+    """This scan id is being opened; tools are off until :attr:`scan_changed`."""
+    scan_changed = Signal()
+    """Another scan (or none) is shown; volume and editor are there."""
+    labels_changed = Signal()
+    """The set of labels changed (added, renamed, another colour, shown or hidden)."""
+    label_changed = Signal()
+    """Another label is drawn."""
+    mask_changed = Signal(object)
+    """A :class:`core.editing.editor.Change`, after each dab, commit, undo."""
+    step_walked = Signal(object)
+    """A :class:`core.editing.editor.Step` was undone or redone: show where it was."""
+    save_state_changed = Signal(str)
+    """``saved unsaved saving failed``; the sentence is :attr:`save_words`."""
+    window_changed = Signal(object)
+    """Grey levels (:class:`core.volume.Window`)."""
+    overlay_changed = Signal()
+    """:attr:`overlay` changed."""
+    position_requested = Signal(object)
+    """Go to this voxel (x, y, z)."""
+    pointer_changed = Signal(object)
+    """A :class:`Pointer`, or None: what the status bar answers about."""
+    workspace_requested = Signal(str)
+    """``annotate train review``."""
+    runs_changed = Signal()
+    """A run was added or changed its state."""
+    predictions_changed = Signal(str)
+    """A prediction for this scan id was stored."""
+
+    _saver_spoke = Signal(int, str, object)
+
+    def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings or Settings()
+        self.notifier = Notifier(self)
+        self.project: Project | None = None
+        self.holder = ""
+        self.is_scratch = False
+        self.label: Label | None = None
+        self.window: Window | None = None
+        preferences = self.settings.preferences
+        self.overlay = OverlayStyle(preferences.opacity, preferences.fill, preferences.outline)
+        self.hidden: set[str] = set()
+        self.save_state = SaveState.SAVED
+        self.save_words = ""
+        self.reader = current_reader()
+        self._loaded: LoadedScan | None = None
+        self._labels = LabelSet()
+        self._lock: AnnotationLock | None = None
+        self._tasks = Tasks(self)
+        self._token = 0
+        self._loading = ""
+        self._next: tuple[str, ScanStatus | None] | None = None
+        self._saver_spoke.connect(self._hear_saver)
+        from gui.jobs.jobs import Jobs
+
+        self.jobs: Jobs = Jobs(self)
+
+    # ------------------------------------------------------- what is open
+
+    @property
+    def scan(self) -> Scan | None:
+        """The scan shown."""
+        return self._loaded.scan if self._loaded else None
+
+    @property
+    def volume(self) -> Volume | None:
+        """Its voxels."""
+        return self._loaded.volume if self._loaded else None
+
+    @property
+    def editor(self) -> Editor | None:
+        """Its masks and their history; change masks only when :attr:`can_edit`."""
+        return self._loaded.opened.editor if self._loaded else None
+
+    @property
+    def loaded(self) -> LoadedScan | None:
+        """All that belongs to the scan shown (histogram too)."""
+        return self._loaded
+
+    @property
+    def labels(self) -> LabelSet:
+        """Labels of the project."""
+        return self._labels
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed here."""
+        return self.project is None or self.project.read_only
+
+    @property
+    def can_edit(self) -> bool:
+        """Whether masks may be changed now."""
+        return self._loaded is not None and not self.read_only and not self._loading
+
+    # ------------------------------------------------------------ projects
+
+    def open_project(self, path: Path, *, scratch: bool = False) -> None:
+        """Open a project folder, read-only if somebody else is drawing in it.
+
+        Raises
+        ------
+        ProjectError, StorageError
+            If it cannot be opened, or what is open cannot be saved: that then stays open.
+        """
+        self.put_away()
+        if self.project is not None:
+            self._release()
+        lock: AnnotationLock | None = AnnotationLock(path, self.reader)
+        holder = ""
+        read_only = False
+        try:
+            # before opening: opening for writing tidies up, which only the holder may do
+            lock.acquire()
+        except LockedError as error:
+            lock, read_only, holder = None, True, sentence(error)
+        except StorageError:
+            lock, read_only, holder = None, True, text("session.read_only_medium")
+        try:
+            project = Project.open(path, read_only=read_only)
+        except MeninxError:
+            if lock is not None:
+                lock.release()
+            self.project_changed.emit()
+            raise
+        self.project, self._lock, self.holder = project, lock, holder or self._why_read_only(project)
+        self.is_scratch = scratch
+        if not scratch:
+            self.settings.remember_project(Path(path))
+        self._take_labels(project.labels())
+        self.project_changed.emit()
+        self.scans_changed.emit()
+        self.runs_changed.emit()
+
+    def create_project(self, path: Path, name: str = "", *, scratch: bool = False) -> None:
+        """Make a new project with the label Brain and open it."""
+        project = Project.create(path, name=name)
+        project.ensure_label(BRAIN)
+        project.close()
+        self.open_project(path, scratch=scratch)
+
+    def put_away(self) -> None:
+        """Save the scan shown and let go of it.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be saved; it then stays open.
+        """
+        self._next = None
+        self._tasks.wait()
+        if self._loaded is None:
+            return
+        if self.project is not None:
+            leave(self._loaded, self.project, None)
+        self._drop_scan()
+
+    def close(self) -> None:
+        """End the jobs, let go of everything. Save first with :meth:`put_away`."""
+        self.jobs.close()
+        self._tasks.wait()
+        if self._loaded is not None:
+            self._drop_scan()
+        self._release()
+
+    def _drop_scan(self) -> None:
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            close_loaded(loaded)
+        self._token += 1
+        self._set_save_state(SaveState.SAVED, None)
+        self.scan_changed.emit()
+
+    def _release(self) -> None:
+        if self.project is not None:
+            self.jobs.close()
+            self.project.close()
+            self.project = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+        self.holder = ""
+        self.hidden.clear()
+        self._take_labels(LabelSet())
+
+    @staticmethod
+    def _why_read_only(project: Project) -> str:
+        return text("session.read_only_medium") if project.read_only else ""
+
+    # --------------------------------------------------------------- scans
+
+    def open_scan(self, scan_id: str, *, mark_left: ScanStatus | None = None) -> None:
+        """Show a scan: the one shown is saved, then the new one read, in a thread.
+
+        Parameters
+        ----------
+        mark_left
+            Status the scan that is left gets once it is saved.
+        """
+        if self.project is None:
+            return
+        if self._loading:
+            self._next = (scan_id, mark_left)
+            return
+        if self._loaded is not None and self._loaded.scan.id == scan_id:
+            return
+        self._token += 1
+        self._loading = scan_id
+        order = LoadOrder(self.project, scan_id, self.reader, self._token, self._loaded, mark_left)
+        self.scan_loading.emit(scan_id)
+        self._tasks.start(functools.partial(load, order, self._saver_spoke.emit), self._scan_there, self._scan_refused)
+
+    @property
+    def loading(self) -> str:
+        """Id of the scan that is being opened, or ``""``."""
+        return self._loading
+
+    @Slot(object)
+    def _scan_there(self, loaded: LoadedScan) -> None:
+        left = self._loaded
+        self._loading = ""
+        self._loaded = loaded
+        loaded.opened.editor.listen(self._hear_editor)
+        self._set_save_state(SaveState.SAVED, None)
+        self.window = loaded.window
+        self.scan_changed.emit()
+        self.window_changed.emit(self.window)
+        if left is not None:
+            self.scan_updated.emit(left.scan.id)
+        recovered = loaded.opened.recovered_steps
+        if recovered:
+            self.notifier.tell(text("session.recovered", count=recovered), "good", seconds=15.0)
+            self.poke()
+        self._go_on()
+
+    @Slot(object)
+    def _scan_refused(self, error: MeninxError) -> None:
+        self._loading = ""
+        self.notifier.error(error)
+        self.scan_changed.emit()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._next is not None:
+            (scan_id, mark), self._next = self._next, None
+            self.open_scan(scan_id, mark_left=mark)
+
+    def step_scan(self, direction: int, *, among: Sequence[str]) -> None:
+        """Show the scan before (-1) or after (1) the one shown in a list of ids."""
+        if not among:
+            return
+        here = among.index(self.scan.id) if self.scan is not None and self.scan.id in among else -1
+        there = here + direction
+        if 0 <= there < len(among):
+            self.open_scan(among[there])
+
+    def refresh_scan(self) -> None:
+        """Read the row of the scan shown again (its status changed on disk)."""
+        if self._loaded is not None and self.project is not None:
+            self._loaded.scan = self.project.scan(self._loaded.scan.id)
+            self.scan_updated.emit(self._loaded.scan.id)
+
+    # -------------------------------------------------------------- labels
+
+    def choose_label(self, name: str) -> None:
+        """Draw this label from now on."""
+        found = self._labels.find(name)
+        if found is not None and found != self.label:
+            self.label = found
+            self.label_changed.emit()
+
+    def change_labels(self, labels: LabelSet) -> None:
+        """Store another set of labels.
+
+        Raises
+        ------
+        MeninxError
+            If the project is read-only or the disk refuses.
+        """
+        if self.project is None:
+            return
+        self.project.set_labels(labels)
+        self._take_labels(labels)
+
+    def reload_labels(self) -> None:
+        """Read the labels again (an import added some)."""
+        if self.project is not None:
+            self._take_labels(self.project.labels())
+
+    def show_label(self, name: str, shown: bool) -> None:
+        """Show or hide one label."""
+        if shown:
+            self.hidden.discard(name)
+        else:
+            self.hidden.add(name)
+        self.labels_changed.emit()
+
+    def _take_labels(self, labels: LabelSet) -> None:
+        self._labels = labels
+        if self.editor is not None:
+            self.editor.set_labels(labels)
+        kept = labels.find(self.label.name) if self.label is not None else None
+        self.label = kept or next(iter(labels), None)
+        self.labels_changed.emit()
+        self.label_changed.emit()
+
+    # ------------------------------------------------------------- editing
+
+    def undo(self) -> None:
+        """Take the last step back and show where it was."""
+        self._walk(forward=False)
+
+    def redo(self) -> None:
+        """Do the step again that was taken back last."""
+        self._walk(forward=True)
+
+    def _walk(self, *, forward: bool) -> None:
+        if not self.can_edit or self.editor is None:
+            return
+        step = self.editor.redo() if forward else self.editor.undo()
+        if step is not None:
+            self.step_walked.emit(step)
+
+    def set_finished(self, layers: Sequence[str], slices: Sequence[int], finished: bool) -> Step | None:
+        """Mark native slices finished or not: one undoable step."""
+        if not self.can_edit or self.editor is None:
+            return None
+        return self.editor.set_finished(layers, slices, finished)
+
+    def poke(self) -> None:
+        """Tell the saver that something changed."""
+        if self._loaded is not None and self._loaded.saver is not None:
+            self._loaded.saver.poke()
+
+    def correct_from(self, run: str) -> None:
+        """Take the prediction of a run (id) for the scan shown into the annotation: one undoable step per layer."""
+        project, scan = self.project, self.scan
+        if project is None or scan is None or not self.can_edit:
+            return
+        read = functools.partial(_prediction_of, project, run, scan.id, self._token)
+        self._tasks.start(read, self._take_prediction, self.notifier.error)
+
+    @Slot(object)
+    def _take_prediction(self, found: PredictionTaken) -> None:
+        editor = self.editor
+        if editor is None or not self.can_edit or found.token != self._token:
+            return
+        taken = False
+        by_layer: dict[str, list[Label]] = {}
+        for name in found.masks:
+            label = self._labels.find(name)
+            if label is not None:
+                by_layer.setdefault(label.layer, []).append(label)
+        for layer, labels in by_layer.items():
+            new = editor.mask(layer).copy()
+            for label in labels:
+                new[new == label.value] = 0
+            for label in labels:
+                new[found.masks[label.name] != 0] = label.value
+            one = labels[0] if len(labels) == 1 else None
+            step = editor.replace(layer, new, action="correct", label=one, origin=Origin.CORRECTED, run=found.run)
+            taken = taken or step is not None
+        key = "session.prediction_taken" if taken else "session.prediction_same"
+        self.notifier.tell(text(key), "good" if taken else "info")
+        self.workspace_requested.emit("annotate")
+
+    def set_window(self, window: Window) -> None:
+        """Show other grey levels."""
+        self.window = window
+        self.window_changed.emit(window)
+
+    def set_overlay(self, **changes: Any) -> None:
+        """Draw masks another way (fields of :class:`OverlayStyle`); remembered but for ``visible``."""
+        self.overlay = replace(self.overlay, **changes)
+        preferences = self.settings.preferences
+        preferences.opacity = self.overlay.opacity
+        preferences.fill, preferences.outline = self.overlay.fill, self.overlay.outline
+        self.overlay_changed.emit()
+
+    def _hear_editor(self, change: Change) -> None:
+        """Called by the editor, in this thread."""
+        if change.kind != "live":
+            self.poke()
+        self.mask_changed.emit(change)
+
+    # -------------------------------------------------------------- saving
+
+    @Slot(int, str, object)
+    def _hear_saver(self, token: int, state: str, error: MeninxError | None) -> None:
+        if self._loaded is None or token != self._loaded.token:
+            return
+        self._set_save_state(SaveState(state), error)
+        if state == SaveState.SAVED:
+            self.refresh_scan()
+
+    def _set_save_state(self, state: SaveState, error: MeninxError | None) -> None:
+        self.save_state = state
+        if self._loaded is None:
+            self.save_words = ""
+        elif self.read_only:
+            self.save_words = text("session.read_only_sign")
+        elif state is SaveState.FAILED:
+            self.save_words = text("session.not_saved", reason=sentence(error) if error else "")
+        else:
+            self.save_words = text(f"session.{state.value}")
+        self.save_state_changed.emit(state.value)
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionTaken:
+    """A prediction read for Correct: masks by label name, and for which opening of which scan."""
+
+    run: str
+    token: int
+    masks: dict[str, Array]
+
+
+def _prediction_of(project: Project, run: str, scan_id: str, token: int) -> PredictionTaken:
+    return PredictionTaken(run, token, dict(read_prediction(project, run, scan_id)))

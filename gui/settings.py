@@ -1,0 +1,106 @@
+"""What the program remembers about this person: preferences in a file, geometry in QSettings."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from PySide6.QtCore import QSettings
+
+from core.errors import StorageError
+from core.io import atomic
+
+MAX_RECENT = 12
+
+
+def user_folder() -> Path:
+    """Return the folder for what belongs to this person (``MENINX_HOME`` overrides), made if missing."""
+    given = os.environ.get("MENINX_HOME")
+    folder = Path(given) if given else Path(platformdirs.user_data_dir("Meninx", appauthor=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@dataclass
+class Preferences:
+    """What stays as it was from scan to scan and from start to start.
+
+    Parameters
+    ----------
+    brush_size
+        Diameter of the brush in mm (px where the spacing is unknown).
+    sphere
+        Whether the brush is a ball through slices rather than a disc.
+    opacity
+        Of the mask's fill, 0..1.
+    fill, outline
+        Whether the mask is shown filled, outlined.
+    recent
+        Projects opened last, newest first.
+    last_folder
+        Where the last file dialog was.
+    research_notice_seen
+        Whether "for research use only" was shown once.
+    """
+
+    brush_size: float = 12.0
+    sphere: bool = False
+    opacity: float = 0.25
+    fill: bool = True
+    outline: bool = True
+    recent: list[str] = field(default_factory=list)
+    last_folder: str = ""
+    research_notice_seen: bool = False
+
+
+class Settings:
+    """Preferences, read at the start and written whenever they change.
+
+    A preferences file that cannot be read is no reason not to start: the
+    defaults are taken and the file is replaced at the next change.
+    """
+
+    def __init__(self) -> None:
+        self._file = user_folder() / "preferences.json"
+        self.preferences = self._read()
+
+    def _read(self) -> Preferences:
+        try:
+            found: Any = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return Preferences()
+        defaults = dataclasses.asdict(Preferences())
+        if not isinstance(found, dict):
+            return Preferences()
+        known = {name: value for name, value in found.items() if type(value) is type(defaults.get(name))}
+        return Preferences(**(defaults | known))
+
+    def save(self) -> StorageError | None:
+        """Write the preferences; return the error if the disk refused (they stay in memory)."""
+        words = json.dumps(dataclasses.asdict(self.preferences), indent=1)
+        try:
+            atomic.write_bytes(self._file, words.encode("utf-8"))
+        except StorageError as error:
+            return error
+        return None
+
+    def remember_project(self, path: Path) -> None:
+        """Put a project first among the recent ones."""
+        place = str(path)
+        others = [other for other in self.preferences.recent if other != place]
+        self.preferences.recent = [place, *others][:MAX_RECENT]
+        self.save()
+
+    def recent_projects(self) -> list[Path]:
+        """Return the recent projects that are still there, newest first."""
+        return [Path(place) for place in self.preferences.recent if (Path(place) / "meninx.json").is_file()]
+
+    @staticmethod
+    def geometry() -> QSettings:
+        """Return the store of window geometry."""
+        return QSettings(str(user_folder() / "window.ini"), QSettings.Format.IniFormat)
