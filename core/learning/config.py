@@ -1,0 +1,151 @@
+"""What a training is asked to do: one frozen record that is stored with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from core.errors import LearningError
+
+NETWORKS = ("unet", "unet_light", "unet_large", "attention_unet")
+LOSSES = ("dice_ce", "bce", "dice")
+SLICES = (1, 3, 5)
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
+AUGMENTATIONS = ("standard", "none")
+SIZE_STEP = 32
+"""Slice sizes are multiples of this: five halvings must come out even."""
+DEFAULT_EPOCHS = 30
+LOW_SIZE, HIGH_SIZE = 32, 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Settings of one training.
+
+    Parameters
+    ----------
+    labels
+        Names of the labels to learn; each gets a sigmoid channel of its own, so they may overlap.
+    channels
+        Input channels of a slice; ``("grey",)`` is the luminance.
+    network, loss
+        One of :data:`NETWORKS`, :data:`LOSSES`.
+    size
+        Rows and columns of a prepared slice, a multiple of :data:`SIZE_STEP`.
+    slices
+        1, 3 or 5: the slice with its neighbours.
+    epochs
+        How many; ignored where ``minutes`` is set.
+    minutes
+        Time budget instead of a number of epochs; 0 for none.
+    batch
+        Slices per step; 0 leaves it to the device (8 on a CPU, 16 on a GPU).
+    steps
+        Most steps per epoch; 0 leaves it to the device (80 on a CPU, 250 on a GPU), so
+        that the first curves appear soon on a large project.
+    learning_rate
+        Highest rate; 0 picks 1e-3 from scratch and 3e-4 from a parent.
+    seed
+        Everything random follows from it.
+    device, precision
+        ``auto`` or one of :data:`DEVICES` / :data:`PRECISIONS`.
+    augment
+        ``standard`` or ``none``.
+    parent
+        Id of the run whose weights are taken as the start, or None.
+    validation_fraction, test_fraction
+        Parts of the patients held out.
+    reader
+        Whose masks; empty takes, for each scan, the annotation changed last.
+    foreground
+        Part of each batch that is forced to show a label.
+    """
+
+    labels: tuple[str, ...]
+    channels: tuple[str, ...] = ("grey",)
+    network: str = "unet"
+    loss: str = "dice_ce"
+    size: int = 256
+    slices: int = 3
+    epochs: int = DEFAULT_EPOCHS
+    minutes: float = 0.0
+    batch: int = 0
+    steps: int = 0
+    learning_rate: float = 0.0
+    weight_decay: float = 1e-4
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    augment: str = "standard"
+    parent: str | None = None
+    validation_fraction: float = 0.15
+    test_fraction: float = 0.15
+    reader: str = ""
+    foreground: float = 1 / 3
+
+    def validate(self) -> None:
+        """Check every setting.
+
+        Raises
+        ------
+        LearningError
+            ``setting-bad`` naming the setting and what it may be, ``labels-none`` without a label.
+        """
+        if not self.labels or any(not name.strip() for name in self.labels):
+            raise LearningError("labels-none")
+        folded = [name.casefold() for name in self.labels]
+        _check("labels", len(set(folded)) == len(folded), "each label once")
+        _check("channels", self.channels == ("grey",), "grey")
+        _check("network", self.network in NETWORKS, ", ".join(NETWORKS))
+        _check("loss", self.loss in LOSSES, ", ".join(LOSSES))
+        in_range = LOW_SIZE <= self.size <= HIGH_SIZE and self.size % SIZE_STEP == 0
+        _check("size", in_range, f"a multiple of {SIZE_STEP} from {LOW_SIZE} to {HIGH_SIZE}")
+        _check("slices", self.slices in SLICES, "1, 3 or 5")
+        _check("epochs", self.minutes > 0 or 1 <= self.epochs <= 10_000, "1 to 10000")
+        _check("minutes", 0 <= self.minutes <= 7 * 24 * 60, "0 to 10080")
+        _check("batch", 0 <= self.batch <= 1024, "1 to 1024, or 0 to leave it to the device")
+        _check("steps", 0 <= self.steps <= 100_000, "1 to 100000, or 0 to leave it to the device")
+        _check("learning_rate", 0 <= self.learning_rate <= 1, "above 0 and at most 1, or 0 to leave it open")
+        _check("weight_decay", 0 <= self.weight_decay <= 1, "0 to 1")
+        _check("seed", 0 <= self.seed < 2**31, "0 to 2147483647")
+        _check("device", self.device in DEVICES, ", ".join(DEVICES))
+        _check("precision", self.precision in PRECISIONS, ", ".join(PRECISIONS))
+        _check("augment", self.augment in AUGMENTATIONS, ", ".join(AUGMENTATIONS))
+        held_out = self.validation_fraction + self.test_fraction
+        fractions = self.validation_fraction > 0 and self.test_fraction >= 0 and held_out < 1
+        _check("validation_fraction", fractions, "above 0, and below 1 together with the test part")
+        _check("foreground", 0 <= self.foreground <= 1, "0 to 1")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain data (tuples become lists)."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TrainingConfig:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        LearningError
+            ``setting-unknown`` for a name this version does not know, ``setting-bad`` for a value of
+            the wrong kind.
+        """
+        known = {field.name for field in fields(cls)}
+        for name in data:
+            if name not in known:
+                raise LearningError("setting-unknown", name=name)
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+        values.setdefault("labels", ())
+        try:
+            config = cls(**values)
+            config.validate()
+        except TypeError as error:
+            raise LearningError("setting-bad", name="config", allowed="numbers, words and lists of words") from error
+        return config
+
+
+def _check(name: str, good: bool, allowed: str) -> None:
+    if not good:
+        raise LearningError("setting-bad", name=name, allowed=allowed)

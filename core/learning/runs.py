@@ -1,0 +1,343 @@
+"""The runs of a project: their rows, their folders, who is best.
+
+A row is changed in short transactions and never needs the annotation lock, so that a
+training on the command line works beside an open window.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from core.errors import LearningError, ProjectError
+from core.events import JobEvent
+from core.ids import new_id
+from core.io import atomic
+from core.learning.config import TrainingConfig
+from core.learning.events import EpochEnded, event_from_json, event_to_json
+from core.project.project import Project
+
+CONFIG_FILE = "config.json"
+EVENTS_FILE = "events.jsonl"
+SPLIT_FILE = "split.json"
+WEIGHTS_FILE = "model.safetensors"
+ONNX_FILE = "model.onnx"
+MODEL_FILE = "model.json"
+RESUME_FILE = "resume.pt"
+CARD_FILE = "card.md"
+SAMPLES_FOLDER = "samples"
+_ALIVE_FILE = "running.json"
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    """Ended early on request; the best weights are kept and usable."""
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    """Its process died; can be resumed if it got far enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training.
+
+    Parameters
+    ----------
+    best_epoch, best_dice
+        0 and None until the first epoch was validated.
+    seconds
+        Training time so far.
+    scans, slices
+        Annotated scans and finished slices it uses.
+    usable
+        Whether it has a finished model to predict with.
+    resumable
+        Whether ``--resume`` can go on with it.
+    """
+
+    id: str
+    name: str
+    created: str
+    state: RunState
+    network: str
+    parent: str | None
+    labels: tuple[str, ...]
+    best_epoch: int
+    best_dice: float | None
+    seconds: float
+    scans: int
+    slices: int
+    config: TrainingConfig
+    usable: bool = False
+    resumable: bool = False
+
+
+_COLUMNS = "id, name, created, state, network, parent, labels, best_epoch, best_dice, seconds, scans, slices, config"
+_CHANGEABLE = frozenset({"state", "best_epoch", "best_dice", "seconds", "scans", "slices", "config"})
+
+
+def run_folder(project: Project, run: str) -> Path:
+    """Return the folder of a run's files."""
+    return project.runs_folder / run
+
+
+def create_run(project: Project, config: TrainingConfig, *, scans: int = 0, slices: int = 0) -> Run:
+    """Add a run (state ``running``), with its folder and its ``config.json``.
+
+    Raises
+    ------
+    LearningError
+        For a bad setting.
+    StorageError
+        If the disk refuses.
+    """
+    config.validate()
+    run = new_id()
+    folder = run_folder(project, run)
+    folder.mkdir(parents=True)
+    atomic.write_bytes(folder / CONFIG_FILE, _json_bytes(config.to_json()))
+    mark_alive(project, run)
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    values: tuple[Any, ...] = (created, RunState.RUNNING.value, config.network, config.parent)
+    values += (json.dumps(list(config.labels)), 0, None, 0.0, scans, slices, json.dumps(config.to_json()))
+    with project.store.transaction() as connection:
+        name = _next_name(connection)
+        marks = ", ".join("?" * 13)
+        connection.execute(f"INSERT INTO run ({_COLUMNS}) VALUES ({marks})", (run, name, *values))
+    return find_run(project, run)
+
+
+def update_run(project: Project, run: str, **changes: Any) -> None:
+    """Change a run's row in one short transaction.
+
+    Parameters
+    ----------
+    **changes
+        Any of state, best_epoch, best_dice, seconds, scans, slices, config.
+    """
+    unknown = set(changes) - _CHANGEABLE
+    if unknown:
+        raise KeyError(", ".join(sorted(unknown)))
+    values = {name: _stored(value) for name, value in changes.items()}
+    assignments = ", ".join(f"{name} = ?" for name in values)
+    with project.store.transaction() as connection:
+        connection.execute(f"UPDATE run SET {assignments} WHERE id = ?", (*values.values(), run))
+    state = changes.get("state")
+    if state is not None and state != RunState.RUNNING:
+        (run_folder(project, run) / _ALIVE_FILE).unlink(missing_ok=True)
+
+
+def list_runs(project: Project) -> list[Run]:
+    """Return the runs, oldest first."""
+    rows = project.store.read().execute(f"SELECT {_COLUMNS} FROM run ORDER BY id").fetchall()
+    return [_from_row(project, tuple(row)) for row in rows]
+
+
+def find_run(project: Project, ref: str) -> Run:
+    """Return a run by its id, name, number, or ``last`` / ``best``.
+
+    Raises
+    ------
+    LearningError
+        ``run-unknown`` naming the runs that are there.
+    """
+    runs = list_runs(project)
+    if ref == "last" and runs:
+        return runs[-1]
+    if ref == "best":
+        best = best_run(project, runs=runs)
+        if best is not None:
+            return best
+    wanted = f"run {ref}" if ref.isdecimal() else ref.casefold()
+    for run in runs:
+        if wanted in {run.id, run.name.casefold()}:
+            return run
+    raise LearningError("run-unknown", name=ref, known=", ".join(run.name for run in runs) or "-")
+
+
+def best_run(project: Project, label: str = "", *, runs: Sequence[Run] | None = None) -> Run | None:
+    """Return the usable run of the highest validation Dice (of this label, if one is given), or None."""
+    candidates = [
+        run
+        for run in (list_runs(project) if runs is None else runs)
+        if run.usable and run.best_dice is not None and (not label or label in run.labels)
+    ]
+    return max(candidates, key=lambda run: (run.best_dice or 0.0, run.id), default=None)
+
+
+def require_usable(project: Project, run: Run) -> Path:
+    """Return the folder of a run that can predict.
+
+    Raises
+    ------
+    LearningError
+        ``run-unusable`` if its training did not get as far as a model.
+    """
+    if not run.usable:
+        raise LearningError("run-unusable", name=run.name)
+    return run_folder(project, run.id)
+
+
+def mark_alive(project: Project, run: str) -> None:
+    """Note which process trains this run, so that a dead one is told from a running one."""
+    owner = {"host": socket.gethostname(), "pid": os.getpid()}
+    atomic.write_bytes(run_folder(project, run) / _ALIVE_FILE, _json_bytes(owner))
+
+
+def write_split(project: Project, run: str, split: Mapping[str, Any]) -> None:
+    """Store which scans are in which part (``core.learning.split.Split.to_json``)."""
+    atomic.write_bytes(run_folder(project, run) / SPLIT_FILE, _json_bytes(dict(split)))
+
+
+def read_split_file(project: Project, run: str) -> dict[str, Any]:
+    """Return all of ``split.json``.
+
+    Raises
+    ------
+    ProjectError
+        ``run-damaged`` if it is not there or not readable.
+    """
+    return _read_json(run_folder(project, run) / SPLIT_FILE)
+
+
+def read_split(project: Project, run: str) -> dict[str, list[str]]:
+    """Return the scan ids of each part: ``{"train": [...], "validation": [...], "test": [...]}``.
+
+    A project of one patient is split by slice: its scans then stand in several parts.
+    """
+    data = read_split_file(project, run)
+    return {part: [str(scan) for scan in data.get(part, [])] for part in ("train", "validation", "test")}
+
+
+def read_model_facts(project: Project, run: str) -> dict[str, Any]:
+    """Return ``model.json``: what the model takes and gives, how it was made and checked."""
+    return _read_json(run_folder(project, run) / MODEL_FILE)
+
+
+class EventLog:
+    """``events.jsonl``: the events of a run that are kept, written whole each time.
+
+    A run has some hundred short lines, so that writing the file anew is cheap and a
+    reader never sees half a line.
+    """
+
+    def __init__(self, project: Project, run: str) -> None:
+        self._file = run_folder(project, run) / EVENTS_FILE
+        self._lines = self._file.read_text("utf-8").splitlines() if self._file.is_file() else []
+
+    def append(self, event: JobEvent) -> None:
+        """Keep an event; one that is not of the kept kinds is passed over."""
+        data = event_to_json(event)
+        if data is None:
+            return
+        self._lines.append(json.dumps(data))
+        atomic.write_bytes(self._file, ("\n".join(self._lines) + "\n").encode())
+
+
+def read_events(project: Project, run: str) -> list[JobEvent]:
+    """Return the kept events of a run, oldest first (none if it did not start)."""
+    file = run_folder(project, run) / EVENTS_FILE
+    if not file.is_file():
+        return []
+    events = []
+    for line in file.read_text("utf-8").splitlines():
+        try:
+            event = event_from_json(json.loads(line))
+        except (ValueError, TypeError) as error:
+            raise ProjectError("run-damaged", file=file) from error
+        if event is not None:
+            events.append(event)
+    return events
+
+
+def history(project: Project, run: str) -> list[EpochEnded]:
+    """Return the epochs of a run, for its curves; an epoch done twice (resume) counts as done last."""
+    epochs = {event.epoch: event for event in read_events(project, run) if isinstance(event, EpochEnded)}
+    return [epochs[number] for number in sorted(epochs)]
+
+
+def _next_name(connection: sqlite3.Connection) -> str:
+    names = [str(row[0]) for row in connection.execute("SELECT name FROM run")]
+    numbers = [int(name.removeprefix("Run ")) for name in names if name.removeprefix("Run ").isdecimal()]
+    return f"Run {max(numbers, default=0) + 1}"
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, RunState):
+        return value.value
+    if isinstance(value, TrainingConfig):
+        return json.dumps(value.to_json())
+    return value
+
+
+def _from_row(project: Project, row: tuple[Any, ...]) -> Run:
+    run, name, created, state, network, parent, labels, best_epoch, best_dice, seconds, scans, slices, config = row
+    folder = run_folder(project, run)
+    standing = RunState(state)
+    if standing is RunState.RUNNING and not _owner_alive(folder):
+        standing = RunState.INTERRUPTED
+    ended = standing in {RunState.PAUSED, RunState.INTERRUPTED, RunState.FAILED}
+    return Run(
+        id=str(run),
+        name=str(name),
+        created=str(created),
+        state=standing,
+        network=str(network),
+        parent=parent,
+        labels=tuple(json.loads(labels)),
+        best_epoch=int(best_epoch or 0),
+        best_dice=None if best_dice is None else float(best_dice),
+        seconds=float(seconds or 0.0),
+        scans=int(scans or 0),
+        slices=int(slices or 0),
+        config=TrainingConfig.from_json(json.loads(config)),
+        usable=(folder / MODEL_FILE).is_file() and (folder / ONNX_FILE).is_file(),
+        resumable=ended and (folder / RESUME_FILE).is_file(),
+    )
+
+
+def _owner_alive(folder: Path) -> bool:
+    """Whether the process that trains is there; on another machine it is believed to be."""
+    try:
+        owner = json.loads((folder / _ALIVE_FILE).read_text("utf-8"))
+        host, pid = str(owner["host"]), int(owner["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    if host != socket.gethostname() or os.name == "nt":
+        # Windows: os.kill(pid, 0) would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _json_bytes(data: Mapping[str, Any]) -> bytes:
+    return (json.dumps(data, indent=1) + "\n").encode()
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProjectError("run-damaged", file=file) from error
+    if not isinstance(data, dict):
+        raise ProjectError("run-damaged", file=file)
+    return data

@@ -1,0 +1,176 @@
+"""The child process of a job: what the window's supervisor starts with ``spawn``.
+
+The top of this file loads neither torch nor Qt; a job's own module is imported once it
+runs. The same generators run in-process for tests and the command line
+(:func:`events_of`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+from core.errors import Cancelled, LearningError, MeninxError
+from core.events import Events, Failed, Finished, JobEvent, Progress, StopCheck, WasCancelled, never_stop
+
+JOBS: dict[str, str] = {
+    "import": "core.project.importing:import_job",
+    "export": "core.project.exporting:export_job",
+    "train": "models.trainer:train_job",
+    "predict": "models.predicting:predict_job",
+    "strip": "models.predicting:strip_job",
+    "apply": "models.predicting:apply_job",
+}
+"""Job kind to ``module:function``; the function takes the job's arguments and ``should_stop``."""
+
+WORDS = ("stop", "pause", "cancel")
+PROGRESS_SECONDS = 0.1
+"""At most ten progress events a second cross the pipe."""
+_STRENGTH = {"": 0, "stop": 1, "pause": 1, "cancel": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job to run in a child: plain, picklable arguments only.
+
+    Parameters
+    ----------
+    kind
+        Key of :data:`JOBS`.
+    arguments
+        Keyword arguments of the job's function, without ``should_stop``.
+    """
+
+    kind: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def events_of(job: Job, should_stop: StopCheck = never_stop) -> Events:
+    """Return the generator of a job, in this process.
+
+    Raises
+    ------
+    LearningError
+        ``torch-missing`` if the job needs torch and this copy has none.
+    """
+    module_name, function_name = JOBS[job.kind].split(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name in {"torch", "monai", "safetensors"}:
+            raise LearningError("torch-missing") from error
+        raise
+    function: Callable[..., Events] = getattr(module, function_name)
+    return function(**job.arguments, should_stop=should_stop)
+
+
+class _Listener:
+    """Hears what the window asks; a closed pipe means that the window is gone: cancel."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._word = ""
+        self._thread = threading.Thread(target=self._listen, name="job-listener", daemon=True)
+        self._thread.start()
+
+    def should_stop(self) -> str:
+        return self._word
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                word = self._connection.recv()
+            except (EOFError, OSError):
+                word = "cancel"
+            if word in WORDS and _STRENGTH[word] >= _STRENGTH[self._word]:
+                self._word = word
+            if word == "cancel":
+                return
+
+
+class _Sender:
+    """Sends events, progress thinned out; a window that is gone does not stop the clean-up."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._last = 0.0
+        self._stage = ""
+
+    def send(self, event: JobEvent) -> None:
+        if isinstance(event, Progress):
+            now = time.monotonic()
+            unchanged = event.stage == self._stage and event.done != event.total
+            if unchanged and now - self._last < PROGRESS_SECONDS:
+                return
+            self._last, self._stage = now, event.stage
+        try:
+            self._connection.send(event)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+
+def run_job(connection: Connection, job: Job) -> None:
+    """Run a job to its end; the target of ``multiprocessing.get_context("spawn").Process``.
+
+    Every event goes through the pipe; the last one is ``Finished``, ``Failed`` or
+    ``WasCancelled``. A child that dies without one was killed or crashed: the supervisor
+    sees the process sentinel.
+
+    Parameters
+    ----------
+    connection
+        One end of a duplex pipe; the other end may send a word of :data:`WORDS`.
+    job
+        What to do.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the window's to handle
+    _be_humble()
+    sender = _Sender(connection)
+    listener = _Listener(connection)
+    sender.send(_run_to_end(job, listener.should_stop, sender.send))
+
+
+def _run_to_end(job: Job, should_stop: StopCheck, send: Callable[[JobEvent], None]) -> JobEvent:
+    """Run the generator, pass its events on, and return how it ended."""
+    last: JobEvent = Finished()
+    try:
+        for event in events_of(job, should_stop):
+            if isinstance(event, Finished):
+                last = event
+            else:
+                send(event)
+    except Cancelled:
+        return WasCancelled()
+    except MeninxError as error:
+        return Failed(error, traceback.format_exc())
+    except MemoryError:
+        return Failed(LearningError("memory-short"), traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 - the boundary of the process: the window must hear of it
+        return Failed(MeninxError("job-crashed", reason=type(error).__name__), traceback.format_exc())
+    if should_stop() == "cancel":
+        return WasCancelled()
+    return last
+
+
+def _be_humble() -> None:
+    """Give way to the window: lower priority, one core left free."""
+    if sys.platform == "win32":
+        import ctypes
+
+        below_normal = 0x4000
+        kernel = ctypes.windll.kernel32
+        kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
+    else:
+        os.nice(10)
+    threads = str(max(1, (os.cpu_count() or 1) - 1))
+    # read by OpenMP, and so by torch and numpy, when they are first loaded in this child
+    os.environ.setdefault("OMP_NUM_THREADS", threads)
