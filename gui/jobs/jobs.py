@@ -16,15 +16,15 @@ from PySide6.QtCore import QObject, Signal, SignalInstance, Slot
 
 from core.errors import LearningError, MeninxError, ProjectError
 from core.events import Failed, Finished, JobEvent, Progress, WasCancelled
-from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded, RunEnded, TrainingStarted
 from core.messages import text
-from core.project.importing import ImportOptions
 from gui.jobs import runners
 from gui.jobs.job_thread import JobThread
 from gui.jobs.runners import Job
 
 if TYPE_CHECKING:
+    from core.learning.config import TrainingConfig
+    from core.project.importing import ImportOptions
     from gui.session import Session
 
 CLOSE_SECONDS = 6.0

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from core.learning.config import TrainingConfig
-from core.project.importing import ImportOptions
 from models.worker import Job, run_job
+
+if TYPE_CHECKING:
+    from core.learning.config import TrainingConfig
+    from core.project.importing import ImportOptions
 
 __all__ = ["Job", "Target", "export", "import_files", "predict", "run_job", "train"]
 

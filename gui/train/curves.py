@@ -1,0 +1,220 @@
+"""Loss, Dice or IoU, and pixel accuracy of a run, growing while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QSize, Qt, Slot
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QSizePolicy, QWidget
+
+from core.learning.events import EpochEnded
+from core.messages import text
+from gui import theme
+
+PARTS = ("train", "validation")
+
+
+class EpochAxis(pg.AxisItem):
+    """An axis whose ticks are whole epochs."""
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        levels = [level for level in super().tickSpacing(minVal, maxVal, size) if level[0] >= 1]
+        return levels or [(1.0, 0.0)]
+
+
+class Dash(QWidget):
+    """The short stroke of a legend."""
+
+    def __init__(self, color: str, *, dashed: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._pen = QPen(QColor(color), 2.0)
+        self._pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        if dashed:
+            self._pen.setStyle(Qt.PenStyle.DashLine)
+            self._pen.setWidthF(1.5)
+        self.setFixedSize(QSize(20, 12))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(self._pen)
+        middle = self.height() / 2
+        painter.drawLine(QPointF(2, middle), QPointF(self.width() - 2, middle))
+        painter.end()
+
+
+class CurveCard(QFrame):
+    """One plot: title, the two newest values, two curves, the best epoch.
+
+    Parameters
+    ----------
+    titles
+        What it can show: measure name (a field of ``Scores``) to words. With more
+        than one, the title is a switch.
+    """
+
+    def __init__(self, titles: dict[str, str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("area", "card")
+        self._measure = next(iter(titles))
+        self._epochs: Sequence[EpochEnded] = ()
+        self._baseline: float | None = None
+        self._title: QLabel | None = None
+        self._switch = QButtonGroup(self)
+        top = theme.row(gap=theme.space("xs"))
+        if len(titles) == 1:
+            self._title = theme.label(titles[self._measure], "strong")
+            top.addWidget(self._title)
+        else:
+            for name, words in titles.items():
+                top.addWidget(self._switch_button(name, words))
+        top.addStretch(1)
+        self._now = {part: QLabel() for part in PARTS}
+        for part in PARTS:
+            self._now[part].setStyleSheet(f"color: {theme.color(part)}; font-size: 12px; font-weight: 600;")
+            self._now[part].setToolTip(text(f"train.{part}"))
+            top.addWidget(self._now[part])
+        self._plot = pg.PlotWidget(axisItems={"bottom": EpochAxis("bottom")}, background=theme.color("backdrop"))
+        self._plot.setFrameShape(QFrame.Shape.NoFrame)
+        self._plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._plot.setMinimumSize(120, 90)
+        item = self._plot.getPlotItem()
+        theme.style_plot(item)
+        item.setMouseEnabled(x=False, y=False)
+        item.getAxis("left").setWidth(38)
+        self._curves = {
+            part: item.plot(
+                pen=pg.mkPen(theme.color(part), width=2),
+                antialias=True,
+                symbolSize=5,
+                symbolBrush=theme.color(part),
+                symbolPen=None,
+            )
+            for part in PARTS
+        }
+        self._best = pg.InfiniteLine(angle=90, pen=pg.mkPen(theme.color("best"), width=1.5, style=Qt.PenStyle.DashLine))
+        self._floor = pg.InfiniteLine(angle=0, pen=pg.mkPen(theme.color("muted"), width=1, style=Qt.PenStyle.DotLine))
+        for line in (self._best, self._floor):
+            line.setVisible(False)
+            item.addItem(line)
+        outer = theme.column(self, margin=theme.space("s"), gap=2)
+        outer.setContentsMargins(12, 7, 12, 4)
+        outer.addLayout(top)
+        outer.addWidget(self._plot, 1)
+
+    def _switch_button(self, name: str, words: str) -> QPushButton:
+        button = theme.button(words, "flat")
+        button.setProperty("kind", "switch")
+        button.setCheckable(True)
+        button.setChecked(name == self._measure)
+        button.setObjectName(name)
+        button.setStyleSheet(
+            "QPushButton { border: none; background: transparent; padding: 0 6px 0 0; min-height: 18px;"
+            f" color: {theme.color('faint')}; font-weight: 600; }}"
+            f"QPushButton:hover {{ color: {theme.color('text')}; }}"
+            f"QPushButton:checked {{ color: {theme.color('text_bright')}; }}"
+        )
+        self._switch.addButton(button)
+        button.clicked.connect(self._switched)
+        return button
+
+    @Slot()
+    def _switched(self) -> None:
+        chosen = self._switch.checkedButton()
+        if chosen is not None:
+            self._measure = chosen.objectName()
+            self._draw()
+
+    @property
+    def measure(self) -> str:
+        """Which score is shown."""
+        return self._measure
+
+    def series(self, part: str) -> tuple[list[float], list[float]]:
+        """Return (epochs, values) of ``train`` or ``validation`` as drawn."""
+        xs, ys = self._curves[part].getData()
+        return ([], []) if xs is None else (list(xs), list(ys))
+
+    def set_title(self, words: str) -> None:
+        """Change the title."""
+        if self._title is not None:
+            self._title.setText(words)
+
+    def show_epochs(self, epochs: Sequence[EpochEnded], *, baseline: float | None = None) -> None:
+        """Draw the epochs; ``baseline`` is marked by a dotted line."""
+        self._epochs, self._baseline = epochs, baseline
+        self._draw()
+
+    def _draw(self) -> None:
+        epochs = self._epochs
+        numbers = np.array([event.epoch for event in epochs], dtype=float)
+        low, high = np.inf, -np.inf
+        for part in PARTS:
+            values = np.array([getattr(getattr(event, part), self._measure) for event in epochs], dtype=float)
+            shown = np.isfinite(values)
+            self._curves[part].setData(numbers[shown], values[shown])
+            # A point alone has no line: it needs its dot to be seen.
+            self._curves[part].setSymbol("o" if shown.sum() == 1 else None)
+            self._now[part].setText(f"{values[-1]:.3f}" if len(values) and shown[-1] else "")
+            if shown.any():
+                low, high = min(low, float(values[shown].min())), max(high, float(values[shown].max()))
+        self._mark(epochs)
+        self._range(numbers, low, high)
+
+    def _mark(self, epochs: Sequence[EpochEnded]) -> None:
+        best = epochs[-1].best_epoch if epochs else 0
+        self._best.setVisible(best > 0)
+        self._best.setValue(best)
+        self._floor.setVisible(self._baseline is not None and bool(epochs))
+        if self._baseline is not None:
+            self._floor.setValue(self._baseline)
+
+    def _range(self, numbers: np.ndarray, low: float, high: float) -> None:
+        last = float(numbers[-1]) if numbers.size else 1.0
+        self._plot.setXRange(1.0, max(5.0, last), padding=0.02)
+        if not np.isfinite(low):
+            low, high = 0.0, 1.0
+        elif self._measure == "loss":
+            low, high = 0.0, high * 1.05
+        else:
+            if self._baseline is not None:
+                low = min(low, self._baseline)
+            low, high = low - 0.06 * (1.0 - low), 1.0 + 0.02 * (1.0 - low)
+        self._plot.setYRange(low, max(high, low + 1e-3), padding=0.02)
+
+
+class Curves(QWidget):
+    """The three plots with one legend."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.loss = CurveCard({"loss": text("train.loss_curve")})
+        self.overlap = CurveCard({"dice": text("train.dice_curve"), "iou": text("train.iou_curve")})
+        self.accuracy = CurveCard({"accuracy": text("train.accuracy_curve")})
+        legend = theme.row(gap=6)
+        legend.addWidget(theme.heading(text("train.curves")))
+        legend.addStretch(1)
+        marks = ((part, theme.color(part), False) for part in PARTS)
+        for key, color, dashed in (*marks, ("best_epoch", theme.color("best"), True)):
+            legend.addSpacing(theme.space("s"))
+            legend.addWidget(Dash(color, dashed=dashed))
+            legend.addWidget(theme.label(text(f"train.{key}"), "muted"))
+        cards = theme.row(gap=theme.space("s"))
+        for card in (self.loss, self.overlap, self.accuracy):
+            cards.addWidget(card, 1)
+        outer = theme.column(self, gap=6)
+        outer.addLayout(legend)
+        outer.addLayout(cards, 1)
+
+    def show_epochs(self, epochs: Sequence[EpochEnded], baseline: float | None) -> None:
+        """Draw a run's epochs; ``baseline`` is the accuracy of "all background"."""
+        self.loss.show_epochs(epochs)
+        self.overlap.show_epochs(epochs)
+        if baseline is None:
+            self.accuracy.set_title(text("train.accuracy_curve"))
+        else:
+            self.accuracy.set_title(text("train.accuracy_baseline", baseline=f"{baseline:.2f}"))
+        self.accuracy.show_epochs(epochs, baseline=baseline)

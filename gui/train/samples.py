@@ -1,0 +1,127 @@
+"""Four validation slices, drawn anew after each epoch: truth outlined, prediction filled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QRectF, QSize, Qt, Slot
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from core.learning.events import Sample
+from core.messages import text
+from gui import theme
+from gui.jobs.asking import Asker
+
+COUNT = 4
+
+
+class Tile(QWidget):
+    """One picture in a black field with its words in the corner."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._picture = QImage()
+        self._title = ""
+        self._words = ""
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(90, 90)
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Title and line below it."""
+        return self._title, self._words
+
+    @property
+    def picture(self) -> QImage:
+        """What is shown (null for nothing)."""
+        return self._picture
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, 220)
+
+    def show_picture(self, picture: QImage, title: str, words: str) -> None:
+        """Show another picture; a null one leaves the words alone in the field."""
+        self._picture, self._title, self._words = picture, title, words
+        self.setToolTip(f"{title}\n{words}" if title else "")
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme.qcolor("viewer"))
+        if self._picture.isNull():
+            painter.setPen(theme.qcolor("faint"))
+            painter.setFont(theme.font("small"))
+            place = self.rect().adjusted(12, 12, -12, -12)
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self._words)
+            painter.end()
+            return
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        size = self._picture.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        left, top = (self.width() - size.width()) / 2, (self.height() - size.height()) / 2
+        painter.drawImage(QRectF(left, top, size.width(), size.height()), self._picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(theme.font("small", weight=theme.QFont.Weight.DemiBold))
+        painter.setPen(theme.qcolor("text_bright"))
+        painter.drawText(
+            10, 20, painter.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideMiddle, self.width() - 20)
+        )
+        painter.setFont(theme.font("small"))
+        painter.setPen(theme.qcolor("text", 210))
+        painter.drawText(10, 37, self._words)
+        painter.end()
+
+
+def _load(folder: Path, samples: Sequence[Sample]) -> list[tuple[Sample, QImage]]:
+    return [(sample, QImage(str(folder / sample.file))) for sample in samples]
+
+
+class Samples(QWidget):
+    """The row of four tiles with its heading."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._asker = Asker(self)
+        self._asker.answered.connect(self._show)
+        self._key: tuple[object, ...] = ()
+        self.tiles = [Tile() for _ in range(COUNT)]
+        self._heading = theme.heading(text("train.samples"))
+        row = theme.row(gap=theme.space("s"))
+        for tile in self.tiles:
+            row.addWidget(tile, 1)
+        outer = theme.column(self, gap=6)
+        outer.addWidget(self._heading)
+        outer.addLayout(row, 1)
+        self.clear()
+
+    def clear(self) -> None:
+        """Show empty fields that say when pictures come."""
+        self._key = ()
+        self._asker.forget()
+        for tile in self.tiles:
+            tile.show_picture(QImage(), "", text("train.samples_later"))
+
+    def show_samples(self, folder: Path, samples: Sequence[Sample], epoch: int) -> None:
+        """Load the pictures (off the window's thread) and show them."""
+        key = (folder, epoch, tuple(samples))
+        if key != self._key:
+            self._key = key
+            self._asker.ask(_load, folder, tuple(samples)[:COUNT])
+
+    def close_page(self) -> None:
+        """End the loading thread."""
+        self._asker.close()
+
+    @Slot(object)
+    def _show(self, loaded: list[tuple[Sample, QImage]]) -> None:
+        for number, tile in enumerate(self.tiles):
+            if number >= len(loaded):
+                tile.show_picture(QImage(), "", "")
+                continue
+            sample, picture = loaded[number]
+            title = text("train.sample_title", scan=sample.scan_name, slice=sample.slice + 1)
+            words = (
+                text("train.sample_empty") if sample.dice < 0 else text("train.sample_dice", dice=f"{sample.dice:.3f}")
+            )
+            tile.show_picture(picture, title, words)

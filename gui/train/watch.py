@@ -1,0 +1,152 @@
+"""One run as the page shows it: folded from its events, live or from ``events.jsonl``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from core.events import Failed, JobEvent, Notice, Progress, WasCancelled
+from core.learning.events import EpochEnded, RunEnded, Sample, SamplesDrawn, TrainingStarted
+from core.messages import sentence, text
+from gui.jobs.jobs import time_left
+
+
+@dataclass
+class RunWatch:
+    """What is known of one run.
+
+    Parameters
+    ----------
+    run
+        Id, ``""`` until the child says it.
+    started
+        Its first event, None before.
+    epochs
+        Ended epochs in order.
+    samples
+        Newest pictures of the pinned validation slices.
+    progress
+        Newest progress while it runs.
+    state
+        ``waiting running``, or the last word: a run state, ``failed``, ``cancelled``.
+    words
+        Why it failed, or what else must be said.
+    """
+
+    run: str = ""
+    started: TrainingStarted | None = None
+    epochs: list[EpochEnded] = field(default_factory=list)
+    samples: tuple[Sample, ...] = ()
+    samples_epoch: int = 0
+    progress: Progress | None = None
+    state: str = "waiting"
+    words: str = ""
+    notices: list[str] = field(default_factory=list)
+
+    def fold(self, event: JobEvent) -> None:
+        """Take one event in."""
+        match event:
+            case TrainingStarted():
+                self.started, self.run, self.state = event, event.run, "running"
+            case EpochEnded():
+                self.epochs = [old for old in self.epochs if old.epoch < event.epoch]
+                self.epochs.append(event)
+            case SamplesDrawn():
+                self.samples, self.samples_epoch = event.pictures, event.epoch
+            case Progress():
+                self.progress = event
+            case RunEnded():
+                self.state = event.state
+            case Notice():
+                self.notices.append(text(f"notices.{event.key}", **event.fields))
+            case Failed():
+                self.state, self.words = "failed", sentence(event.error)
+            case WasCancelled():
+                self.state = "cancelled"
+            case _:
+                pass
+
+    @property
+    def last(self) -> EpochEnded | None:
+        """The epoch that ended last."""
+        return self.epochs[-1] if self.epochs else None
+
+    @property
+    def fraction(self) -> float:
+        """Part done, 0..1: by epochs where they are counted, else by the progress sent."""
+        progress = self.progress
+        if progress is not None and progress.total > 0:
+            return min(1.0, progress.done / progress.total)
+        last = self.last
+        if last is not None and last.epochs:
+            return last.epoch / last.epochs
+        return 0.0
+
+    def facts(self) -> str:
+        """Return the line beside the name: network, parameters, scans, split."""
+        event = self.started
+        if event is None:
+            return ""
+        parts = [
+            network_words(event.network),
+            text("train.parameters", count=f"{event.parameters / 1e6:.1f}"),
+            text("train.scans_slices", scans=grouped(event.scans), slices=grouped(event.slices)),
+            text(
+                "train.split_counts",
+                train=grouped(event.train),
+                validation=grouped(event.validation),
+                test=grouped(event.test),
+            ),
+        ]
+        return " · ".join(parts)
+
+    def line(self) -> str:
+        """Return the line below the bar: epoch, rate, device, time left, best so far."""
+        parts: list[str] = []
+        last, progress, started = self.last, self.progress, self.started
+        if self.state == "running":
+            epoch = (last.epoch if last else started.epoch if started else 0) + 1
+            planned = (last.epochs if last else 0) or (started.epochs if started else 0)
+            if planned:
+                parts.append(text("jobs.epoch", epoch=min(epoch, planned), epochs=planned))
+            else:
+                parts.append(text("train.epoch_alone", epoch=epoch))
+            if progress is not None and progress.rate > 0:
+                parts.append(text("train.rate", rate=grouped(progress.rate)))
+        elif last is not None:
+            parts.append(text("train.epochs_done", epochs=last.epoch))
+        if started is not None:
+            parts.append(device_words(started.device))
+        if self.state == "running" and progress is not None and progress.seconds_left >= 0:
+            parts.append(time_left(progress.seconds_left))
+        if last is not None and last.best_epoch > 0:
+            parts.append(
+                text(
+                    "train.best_so_far" if self.state == "running" else "train.best",
+                    epoch=last.best_epoch,
+                    dice=f"{last.best_dice:.4f}",
+                )
+            )
+        return "   ·   ".join(parts)
+
+
+def network_words(name: str) -> str:
+    """Return a network's name for people."""
+    return text(f"train.network_{name}")
+
+
+def device_words(device: str) -> str:
+    """Return a device's name for people (``cuda:0`` is ``cuda``)."""
+    kind = device.partition(":")[0]
+    return text(f"train.device_{kind}") if kind in ("cpu", "cuda", "mps") else device
+
+
+def grouped(number: float) -> str:
+    """Write a count with thin groups of three: ``1 180``."""
+    return f"{number:,.0f}".replace(",", "\u2009") if number >= 10 or number == int(number) else f"{number:.1f}"
+
+
+def clock(seconds: float) -> str:
+    """Write a duration as ``m:ss`` or ``h:mm:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
