@@ -1,0 +1,515 @@
+"""Drawing into an annotation: live strokes, undo, redo, and what is known of each slice.
+
+An :class:`Editor` owns one reader's layers on one scan. It belongs to one thread
+(the window's); files are the business of the journal and the saver. Listeners
+hear of every change with the box of voxels it touched, and nothing is ever
+recomputed for the whole scan.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.editing.history import History
+from core.editing.open_stroke import OpenStroke
+from core.editing.steps import NOWHERE, Layers, StateChange, States, Step, apply_states, pack, pack_changes, unpack
+from core.editing.stroke import footprint
+from core.geometry import Box, Geometry, PlaneView, bounding_box
+from core.labels import Label, LabelSet
+from core.project.records import Origin, SliceState
+
+ChangeKind = Literal["live", "commit", "undo", "redo", "state"]
+
+MACHINE_MADE = frozenset({Origin.PREDICTED, Origin.INTERPOLATED})
+"""Origins nobody has looked at yet: putting them in takes the "finished" of a slice away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What listeners hear: the layer, the box of voxels to draw anew, and why.
+
+    ``kind`` is ``live`` inside a stroke, ``commit``, ``undo`` or ``redo`` for a
+    whole step, ``state`` where only the slices' states changed (the box is then
+    :data:`~core.editing.steps.NOWHERE`). ``step`` is None for ``live``.
+    """
+
+    layer: str
+    box: Box
+    step: Step | None
+    kind: ChangeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A copy of the voxels of a layer inside a box, uint8 ``[z, y, x]``."""
+
+    box: Box
+    voxels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What changed since the snapshot before: small copies that another thread may keep.
+
+    Parameters
+    ----------
+    patches
+        By layer; a layer whose states alone changed has the patch None.
+    states
+        All slice states of each of these layers, in slice order.
+    sequence
+        Number of the last record it includes.
+    """
+
+    patches: Mapping[str, Patch | None]
+    states: Mapping[str, tuple[SliceState, ...]]
+    sequence: int
+
+
+class Log(Protocol):
+    """Where steps are written down at once (:class:`core.project.journal.Journal`)."""
+
+    def record_step(self, step: Step) -> None:
+        """Write down a step that was done."""
+
+    def record_move(self, sequence: int, kind: Literal["undo", "redo"]) -> None:
+        """Write down that a step was taken back or done again."""
+
+
+class Editor:
+    """The layers of one annotation and all that may be done to them.
+
+    Parameters
+    ----------
+    geometry
+        Grid of the scan.
+    labels
+        Labels of the project.
+    layers
+        Layer name to uint8 ``[z, y, x]``; owned by the editor from now on.
+    states
+        Layer name to the states of its slices.
+    reader
+        Who draws.
+    journal
+        Where steps are written down; None writes nothing.
+    history
+        Steps read back from the journal.
+    sequence, saved
+        Number of the last record, and of the last one in the saved version.
+    unsaved
+        Boxes by layer that the saved version lacks (after a recovery).
+
+    Raises
+    ------
+    ValueError
+        If a layer's shape is not the grid's.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        labels: LabelSet,
+        layers: Mapping[str, NDArray[np.uint8]],
+        states: Mapping[str, Sequence[SliceState]],
+        *,
+        reader: str,
+        journal: Log | None = None,
+        history: History | None = None,
+        sequence: int = 0,
+        saved: int = 0,
+        unsaved: Mapping[str, Box | None] | None = None,
+    ) -> None:
+        self.geometry = geometry
+        self.labels = labels
+        self.reader = reader
+        self._layers: Layers = {}
+        for name, mask in layers.items():
+            if mask.shape != geometry.shape:
+                raise ValueError(f"layer {name} has the shape {mask.shape}, the grid {geometry.shape}")
+            self._layers[name] = np.require(mask, np.uint8, ["C", "W", "O"])
+        self._states: States = {name: {state.slice: state for state in rows} for name, rows in states.items()}
+        self._journal = journal
+        self._history = history if history is not None else History()
+        self._sequence = sequence
+        self._saved = saved
+        self._unsaved: dict[str, Box | None] = dict(unsaved or {})
+        self._counts = {name: _count(mask) for name, mask in self._layers.items()}
+        self._listeners: list[Callable[[Change], None]] = []
+        self._stroke: OpenStroke | None = None
+
+    # -- what is there ---------------------------------------------------------------
+
+    def mask(self, layer: str) -> NDArray[np.uint8]:
+        """Return a layer's voxels, uint8 ``[z, y, x]``; zeros if it is not begun.
+
+        The array is the living one: look, don't write.
+        """
+        if layer not in self._layers:
+            self._layers[layer] = np.zeros(self.geometry.shape, dtype=np.uint8)
+            self._counts[layer] = np.zeros((self.geometry.shape[0], 256), dtype=np.int64)
+        return self._layers[layer]
+
+    def label_voxels(self, label: Label) -> int:
+        """Return how many voxels a label has, committed steps only."""
+        counts = self._counts.get(label.layer)
+        return int(counts[:, label.value].sum()) if counts is not None else 0
+
+    def drawn(self, layer: str) -> NDArray[np.bool_]:
+        """Return which native slices hold any label, bool ``[slices]``."""
+        counts = self._counts.get(layer)
+        if counts is None:
+            return np.zeros(self.geometry.shape[0], dtype=np.bool_)
+        return np.asarray(counts[:, 1:].any(axis=1))
+
+    def finished(self, layer: str) -> NDArray[np.bool_]:
+        """Return which native slices are finished, bool ``[slices]``."""
+        done = np.zeros(self.geometry.shape[0], dtype=np.bool_)
+        for number, state in self._states.get(layer, {}).items():
+            done[number] = state.finished
+        return done
+
+    def state(self, layer: str, number: int) -> SliceState | None:
+        """Return what is known of a native slice, None if it was never touched."""
+        return self._states.get(layer, {}).get(number)
+
+    def set_labels(self, labels: LabelSet) -> None:
+        """Take over the labels of the project after they were changed."""
+        self.labels = labels
+
+    def listen(self, callback: Callable[[Change], None]) -> None:
+        """Call back on every change, in the thread of the editor."""
+        self._listeners.append(callback)
+
+    def unlisten(self, callback: Callable[[Change], None]) -> None:
+        """Stop calling back."""
+        self._listeners.remove(callback)
+
+    # -- strokes -----------------------------------------------------------------------
+
+    @property
+    def stroking(self) -> bool:
+        """Whether a stroke is open."""
+        return self._stroke is not None
+
+    def begin(self, action: str, label: Label, *, erase: bool = False) -> None:
+        """Open a stroke; one that is open still is committed first.
+
+        Parameters
+        ----------
+        action
+            Key of the step's name, such as ``"brush"``.
+        label
+            What is drawn or erased.
+        erase
+            Clear the label's own voxels instead; other labels stay.
+        """
+        self.commit()
+        self._stroke = OpenStroke(self.mask(label.layer), action, label, erase=erase)
+
+    def dab(
+        self,
+        view: PlaneView,
+        index: int,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        radius: float,
+        *,
+        sphere: bool = False,
+    ) -> None:
+        """Draw from one point to another, see :func:`core.editing.stroke.footprint`.
+
+        Raises
+        ------
+        RuntimeError
+            If no stroke is open: a fault of the caller.
+        """
+        if self._stroke is None:
+            raise RuntimeError("dab() outside of begin() and commit()")
+        covered = footprint(view, index, start, end, radius, sphere=sphere)
+        if covered is None:
+            return
+        box, hit = covered
+        if self._stroke.draw(box, hit):
+            self._tell(self._stroke.label.layer, box, None, "live")
+
+    def commit(self) -> Step | None:
+        """Close the stroke and make it one step; None if it changed nothing or none is open."""
+        stroke, self._stroke = self._stroke, None
+        if stroke is None:
+            return None
+        changed = stroke.changed()
+        if changed is None:
+            return None
+        box, xor = changed
+        spent = time.monotonic() - stroke.begun
+        touched = self._touched(box, xor)
+        changes = [self._drawn_on(stroke.label.layer, number, spent / len(touched)) for number in touched]
+        return self._done(stroke.action, stroke.label.layer, stroke.label.value, box, xor, changes)
+
+    def cancel(self) -> None:
+        """Close the stroke and take its voxels back."""
+        stroke, self._stroke = self._stroke, None
+        if stroke is not None:
+            box = stroke.restore()
+            if box is not None:
+                self._tell(stroke.label.layer, box, None, "live")
+
+    # -- whole steps --------------------------------------------------------------------
+
+    def replace(
+        self,
+        layer: str,
+        new: NDArray[np.uint8],
+        *,
+        action: str,
+        label: Label | None = None,
+        origin: Origin,
+        run: str | None = None,
+    ) -> Step | None:
+        """Replace a layer as one step, for example by a prediction.
+
+        Only slices whose voxels differ are marked with the origin. A machine-made
+        origin takes their "finished" away, since nobody has vouched for them yet;
+        undo gives it back.
+
+        Parameters
+        ----------
+        layer
+            Layer to replace.
+        new
+            uint8 ``[z, y, x]`` of the grid's shape.
+        action
+            Key of the step's name.
+        label
+            The label it is about, for the step's name.
+        origin, run
+            Where it comes from.
+
+        Returns
+        -------
+        Step or None
+            None if nothing differs.
+
+        Raises
+        ------
+        ValueError
+            If the shape is not the grid's.
+        """
+        self.commit()
+        mask = self.mask(layer)
+        if new.shape != mask.shape or new.dtype != np.uint8:
+            raise ValueError(f"replace() takes uint8 {mask.shape}, not {new.dtype} {new.shape}")
+        box = bounding_box(mask != new)
+        if box is None:
+            return None
+        xor = mask[box.slices] ^ new[box.slices]
+        mask[box.slices] = new[box.slices]
+        changes = []
+        for number in self._touched(box, xor):
+            before = self.state(layer, number)
+            finished = before is not None and before.finished and origin not in MACHINE_MADE
+            seconds = before.seconds if before is not None else 0.0
+            changes.append(
+                StateChange(layer, number, before, SliceState(number, origin, run, finished, self.reader, seconds))
+            )
+        return self._done(action, layer, label.value if label is not None else 0, box, xor, changes)
+
+    def set_finished(self, layers: Sequence[str], slices: Sequence[int], finished: bool) -> Step | None:
+        """Say of native slices that all of the layers is drawn there (or no longer).
+
+        Returns
+        -------
+        Step or None
+            One undoable step; None if it was so already.
+        """
+        self.commit()
+        changes = []
+        for layer in layers:
+            for number in sorted(set(slices)):
+                before = self.state(layer, number)
+                if before is None:
+                    if finished:
+                        after = SliceState(number, Origin.DRAWN, None, True, self.reader, 0.0)
+                        changes.append(StateChange(layer, number, None, after))
+                elif before.finished != finished:
+                    after = replace(before, finished=finished, reader=self.reader)
+                    changes.append(StateChange(layer, number, before, after))
+        if not changes:
+            return None
+        for layer in layers:
+            self.mask(layer)
+        action = "finish" if finished else "unfinish"
+        return self._done(action, changes[0].layer, 0, NOWHERE, None, changes)
+
+    @property
+    def undo_available(self) -> bool:
+        """Whether there is a step to take back."""
+        return self._stroke is not None or self._history.position > 0
+
+    @property
+    def redo_available(self) -> bool:
+        """Whether there is a step to do again."""
+        return self._stroke is None and self._history.position < len(self._history)
+
+    @property
+    def position(self) -> int:
+        """How many of :meth:`steps` are done; the others were taken back."""
+        return self._history.position
+
+    @property
+    def forgotten(self) -> int:
+        """How many of the oldest steps were dropped for room."""
+        return self._history.forgotten
+
+    def steps(self) -> list[Step]:
+        """Return the history, newest last. Old steps may come without their payload."""
+        return self._history.steps()
+
+    def undo(self) -> Step | None:
+        """Take the last step back; an open stroke counts as the last step."""
+        self.commit()
+        return self._move(self._history.next_undo(), "undo")
+
+    def redo(self) -> Step | None:
+        """Do the step again that was taken back last."""
+        self.commit()
+        return self._move(self._history.next_redo(), "redo")
+
+    # -- saving -------------------------------------------------------------------------
+
+    @property
+    def sequence(self) -> int:
+        """Number of the last record: it grows with every step, undo and redo."""
+        return self._sequence
+
+    @property
+    def dirty(self) -> bool:
+        """Whether anything is not saved."""
+        return self._sequence > self._saved
+
+    @property
+    def journaled(self) -> bool:
+        """Whether steps are written down."""
+        return self._journal is not None
+
+    def snapshot(self) -> Snapshot:
+        """Return copies of what changed since the snapshot before.
+
+        Cheap: only the changed boxes are copied. An open stroke is committed first,
+        so that a snapshot never holds half a stroke.
+        """
+        self.commit()
+        patches: dict[str, Patch | None] = {}
+        states: dict[str, tuple[SliceState, ...]] = {}
+        for layer, box in self._unsaved.items():
+            patches[layer] = None if box is None else Patch(box, self._layers[layer][box.slices].copy())
+            of_layer = self._states.get(layer, {})
+            states[layer] = tuple(of_layer[number] for number in sorted(of_layer))
+        self._unsaved.clear()
+        return Snapshot(patches, states, self._sequence)
+
+    def mark_saved(self, sequence: int) -> None:
+        """Note that all up to this record is in a saved version. Any thread may call it."""
+        self._saved = max(self._saved, sequence)
+
+    # -- within --------------------------------------------------------------------------
+
+    def _tell(self, layer: str, box: Box, step: Step | None, kind: ChangeKind) -> None:
+        change = Change(layer, box, step, kind)
+        for callback in tuple(self._listeners):
+            callback(change)
+
+    @staticmethod
+    def _touched(box: Box, xor: NDArray[np.uint8]) -> list[int]:
+        return [box.low[0] + int(number) for number in np.flatnonzero(xor.any(axis=(1, 2)))]
+
+    def _drawn_on(self, layer: str, number: int, seconds: float) -> StateChange:
+        """Return what becomes of a slice that was drawn on by hand.
+
+        A slice that came from elsewhere (predicted, imported, interpolated) is
+        corrected from now on and keeps the run it came from; "finished" stays.
+        """
+        before = self.state(layer, number)
+        if before is None:
+            after = SliceState(number, Origin.DRAWN, None, False, self.reader, round(seconds, 3))
+        else:
+            origin = before.origin if before.origin is Origin.DRAWN else Origin.CORRECTED
+            spent = round(before.seconds + seconds, 3)
+            after = replace(before, origin=origin, reader=self.reader, seconds=spent)
+        return StateChange(layer, number, before, after)
+
+    def _done(
+        self,
+        action: str,
+        layer: str,
+        value: int,
+        box: Box,
+        xor: NDArray[np.uint8] | None,
+        changes: Sequence[StateChange],
+    ) -> Step:
+        """Make a step of a change whose voxels are in the layer already."""
+        payload = b"" if xor is None else pack(xor)
+        step = Step(self._sequence + 1, action, layer, value, box, payload, pack_changes(changes))
+        if xor is not None:
+            self._recount(layer, box, xor)
+        apply_states(step, self._states, forward=True)
+        self._sequence = step.sequence
+        self._history.push(step)
+        if self._journal is not None:
+            self._journal.record_step(step)
+        self._changed(step, "commit" if xor is not None else "state")
+        return step
+
+    def _move(self, step: Step | None, kind: Literal["undo", "redo"]) -> Step | None:
+        if step is None:
+            return None
+        if step.payload:
+            xor = unpack(step.payload, step.box)
+            self.mask(step.layer)[step.box.slices] ^= xor
+            self._recount(step.layer, step.box, xor)
+        apply_states(step, self._states, forward=kind == "redo")
+        self._history.moved(1 if kind == "redo" else -1)
+        self._sequence += 1
+        if self._journal is not None:
+            self._journal.record_move(self._sequence, kind)
+        self._changed(step, kind)
+        return step
+
+    def _changed(self, step: Step, kind: ChangeKind) -> None:
+        """Remember what has to be saved, then tell the listeners."""
+        layers = step.layers
+        for layer in layers:
+            box = step.box if layer == step.layer and step.payload else None
+            old = self._unsaved.get(layer)
+            self._unsaved[layer] = old if box is None else box if old is None else old.union(box)
+        for layer in layers:
+            self._tell(layer, step.box if layer == step.layer else NOWHERE, step, kind)
+
+    def _recount(self, layer: str, box: Box, xor: NDArray[np.uint8]) -> None:
+        """Bring the voxel counts up to date after a XOR that was applied already."""
+        counts = self._counts[layer]
+        now = self._layers[layer][box.slices]
+        for offset in np.flatnonzero(xor.any(axis=(1, 2))):
+            hit = xor[offset] != 0
+            after = now[offset][hit]
+            row = counts[box.low[0] + offset]
+            row += np.bincount(after, minlength=256)
+            row -= np.bincount(after ^ xor[offset][hit], minlength=256)
+
+
+def _count(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count every value on every slice, int64 ``[slices, 256]``."""
+    counts = np.zeros((mask.shape[0], 256), dtype=np.int64)
+    for number, plane in enumerate(mask):
+        if plane.any():
+            counts[number] = np.bincount(plane.ravel(), minlength=256)
+        else:
+            counts[number, 0] = plane.size
+    return counts

@@ -1,0 +1,199 @@
+"""One undoable step: which voxels changed (as XOR) and which slices' states.
+
+A step is its own inverse for the voxels: applying the XOR again takes it back.
+The states of slices carry their value before and after.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ProjectError
+from core.geometry import Box
+from core.project.records import Origin, SliceState
+
+NOWHERE = Box((0, 0, 0), (0, 0, 0))
+"""Box of a step that changes no voxel."""
+
+Layers = dict[str, NDArray[np.uint8]]
+States = dict[str, dict[int, SliceState]]
+"""Layer name to slice (native axis 0) to its state; a slice that is absent is untouched."""
+
+_PLANES, _RAW = 1, 2
+_MAX_PLANES = 16
+_BIG = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """What became of one slice of one layer; None = no state (untouched)."""
+
+    layer: str
+    slice: int
+    before: SliceState | None
+    after: SliceState | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the history.
+
+    Parameters
+    ----------
+    sequence
+        Its number in the journal; grows by one with every record.
+    action
+        Key of its name (``"brush"``, ``"correct"``, ``"finish"``).
+    layer
+        The layer it changed; the first one for a change of states only.
+    label_value
+        The label drawn or erased, 0 if it concerns none or several.
+    box
+        Tightest box around the changed voxels, :data:`NOWHERE` if none changed.
+    payload
+        Packed XOR of that box, see :func:`pack`; empty if no voxel changed.
+    changes
+        Packed state changes, see :func:`pack_changes`.
+    """
+
+    sequence: int
+    action: str
+    layer: str
+    label_value: int
+    box: Box
+    payload: bytes = field(repr=False)
+    changes: bytes = field(repr=False)
+
+    @property
+    def state_changes(self) -> tuple[StateChange, ...]:
+        """The slices' states before and after."""
+        return unpack_changes(self.changes)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer it touches."""
+        return tuple(dict.fromkeys((self.layer, *(change.layer for change in self.state_changes))))
+
+    @property
+    def slices(self) -> tuple[int, ...]:
+        """Native slices (array axis 0) that it touches, ascending."""
+        return tuple(sorted({change.slice for change in self.state_changes}))
+
+    @property
+    def cost(self) -> int:
+        """Bytes it takes in memory, about."""
+        return len(self.payload) + len(self.changes) + 400
+
+
+def apply_states(step: Step, states: States, *, forward: bool) -> None:
+    """Set the slices' states to what they were after (or before) a step."""
+    for change in unpack_changes(step.changes):
+        state = change.after if forward else change.before
+        of_layer = states.setdefault(change.layer, {})
+        if state is None:
+            of_layer.pop(change.slice, None)
+        else:
+            of_layer[change.slice] = state
+
+
+def pack(xor: NDArray[np.uint8]) -> bytes:
+    """Compress the XOR of a box, uint8 ``[z, y, x]``.
+
+    A stroke flips few distinct values, mostly one, so each value's voxels become
+    one bit each before compression; beyond 16 values the bytes are compressed as
+    they are.
+    """
+    counts = np.zeros(256, dtype=np.int64)
+    for plane in xor:  # by slice: bincount needs 8 bytes a voxel for a while
+        counts += np.bincount(plane.ravel(), minlength=256)
+    values = np.flatnonzero(counts[1:]) + 1
+    level = 1 if xor.size > _BIG else 6
+    if len(values) > _MAX_PLANES:
+        return bytes((_RAW,)) + zlib.compress(xor.tobytes(), level)
+    bits = b"".join(np.packbits(xor == value).tobytes() for value in values)
+    return bytes((_PLANES, len(values), *(int(value) for value in values))) + zlib.compress(bits, level)
+
+
+def unpack(payload: bytes, box: Box) -> NDArray[np.uint8]:
+    """Return the XOR of a box, uint8 ``[z, y, x]``.
+
+    Raises
+    ------
+    ProjectError
+        ``journal-damaged`` if the bytes are not a packed XOR of this box.
+    """
+    size = int(np.prod(box.shape, dtype=np.int64))
+    if payload[:1] == bytes((_RAW,)):
+        return np.frombuffer(_inflate(payload[1:], size), dtype=np.uint8).reshape(box.shape)
+    if payload[:1] != bytes((_PLANES,)) or len(payload) < 2 or len(payload) < 2 + payload[1]:
+        raise ProjectError("journal-damaged")
+    values = payload[2 : 2 + payload[1]]
+    width = (size + 7) // 8
+    bits = _inflate(payload[2 + payload[1] :], width * len(values))
+    xor = np.zeros(size, dtype=np.uint8)
+    for place, value in enumerate(values):
+        plane = np.frombuffer(bits, dtype=np.uint8, count=width, offset=place * width)
+        xor |= np.unpackbits(plane, count=size) * np.uint8(value)
+    return xor.reshape(box.shape)
+
+
+def _inflate(data: bytes, size: int) -> bytes:
+    """Decompress to exactly ``size`` bytes and never to more."""
+    inflater = zlib.decompressobj()
+    try:
+        raw = inflater.decompress(data, size + 1)
+    except zlib.error as error:
+        raise ProjectError("journal-damaged") from error
+    if len(raw) != size:
+        raise ProjectError("journal-damaged")
+    return raw
+
+
+def pack_changes(changes: Iterable[StateChange]) -> bytes:
+    """Compress state changes; empty bytes for none."""
+    rows = [[change.layer, change.slice, _plain(change.before), _plain(change.after)] for change in changes]
+    return zlib.compress(json.dumps(rows, separators=(",", ":")).encode()) if rows else b""
+
+
+def unpack_changes(data: bytes) -> tuple[StateChange, ...]:
+    """Return packed state changes.
+
+    Raises
+    ------
+    ProjectError
+        ``journal-damaged`` if the bytes are not packed state changes.
+    """
+    if not data:
+        return ()
+    try:
+        rows = json.loads(zlib.decompress(data))
+        return tuple(
+            StateChange(str(row[0]), int(row[1]), _state(row[1], row[2]), _state(row[1], row[3])) for row in rows
+        )
+    except (zlib.error, ValueError, TypeError, IndexError, KeyError) as error:
+        raise ProjectError("journal-damaged") from error
+
+
+def _plain(state: SliceState | None) -> list[object] | None:
+    if state is None:
+        return None
+    return [str(state.origin), state.run, state.finished, state.reader, state.seconds]
+
+
+def _state(number: int, row: list[object] | None) -> SliceState | None:
+    if row is None:
+        return None
+    origin, run, finished, reader, seconds = row
+    run_name = None if run is None else str(run)
+    return SliceState(int(number), Origin(str(origin)), run_name, bool(finished), str(reader), float(str(seconds)))
+
+
+def state_rows(states: Mapping[int, SliceState]) -> list[SliceState]:
+    """Return the states of a layer in slice order."""
+    return [states[number] for number in sorted(states)]
