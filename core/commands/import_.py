@@ -1,0 +1,45 @@
+"""Take scans, and the masks beside them, into a project (made if it is not there)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from core.commands.line import Line
+from core.messages import text
+from core.project.importing import ImportOptions, import_job
+from core.project.project import Project
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("project", type=Path, help=text("import.help_project"))
+    parser.add_argument("sources", type=Path, nargs="+", metavar="source", help=text("import.help_sources"))
+    parser.add_argument("--label", help=text("import.help_label"))
+    parser.add_argument("--patient-from", default="", help=text("import.help_patient"))
+    parser.add_argument(
+        "--as", dest="as_", choices=("auto", "stack", "pictures"), default="auto", help=text("import.help_as")
+    )
+    parser.add_argument("--volume", type=int, help=text("import.help_volume"))
+    parser.add_argument("--masks", choices=("pair", "none"), default="pair", help=text("import.help_masks"))
+    parser.add_argument("--reader", default="", help=text("import.help_reader"))
+    parser.add_argument("--strict", action="store_true", help=text("import.help_strict"))
+
+
+def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
+    """Import, and tell what came in."""
+    options = ImportOptions(
+        label=arguments.label,
+        patient_from=arguments.patient_from,
+        as_=arguments.as_,
+        volume=arguments.volume,
+        masks=arguments.masks,
+        strict=arguments.strict,
+        reader=arguments.reader,
+    )
+    if not arguments.project.exists():
+        Project.create(arguments.project).close()
+    result = line.follow(import_job(arguments.project, arguments.sources, options, line.should_stop))
+    line.say(text("import.done", scans=len(result["scans"]), masks=result["masks"], skipped=result["skipped"]))
+    return {key: value for key, value in result.items() if key != "skipped"}

@@ -1,0 +1,366 @@
+"""From the files and folders a person names to the scans they hold.
+
+Nothing is decoded here beyond headers. What is not used is listed with its
+reason; nothing is passed over in silence.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from core.errors import InputError, MeninxError
+from core.events import Notice
+from core.io import raster
+from core.io.files import members, natural
+from core.io.patients import CONTAINERS, Patients, owner
+from core.io.sniff import PICTURES, Format, sniff, stem
+from core.io.source import FindOptions, Found, Passed, Source
+
+MASK_FOLDERS = ("masks", "mask", "labels", "label", "gt", "groundtruth", "ground_truth")
+IMAGE_FOLDERS = ("images", "image", "imgs", "img")
+_MASK_END = re.compile(r"^(.+)_mask$", re.IGNORECASE)
+_PREDICTED_END = re.compile(r"^(.+)_automask$", re.IGNORECASE)
+_NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$")
+_TABLES = (".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".pdf", ".html", ".xlsx", ".docx")
+
+Heartbeat = Callable[[Path], None]
+"""Told each file before it is looked at."""
+
+
+@dataclass
+class _Item:
+    path: Path
+    kind: Format
+    root: Path
+    header: raster.PictureHeader | None = None
+
+
+@dataclass
+class _Walk:
+    """What is gathered while looking through the named paths."""
+
+    options: FindOptions
+    patients: Patients
+    heartbeat: Heartbeat
+    items: list[_Item] = field(default_factory=list)
+    passed: list[Passed] = field(default_factory=list)
+    masks: dict[Path, dict[str, Path]] = field(default_factory=lambda: defaultdict(dict))
+    notices: list[Notice] = field(default_factory=list)
+    seen: set[Path] = field(default_factory=set)
+
+    inside: dict[Path, dict[str, Path]] = field(default_factory=dict)
+    stems: dict[Path, set[str]] = field(default_factory=dict)
+
+    def stems_of(self, folder: Path) -> set[str]:
+        if folder not in self.stems:
+            try:
+                self.stems[folder] = {stem(file) for file in folder.iterdir() if file.is_file()}
+            except OSError:
+                # inside a zip there is no folder to list
+                self.stems[folder] = set()
+        return self.stems[folder]
+
+    def skip(self, path: Path, error: MeninxError) -> None:
+        self.passed.append(Passed(path.name, error))
+
+
+def find_sources(
+    paths: Sequence[Path], options: FindOptions | None = None, heartbeat: Heartbeat | None = None
+) -> Found:
+    """Find the scans in files and folders.
+
+    Parameters
+    ----------
+    paths
+        Files, folders or zip files.
+    options
+        How files are put together.
+    heartbeat
+        Called with each file before it is looked at.
+
+    Raises
+    ------
+    InputError
+        ``file-missing`` for a named path that is not there; those of
+        :class:`core.io.patients.Patients`.
+    """
+    options = options or FindOptions()
+    walk = _Walk(options, Patients(options.patient_from), heartbeat or (lambda _path: None))
+    for path in paths:
+        _look(walk, Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() would follow links
+    sources: list[Source] = []
+    dicom_items = [item for item in walk.items if item.kind is Format.DICOM]
+    if dicom_items:
+        from core.io.series import find_series
+
+        sources += find_series(
+            [(item.path, item.root) for item in dicom_items], walk.patients, options, walk.heartbeat, walk.passed
+        )
+        sources = [_with_single_mask(walk, source) for source in sources]
+    sources += [_nifti(walk, item) for item in walk.items if item.kind is Format.NIFTI]
+    sources += _pictures(walk, [item for item in walk.items if item.kind in PICTURES])
+    _orphan_masks(walk, sources)
+    return Found(tuple(sources), tuple(walk.passed), tuple(walk.notices))
+
+
+def _look(walk: _Walk, path: Path) -> None:
+    if not path.exists():
+        raise InputError("file-missing", file=path)
+    if path.is_dir():
+        if path.name.casefold() in IMAGE_FOLDERS and walk.options.pair_masks:
+            _masks_of_folder(walk, path)
+        for file in _files_below(path):
+            _take(walk, file, path)
+    else:
+        _take(walk, path, path.parent, named=True)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """All files below a folder in natural order; hidden ones and links to folders are left out."""
+    for base, folders, names in os.walk(folder):
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural)
+        for name in sorted(names, key=natural):
+            if not name.startswith("."):
+                yield Path(base) / name
+
+
+def _take(walk: _Walk, path: Path, root: Path, *, named: bool = False) -> None:
+    if path in walk.seen:
+        return
+    walk.seen.add(path)
+    walk.heartbeat(path)
+    try:
+        kind = sniff(path)
+    except OSError:
+        walk.skip(path, InputError("file-unreadable", file=path.name))
+        return
+    except InputError as error:
+        walk.skip(path, error)
+        return
+    if kind is Format.ZIP:
+        _take_zip(walk, path)
+        return
+    if kind is None or kind not in (*PICTURES, Format.DICOM, Format.NIFTI):
+        walk.skip(path, refusal(path, kind))
+        return
+    if walk.options.pair_masks and _take_mask(walk, path):
+        return
+    item = _Item(path, kind, root)
+    if kind in PICTURES:
+        try:
+            item.header = raster.read_header(path)
+        except InputError as error:
+            walk.skip(path, error)
+            return
+    walk.items.append(item)
+    if named and walk.options.pair_masks:
+        _masks_beside(walk, path)
+
+
+def refusal(path: Path, kind: Format | None) -> InputError:
+    """Word why a file is not read."""
+    if kind is not None:
+        return InputError(f"format-{kind}", file=path.name)
+    if path.suffix.casefold() in _TABLES:
+        return InputError("file-no-scan", file=path.name)
+    return InputError("file-foreign", file=path.name)
+
+
+def _take_zip(walk: _Walk, path: Path) -> None:
+    try:
+        inside = members(path)
+    except InputError as error:
+        walk.skip(path, error)
+        return
+    for member in sorted(inside, key=lambda member: natural(member.as_posix())):
+        if member.suffix.casefold() != ".zip" and not member.name.startswith("."):
+            _take(walk, member, path)
+
+
+def _take_mask(walk: _Walk, path: Path) -> bool:
+    """Note a mask (or predicted mask) instead of a scan; True if the file was one."""
+    name = stem(path)
+    if _PREDICTED_END.match(name):
+        walk.skip(path, InputError("mask-predicted", file=path.name))
+        return True
+    match = _MASK_END.match(name)
+    if match:
+        walk.masks[path.parent].setdefault(match.group(1), path)
+        return True
+    images = _images_beside(path.parent)
+    if path.parent.name.casefold() in _mask_folders(walk.options) and (
+        images is not None or name in walk.stems_of(path.parent.parent)
+    ):
+        walk.masks[path.parent].setdefault(name, path)
+        return True
+    if images is None:
+        return False
+    if path.parent.name.casefold() not in IMAGE_FOLDERS and name in walk.stems_of(images):
+        walk.skip(path, InputError("mask-other-set", file=path.name, folder=path.parent.name))
+        return True
+    return False
+
+
+def _mask_folders(options: FindOptions) -> tuple[str, ...]:
+    """Folder names that hold masks, the best first."""
+    own = options.mask_folder.casefold()
+    return (own, *MASK_FOLDERS) if own else MASK_FOLDERS
+
+
+def _images_beside(folder: Path) -> Path | None:
+    """Return the ``images`` folder beside (or at) a folder."""
+    for name in IMAGE_FOLDERS:
+        candidate = folder.parent / name
+        if candidate.is_dir():
+            return candidate
+    return None
+
+
+def _mask_folders_of(walk: _Walk, path: Path) -> list[Path]:
+    """Return where the mask of a scan file may lie, the best place first."""
+    base = path.parent.parent if path.parent.name.casefold() in IMAGE_FOLDERS else path.parent
+    if base not in walk.inside:
+        try:
+            walk.inside[base] = {folder.name.casefold(): folder for folder in base.iterdir() if folder.is_dir()}
+        except OSError:
+            # a zip has no folders to look into
+            walk.inside[base] = {}
+    inside = walk.inside[base]
+    return [inside[name] for name in _mask_folders(walk.options) if name in inside and inside[name] != path.parent]
+
+
+def _masks_of_folder(walk: _Walk, images: Path) -> None:
+    """Find the masks of an ``images`` folder that was named by itself."""
+    for folder in _mask_folders_of(walk, images / "x"):
+        for mask in sorted(folder.iterdir()):
+            if mask.is_file() and stem(mask).removesuffix("_mask") in walk.stems_of(images):
+                walk.seen.add(mask)
+                walk.masks[folder].setdefault(stem(mask).removesuffix("_mask"), mask)
+
+
+def _masks_beside(walk: _Walk, path: Path) -> None:
+    """Find the mask of a file that was named by itself."""
+    name = stem(path)
+    folders = [path.parent, *_mask_folders_of(walk, path)]
+    for folder in folders:
+        if not folder.is_dir():
+            continue
+        wanted = f"{name}_mask" if folder == path.parent else name
+        for other in folder.iterdir():
+            if stem(other) == wanted and other != path and other.is_file():
+                walk.seen.add(other)
+                walk.masks[folder].setdefault(name, other)
+
+
+def _mask_of(walk: _Walk, path: Path) -> Path | None:
+    """Return the mask that pairs with a scan file, and take it off the list."""
+    name = stem(path)
+    for folder in (path.parent, *_mask_folders_of(walk, path)):
+        mask = walk.masks.get(folder, {}).pop(name, None)
+        if mask is not None:
+            return mask
+    return None
+
+
+def _nifti(walk: _Walk, item: _Item) -> Source:
+    mask = _mask_of(walk, item.path)
+    return Source(
+        item.kind,
+        (item.path,),
+        item.path.name,
+        walk.patients.of(item.path, item.kind, root=item.root),
+        (mask,) if mask else (),
+        walk.options.volume,
+    )
+
+
+def _with_single_mask(walk: _Walk, source: Source) -> Source:
+    """Pair a DICOM scan of one file with the mask beside it."""
+    if len(source.files) != 1:
+        return source
+    mask = _mask_of(walk, source.files[0])
+    if mask is None:
+        return source
+    return replace(source, masks=(mask,))
+
+
+def _pictures(walk: _Walk, items: list[_Item]) -> list[Source]:
+    folders: dict[Path, list[_Item]] = defaultdict(list)
+    for item in items:
+        folders[item.path.parent].append(item)
+    sources: list[Source] = []
+    for folder, inside in folders.items():
+        for group in _stacks(walk, folder, inside):
+            sources.append(_picture_source(walk, folder, group, alone=len(group) == len(inside)))
+    return sources
+
+
+def _stacks(walk: _Walk, folder: Path, items: list[_Item]) -> Iterable[list[_Item]]:
+    """Split the pictures of one folder into scans."""
+    singles = [[item] for item in items]
+    if walk.options.as_ == "pictures" or len(items) == 1:
+        return singles
+    if walk.options.as_ == "auto" and not _patient_folder(folder, items[0].root):
+        return singles
+    groups: dict[tuple[object, ...], list[tuple[tuple[tuple[int, int, str], ...], _Item]]] = defaultdict(list)
+    for item in items:
+        match = _NUMBER.match(stem(item.path))
+        header = item.header
+        assert header is not None
+        if match is None or header.pages > 1:
+            groups[(item.path,)].append(((), item))
+            continue
+        key = (match.group(1).casefold(), match.group(3).casefold(), walk.patients.group(item.path))
+        groups[(*key, header.rows, header.columns, header.dtype)].append((natural(match.group(2)), item))
+    if walk.options.as_ == "auto" and _differ(groups):
+        # one numbering over several sizes: pictures that were numbered, not slices of one scan
+        return singles
+    return [[item for _number, item in sorted(group, key=lambda pair: pair[0])] for group in groups.values()]
+
+
+def _differ(groups: dict[tuple[object, ...], list[tuple[tuple[tuple[int, int, str], ...], _Item]]]) -> bool:
+    names = [key[:3] for key in groups if len(key) > 1]
+    return len(set(names)) < len(names)
+
+
+def _patient_folder(folder: Path, root: Path) -> bool:
+    """Whether numbered pictures in a folder may be the slices of one patient's scan.
+
+    A folder called ``images`` and the like holds pictures of many people, unless it
+    lies in a folder of its own below the one that was named.
+    """
+    if folder.name.casefold() not in CONTAINERS:
+        return True
+    holder = owner(folder / "x")
+    return holder != root and root in holder.parents
+
+
+def _picture_source(walk: _Walk, folder: Path, group: list[_Item], *, alone: bool) -> Source:
+    first = group[0]
+    stacked = len(group) > 1
+    masks = tuple(_mask_of(walk, item.path) for item in group)
+    notices: tuple[Notice, ...] = ()
+    if stacked and walk.options.as_ == "auto":
+        notices = (Notice("stack-made", {"folder": folder.name, "slices": len(group)}),)
+    return Source(
+        first.kind,
+        tuple(item.path for item in group),
+        (folder.name if alone else f"{folder.name}/{stem(first.path)}") if stacked else first.path.name,
+        walk.patients.of(first.path, first.kind, root=first.root, stacked=stacked),
+        masks if any(masks) else (),
+        None,
+        notices=notices,
+    )
+
+
+def _orphan_masks(walk: _Walk, sources: list[Source]) -> None:
+    """List the masks whose scan is not there."""
+    for folder, named in walk.masks.items():
+        for name, mask in named.items():
+            better = folder.name.casefold() in MASK_FOLDERS and any(name == stem(s.files[0]) for s in sources)
+            walk.skip(mask, InputError("mask-second" if better else "mask-alone", file=mask.name, scan=name))

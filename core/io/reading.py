@@ -1,0 +1,79 @@
+"""The one door to the readers: a source becomes a volume, its masks an array.
+
+Files from outside are only read in the decoding child (:mod:`core.io.sandbox`);
+these functions are what runs there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from core.errors import InputError
+from core.io import nifti, raster
+from core.io.finding import find_sources
+from core.io.masks import read_mask_file, read_masks
+from core.io.sniff import PICTURES, Format
+from core.io.source import FindOptions, Found, MaskData, NotGrey, OpenScan, Passed, Source
+from core.volume import Volume
+
+__all__ = [
+    "FindOptions",
+    "Found",
+    "MaskData",
+    "OpenScan",
+    "Passed",
+    "Source",
+    "decode_order",
+    "find_sources",
+    "open_source",
+    "read_mask_file",
+    "read_masks",
+    "read_source",
+]
+
+
+def open_source(source: Source, *, colour: bool = False) -> OpenScan:
+    """Read the header of a scan and be ready to decode its slices.
+
+    Raises
+    ------
+    InputError
+        What the format's reader says.
+    """
+    if source.format in PICTURES:
+        return raster.open_pictures(source, colour=colour)
+    if source.format is Format.NIFTI:
+        return nifti.open_nifti(source)
+    if source.format is Format.DICOM:
+        from core.io import dicom
+
+        return dicom.open_dicom(source, colour=colour)
+    raise InputError("file-foreign", file=source.name)
+
+
+def decode_order(slices: int) -> list[int]:
+    """Return the middle slice, then the rest from the first."""
+    middle = slices // 2
+    return [middle, *(index for index in range(slices) if index != middle)]
+
+
+def read_source(source: Source) -> Volume:
+    """Read a whole scan in this process.
+
+    Raises
+    ------
+    InputError
+        What the format's reader says.
+    """
+    for colour in (False, True):
+        scan = open_source(source, colour=colour)
+        array = np.empty(scan.shape, scan.dtype)
+        try:
+            for index in decode_order(scan.shape[0]):
+                array[index] = scan.slice(index)
+        except NotGrey:
+            continue
+        return replace(scan.volume, array=array)
+    raise InputError("picture-unreadable", file=source.name)

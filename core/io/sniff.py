@@ -1,0 +1,126 @@
+"""What a file is, told by its first bytes; file names lie too often."""
+
+from __future__ import annotations
+
+import zlib
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from core.io.files import opened
+
+
+class Format(StrEnum):
+    """Kinds of file the readers tell apart."""
+
+    DICOM = "dicom"
+    NIFTI = "nifti"
+    PNG = "png"
+    TIFF = "tiff"
+    WEBP = "webp"
+    JPEG = "jpeg"
+    BMP = "bmp"
+    ZIP = "zip"
+    # named, so that the refusal can say what it is
+    MGH = "mgh"
+    MINC = "minc"
+    HDF5 = "hdf5"
+    AFNI = "afni"
+    PAR_REC = "par-rec"
+    NRRD = "nrrd"
+    NIFTI_PAIR = "nifti-pair"
+
+
+PICTURES = frozenset({Format.PNG, Format.TIFF, Format.WEBP, Format.JPEG, Format.BMP})
+READABLE = PICTURES | {Format.DICOM, Format.NIFTI}
+
+_MAGIC: tuple[tuple[bytes, Format], ...] = (
+    (b"\x89PNG\r\n\x1a\n", Format.PNG),
+    (b"II*\x00", Format.TIFF),
+    (b"MM\x00*", Format.TIFF),
+    (b"II+\x00", Format.TIFF),
+    (b"MM\x00+", Format.TIFF),
+    (b"\xff\xd8\xff", Format.JPEG),
+    (b"BM", Format.BMP),
+    (b"PK\x03\x04", Format.ZIP),
+    (b"CDF\x01", Format.MINC),
+    (b"CDF\x02", Format.MINC),
+    (b"NRRD000", Format.NRRD),
+)
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_HEAD = 560
+
+
+def sniff(path: Path) -> Format | None:
+    """Say what a file is, or None.
+
+    Reads at most a few hundred bytes, through gzip where it is gzipped.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    """
+    with opened(path) as file:
+        raw = file.read(4096)
+    suffix = path.name.casefold()
+    head, zipped = _inflated(raw), raw[:2] == b"\x1f\x8b"
+    if head[128:132] == b"DICM":
+        return Format.DICOM
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return Format.WEBP
+    if head[:8] == _HDF5:
+        return Format.MINC if suffix.endswith(".mnc") else Format.HDF5
+    for magic, kind in _MAGIC:
+        # a text that begins with "BM" is no picture: the size field of a bitmap is little
+        if head.startswith(magic) and (kind is not Format.BMP or head[6:10] == b"\0\0\0\0"):
+            return kind
+    if head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0"):
+        return Format.NIFTI_PAIR if head[344:346] == b"ni" or head[4:6] == b"ni" else Format.NIFTI
+    if suffix.endswith((".mgh", ".mgz")) or (zipped and head[:4] == b"\0\0\0\1" and not suffix.endswith(".nii.gz")):
+        return Format.MGH
+    if suffix.endswith((".head", ".brik", ".brik.gz")):
+        return Format.AFNI
+    if suffix.endswith((".par", ".rec")):
+        return Format.PAR_REC
+    return Format.DICOM if _bare_dicom(head) else None
+
+
+def _inflated(raw: bytes) -> bytes:
+    """Return the first bytes of what a gzip holds, or the bytes as they are."""
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    try:
+        return zlib.decompressobj(wbits=31).decompress(raw, _HEAD)
+    except zlib.error:
+        return raw
+
+
+def _bare_dicom(head: bytes) -> bool:
+    """Whether bytes look like a DICOM data set without its preamble.
+
+    Such a file begins with an element of group 0002 or 0008: explicit VR letters,
+    or a small implicit length.
+    """
+    if len(head) < 16:
+        return False
+    orders: tuple[Literal["little", "big"], ...] = ("little", "big")
+    for order in orders:
+        group = int.from_bytes(head[0:2], order)
+        element = int.from_bytes(head[2:4], order)
+        if group not in (0x0002, 0x0008) or element > 0x0070:
+            continue
+        explicit = head[4:6].isalpha() and head[4:6].isupper()
+        if explicit or (order == "little" and int.from_bytes(head[4:8], "little") <= 64):
+            return True
+    return False
+
+
+def stem(path: Path) -> str:
+    """Return a file's name without its ending (``.nii.gz`` counts as one)."""
+    name = path.name
+    lower = name.casefold()
+    for ending in (".nii.gz", ".dcm.gz", ".mgz", ".tar.gz"):
+        if lower.endswith(ending):
+            return name[: -len(ending)]
+    return path.stem if path.suffix and len(path.suffix) <= 6 and not path.suffix[1:].isdigit() else name

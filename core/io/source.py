@@ -1,0 +1,150 @@
+"""What the finder hands to the readers: one scan to be, and one input passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import MeninxError
+from core.events import Notice
+from core.geometry import Array
+from core.io.sniff import Format
+from core.volume import Volume
+
+
+@dataclass(frozen=True)
+class FindOptions:
+    """How files are put together into scans.
+
+    Parameters
+    ----------
+    as_
+        ``"auto"``, ``"stack"`` or ``"pictures"``: what numbered pictures of one folder are.
+    volume
+        Which volume of a scan with several (from 0), or None to ask.
+    pair_masks
+        Whether mask files beside scans are looked for.
+    patient_from
+        ``""`` (the kind's own way), ``folder``, ``dicom``, ``name:REGEX``, ``csv:FILE`` or ``none``.
+    mask_folder
+        A further folder name that holds masks (the label's name: ``brain/`` for Brain).
+    """
+
+    as_: str = "auto"
+    volume: int | None = None
+    pair_masks: bool = True
+    patient_from: str = ""
+    mask_folder: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one scan.
+
+    Parameters
+    ----------
+    format
+        What they are.
+    files
+        In slice order (pictures) or sorted along the normal (DICOM).
+    name
+        What to call it in progress and messages (a file or folder name).
+    patient
+        Identity text of the patient, or None where nobody says.
+    masks
+        Mask files: one per file, or None where that slice has none; empty if there are no masks.
+    volume
+        Which volume of several.
+    identity
+        What must only go to the links: names, IDs, UIDs.
+    notices
+        What the person should know about how it was put together.
+    """
+
+    format: Format
+    files: tuple[Path, ...]
+    name: str
+    patient: str | None = None
+    masks: tuple[Path | None, ...] = ()
+    volume: int | None = None
+    identity: tuple[tuple[str, str], ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether at least one mask file was found."""
+        return any(mask is not None for mask in self.masks)
+
+
+@dataclass(frozen=True)
+class Passed:
+    """An input that the finder passed over, and why."""
+
+    source: str
+    error: MeninxError
+
+
+@dataclass(frozen=True)
+class Found:
+    """What :func:`core.io.finding.find_sources` found."""
+
+    sources: tuple[Source, ...] = ()
+    passed: tuple[Passed, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class OpenScan:
+    """A scan whose header was read and whose slices can be decoded one by one.
+
+    Parameters
+    ----------
+    volume
+        Everything but the voxels (its array is empty).
+    shape
+        ``[z, y, x]`` or ``[z, y, x, c]``.
+    dtype
+        Of the stored numbers.
+    slice
+        Decodes one slice to ``[y, x]`` or ``[y, x, c]`` of that dtype.
+    """
+
+    volume: Volume
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+    slice: Callable[[int], Array]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the decoded scan."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+
+class NotGrey(Exception):
+    """A slice of a scan taken as grey has colour: open it again with ``colour=True``."""
+
+
+@dataclass(frozen=True)
+class MaskData:
+    """Masks of one scan as they stand in their files.
+
+    Parameters
+    ----------
+    array
+        ``[z, y, x]``, whole numbers: foreground values as in the file, made
+        one-valued (1) where the file's convention is 0 / maximum.
+    present
+        Per slice: whether a mask file (or plane) covers it.
+    values
+        The non-zero values that occur.
+    passed
+        Mask files of single slices that could not be used.
+    """
+
+    array: Array
+    present: tuple[bool, ...]
+    values: tuple[int, ...] = field(default=())
+    passed: tuple[Passed, ...] = ()
