@@ -1,0 +1,135 @@
+"""What mouse and keys do in a pane.
+
+wheel: slice · Ctrl+wheel: zoom · Shift+wheel: brush size · middle-drag or
+Space+left: pan · right-drag: window and level · Alt+left or Shift+move:
+crosshair · left: the tool, or the crosshair without one · double-click: maximise.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QMouseEvent, QWheelEvent
+
+from core.volume import Window
+
+if TYPE_CHECKING:
+    from gui.viewer.events import ViewTool
+    from gui.viewer.slice_view import SliceView
+
+_NOTCH = 120
+_ZOOM_STEP = 1.18
+_CLICK = 4
+"""A right-drag shorter than this many pixels was a click."""
+_FULL_DRAG = 300.0
+"""Dragging so far doubles the width, or moves the level by the width."""
+
+
+class Drag(Enum):
+    """What a held button does."""
+
+    NONE = auto()
+    PAN = auto()
+    WINDOW = auto()
+    CROSSHAIR = auto()
+    TOOL = auto()
+
+
+class Gestures:
+    """The mouse over one pane: turns Qt's events into calls of the view."""
+
+    def __init__(self, view: SliceView) -> None:
+        self._view = view
+        self.drag = Drag.NONE
+        self.space = False
+        self._start = QPointF()
+        self._last = QPointF()
+        self._window: Window | None = None
+        self._tool: ViewTool | None = None
+        self._wheel = 0.0
+        self._moved = False
+        self._button = Qt.MouseButton.NoButton
+
+    def press(self, event: QMouseEvent) -> None:
+        """Begin what the button stands for; a second button during a drag changes nothing."""
+        if self.drag is not Drag.NONE:
+            return
+        self._start = self._last = event.position()
+        self._moved = False
+        button, keys = event.button(), event.modifiers()
+        self._button = button
+        if button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and self.space):
+            self.drag = Drag.PAN
+        elif button == Qt.MouseButton.RightButton:
+            self.drag = Drag.WINDOW
+            self._window = self._view.window_shown
+        elif button == Qt.MouseButton.LeftButton:
+            if self._view.tool is None or keys & Qt.KeyboardModifier.AltModifier:
+                self.drag = Drag.CROSSHAIR
+                self._view.point_crosshair(event.position())
+            else:
+                self.drag = Drag.TOOL
+                # the stroke stays with its tool even if a key changes the tool meanwhile
+                self._tool = self._view.tool
+                self._tool.press(self._view.event_at(event.position(), event.buttons(), keys))
+
+    def move(self, event: QMouseEvent) -> None:
+        """Go on with the drag, or follow the pointer."""
+        if self.drag is not Drag.NONE and not event.buttons() & self._button:
+            # the release went elsewhere (a dialog opened, the window lost its grab)
+            self.release(event)
+        place = event.position()
+        step = place - self._last
+        self._last = place
+        if (place - self._start).manhattanLength() > _CLICK:
+            self._moved = True
+        if self.drag is Drag.PAN:
+            self._view.pan(step.x(), step.y())
+        elif self.drag is Drag.WINDOW:
+            self._drag_window(place)
+        elif self.drag is Drag.CROSSHAIR:
+            self._view.point_crosshair(place)
+        elif self.drag is Drag.TOOL:
+            if self._tool is not None:
+                self._tool.move(self._view.event_at(place, event.buttons(), event.modifiers()))
+        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier and not event.buttons():
+            self._view.point_crosshair(place)
+
+    def release(self, event: QMouseEvent) -> None:
+        """End the drag when its own button goes up."""
+        if self.drag is Drag.NONE or event.buttons() & self._button:
+            return
+        drag, self.drag = self.drag, Drag.NONE
+        if drag is Drag.TOOL and self._tool is not None:
+            self._tool.release(self._view.event_at(event.position(), event.buttons(), event.modifiers()))
+        elif drag is Drag.WINDOW and not self._moved:
+            self._view.menu_requested.emit(event.globalPosition().toPoint())
+
+    def wheel(self, event: QWheelEvent) -> None:
+        """One slice, zoom step or brush step per notch; touchpads add up to notches."""
+        # Alt turns the wheel sideways on some systems, Shift on macOS: take whichever moved
+        turned = event.angleDelta().y() or event.angleDelta().x()
+        keys = event.modifiers()
+        if keys & Qt.KeyboardModifier.ControlModifier:
+            self._view.zoom_about(event.position(), _ZOOM_STEP ** (turned / _NOTCH))
+            return
+        self._wheel += turned
+        notches = math.trunc(self._wheel / _NOTCH)
+        if not notches:
+            return
+        self._wheel -= notches * _NOTCH
+        if keys & Qt.KeyboardModifier.ShiftModifier:
+            self._view.brush_size_step.emit(1 if notches > 0 else -1)
+        else:
+            self._view.step(-1 if notches > 0 else 1)
+
+    def _drag_window(self, place: QPointF) -> None:
+        if self._window is None or not self._moved:
+            return
+        across, down = (place.x() - self._start.x()) / _FULL_DRAG, (place.y() - self._start.y()) / _FULL_DRAG
+        # doubling per distance: never reaches nought, and as fine for narrow windows as for wide ones
+        width = max(self._window.width * 2.0**across, 1e-6)
+        self._view.set_window(Window(self._window.center + down * self._window.width, width))

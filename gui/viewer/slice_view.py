@@ -1,0 +1,564 @@
+"""One pane: a slice of a scan with masks, words, crosshair and the tool's cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QEnterEvent,
+    QFocusEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QSizePolicy, QTextEdit, QWidget
+
+from core.geometry import Box, Plane, PlaneView
+from core.messages import text
+from core.volume import Volume, Window
+from gui import theme
+from gui.viewer import cursor
+from gui.viewer.camera import Camera
+from gui.viewer.corner import Corner, details
+from gui.viewer.events import ViewEvent, ViewTool
+from gui.viewer.gestures import Drag, Gestures
+from gui.viewer.overlay import Overlay
+from gui.viewer.pixels import Grid
+from gui.viewer.slice_source import SliceSource
+
+Voxel = tuple[float, float, float]
+"""Voxel (x, y, z)."""
+
+FIT_MARGIN = 24.0
+"""Room for the orientation letters around a fitted slice, in screen pixels."""
+_MOST_RECTS = 8
+_WRITING = (QLineEdit, QTextEdit, QPlainTextEdit, QAbstractSpinBox)
+
+
+class SliceView(QWidget):
+    """A pane that shows one slice of a scan.
+
+    Everything is painted at the resolution of the screen and only where it
+    changed: a dab of the brush repaints its own square, a wheel notch one pane.
+    Setters say what changed by the same signals as the mouse does.
+    """
+
+    hovered = Signal(object)
+    """Voxel (x, y, z) under the pointer as whole numbers, or None outside the scan."""
+    index_changed = Signal(int)
+    """Another slice is shown."""
+    window_changed = Signal(object)
+    """Other grey levels (:class:`core.volume.Window`)."""
+    view_range_changed = Signal()
+    """Zoom or centre changed (:attr:`camera`)."""
+    crosshair_moved = Signal(object)
+    """The person moved the crosshair to this voxel (x, y, z)."""
+    maximise_requested = Signal()
+    """Double-click."""
+    brush_size_step = Signal(int)
+    """Shift+wheel: +1 larger, -1 smaller."""
+    menu_requested = Signal(object)
+    """Right click without dragging, at this global point."""
+    pressed = Signal()
+    """A button went down in this pane."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(64, 64)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        self._source: SliceSource | None = None
+        self._plane = Plane.AXIAL
+        self._radiological = True
+        self._smooth = True
+        self._overlays_shown = True
+        self._camera = Camera(1.0, 0.0, 0.0)
+        self._fitted = True
+        self._crosshair: Voxel | None = None
+        self._crosshair_shown = True
+        self._pointer: Voxel | None = None
+        self._tool: ViewTool | None = None
+        self._ring: cursor.Ring | None = None
+        self._details = True
+        self._own_title: tuple[str, str] | None = None
+        self._corner = Corner()
+        self._gestures = Gestures(self)
+        self._background = theme.qcolor("viewer")
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, 480)
+
+    # ------------------------------------------------------------------ what is shown
+
+    def show_volume(self, volume: Volume | None, plane: Plane = Plane.AXIAL) -> None:
+        """Show a scan in a plane: its middle slice, fitted, in the window that shows it well.
+
+        Masks and crosshair of the scan before are taken away. None empties the pane.
+        """
+        self._plane = plane
+        self._crosshair = self._pointer = None
+        self._ring = None
+        self._source = None if volume is None else SliceSource(volume, plane, radiological=self._radiological)
+        self._update_words()
+        self.update()
+        if self._source is not None:
+            self.fit()
+            self.index_changed.emit(self._source.index)
+
+    def replace_volume(self, volume: Volume) -> None:
+        """Show another volume of the same grid; slice, zoom, window and masks stay."""
+        if self._source is not None:
+            self._source.set_volume(volume)
+            self.update()
+
+    def set_radiological(self, radiological: bool) -> None:
+        """Show the patient's right on the screen's left (radiological) or right."""
+        if radiological != self._radiological:
+            self._radiological = radiological
+            if self._source is not None:
+                self._source.set_radiological(radiological)
+                self.fit()
+            self._update_words()
+            self.update()
+
+    def set_index(self, index: int) -> None:
+        """Show a slice (kept within the scan)."""
+        if self._source is not None and self._source.set_index(index):
+            self._update_words()
+            self.update()
+            self.index_changed.emit(self._source.index)
+
+    def step(self, count: int) -> None:
+        """Go some slices on or back."""
+        self.set_index(self.index + count)
+
+    def set_window(self, window: Window) -> None:
+        """Show other grey levels."""
+        if self._source is not None and window != self._source.window:
+            self._source.set_window(window)
+            self._update_words()
+            self.update()
+            self.window_changed.emit(window)
+
+    def set_overlays(self, overlays: Sequence[Overlay]) -> None:
+        """Lay masks over the scan, the last one on top."""
+        if self._source is not None:
+            self._source.set_overlays(overlays)
+            self.update()
+
+    def set_overlays_visible(self, visible: bool) -> None:
+        """Show or hide all masks at once: a peek at the bare scan."""
+        if visible != self._overlays_shown:
+            self._overlays_shown = visible
+            self.update()
+
+    def refresh(self, box: Box | None = None) -> None:
+        """Draw the masks anew where a box of voxels was touched, or all of them."""
+        if self._source is None:
+            return
+        if box is None:
+            self._source.reload_overlays()
+            self.update()
+            return
+        touched = self._source.reload_part(box)
+        if touched is None:
+            return
+        rows, columns = touched
+        low = self._point(rows.start - 0.5, columns.start - 0.5)
+        high = self._point(rows.stop - 0.5, columns.stop - 0.5)
+        # the outline of the untouched neighbours may change as well
+        left, top = int(low.x()) - 3, int(low.y()) - 3
+        self.update(QRect(left, top, int(high.x()) + 4 - left, int(high.y()) + 4 - top))
+
+    def set_smooth(self, smooth: bool) -> None:
+        """Interpolate between the pixels of the scan, or show them as squares."""
+        if smooth != self._smooth:
+            self._smooth = smooth
+            self.update()
+
+    def set_crosshair(self, xyz: Voxel | None) -> None:
+        """Put the crosshair on a voxel, or take it away."""
+        if xyz != self._crosshair:
+            self._update_crosshair()
+            self._crosshair = xyz
+            self._update_crosshair()
+
+    def set_crosshair_visible(self, visible: bool) -> None:
+        """Show or hide the crosshair without moving it."""
+        if visible != self._crosshair_shown:
+            self._crosshair_shown = visible
+            self._update_crosshair()
+
+    def set_pointer(self, xyz: Voxel | None) -> None:
+        """Mark where the pointer of a linked pane is."""
+        if xyz != self._pointer:
+            old, self._pointer = self._pointer, xyz
+            for place in (old, xyz):
+                if place is not None and self._source is not None:
+                    self.update(cursor.pointer_rect(self.point_of(place)))
+
+    def set_title(self, title: str | None, subtitle: str = "") -> None:
+        """Put own words into the corner; None for plane, slice and window."""
+        self._own_title = None if title is None else (title, subtitle)
+        self._update_words()
+
+    def set_details(self, shown: bool) -> None:
+        """Show or hide the second line below plane and slice."""
+        self._details = shown
+        self._update_words()
+
+    def set_words_visible(self, visible: bool) -> None:
+        """Show or hide all words, letters and the scale bar."""
+        self._corner.shown = visible
+        self.update()
+
+    # ------------------------------------------------------------------ facts
+
+    @property
+    def volume(self) -> Volume | None:
+        """The scan shown."""
+        return None if self._source is None else self._source.volume
+
+    @property
+    def plane(self) -> Plane:
+        """The plane shown."""
+        return self._plane
+
+    @property
+    def plane_view(self) -> PlaneView | None:
+        """How the plane lies on the screen; None without a scan."""
+        return None if self._source is None else self._source.view
+
+    @property
+    def index(self) -> int:
+        """The slice shown."""
+        return 0 if self._source is None else self._source.index
+
+    @property
+    def slices(self) -> int:
+        """Slices of this plane."""
+        return 0 if self._source is None else self._source.view.slices
+
+    @property
+    def window_shown(self) -> Window | None:
+        """The grey levels shown (``window()`` is Qt's word for the top-level widget)."""
+        return None if self._source is None else self._source.window
+
+    @property
+    def camera(self) -> Camera:
+        """Zoom and centre."""
+        return self._camera
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the whole slice is shown and stays so when the pane changes its size."""
+        return self._fitted
+
+    @property
+    def magnification(self) -> float:
+        """Screen pixels per slice pixel (1.0 = 100 %)."""
+        return 0.0 if self._source is None else self._camera.zoom * self._source.view.column_size
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Title and second line as they are shown."""
+        return self._corner.title, self._corner.subtitle
+
+    @property
+    def letters(self) -> tuple[str, str, str, str]:
+        """Orientation letters shown (left, right, top, bottom)."""
+        return self._corner.letters
+
+    @property
+    def tool(self) -> ViewTool | None:
+        """The tool in the hand; None moves the crosshair."""
+        return self._tool
+
+    @tool.setter
+    def tool(self, tool: ViewTool | None) -> None:
+        self._tool = tool
+        self.cursor_changed()
+
+    # ------------------------------------------------------------------ camera
+
+    def fit(self) -> None:
+        """Show the whole slice; it stays fitted when the pane changes its size."""
+        if self._source is not None:
+            self._fitted = True
+            self._look(Camera.fitted(self._source.view, self.width(), self.height(), FIT_MARGIN))
+
+    def set_camera(self, camera: Camera, *, fitted: bool = False) -> None:
+        """Look at another part (for linked panes)."""
+        self._fitted = fitted
+        self._look(camera)
+
+    def pan(self, dx: float, dy: float) -> None:
+        """Drag the slice by a distance on the screen."""
+        if self._source is not None:
+            self._fitted = False
+            self._look(self._camera.panned(dx, dy).within(self._source.view))
+
+    def zoom_about(self, place: QPointF, factor: float) -> None:
+        """Zoom; what is under the place stays there."""
+        if self._source is None:
+            return
+        wanted = Camera(self._camera.zoom * factor, 0.0, 0.0).within(self._source.view).zoom
+        self._fitted = False
+        dx, dy = place.x() - self.width() / 2, place.y() - self.height() / 2
+        self._look(self._camera.zoomed(wanted / self._camera.zoom, dx, dy))
+
+    def zoom_by(self, factor: float) -> None:
+        """Zoom about the middle of the pane."""
+        self.zoom_about(QPointF(self.width() / 2, self.height() / 2), factor)
+
+    def _look(self, camera: Camera) -> None:
+        if camera != self._camera:
+            self._camera = camera
+            self._place_ring(None if self._ring is None else self._ring.center)
+            self.update()
+            self.view_range_changed.emit()
+
+    # ------------------------------------------------------------------ places
+
+    def voxel_at(self, place: QPointF) -> Voxel | None:
+        """Return the voxel (x, y, z), not rounded, under a point of the pane; it may lie outside the scan."""
+        if self._source is None:
+            return None
+        row, column = self._row_column(self._source.view, place)
+        return self._source.view.to_voxel(row, column, self._source.index)
+
+    def point_of(self, xyz: Sequence[float]) -> QPointF:
+        """Return the point of the pane where a voxel's centre is, whatever slice is shown."""
+        if self._source is None:
+            return QPointF()
+        row, column, _ = self._source.view.to_screen(xyz)
+        return self._point(row, column)
+
+    def event_at(self, place: QPointF, buttons: Qt.MouseButton, modifiers: Qt.KeyboardModifier) -> ViewEvent:
+        """Return what a tool is told about the pointer.
+
+        Raises
+        ------
+        RuntimeError
+            Without a scan; the pane ignores the mouse then.
+        """
+        if self._source is None:
+            raise RuntimeError("no scan is shown")
+        view = self._source.view
+        row, column = self._row_column(view, place)
+        return ViewEvent(view, self._source.index, row, column, buttons, modifiers)
+
+    def point_crosshair(self, place: QPointF) -> None:
+        """Move the crosshair under a point, kept within the scan, and say so to linked panes."""
+        if self._source is None:
+            return
+        view = self._source.view
+        row, column = self._row_column(view, place)
+        row, column = min(max(round(row), 0), view.rows - 1), min(max(round(column), 0), view.columns - 1)
+        xyz = view.to_voxel(row, column, self._source.index)
+        self.set_crosshair(xyz)
+        self.crosshair_moved.emit(xyz)
+
+    def _row_column(self, view: PlaneView, place: QPointF) -> tuple[float, float]:
+        return self._camera.to_slice(view, self.width(), self.height(), place.x(), place.y())
+
+    def _point(self, row: float, column: float) -> QPointF:
+        if self._source is None:
+            return QPointF()
+        return QPointF(*self._camera.to_point(self._source.view, self.width(), self.height(), row, column))
+
+    # ------------------------------------------------------------------ what is repainted
+
+    def cursor_changed(self) -> None:
+        """Draw the ring anew: the brush has another size, or the label another colour."""
+        if self._ring is not None:
+            place: QPointF | None = self._ring.center
+        else:
+            place = QPointF(self.mapFromGlobal(self.cursor().pos())) if self.underMouse() else None
+        self._place_ring(place)
+        ringed = self._tool is not None and self._tool.cursor_radius_px > 0
+        self.setCursor(Qt.CursorShape.BlankCursor if ringed else Qt.CursorShape.CrossCursor)
+
+    def _place_ring(self, place: QPointF | None, *, erasing: bool = False) -> None:
+        old, new, tool = self._ring, None, self._tool
+        if place is not None and tool is not None and self._source is not None and tool.cursor_radius_px > 0:
+            new = cursor.Ring(place, tool.cursor_radius_px * self._camera.zoom, QColor(*tool.cursor_color), erasing)
+        if new != old:
+            self._ring = new
+            for ring in (old, new):
+                if ring is not None:
+                    self.update(ring.rect)
+
+    def _update_crosshair(self) -> None:
+        if self._crosshair is not None and self._source is not None:
+            for strip in cursor.crosshair_rects(self.point_of(self._crosshair), self.rect()):
+                self.update(strip)
+
+    def _update_words(self) -> None:
+        corner, source = self._corner, self._source
+        before = (corner.title, corner.subtitle, corner.letters, corner.unit)
+        corner.letters = ("", "", "", "") if source is None else source.view.letters
+        corner.unit = "mm" if source is None else source.volume.geometry.unit
+        if self._own_title is not None:
+            corner.title, corner.subtitle = self._own_title
+        elif source is None:
+            corner.title = corner.subtitle = ""
+        else:
+            known = source.volume.geometry.orientation_known
+            name = text(f"viewer.{source.view.plane.value}" if known else "viewer.slice").upper()
+            key = "viewer.picture" if source.volume.is_picture else "viewer.title"
+            corner.title = text(key, name=name, index=source.index + 1, slices=source.view.slices)
+            corner.subtitle = details(source.view, source.window, corner.unit) if self._details else ""
+        if before != (corner.title, corner.subtitle, corner.letters, corner.unit):
+            self.update(corner.text_rect(self.rect()))
+
+    # ------------------------------------------------------------------ painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        region = event.region()
+        painter = QPainter(self)
+        rects = [event.rect()] if region.rectCount() > _MOST_RECTS else [*region]  # type: ignore[misc]  # PySide6's stubs miss QRegion.__iter__
+        for rect in rects:
+            self._paint_scan(painter, rect)
+        source = self._source
+        if source is None:
+            painter.end()
+            return
+        if self._crosshair is not None and self._crosshair_shown:
+            cursor.paint_crosshair(painter, self.point_of(self._crosshair), self.rect())
+        self._corner.paint(painter, region, self.rect(), self._camera.zoom)
+        if self._pointer is not None:
+            cursor.paint_pointer(painter, self.point_of(self._pointer))
+        if self._ring is not None and region.intersects(self._ring.rect):
+            self._ring.paint(painter)
+        painter.end()
+
+    def _paint_scan(self, painter: QPainter, rect: QRect) -> None:
+        """Paint scan and masks of one rectangle, in device pixels."""
+        source = self._source
+        if source is None:
+            painter.fillRect(rect, self._background)
+            return
+        ratio = self.devicePixelRatioF()
+        x, y = int(rect.x() * ratio), int(rect.y() * ratio)
+        width = int((rect.x() + rect.width()) * ratio + 0.999) - x
+        height = int((rect.y() + rect.height()) * ratio + 0.999) - y
+        corner = self._point(-0.5, -0.5)
+        zoom = self._camera.zoom * ratio
+        grid = Grid(corner.x() * ratio, corner.y() * ratio, source.view.column_size * zoom, source.view.row_size * zoom)
+        part = (x, y, width, height)
+        place = QPointF(x / ratio, y / ratio)
+        scan = source.picture(grid, part, smooth=self._smooth)
+        # the arrays live until the painter has copied them
+        image = QImage(scan.data, width, height, scan.strides[0], QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(ratio)
+        painter.drawImage(place, image)
+        if not self._overlays_shown:
+            return
+        for mask in source.masks(grid, part, max(1, round(1.5 * ratio))):
+            image = QImage(mask.data, width, height, mask.strides[0], QImage.Format.Format_ARGB32_Premultiplied)
+            image.setDevicePixelRatio(ratio)
+            painter.drawImage(place, image)
+
+    # ------------------------------------------------------------------ Qt's events
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._fitted:
+            self.fit()
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self._source is not None:
+            self.pressed.emit()
+            self._gestures.press(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._source is None:
+            return
+        self._gestures.move(event)
+        erasing = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        busy = self._gestures.drag in (Drag.PAN, Drag.WINDOW)
+        self._place_ring(None if busy else event.position(), erasing=erasing)
+        self._say_hovered(event.position())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._source is not None:
+            self._gestures.release(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        # two quick dabs of a tool are two dabs
+        if self._source is None or (self._tool is not None and event.button() == Qt.MouseButton.LeftButton):
+            self.mousePressEvent(event)
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self.maximise_requested.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self._source is not None:
+            self._gestures.wheel(event)
+            self._say_hovered(event.position())
+        event.accept()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        # so that Space pans where the pointer is; never out of a field somebody writes in
+        if not isinstance(QApplication.focusWidget(), _WRITING):
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._place_ring(None)
+        self.hovered.emit(None)
+
+    def event(self, event: QEvent) -> bool:
+        # Space is ours while the pointer is here, even if a menu has it as a shortcut
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _is_space(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if _is_space(event):
+            self._hold_space(True)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if _is_space(event) and not event.isAutoRepeat():
+            self._hold_space(False)
+        else:
+            super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._hold_space(False)
+
+    def _hold_space(self, held: bool) -> None:
+        if held != self._gestures.space:
+            self._gestures.space = held
+            if held:
+                self.setCursor(Qt.CursorShape.OpenHandCursor)
+            else:
+                self.cursor_changed()
+
+    def _say_hovered(self, place: QPointF) -> None:
+        if self._source is None:
+            return
+        view = self._source.view
+        row, column = (round(value) for value in self._row_column(view, place))
+        inside = 0 <= row < view.rows and 0 <= column < view.columns
+        x, y, z = view.to_voxel(row, column, self._source.index)
+        self.hovered.emit((int(x), int(y), int(z)) if inside else None)
+
+
+def _is_space(event: QKeyEvent) -> bool:
+    return event.key() == Qt.Key.Key_Space and event.modifiers() == Qt.KeyboardModifier.NoModifier
