@@ -1,0 +1,282 @@
+"""Annotations, the saved versions of their layers, and what is known per slice."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError, ProjectError, StorageError
+from core.geometry import Geometry
+from core.ids import new_id
+from core.io import atomic
+from core.project import audit, maskfile
+from core.project.records import Annotation, LayerVersion, Origin, ScanStatus, SliceState, utc_now
+from core.project.store import Store
+
+_LAYER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
+_ANNOTATION = "id, scan, reader, created, updated, journal_sequence, round"
+_VERSION = "annotation, layer, sequence, sha256, file, journal_sequence, created, counts"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A layer whose file is written and whose row is not."""
+
+    layer: str
+    sequence: int
+    file: str
+    encoded: maskfile.Encoded
+    before: str
+
+
+class Annotations:
+    """The masks of a project.
+
+    Parameters
+    ----------
+    store
+        The index.
+    folder
+        The project.
+    geometry
+        Gives the grid of a scan by its id.
+    """
+
+    def __init__(self, store: Store, folder: Path, geometry: Callable[[str], Geometry]) -> None:
+        self._store = store
+        self._folder = folder
+        self._geometry = geometry
+
+    def of_scan(self, scan: str) -> list[Annotation]:
+        """Return the annotations of a scan, oldest first."""
+        found = self._store.rows(f"SELECT {_ANNOTATION} FROM annotation WHERE scan = ? ORDER BY created, id", scan)
+        return [Annotation(*row) for row in found]
+
+    def find(self, scan: str, reader: str) -> Annotation | None:
+        """Return a reader's latest annotation of a scan, or None."""
+        row = self._store.row(
+            f"SELECT {_ANNOTATION} FROM annotation WHERE scan = ? AND reader = ? ORDER BY round DESC", scan, reader
+        )
+        return None if row is None else Annotation(*row)
+
+    def get(self, annotation: str) -> Annotation:
+        """Return an annotation by its id.
+
+        Raises
+        ------
+        InputError
+            ``annotation-unknown``.
+        """
+        row = self._store.row(f"SELECT {_ANNOTATION} FROM annotation WHERE id = ?", annotation)
+        if row is None:
+            raise InputError("annotation-unknown", id=annotation)
+        return Annotation(*row)
+
+    def ensure(self, scan: str, reader: str) -> Annotation:
+        """Return a reader's annotation of a scan, begun if there is none."""
+        with self._store.transaction() as connection:
+            found = self.find(scan, reader)
+            if found is not None:
+                return found
+            now = utc_now()
+            begun = Annotation(new_id(), scan, reader, now, now)
+            connection.execute(
+                "INSERT INTO annotation (id, scan, reader, round, created, updated) VALUES (?, ?, ?, 1, ?, ?)",
+                (begun.id, scan, reader, now, now),
+            )
+            audit.append(connection, reader, "begin", {"annotation": begun.id, "scan": scan})
+        return begun
+
+    def versions(self, annotation: str, layer: str) -> list[LayerVersion]:
+        """Return the saved versions of a layer whose files are there, oldest first."""
+        found = self._store.rows(
+            f"SELECT {_VERSION} FROM layer_version WHERE annotation = ? AND layer = ? AND removed IS NULL "
+            "ORDER BY sequence",
+            annotation,
+            layer,
+        )
+        return [_version(row) for row in found]
+
+    def latest(self, annotation: str) -> dict[str, LayerVersion]:
+        """Return the newest version of every layer that was begun."""
+        found = self._store.rows(
+            f"SELECT {_VERSION} FROM layer_version v WHERE annotation = ? AND sequence = (SELECT max(sequence) "
+            "FROM layer_version w WHERE w.annotation = v.annotation AND w.layer = v.layer)",
+            annotation,
+        )
+        return {row["layer"]: _version(row) for row in found}
+
+    def read_version(self, version: LayerVersion) -> NDArray[np.uint8]:
+        """Return the mask of a saved version, writable ``[z, y, x]``.
+
+        Raises
+        ------
+        ProjectError
+            ``mask-corrupt`` or ``mask-missing`` names the file. Nothing is opened
+            empty instead.
+        """
+        file = self._folder / version.file
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError as error:
+            raise ProjectError("mask-missing", file=version.file) from error
+        except OSError as error:
+            raise ProjectError("mask-corrupt", file=version.file) from error
+        geometry = self._geometry(self.get(version.annotation).scan)
+        try:
+            if maskfile.file_hash(data) != version.sha256:
+                raise ValueError("another hash")
+            return maskfile.decode(data, geometry)
+        except ValueError as error:
+            raise ProjectError("mask-corrupt", file=version.file) from error
+
+    def read(self, annotation: str, layer: str) -> NDArray[np.uint8] | None:
+        """Return the newest mask of a layer, or None where it was not begun."""
+        version = self.latest(annotation).get(layer)
+        return None if version is None else self.read_version(version)
+
+    def states(self, annotation: str, layer: str) -> list[SliceState]:
+        """Return what is known about the slices of a layer, by slice."""
+        found = self._store.rows(
+            "SELECT slice, origin, run, finished, reader, seconds FROM slice_state "
+            "WHERE annotation = ? AND layer = ? ORDER BY slice",
+            annotation,
+            layer,
+        )
+        return [SliceState(row[0], Origin(row[1]), row[2], bool(row[3]), row[4], row[5]) for row in found]
+
+    def save(
+        self,
+        annotation: str,
+        layers: Mapping[str, NDArray[np.uint8]],
+        states: Mapping[str, Sequence[SliceState]],
+        *,
+        journal_sequence: int,
+        action: str,
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Save layers and states: see :meth:`core.project.project.Project.save_layers`."""
+        if self._store.read_only:
+            raise StorageError("read-only", file=self._folder)
+        owner = self.get(annotation)
+        geometry = self._geometry(owner.scan)
+        for layer in (*layers, *states):
+            if not _LAYER.fullmatch(layer):
+                raise InputError("layer-name-bad", layer=layer)
+        pending = [
+            written
+            for layer, mask in layers.items()
+            if (written := self._write(owner, layer, mask, geometry)) is not None
+        ]
+        with self._store.transaction() as connection:
+            now = utc_now()
+            for item in pending:
+                _insert_version(connection, annotation, item, journal_sequence, now)
+            for layer, known in states.items():
+                _replace_states(connection, annotation, layer, known, geometry.shape[0])
+            connection.execute(
+                "UPDATE annotation SET updated = ?, journal_sequence = max(journal_sequence, ?) WHERE id = ?",
+                (now, journal_sequence, annotation),
+            )
+            connection.execute(
+                "UPDATE scan SET status = ? WHERE id = ? AND status = ?",
+                (ScanStatus.IN_PROGRESS, owner.scan, ScanStatus.TO_DO),
+            )
+            told = {
+                "annotation": annotation,
+                "scan": owner.scan,
+                "journal_sequence": journal_sequence,
+                "layers": {
+                    item.layer: {
+                        "sequence": item.sequence,
+                        "sha256": item.encoded.sha256,
+                        "before": item.before,
+                        "voxels": sum(item.encoded.counts.values()),
+                    }
+                    for item in pending
+                },
+                "finished": {layer: sum(state.finished for state in known) for layer, known in states.items()},
+            }
+            audit.append(connection, owner.reader, action, dict(facts) | told)
+
+    def _write(self, owner: Annotation, layer: str, mask: NDArray[np.uint8], geometry: Geometry) -> _Pending | None:
+        maskfile.check(mask, geometry)
+        last = self._store.row(
+            "SELECT sequence, sha256, content_sha256 FROM layer_version WHERE annotation = ? AND layer = ? "
+            "ORDER BY sequence DESC LIMIT 1",
+            owner.id,
+            layer,
+        )
+        if last is not None and last["content_sha256"] == maskfile.content_hash(mask):
+            return None
+        sequence = 1 if last is None else int(last["sequence"]) + 1
+        encoded = maskfile.encode(mask, geometry)
+        folder = f"masks/{owner.scan}/{owner.id}"
+        file = f"{folder}/{layer}-{sequence}-{encoded.sha256[:8]}.nii.gz"
+        atomic.make_folder(self._folder / folder)
+        atomic.write_bytes(self._folder / file, encoded.data)
+        return _Pending(layer, sequence, file, encoded, "" if last is None else last["sha256"])
+
+
+def _version(row: sqlite3.Row) -> LayerVersion:
+    counts = {int(value): int(count) for value, count in json.loads(row["counts"]).items()}
+    return LayerVersion(
+        row["annotation"],
+        row["layer"],
+        row["sequence"],
+        row["sha256"],
+        row["file"],
+        row["journal_sequence"],
+        row["created"],
+        counts,
+    )
+
+
+def _insert_version(
+    connection: sqlite3.Connection, annotation: str, item: _Pending, journal_sequence: int, now: str
+) -> None:
+    try:
+        connection.execute(
+            "INSERT INTO layer_version (annotation, layer, sequence, file, sha256, content_sha256, size, counts, "
+            "journal_sequence, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                annotation,
+                item.layer,
+                item.sequence,
+                item.file,
+                item.encoded.sha256,
+                item.encoded.content,
+                len(item.encoded.data),
+                json.dumps({str(value): count for value, count in item.encoded.counts.items()}),
+                journal_sequence,
+                now,
+            ),
+        )
+    except sqlite3.IntegrityError as error:
+        # somebody saved this layer since we looked: theirs stays, ours stays unsaved
+        raise ProjectError("annotation-changed", file=item.file) from error
+
+
+def _replace_states(
+    connection: sqlite3.Connection, annotation: str, layer: str, known: Sequence[SliceState], slices: int
+) -> None:
+    for state in known:
+        if not 0 <= state.slice < slices:
+            raise InputError("slice-outside", slice=state.slice, slices=slices)
+    connection.execute("DELETE FROM slice_state WHERE annotation = ? AND layer = ?", (annotation, layer))
+    connection.executemany(
+        "INSERT INTO slice_state (annotation, layer, slice, origin, run, finished, reader, seconds) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (annotation, layer, state.slice, state.origin, state.run, state.finished, state.reader, state.seconds)
+            for state in known
+        ],
+    )

@@ -1,0 +1,151 @@
+"""Who the patients are: outside the project, in the user's own folder, for the owner's eyes only.
+
+A project knows patients by a hash with a salt. The salt, names, IDs, UIDs and
+source paths are kept here and nowhere else. Without this file a project stays
+fully usable; only the way back to the people is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import sqlite3
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from core.project.store import worded
+
+HOME_VARIABLE = "MENINX_HOME"
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS project (id TEXT PRIMARY KEY, salt BLOB NOT NULL, path TEXT NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS patient (project TEXT NOT NULL, key TEXT NOT NULL, identity TEXT NOT NULL, "
+    "PRIMARY KEY (project, key)) STRICT",
+    "CREATE TABLE IF NOT EXISTS scan (project TEXT NOT NULL, scan TEXT NOT NULL, source TEXT NOT NULL, "
+    "identity TEXT NOT NULL, PRIMARY KEY (project, scan)) STRICT",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a scan came from: source paths, and identity by DICOM keyword or the like."""
+
+    source: tuple[str, ...]
+    identity: Mapping[str, str]
+
+
+def home() -> Path:
+    """Return the user's data folder (``MENINX_HOME`` overrides)."""
+    given = os.environ.get(HOME_VARIABLE)
+    return Path(given) if given else Path(platformdirs.user_data_dir("Meninx", appauthor=False))
+
+
+def normal(identity: str) -> str:
+    """Return identity text in the form that is hashed: case and blanks do not tell people apart."""
+    return " ".join(unicodedata.normalize("NFKC", identity).casefold().split())
+
+
+class Links:
+    """The links of one project on this workstation.
+
+    Parameters
+    ----------
+    project
+        The project's id.
+    path
+        Where the project lies now; remembered for the person.
+    file
+        The database; ``links.sqlite`` in :func:`home` if None. Created, with its
+        salt, on the first write only.
+
+    Raises
+    ------
+    StorageError, ProjectError
+        As worded by :func:`core.project.store.worded`.
+    """
+
+    def __init__(self, project: str, path: Path, *, file: Path | None = None) -> None:
+        self.project = project
+        self.file = file or home() / "links.sqlite"
+        self._path = path
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            if not self.file.exists():
+                self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                # created by us, so that it is nobody else's for not even a moment
+                os.close(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600))
+            with contextlib.closing(sqlite3.connect(self.file, timeout=10.0, isolation_level=None)) as connection:
+                # DELETE: this is rarely written, and homes often lie on a network
+                connection.execute("PRAGMA journal_mode = DELETE")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in _TABLES:
+                    connection.execute(statement)
+                yield connection
+                connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise worded(error, self.file) from error
+
+    def _salt(self, connection: sqlite3.Connection) -> bytes:
+        row = connection.execute("SELECT salt FROM project WHERE id = ?", (self.project,)).fetchone()
+        if row is not None:
+            return bytes(row[0])
+        salt = secrets.token_bytes(32)
+        connection.execute(
+            "INSERT INTO project (id, salt, path) VALUES (?, ?, ?)", (self.project, salt, str(self._path))
+        )
+        return salt
+
+    def patient_key(self, identity: str) -> str:
+        """Return the key of a patient, remembering the identity behind it.
+
+        The same identity gives the same key in one project on one workstation, and
+        a different one everywhere else.
+        """
+        with self._connected() as connection:
+            salt = self._salt(connection)
+            key = hmac.new(salt, normal(identity).encode(), hashlib.sha256).hexdigest()[:32]
+            connection.execute(
+                "INSERT INTO patient (project, key, identity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (self.project, key, identity),
+            )
+        return key
+
+    def remember(self, scan: str, source: Sequence[str], identity: Mapping[str, str]) -> None:
+        """Remember where a scan came from and whose it is."""
+        with self._connected() as connection:
+            self._salt(connection)
+            connection.execute(
+                "INSERT OR REPLACE INTO scan (project, scan, source, identity) VALUES (?, ?, ?, ?)",
+                (self.project, scan, json.dumps(list(source)), json.dumps(dict(identity))),
+            )
+
+    def patient(self, key: str) -> str | None:
+        """Return the identity behind a patient key, or None where this workstation does not know it."""
+        if not self.file.exists():
+            return None
+        with self._connected() as connection:
+            row = connection.execute(
+                "SELECT identity FROM patient WHERE project = ? AND key = ?", (self.project, key)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def scan(self, scan: str) -> Link | None:
+        """Return where a scan came from, or None where this workstation does not know it."""
+        if not self.file.exists():
+            return None
+        with self._connected() as connection:
+            row = connection.execute(
+                "SELECT source, identity FROM scan WHERE project = ? AND scan = ?", (self.project, scan)
+            ).fetchone()
+        return None if row is None else Link(tuple(json.loads(row[0])), json.loads(row[1]))

@@ -1,0 +1,252 @@
+"""The file of a scan, ``scans/<scan>.h5``: written once, chunked per slice, without identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError, ProjectError, StorageError
+from core.geometry import Array, Geometry
+from core.io import atomic
+from core.volume import Volume, Window, auto_window
+
+FORMAT = 1
+THUMBNAIL = 64
+_VOXELS = "voxels"
+_THUMBNAIL = "thumbnail"
+_CHUNK_BYTES = 1 << 26
+_KINDS = "uif"
+
+
+def pixel_hash(volume: Volume) -> str:
+    """Return the SHA-256 of a scan's voxels, their dtype and shape.
+
+    Byte order does not count, so that the same pixels read from two formats are
+    recognised.
+    """
+    return _digest(volume.array)
+
+
+def _digest(voxels: Any) -> str:
+    # an array, or an HDF5 data set that is read slice by slice
+    kind = np.dtype(voxels.dtype).newbyteorder("<").str
+    digest = hashlib.sha256(f"{[int(count) for count in voxels.shape]} {kind}".encode())
+    for index in range(voxels.shape[0]):
+        digest.update(_bytes(np.asarray(voxels[index])))
+    return digest.hexdigest()
+
+
+def _bytes(array: Array) -> memoryview:
+    little = array.dtype.newbyteorder("<")
+    return np.ascontiguousarray(array, dtype=little).data.cast("B")
+
+
+def thumbnail_of(volume: Volume) -> NDArray[np.uint8]:
+    """Return the middle slice as shown, letter-boxed into ``[64, 64]`` greys."""
+    view = volume.geometry.view(volume.geometry.native_plane)
+    picked = view.extract(volume.grey(), view.slices // 2)
+    values = volume.values(picked)
+    window = auto_window(volume)
+    grey = np.clip((np.nan_to_num(values) - window.low) / max(window.width, 1e-6), 0.0, 1.0)
+    if volume.inverted:
+        grey = 1.0 - grey
+    high, wide = view.rows * view.row_size, view.columns * view.column_size
+    scale = THUMBNAIL / max(high, wide)
+    rows, columns = max(1, round(high * scale)), max(1, round(wide * scale))
+    small = cv2.resize(np.ascontiguousarray(grey, dtype=np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
+    result = np.zeros((THUMBNAIL, THUMBNAIL), dtype=np.uint8)
+    top, left = (THUMBNAIL - rows) // 2, (THUMBNAIL - columns) // 2
+    result[top : top + rows, left : left + columns] = np.rint(small * 255.0)
+    return result
+
+
+def _check(volume: Volume) -> None:
+    array = volume.array
+    usable = array.dtype.kind in _KINDS and array.ndim in {3, 4} and array.size > 0
+    if not usable or array.shape[:3] != volume.shape:
+        raise InputError("scan-array-bad", shape=str(list(array.shape)), dtype=str(array.dtype))
+
+
+def write(target: Path, volume: Volume) -> str:
+    """Write a scan's file, read it back whole, and put it in place.
+
+    Parameters
+    ----------
+    target
+        ``scans/<scan>.h5``; must not exist.
+    volume
+        The scan; its facts hold no identity.
+
+    Returns
+    -------
+    str
+        The pixel hash (:func:`pixel_hash`).
+
+    Raises
+    ------
+    InputError
+        ``scan-array-bad`` if the array is not ``[z, y, x]`` or ``[z, y, x, c]`` of numbers.
+    StorageError
+        ``disk-full``, ``read-only``, ``write-failed``; nothing is left behind.
+    """
+    _check(volume)
+    digest = pixel_hash(volume)
+
+    def verify(file: Path) -> None:
+        if _digest_of(file) != digest:
+            raise StorageError("write-failed", file=target, reason="read-back")
+
+    with atomic.path(target, verify=verify) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+        _write_into(file, volume, digest)
+    return digest
+
+
+def _write_into(file: h5py.File, volume: Volume, digest: str) -> None:
+    array = volume.array
+    shape, dtype = array.shape, array.dtype.newbyteorder("<")
+    rows = min(shape[1], max(1, _CHUNK_BYTES // max(1, int(np.prod(shape[2:])) * dtype.itemsize)))
+    voxels = file.create_dataset(
+        _VOXELS,
+        shape,
+        dtype,
+        chunks=(1, rows, *shape[2:]),
+        compression="gzip",
+        compression_opts=1,
+        shuffle=True,
+        fletcher32=True,
+    )
+    for index in range(shape[0]):
+        voxels[index] = array[index]
+    file.create_dataset(_THUMBNAIL, data=thumbnail_of(volume))
+    geometry = volume.geometry
+    file.attrs["format"] = FORMAT
+    file.attrs["pixel_sha256"] = digest
+    file.attrs["affine"] = geometry.affine
+    file.attrs["header"] = json.dumps(
+        {
+            "spacing_known": geometry.spacing_known,
+            "orientation_known": geometry.orientation_known,
+            "slope": float(volume.slope),
+            "intercept": float(volume.intercept),
+            "modality": volume.modality,
+            "windows": [[window.center, window.width, window.name] for window in volume.windows],
+            "channels": list(volume.channels),
+            "padding": None if volume.padding is None else float(volume.padding),
+            "inverted": bool(volume.inverted),
+            "facts": _plain(volume.facts),
+        }
+    )
+
+
+def _plain(facts: Mapping[str, Any]) -> dict[str, str | int | float]:
+    return {
+        str(name): value.item() if isinstance(value, np.generic) else value
+        for name, value in facts.items()
+        if isinstance(value, (str, int, float, np.generic))
+    }
+
+
+def _digest_of(file: Path) -> str:
+    with h5py.File(file, "r") as opened:
+        return _digest(opened[_VOXELS])
+
+
+def file_hash(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def read_slices(file: Path, start: int, stop: int) -> Array:
+    """Return the slices ``start <= z < stop`` as stored, ``[z, y, x(, c)]``.
+
+    Raises
+    ------
+    ProjectError
+        ``scan-corrupt`` names the file.
+    """
+    try:
+        with h5py.File(file, "r") as opened:
+            return np.asarray(opened[_VOXELS][start:stop])
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise ProjectError("scan-corrupt", file=file) from error
+
+
+def read(file: Path) -> Volume:
+    """Return a scan whole.
+
+    Raises
+    ------
+    ProjectError
+        ``scan-corrupt`` names the file.
+    """
+    try:
+        with h5py.File(file, "r") as opened:
+            array = np.asarray(opened[_VOXELS][()])
+            affine = np.asarray(opened.attrs["affine"], dtype=np.float64)
+            header = json.loads(opened.attrs["header"])
+        return _volume(array, affine, header)
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError, InputError) as error:
+        raise ProjectError("scan-corrupt", file=file) from error
+
+
+def read_header(file: Path) -> tuple[Geometry, str]:
+    """Return the grid and the pixel hash that a scan's file names.
+
+    Raises
+    ------
+    ProjectError
+        ``scan-corrupt`` names the file.
+    """
+    try:
+        with h5py.File(file, "r") as opened:
+            header = json.loads(opened.attrs["header"])
+            depth, height, width = (int(count) for count in opened[_VOXELS].shape[:3])
+            affine = np.asarray(opened.attrs["affine"], dtype=np.float64)
+            digest = str(opened.attrs["pixel_sha256"])
+        geometry = Geometry((depth, height, width), affine, header["spacing_known"], header["orientation_known"])
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError, InputError) as error:
+        raise ProjectError("scan-corrupt", file=file) from error
+    return geometry, digest
+
+
+def _volume(array: Array, affine: NDArray[np.float64], header: Mapping[str, Any]) -> Volume:
+    depth, height, width = array.shape[:3]
+    geometry = Geometry(
+        (depth, height, width), affine, bool(header["spacing_known"]), bool(header["orientation_known"])
+    )
+    return Volume(
+        array=array,
+        geometry=geometry,
+        slope=header["slope"],
+        intercept=header["intercept"],
+        modality=header["modality"],
+        windows=tuple(Window(center, width_, name) for center, width_, name in header["windows"]),
+        channels=tuple(header["channels"]),
+        padding=header["padding"],
+        inverted=header["inverted"],
+        facts=header["facts"],
+    )
+
+
+def read_thumbnail(file: Path) -> NDArray[np.uint8]:
+    """Return the thumbnail, uint8 ``[64, 64]``.
+
+    Raises
+    ------
+    ProjectError
+        ``scan-corrupt`` names the file.
+    """
+    try:
+        with h5py.File(file, "r") as opened:
+            return np.asarray(opened[_THUMBNAIL][()], dtype=np.uint8)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise ProjectError("scan-corrupt", file=file) from error

@@ -1,0 +1,213 @@
+"""The tables of a project's index, and how an older index becomes a newer one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+
+VERSION = 1
+"""``PRAGMA user_version`` of the tables below."""
+APPLICATION = 0x4D4E5831
+"""``PRAGMA application_id``: MNX1."""
+
+TABLES = """
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- position: order shown; a (layer, value) that a mask ever used is never taken away
+CREATE TABLE label (
+    layer TEXT NOT NULL,
+    value INTEGER NOT NULL CHECK (value BETWEEN 1 AND 250),
+    name TEXT NOT NULL COLLATE NOCASE UNIQUE,
+    color TEXT NOT NULL,
+    key TEXT NOT NULL,
+    source_value INTEGER,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (layer, value)
+) STRICT, WITHOUT ROWID;
+
+-- key: salted hash of the identity (salt and identity are not in the project), or random if unknown
+CREATE TABLE patient (
+    key TEXT PRIMARY KEY,
+    number INTEGER NOT NULL UNIQUE,
+    known INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- sha256: of the voxels; file_sha256: of the file
+CREATE TABLE scan (
+    id TEXT PRIMARY KEY,
+    number INTEGER NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    patient TEXT NOT NULL REFERENCES patient (key),
+    modality TEXT NOT NULL,
+    depth INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    channels INTEGER NOT NULL,
+    affine TEXT NOT NULL,
+    spacing_known INTEGER NOT NULL,
+    orientation_known INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    created TEXT NOT NULL,
+    description TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    file TEXT NOT NULL UNIQUE,
+    file_sha256 TEXT NOT NULL,
+    file_size INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX scan_status ON scan (status, number);
+CREATE INDEX scan_patient ON scan (patient);
+CREATE INDEX scan_sha256 ON scan (sha256);
+
+-- round: repeated readings by the same reader
+CREATE TABLE annotation (
+    id TEXT PRIMARY KEY,
+    scan TEXT NOT NULL REFERENCES scan (id),
+    reader TEXT NOT NULL,
+    round INTEGER NOT NULL DEFAULT 1,
+    created TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    journal_sequence INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (scan, reader, round)
+) STRICT, WITHOUT ROWID;
+
+-- content_sha256: of the voxels; counts: {"value": voxels}; removed: when an old version's file was thinned out
+CREATE TABLE layer_version (
+    annotation TEXT NOT NULL REFERENCES annotation (id),
+    layer TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    file TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL,
+    content_sha256 TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    counts TEXT NOT NULL,
+    journal_sequence INTEGER NOT NULL,
+    created TEXT NOT NULL,
+    removed TEXT,
+    PRIMARY KEY (annotation, layer, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE slice_state (
+    annotation TEXT NOT NULL REFERENCES annotation (id),
+    layer TEXT NOT NULL,
+    slice INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    run TEXT,
+    finished INTEGER NOT NULL,
+    reader TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (annotation, layer, slice)
+) STRICT, WITHOUT ROWID;
+
+-- slice -1: the value holds for the whole scan
+CREATE TABLE class_value (
+    scan TEXT NOT NULL REFERENCES scan (id),
+    slice INTEGER NOT NULL DEFAULT -1,
+    name TEXT NOT NULL,
+    reader TEXT NOT NULL,
+    value TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    PRIMARY KEY (scan, slice, name, reader)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE run (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created TEXT NOT NULL,
+    state TEXT NOT NULL,
+    network TEXT NOT NULL,
+    parent TEXT,
+    labels TEXT NOT NULL,
+    best_epoch INTEGER,
+    best_dice REAL,
+    seconds REAL NOT NULL DEFAULT 0,
+    scans INTEGER NOT NULL DEFAULT 0,
+    slices INTEGER NOT NULL DEFAULT 0,
+    config TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- what a run learnt from, pinned by hash; part: train, validation or test
+CREATE TABLE run_scan (
+    run TEXT NOT NULL REFERENCES run (id),
+    scan TEXT NOT NULL,
+    part TEXT NOT NULL,
+    scan_sha256 TEXT NOT NULL,
+    masks TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (run, scan)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE prediction (
+    run TEXT NOT NULL REFERENCES run (id),
+    scan TEXT NOT NULL REFERENCES scan (id),
+    created TEXT NOT NULL,
+    file TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    seconds REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (run, scan)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX prediction_scan ON prediction (scan);
+
+-- "when" is a word of SQL
+CREATE TABLE test_look (
+    run TEXT NOT NULL REFERENCES run (id),
+    at TEXT NOT NULL,
+    reader TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    who TEXT NOT NULL,
+    action TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+) STRICT;
+"""
+
+Migration = Callable[[sqlite3.Connection], None]
+MIGRATIONS: Mapping[int, Migration] = {}
+"""From a version to the next one. Each runs inside the one transaction of :func:`migrate`;
+none may commit, and none may touch a mask file."""
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Create all tables in an empty index, inside the caller's transaction."""
+    for statement in _statements(TABLES):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the index's ``user_version``."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(
+    connection: sqlite3.Connection,
+    *,
+    migrations: Mapping[int, Migration] | None = None,
+    target: int = VERSION,
+) -> int:
+    """Bring an older index up to ``target``, inside the caller's transaction.
+
+    Returns
+    -------
+    int
+        The version it had.
+    """
+    steps = MIGRATIONS if migrations is None else migrations
+    before = version_of(connection)
+    for version in range(before, target):
+        steps[version](connection)
+        connection.execute(f"PRAGMA user_version = {version + 1}")
+    return before
+
+
+def _statements(script: str) -> list[str]:
+    # executescript() would commit the transaction this must stay in
+    lines = [line for line in script.splitlines() if not line.lstrip().startswith("--")]
+    return [part.strip() for part in "\n".join(lines).split(";") if part.strip()]
