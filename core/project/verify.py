@@ -105,7 +105,7 @@ def _items(project: Project) -> list[_Item]:
         rows = project.store.rows(
             "SELECT 'scan', file, file_sha256, id FROM scan "
             "UNION ALL SELECT 'mask', file, sha256, annotation FROM layer_version WHERE removed IS NULL "
-            "UNION ALL SELECT 'prediction', file, sha256, scan FROM prediction"
+            "UNION ALL SELECT 'prediction-file', file, sha256, scan FROM prediction"
         )
     except ProjectError:
         return []
@@ -121,7 +121,7 @@ def _file_problems(project: Project, item: _Item) -> Iterator[MeninxError]:
         elif item.kind == "scan":
             _check_scan(project, item)
         elif scanfile.file_hash(project.path / item.file) != item.sha256:
-            yield ProjectError("prediction-corrupt", file=item.file)
+            yield ProjectError("prediction-file-corrupt", file=item.file)
     except FileNotFoundError:
         yield ProjectError(f"{item.kind}-missing", file=item.file)
     except (OSError, ValueError):
