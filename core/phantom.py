@@ -26,14 +26,14 @@ _TISSUES: dict[str, tuple[float, float, float, float]] = {
     # T1, T2, FLAIR (white matter of T1 = 680), CT in HU
     "air": (8, 8, 8, -1000),
     "skin": (430, 300, 330, 45),
-    "fat": (880, 620, 560, -95),
+    "fat": (830, 620, 560, -95),
     "muscle": (340, 170, 230, 55),
     "bone": (70, 45, 45, 1350),
-    "marrow": (430, 260, 240, 520),
+    "marrow": (470, 260, 240, 520),
     "dura": (260, 190, 210, 75),
     "csf": (120, 1000, 85, 7),
-    "grey": (455, 560, 530, 39),
-    "white": (690, 385, 400, 29),
+    "grey": (435, 560, 530, 39),
+    "white": (700, 385, 400, 29),
     "deep": (545, 450, 480, 38),
     "pallidum": (620, 370, 410, 37),
     "stem": (615, 420, 430, 32),
@@ -48,8 +48,8 @@ _TISSUES: dict[str, tuple[float, float, float, float]] = {
     "blood": (720, 260, 640, 68),
 }
 _COLUMNS: dict[str, int] = {"T1": 0, "T2": 1, "FLAIR": 2, "CT": 3}
-_FIELD_OF_VIEW: Triple = (156.0, 224.0, 184.0)
-_CENTRE: Triple = (0.0, 2.0, 14.0)
+_FIELD_OF_VIEW: Triple = (158.0, 232.0, 188.0)
+_CENTRE: Triple = (0.0, 0.0, 13.0)
 """What lies in the middle of the field of view, in head mm."""
 
 
@@ -116,7 +116,7 @@ def make_head(
     for tissue, share in anatomy.brain(inner):
         _blend(content, share, values[tissue])
     brain = np.zeros(shape, dtype=bool)
-    brain[within] = anatomy.brain_mask(inner, cavity[within]) < 0
+    brain[within] = anatomy.brain_mask(inner) < 0
     masks = {"Brain": brain}
     if lesion is not None:
         sick = np.zeros(shape, dtype=bool)
@@ -174,7 +174,7 @@ def _lesion(
     """Paint a lesion into the white matter of one hemisphere and return what belongs to it."""
     side = float(random.choice((-1.0, 1.0)))
     centre = (side * random.uniform(24, 40), random.uniform(-45, 38), random.uniform(14, 42))
-    radius = random.uniform(11, 19) if lesion == "tumour" else random.uniform(9, 15)
+    radius = random.uniform(13, 21) if lesion == "tumour" else random.uniform(9, 15)
     rough = Field(random, 26.0)
     fine = Field(random, 9.0, count=64, period=192.0)
     edge = anatomy.edge

@@ -13,7 +13,8 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-Floats: TypeAlias = NDArray[np.float32]
+Floats: TypeAlias = NDArray[Any]
+"""float32 throughout; named loosely because mixed arithmetic widens in the checker."""
 Points: TypeAlias = tuple[Floats, Floats, Floats]
 Triple: TypeAlias = tuple[float, float, float]
 
@@ -29,7 +30,7 @@ def ellipsoid(points: Points, centre: Triple, radii: Triple) -> Floats:
         slope += scaled * scaled
     np.sqrt(inner, out=inner)
     np.sqrt(slope, out=slope)
-    return inner * (inner - 1) / np.maximum(slope, np.float32(1e-6))
+    return np.asarray(inner * (inner - 1) / np.maximum(slope, np.float32(1e-6)))
 
 
 def capsule(points: Points, start: Triple, end: Triple, start_radius: float, end_radius: float) -> Floats:
@@ -42,7 +43,7 @@ def capsule(points: Points, start: Triple, end: Triple, start_radius: float, end
     for i in range(3):
         rest = offsets[i] - along * axis[i]
         square += rest * rest
-    return np.sqrt(square) - (np.float32(start_radius) + along * np.float32(end_radius - start_radius))
+    return np.asarray(np.sqrt(square) - (np.float32(start_radius) + along * np.float32(end_radius - start_radius)))
 
 
 def union(first: Floats, second: Floats, blend: float = 0.0) -> Floats:
@@ -50,7 +51,7 @@ def union(first: Floats, second: Floats, blend: float = 0.0) -> Floats:
     if blend <= 0:
         return np.minimum(first, second)
     weight = np.clip(0.5 + (second - first) * np.float32(0.5 / blend), 0, 1)
-    return second + (first - second) * weight - np.float32(blend) * weight * (1 - weight)
+    return np.asarray(second + (first - second) * weight - np.float32(blend) * weight * (1 - weight))
 
 
 def cut(body: Floats, other: Floats, blend: float = 0.0) -> Floats:

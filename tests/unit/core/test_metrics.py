@@ -190,7 +190,7 @@ def test_laws_of_agreement(pair, size):
 def test_distances_agree_with_a_distance_map(pair, size):
     """The same definition, computed another way: erosion and a Euclidean distance map."""
     truth, guess = pair
-    if not (truth.any() and guess.any()):
+    if not (truth.any() and guess.any()) or truth.size == 1:
         return
     ball = np.zeros((3, 3, 3), dtype=bool)
     ball[1, 1, 1] = True
