@@ -46,7 +46,7 @@ class JobThread(QThread):
         Seconds between Cancel and the kill.
     """
 
-    event = Signal(object, object)
+    said = Signal(object, object)
     """(job id, JobEvent), in the child's order; the last one is Finished, Failed or WasCancelled."""
     ended = Signal(object)
     """(job id), once, after the last event and after the child is gone."""
@@ -89,6 +89,12 @@ class JobThread(QThread):
         if self._process is not None:
             self._process.kill()
         return self.wait(2000)
+
+    def forget(self) -> None:
+        """Delete itself once the thread is over (it may be over already)."""
+        self.finished.connect(self.deleteLater)
+        if self.isFinished():
+            self.deleteLater()
 
     def _order(self, word: str) -> None:
         if not self._ordered.closed:
@@ -168,8 +174,8 @@ class JobThread(QThread):
     def _say(self, event: JobEvent) -> None:
         if self._waiting_progress is not None and not isinstance(event, Progress):
             late, self._waiting_progress = self._waiting_progress, None
-            self.event.emit(self.job_id, late)
-        self.event.emit(self.job_id, event)
+            self.said.emit(self.job_id, late)
+        self.said.emit(self.job_id, event)
 
     def _bury(self, process: BaseProcess) -> None:
         """Wait for the child's end, bounded: after its last word it has nothing left to do."""

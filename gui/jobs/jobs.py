@@ -37,7 +37,7 @@ class Watcher(Protocol):
     job_id: str
 
     @property
-    def event(self) -> SignalInstance:
+    def said(self) -> SignalInstance:
         """Emits (job id, JobEvent)."""
 
     @property
@@ -58,6 +58,12 @@ class Watcher(Protocol):
 
     def close(self, seconds: float) -> bool:
         """End within about that time."""
+
+    def forget(self) -> None:
+        """Delete itself once it is over."""
+
+    def setParent(self, parent: QObject | None) -> None:
+        """Belong to an object of Qt."""
 
 
 @dataclass(eq=False)
@@ -125,7 +131,7 @@ class Jobs(QObject):
 
     started = Signal(object)
     """(Work)"""
-    event = Signal(object, object)
+    said = Signal(object, object)
     """(Work, JobEvent), also the last one."""
     ended = Signal(object)
     """(Work), once; its outcome is set."""
@@ -152,6 +158,18 @@ class Jobs(QObject):
             raise LearningError("training-runs-already")
         return self.start(runners.train(self._project_path(), config))
 
+    def resume_training(self, run: str, config: TrainingConfig) -> Work:
+        """Go on with a paused or interrupted run (id).
+
+        Raises
+        ------
+        LearningError
+            ``training-runs-already`` while another one runs.
+        """
+        if self.training is not None:
+            raise LearningError("training-runs-already")
+        return self.start(runners.train(self._project_path(), config, resume=run))
+
     def start_prediction(self, run: str, scans: Sequence[str]) -> Work:
         """Predict scans (ids) with a run (id) and store the predictions."""
         work = self.start(runners.predict(self._project_path(), run, scans))
@@ -169,12 +187,11 @@ class Jobs(QObject):
     def start(self, job: Job) -> Work:
         """Start any job in a child of its own."""
         thread = self._make_thread(job)
-        if isinstance(thread, QObject):
-            # Qt owns it from here: a running thread must never be collected with its wrapper.
-            thread.setParent(self)
+        # Qt owns it from here: a running thread must never be collected with its wrapper.
+        thread.setParent(self)
         work = Work(thread.job_id, job.kind, thread)
         self._works[work.id] = work
-        thread.event.connect(self._hear)
+        thread.said.connect(self._hear)
         thread.ended.connect(self._bury)
         thread.start()
         self.started.emit(work)
@@ -267,7 +284,7 @@ class Jobs(QObject):
                 work.outcome = event
             case _:
                 pass
-        self.event.emit(work, event)
+        self.said.emit(work, event)
         self.changed.emit()
 
     @Slot(object)
@@ -277,10 +294,7 @@ class Jobs(QObject):
             return
         self.ended.emit(work)
         self.changed.emit()
-        if isinstance(work.thread, JobThread):
-            work.thread.finished.connect(work.thread.deleteLater)
-            if work.thread.isFinished():
-                work.thread.deleteLater()
+        work.thread.forget()
 
 
 def _words(work: Work) -> str:

@@ -27,9 +27,10 @@ that loads no Qt: the child imports that module and nothing of the window.
 """
 
 
-def train(project: Path, config: TrainingConfig) -> Job:
-    """Return the job that trains one run."""
-    return Job("train", {"project_path": project, "config": config})
+def train(project: Path, config: TrainingConfig, *, resume: str = "") -> Job:
+    """Return the job that trains one run, or goes on with one (``resume``: its id)."""
+    arguments: dict[str, Any] = {"project_path": project, "config": config}
+    return Job("train", arguments | ({"resume": resume} if resume else {}))
 
 
 def predict(project: Path, run: str, scans: Sequence[str]) -> Job:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt, Slot
-from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QFont, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from core.learning.events import Sample
@@ -62,7 +62,7 @@ class Tile(QWidget):
         left, top = (self.width() - size.width()) / 2, (self.height() - size.height()) / 2
         painter.drawImage(QRectF(left, top, size.width(), size.height()), self._picture)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(theme.font("small", weight=theme.QFont.Weight.DemiBold))
+        painter.setFont(theme.font("small", weight=QFont.Weight.DemiBold))
         painter.setPen(theme.qcolor("text_bright"))
         painter.drawText(
             10, 20, painter.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideMiddle, self.width() - 20)

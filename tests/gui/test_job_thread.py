@@ -51,7 +51,7 @@ class Ear(QObject):
 def watch(target, *, grace: float = 5.0, **arguments) -> tuple[JobThread, Ear]:
     thread = JobThread(Job("train", arguments), target=target, grace=grace)
     ear = Ear()
-    thread.event.connect(ear.hear)
+    thread.said.connect(ear.hear)
     thread.ended.connect(ear.end)
     thread.start()
     return thread, ear
@@ -221,7 +221,7 @@ def test_the_child_ends_when_its_parent_dies(tmp_path):
         "    from models.worker import Job\n"
         "    app = QCoreApplication([])\n"
         f"    thread = JobThread(Job('train', {{'file': {str(mark)!r}}}), target=job_targets.obey)\n"
-        "    thread.event.connect(lambda *_: os.kill(os.getpid(), 9))\n"
+        "    thread.said.connect(lambda *_: os.kill(os.getpid(), 9))\n"
         "    thread.start()\n"
         "    app.exec()\n",
         encoding="utf-8",

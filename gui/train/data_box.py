@@ -1,0 +1,168 @@
+"""What there is to learn from, and what to do when it is too little."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
+
+from core.labels import Label
+from core.learning.survey import FEW_PATIENTS, FEW_SLICES, Survey, survey
+from core.messages import text
+from core.project.project import Project
+from gui import theme
+from gui.jobs.asking import Asker
+from gui.train.watch import grouped
+
+BINS = 16
+
+
+class DataBox(QWidget):
+    """Counts in words, a small histogram of the label's area, one warning at a time."""
+
+    counted = Signal()
+    """:attr:`survey` and :attr:`ready` changed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.survey: Survey | None = None
+        self._names: tuple[str, ...] = ()
+        self._stale = threading.Event()
+        self._asker = Asker(self)
+        self._asker.answered.connect(self._show)
+        self._asker.refused.connect(self._refused)
+        self._words = theme.label(text("train.counting"), "muted", wrap=True)
+        self._warning = theme.label("", "warning", wrap=True)
+        self._plot = pg.PlotWidget(background=theme.color("backdrop"))
+        self._plot.setFixedHeight(92)
+        self._plot.setFrameShape(QFrame.Shape.NoFrame)
+        self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        item = self._plot.getPlotItem()
+        theme.style_plot(item)
+        item.setMouseEnabled(x=False, y=False)
+        item.getAxis("left").setWidth(26)
+        item.showGrid(x=False, y=False)
+        self._steps = item.plot(
+            stepMode="center",
+            fillLevel=0,
+            brush=theme.qcolor("best", 90),
+            pen=pg.mkPen(theme.color("best"), width=1.2),
+            x=[0, 1],
+            y=[0],
+        )
+        self._caption = theme.label(text("train.area_caption"), "muted")
+        outer = theme.column(self, gap=5)
+        outer.addWidget(theme.heading(text("train.data")))
+        outer.addWidget(self._words)
+        outer.addWidget(self._warning)
+        outer.addSpacing(2)
+        outer.addWidget(self._caption)
+        outer.addWidget(self._plot)
+        self._plot.hide()
+        self._caption.hide()
+        self._warning.hide()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a training of these labels could learn anything."""
+        return self.survey is not None and self.survey.with_label > 0
+
+    @property
+    def words(self) -> str:
+        """The counts as shown."""
+        return self._words.text()
+
+    @property
+    def warning(self) -> str:
+        """The warning as shown, ``""`` for none."""
+        return self._warning.text()
+
+    def count(self, project: Project | None, labels: Sequence[Label], reader: str = "") -> None:
+        """Count anew, off the window's thread."""
+        self._stale.set()
+        self._names = tuple(label.name for label in labels)
+        if project is None or not labels:
+            self._asker.forget()
+            self.survey = None
+            self._say(text("train.no_label_chosen") if project is not None else text("train.no_project"), "")
+            self.counted.emit()
+            return
+        self._stale = stale = threading.Event()
+        self._asker.ask(_count, project, tuple(labels), reader, stale)
+
+    def close_page(self) -> None:
+        """Give the count up and end its thread."""
+        self._stale.set()
+        self._asker.close()
+
+    @Slot(object)
+    def _refused(self, error: Exception) -> None:
+        from core.errors import MeninxError
+        from core.messages import sentence
+
+        self.survey = None
+        self._say("", sentence(error) if isinstance(error, MeninxError) else str(error))
+        self.counted.emit()
+
+    @Slot(object)
+    def _show(self, found: Survey) -> None:
+        if not found.complete:
+            return
+        self.survey = found
+        words = ""
+        if found.slices:
+            words = "\n".join(
+                (
+                    text("train.data_scans", scans=grouped(found.scans), patients=grouped(found.patients)),
+                    text("train.data_slices", slices=grouped(found.slices), without=grouped(found.without_label)),
+                )
+            )
+        if found.areas.size:
+            words += "\n" + text("train.data_area", area=f"{100 * found.median_area:.1f}")
+        self._say(words, advice(found, self._names))
+        self._draw(found)
+        self.counted.emit()
+
+    def _say(self, words: str, warning: str) -> None:
+        self._words.setText(words)
+        self._words.setVisible(bool(words))
+        self._warning.setText(warning)
+        self._warning.setVisible(bool(warning))
+        if self.survey is None:
+            self._plot.hide()
+            self._caption.hide()
+
+    def _draw(self, found: Survey) -> None:
+        shown = found.areas.size >= BINS
+        self._plot.setVisible(shown)
+        self._caption.setVisible(shown)
+        if shown:
+            counts, edges = np.histogram(100 * found.areas, bins=BINS)
+            self._steps.setData(x=edges, y=counts)
+
+
+def _count(project: Project, labels: Sequence[Label], reader: str, stale: threading.Event) -> Survey:
+    return survey(project, labels, reader=reader, go_on=lambda: not stale.is_set())
+
+
+def advice(found: Survey, names: Sequence[str]) -> str:
+    """Return the one thing to say about the data, with what to do; ``""`` if it is well."""
+    label = ", ".join(names)
+    if not found.slices:
+        key = "advice_unfinished" if found.unfinished else "advice_nothing"
+        return text(f"train.{key}", label=label, count=found.unfinished)
+    if not found.with_label:
+        return text("train.advice_all_empty", label=label)
+    if found.patients < FEW_PATIENTS:
+        return text("train.advice_few_patients", count=found.patients, least=FEW_PATIENTS)
+    if found.slices < FEW_SLICES:
+        return text("train.advice_few_slices", count=found.slices)
+    if found.patients_unknown:
+        return text("train.advice_unknown", count=found.patients_unknown)
+    if found.unfinished:
+        return text("train.advice_some_unfinished", count=found.unfinished)
+    return ""

@@ -1,0 +1,121 @@
+"""The head of the Train page: which run, how far, and what can be done with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QProgressBar, QSizePolicy, QWidget
+
+from core.messages import text
+from gui import theme
+from gui.train.watch import RunWatch
+
+STEPS = 1000
+
+
+class RunHeader(QWidget):
+    """Name, facts, buttons, bar, and the line that says how it stands."""
+
+    pause_asked = Signal()
+    stop_asked = Signal()
+    cancel_asked = Signal()
+    review_asked = Signal()
+    resume_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title = theme.label("", "title")
+        self._facts = theme.label("", "muted", wrap=True)
+        self._facts.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.pause = theme.button(text("train.pause"), tip=text("train.pause_tip"))
+        self.stop = theme.button(text("train.stop"), tip=text("train.stop_tip"))
+        self.cancel = theme.button(text("train.cancel"), "danger", tip=text("train.cancel_tip"))
+        self.review = theme.button(text("train.review"), tip=text("train.review_tip"))
+        self.resume = theme.button(text("train.resume"), tip=text("train.resume_tip"))
+        for button, signal in (
+            (self.pause, self.pause_asked),
+            (self.stop, self.stop_asked),
+            (self.cancel, self.cancel_asked),
+            (self.review, self.review_asked),
+            (self.resume, self.resume_asked),
+        ):
+            button.clicked.connect(signal)
+        top = theme.row(gap=theme.space("s"))
+        top.addWidget(self._title)
+        top.addSpacing(theme.space("xs"))
+        top.addWidget(self._facts, 1)
+        for button in (self.resume, self.review, self.pause, self.stop, self.cancel):
+            top.addWidget(button)
+        self._bar = QProgressBar()
+        self._bar.setProperty("kind", "large")
+        self._bar.setTextVisible(False)
+        self._line = theme.label("", "muted")
+        self._words = theme.label("", "danger", wrap=True)
+        self._words.hide()
+        outer = theme.column(self, gap=theme.space("s"))
+        outer.addLayout(top)
+        outer.addWidget(self._bar)
+        outer.addWidget(self._line)
+        outer.addWidget(self._words)
+
+    @property
+    def line(self) -> str:
+        """The line below the bar."""
+        return self._line.text()
+
+    @property
+    def title(self) -> str:
+        """Name of the run shown."""
+        return self._title.text()
+
+    @property
+    def words(self) -> str:
+        """What went wrong, empty for nothing."""
+        return self._words.text()
+
+    def show_run(self, watch: RunWatch, *, name: str, live: bool, asked: str, usable: bool, resumable: bool) -> None:
+        """Show a run.
+
+        Parameters
+        ----------
+        live
+            It trains now, under this window: it can be stopped.
+        asked
+            What it was asked to do and has not done yet (``stop pause cancel``).
+        usable, resumable
+            It can predict; it can go on.
+        """
+        self._title.setText(name or text("train.new_run_title"))
+        self._facts.setText(watch.facts())
+        for button in (self.pause, self.stop, self.cancel):
+            button.setVisible(live)
+        self.pause.setEnabled(not asked and watch.started is not None)
+        self.stop.setEnabled(not asked and bool(watch.epochs))
+        self.cancel.setEnabled(asked != "cancel")
+        self.review.setVisible(not live and usable)
+        self.resume.setVisible(not live and resumable)
+        self._show_progress(watch, live, asked)
+        words = watch.words or (text(f"train.words_{watch.state}") if watch.state in ("interrupted", "failed") else "")
+        self._words.setText(words)
+        self._words.setVisible(bool(words))
+
+    def _show_progress(self, watch: RunWatch, live: bool, asked: str) -> None:
+        progress = watch.progress
+        waiting = live and watch.started is None and (progress is None or progress.total <= 0)
+        self._bar.setRange(0, 0 if waiting else STEPS)
+        if not waiting:
+            self._bar.setValue(round(watch.fraction * STEPS) if live else STEPS * bool(watch.epochs))
+        self._bar.setVisible(live)
+        if asked:
+            self._line.setText(text(f"train.asked_{asked}"))
+        elif live and watch.started is None:
+            stage = text(f"stages.{progress.stage}") if progress is not None else text("train.starting")
+            self._line.setText(stage)
+        else:
+            self._line.setText(watch.line())
+
+    @Slot()
+    def clear(self) -> None:
+        """Show nothing."""
+        self._title.clear()
+        self._facts.clear()
+        self._line.clear()

@@ -1,0 +1,267 @@
+"""The panel that starts a training: a few plain choices, the data, one button."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLayout, QScrollArea, QSpinBox, QVBoxLayout, QWidget
+
+from core.labels import Label, LabelSet
+from core.learning.config import DEFAULT_EPOCHS, LOSSES, NETWORKS, SLICES, TrainingConfig
+from core.messages import text
+from core.project.project import Project
+from gui import theme
+from gui.train.data_box import DataBox
+from gui.train.expert import ExpertDialog
+from gui.train.run_table import RunRow
+
+SIZES = (128, 192, 256, 320, 384, 512)
+DEFAULT_MINUTES = 10
+SCRATCH = ""
+
+
+class NewRunPanel(QFrame):
+    """Choices of a training."""
+
+    start_asked = Signal(object)
+    """A valid :class:`TrainingConfig`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("area", "right")
+        self.setFixedWidth(theme.space("side"))
+        self._project: Project | None = None
+        self._labels = LabelSet()
+        self._expert = TrainingConfig(labels=("-",))
+        self._checks: dict[str, QCheckBox] = {}
+        self._running = False
+        self._read_only = False
+        self._make_choices()
+        self.data = DataBox()
+        self.data.counted.connect(self._refresh)
+        self.start = theme.primary_button(text("train.start"))
+        self.start.setMinimumHeight(36)
+        self.start.clicked.connect(self._start)
+        self._why = theme.label("", "muted", wrap=True)
+        self._lay_out()
+        self._refresh()
+
+    # --------------------------------------------------------------- layout
+
+    def _make_choices(self) -> None:
+        self.network = _combo((name, text(f"train.network_{name}_long")) for name in NETWORKS)
+        self.parent_run = _combo([(SCRATCH, text("train.from_scratch"))])
+        self.parent_run.currentIndexChanged.connect(self._parent_changed)
+        self.slice_size = _combo((str(size), text("train.size_words", size=size)) for size in SIZES)
+        self.slice_size.setCurrentIndex(SIZES.index(256))
+        self.slices = _combo((str(count), text(f"train.slices_{count}")) for count in SLICES)
+        self.slices.setCurrentIndex(SLICES.index(3))
+        self.loss = _combo((name, text(f"train.loss_{name}")) for name in LOSSES)
+        self.budget = QSpinBox()
+        self.budget.setRange(1, 10_000)
+        self.budget.setValue(DEFAULT_EPOCHS)
+        self.budget_unit = _combo((unit, text(f"train.unit_{unit}")) for unit in ("epochs", "minutes"))
+        self.budget_unit.currentIndexChanged.connect(self._unit_changed)
+        self.expert = theme.button(text("train.expert_open"))
+        self.expert.clicked.connect(self._open_expert)
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        inner.setProperty("area", "clear")
+        column = theme.column(inner, margin=theme.space("m"), gap=theme.space("m"))
+        column.setContentsMargins(theme.space("m"), theme.space("m"), theme.space("m"), theme.space("s"))
+        column.addWidget(theme.heading(text("train.new_run")))
+        self._label_box = QVBoxLayout()
+        self._label_box.setSpacing(0)
+        column.addLayout(_field("labels", self._label_box))
+        column.addLayout(_field("network", self.network))
+        column.addLayout(_field("start_from", self.parent_run))
+        pair = theme.row()
+        pair.addLayout(_field("size", self.slice_size), 1)
+        pair.addLayout(_field("slices", self.slices), 1)
+        column.addLayout(pair)
+        column.addLayout(_field("loss", self.loss))
+        budget = theme.row()
+        budget.addWidget(self.budget, 1)
+        budget.addWidget(self.budget_unit, 1)
+        column.addLayout(_field("budget", budget))
+        column.addWidget(self.expert)
+        column.addSpacing(theme.space("xs"))
+        column.addWidget(self.data)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        foot = theme.column(gap=6)
+        foot.setContentsMargins(theme.space("m"), theme.space("s"), theme.space("m"), theme.space("m"))
+        foot.addWidget(self._why)
+        foot.addWidget(self.start)
+        outer = theme.column(self, gap=0)
+        outer.addWidget(scroll, 1)
+        outer.addLayout(foot)
+
+    # ---------------------------------------------------------------- facts
+
+    def set_project(self, project: Project | None, labels: LabelSet, *, read_only: bool) -> None:
+        """Offer another project's labels; the choice is kept where a label is still there."""
+        chosen = (
+            {name for name, check in self._checks.items() if check.isChecked()}
+            if project is self._project
+            else {next((label.name for label in labels), "")}
+        )
+        self._project, self._labels, self._read_only = project, labels, read_only
+        while self._label_box.count():
+            item = self._label_box.takeAt(0)
+            old = item.widget() if item is not None else None
+            if old is not None:
+                old.hide()
+                old.deleteLater()
+        self._checks = {}
+        for label in labels:
+            check = QCheckBox(label.name)
+            check.setIcon(swatch(label.color))
+            check.setChecked(label.name in chosen)
+            check.toggled.connect(self.recount)
+            self._checks[label.name] = check
+            self._label_box.addWidget(check)
+        if not self._checks:
+            self._label_box.addWidget(theme.label(text("train.no_labels_yet"), "muted", wrap=True))
+        self.recount()
+
+    def set_runs(self, rows: Sequence[RunRow]) -> None:
+        """Offer the usable runs as a start."""
+        kept = str(self.parent_run.currentData() or SCRATCH)
+        self.parent_run.blockSignals(True)
+        self.parent_run.clear()
+        self.parent_run.addItem(text("train.from_scratch"), SCRATCH)
+        for row in rows:
+            if row.run.usable:
+                dice = f"{row.run.best_dice:.3f}" if row.run.best_dice is not None else "-"
+                words = text("train.from_run", run=row.run.name, dice=dice) + ("  ★" if row.best else "")
+                self.parent_run.addItem(words, row.run.id)
+                self.parent_run.setItemData(self.parent_run.count() - 1, row.run.network, Qt.ItemDataRole.UserRole + 1)
+        self.parent_run.setCurrentIndex(max(0, self.parent_run.findData(kept)))
+        self.parent_run.blockSignals(False)
+        self._parent_changed()
+
+    def set_running(self, running: bool) -> None:
+        """Say whether a training runs: only one may."""
+        self._running = running
+        self._refresh()
+
+    def start_from(self, run: str) -> None:
+        """Choose a run as the start of the next one."""
+        index = self.parent_run.findData(run)
+        if index >= 0:
+            self.parent_run.setCurrentIndex(index)
+
+    def chosen_labels(self) -> list[Label]:
+        """Labels that are ticked."""
+        return [label for label in self._labels if label.name in self._checks and self._checks[label.name].isChecked()]
+
+    def config(self) -> TrainingConfig:
+        """Return the choices as a config (not validated)."""
+        minutes = str(self.budget_unit.currentData()) == "minutes"
+        return replace(
+            self._expert,
+            labels=tuple(label.name for label in self.chosen_labels()),
+            network=str(self.network.currentData()),
+            loss=str(self.loss.currentData()),
+            size=int(self.slice_size.currentData()),
+            slices=int(self.slices.currentData()),
+            epochs=DEFAULT_EPOCHS if minutes else self.budget.value(),
+            minutes=float(self.budget.value()) if minutes else 0.0,
+            parent=str(self.parent_run.currentData() or "") or None,
+        )
+
+    # ---------------------------------------------------------------- slots
+
+    @Slot()
+    def recount(self) -> None:
+        """Count the data of the chosen labels anew."""
+        self.data.count(self._project, self.chosen_labels(), self._expert.reader)
+        self._refresh()
+
+    @Slot()
+    def _refresh(self) -> None:
+        why = ""
+        if self._project is None:
+            why = "train.no_project"
+        elif self._read_only:
+            why = "train.why_read_only"
+        elif self._running:
+            why = "train.why_running"
+        elif not self.chosen_labels():
+            why = "train.no_label_chosen"
+        ready = not why and self.data.ready
+        self.start.setEnabled(ready)
+        self._why.setText(text(why) if why and self._project is not None else "")
+        self._why.setVisible(bool(self._why.text()))
+
+    @Slot()
+    def _parent_changed(self) -> None:
+        network = self.parent_run.currentData(Qt.ItemDataRole.UserRole + 1)
+        if network:
+            self.network.setCurrentIndex(max(0, self.network.findData(network)))
+        # Weights fit only the network they were learnt in.
+        self.network.setEnabled(not network)
+        self.network.setToolTip(text("train.network_of_parent") if network else "")
+
+    @Slot()
+    def _unit_changed(self) -> None:
+        minutes = str(self.budget_unit.currentData()) == "minutes"
+        self.budget.setValue(DEFAULT_MINUTES if minutes else DEFAULT_EPOCHS)
+
+    @Slot()
+    def _open_expert(self) -> None:
+        dialog = ExpertDialog(self._expert_start(), self)
+        if dialog.exec():
+            self._expert = dialog.config
+        dialog.deleteLater()
+
+    def _expert_start(self) -> TrainingConfig:
+        return self._expert
+
+    @Slot()
+    def _start(self) -> None:
+        self.start_asked.emit(self.config())
+
+    def close_page(self) -> None:
+        """End the counting thread."""
+        self.data.close_page()
+
+
+def _combo(choices: Iterable[tuple[str, str]]) -> QComboBox:
+    made = QComboBox()
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setMinimumContentsLength(6)
+    for value, words in choices:
+        made.addItem(words, value)
+    return made
+
+
+def _field(key: str, control: QWidget | QLayout) -> QVBoxLayout:
+    box = theme.column(gap=4)
+    box.addWidget(theme.label(text(f"train.{key}"), "muted"))
+    if isinstance(control, QWidget):
+        box.addWidget(control)
+    else:
+        box.addLayout(control)
+    return box
+
+
+def swatch(color: str) -> QIcon:
+    """Return a small rounded square of a label's colour."""
+    drawn = QPixmap(28, 28)
+    drawn.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(drawn)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(QColor(color))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.drawRoundedRect(2, 2, 24, 24, 6, 6)
+    painter.end()
+    return QIcon(drawn)

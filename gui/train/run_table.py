@@ -1,0 +1,251 @@
+"""The runs of the project, newest first: which is best, which runs, which failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+    Slot,
+)
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
+
+from core.learning.runs import Run, RunState, best_run, list_runs
+from core.messages import text
+from core.project.project import Project
+from gui import theme
+from gui.train.watch import RunWatch, clock, grouped, network_words
+
+COLUMNS = ("run", "labels", "network", "parent", "slices", "val_dice", "test_dice", "time")
+_NUMBERS = frozenset({"slices", "val_dice", "test_dice", "time"})
+_DASH = "—"
+Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run with what stands beside it in the table.
+
+    Parameters
+    ----------
+    parent_name
+        Display name of its parent, ``""`` without one.
+    test_dice
+        Mean Dice of the last look at the test scans, None before.
+    looks
+        How often somebody looked.
+    """
+
+    run: Run
+    parent_name: str = ""
+    best: bool = False
+    test_dice: float | None = None
+    looks: int = 0
+
+
+def read_rows(project: Project) -> list[RunRow]:
+    """Return the rows, newest first (reads files: not for the window's thread)."""
+    runs = list_runs(project)
+    names = {run.id: run.name for run in runs}
+    best = best_run(project, runs=runs)
+    rows = []
+    for run in reversed(runs):
+        parent = names.get(run.parent, run.parent) if run.parent else ""
+        rows.append(RunRow(run, parent or "", best is not None and run.id == best.id))
+    return rows
+
+
+class RunModel(QAbstractTableModel):
+    """The rows for Qt, with the running one kept fresh from its events."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[RunRow] = []
+        self._live: RunWatch | None = None
+
+    def set_rows(self, rows: Sequence[RunRow]) -> None:
+        """Show other rows."""
+        self.beginResetModel()
+        self._rows = list(rows)
+        self.endResetModel()
+
+    def set_live(self, live: RunWatch | None) -> None:
+        """Take the running run's newest figures."""
+        self._live = live
+        for number, row in enumerate(self._rows):
+            if live is not None and row.run.id == live.run:
+                self.dataChanged.emit(self.index(number, 0), self.index(number, len(COLUMNS) - 1))
+
+    @property
+    def rows(self) -> list[RunRow]:
+        """What is shown."""
+        return self._rows
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return text(f"train.column_{COLUMNS[section]}")
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(_alignment(COLUMNS[section]))
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row, column = self._rows[index.row()], COLUMNS[index.column()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return self._words(row, column)
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return int(_alignment(column))
+            case Qt.ItemDataRole.ForegroundRole:
+                return self._color(row, column)
+            case Qt.ItemDataRole.ToolTipRole:
+                return self._tip(row, column)
+            case _:
+                return None
+
+    def _running(self, row: RunRow) -> bool:
+        return row.run.state is RunState.RUNNING
+
+    def _words(self, row: RunRow, column: str) -> str:
+        run = row.run
+        live = self._live if self._live is not None and self._live.run == run.id else None
+        match column:
+            case "run":
+                return _run_words(row)
+            case "labels":
+                return ", ".join(run.labels)
+            case "network":
+                return network_words(run.network)
+            case "parent":
+                return row.parent_name or _DASH
+            case "slices":
+                return grouped(run.slices) if run.slices else _DASH
+            case "val_dice":
+                dice = live.last.best_dice if live is not None and live.last is not None else run.best_dice
+                return _DASH if dice is None else f"{dice:.4f}"
+            case "test_dice":
+                return _DASH if row.test_dice is None else f"{row.test_dice:.4f}"
+            case _:
+                seconds = sum(event.seconds for event in live.epochs) if live is not None else run.seconds
+                return clock(seconds) if seconds else _DASH
+
+    def _color(self, row: RunRow, column: str) -> Any:
+        if column == "run":
+            if row.run.state in (RunState.FAILED, RunState.INTERRUPTED):
+                return theme.qcolor("danger")
+            if self._running(row):
+                return theme.qcolor("accent_bright")
+            return theme.qcolor("text_bright" if row.best else "text")
+        if self._words(row, column) == _DASH:
+            return theme.qcolor("faint")
+        return theme.qcolor("text")
+
+    def _tip(self, row: RunRow, column: str) -> str:
+        if column == "test_dice":
+            if row.looks:
+                return text("train.test_looked", count=row.looks)
+            return text("train.test_not_looked")
+        return text("train.run_tip", state=text(f"train.state_{row.run.state.value}"), created=row.run.created[:16])
+
+
+def _alignment(column: str) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column in _NUMBERS else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
+def _run_words(row: RunRow) -> str:
+    state = row.run.state
+    if state is RunState.RUNNING:
+        return f"●  {row.run.name}  ·  {text('train.state_running')}"
+    mark = "★  " if row.best else ""
+    if state is RunState.DONE:
+        return f"{mark}{row.run.name}"
+    return f"{mark}{row.run.name}  ·  {text(f'train.state_{state.value}')}"
+
+
+class RunTable(QTableView):
+    """The table; one run is chosen, and its curves are shown above."""
+
+    chosen = Signal(str)
+    """A run's id: show it."""
+    opened = Signal(str)
+    """A run's id: double-clicked, review it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.runs = RunModel(self)
+        self.setModel(self.runs)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(30)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsClickable(False)
+        header.setMinimumSectionSize(56)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        for column, name in enumerate(COLUMNS):
+            if name in _NUMBERS:
+                header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.setMinimumHeight(96)
+        self.selectionModel().currentRowChanged.connect(self._row_changed)
+        self.doubleClicked.connect(self._double_clicked)
+
+    @property
+    def current(self) -> str:
+        """Id of the chosen run, or ``""``."""
+        number = self.currentIndex().row()
+        return self.runs.rows[number].run.id if 0 <= number < len(self.runs.rows) else ""
+
+    def set_rows(self, rows: Sequence[RunRow]) -> None:
+        """Show other rows; the chosen run stays chosen."""
+        kept = self.current
+        self.selectionModel().blockSignals(True)
+        self.runs.set_rows(rows)
+        self.selectionModel().blockSignals(False)
+        self.choose(kept)
+
+    def choose(self, run: str) -> None:
+        """Mark a run as the one shown; says nothing."""
+        for number, row in enumerate(self.runs.rows):
+            if row.run.id == run:
+                index = self.runs.index(number, 0)
+                flags = QItemSelectionModel.SelectionFlag
+                self.selectionModel().blockSignals(True)
+                self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+                self.selectionModel().blockSignals(False)
+                self.viewport().update()
+                return
+
+    @Slot(QModelIndex, QModelIndex)
+    def _row_changed(self, current: QModelIndex, _: QModelIndex) -> None:
+        if current.isValid():
+            self.chosen.emit(self.runs.rows[current.row()].run.id)
+
+    @Slot(QModelIndex)
+    def _double_clicked(self, index: QModelIndex) -> None:
+        row = self.runs.rows[index.row()]
+        if row.run.usable:
+            self.opened.emit(row.run.id)
