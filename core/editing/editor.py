@@ -63,12 +63,15 @@ class Snapshot:
         By layer; a layer whose states alone changed has the patch None.
     states
         All slice states of each of these layers, in slice order.
+    voxels
+        Drawn voxels of each slice of each of these layers, int64 ``[slices]``: a check.
     sequence
         Number of the last record it includes.
     """
 
     patches: Mapping[str, Patch | None]
     states: Mapping[str, tuple[SliceState, ...]]
+    voxels: Mapping[str, NDArray[np.int64]]
     sequence: int
 
 
@@ -399,21 +402,31 @@ class Editor:
         """Whether steps are written down."""
         return self._journal is not None
 
-    def snapshot(self) -> Snapshot:
-        """Return copies of what changed since the snapshot before.
+    def snapshot(self, *, whole: bool = False) -> Snapshot:
+        """Return copies of what changed since the snapshot before. For the saver alone.
 
         Cheap: only the changed boxes are copied. An open stroke is committed first,
         so that a snapshot never holds half a stroke.
+
+        Parameters
+        ----------
+        whole
+            Copy every layer that is begun, whether it changed or not.
         """
         self.commit()
+        if whole:
+            everything = Box((0, 0, 0), self.geometry.shape)
+            begun = [name for name, counts in self._counts.items() if counts[:, 1:].any() or self._states.get(name)]
+            self._unsaved = dict.fromkeys((*self._unsaved, *begun), everything)
         patches: dict[str, Patch | None] = {}
         states: dict[str, tuple[SliceState, ...]] = {}
         for layer, box in self._unsaved.items():
             patches[layer] = None if box is None else Patch(box, self._layers[layer][box.slices].copy())
             of_layer = self._states.get(layer, {})
             states[layer] = tuple(of_layer[number] for number in sorted(of_layer))
+        voxels = {layer: self._counts[layer][:, 1:].sum(axis=1) for layer in self._unsaved}
         self._unsaved.clear()
-        return Snapshot(patches, states, self._sequence)
+        return Snapshot(patches, states, voxels, self._sequence)
 
     def mark_saved(self, sequence: int) -> None:
         """Note that all up to this record is in a saved version. Any thread may call it."""

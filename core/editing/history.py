@@ -7,16 +7,24 @@ where it has dropped them, they are forgotten, oldest first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from core.editing.steps import Step
 
 MEMORY_LIMIT = 64 << 20
 """Bytes that all steps of an annotation may take in memory."""
 
-Load = Callable[[int], Step | None]
-"""Gives the whole step of a sequence number from the journal, None if it is gone."""
+
+class Archive(Protocol):
+    """Where older steps can be had from (the journal)."""
+
+    @property
+    def floor(self) -> int:
+        """Sequence of the oldest step that may still be undone; 0 while none was dropped."""
+
+    def load(self, sequence: int) -> Step | None:
+        """Return a whole step, None if it is gone."""
 
 
 class History:
@@ -24,14 +32,14 @@ class History:
 
     Parameters
     ----------
-    load
+    archive
         Where older steps can be had from; None forgets them instead.
     limit
         Bytes in memory.
     """
 
-    def __init__(self, load: Load | None = None, *, limit: int = MEMORY_LIMIT) -> None:
-        self._load = load
+    def __init__(self, archive: Archive | None = None, *, limit: int = MEMORY_LIMIT) -> None:
+        self._archive = archive
         self._limit = limit
         self._steps: list[Step] = []
         self._bare = 0  # so many of the oldest steps are held without their payload
@@ -51,9 +59,9 @@ class History:
         """Return all steps, newest last; those from :attr:`position` on are undone."""
         return list(self._steps)
 
-    def attach(self, load: Load) -> None:
+    def attach(self, archive: Archive) -> None:
         """Say where older steps can be had from."""
-        self._load = load
+        self._archive = archive
 
     def push(self, step: Step) -> None:
         """Add a step that was just done; what was undone before is gone."""
@@ -68,6 +76,12 @@ class History:
 
     def next_undo(self) -> Step | None:
         """Return the step that undo takes back, whole, or None."""
+        if self._archive is not None and self.position:
+            # what the journal dropped is not undone from memory either: after the next
+            # start the journal could not follow
+            floor = self._archive.floor
+            if self._steps[self.position - 1].sequence < floor:
+                self.forget(self.position)
         return self._whole(self.position - 1) if self.position else None
 
     def next_redo(self) -> Step | None:
@@ -93,14 +107,14 @@ class History:
         step = self._steps[place]
         if place >= self._bare:
             return step
-        loaded = self._load(step.sequence) if self._load is not None else None
+        loaded = self._archive.load(step.sequence) if self._archive is not None else None
         if loaded is None and place < self.position:
             self.forget(place + 1)
         return loaded
 
     def _bound(self) -> None:
         # the newest step is always held: a step that was done can be taken back
-        while self._bytes > self._limit and self._load is not None and self._bare < len(self._steps) - 1:
+        while self._bytes > self._limit and self._archive is not None and self._bare < len(self._steps) - 1:
             whole = self._steps[self._bare]
             bare = replace(whole, payload=b"", changes=b"")
             self._steps[self._bare] = bare
