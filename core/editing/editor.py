@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.editing.changes import Change, ChangeKind, Log, Patch, Snapshot
+from core.editing.counts import VoxelCounts
 from core.editing.history import History
 from core.editing.open_stroke import OpenStroke
 from core.editing.steps import NOWHERE, Layers, StateChange, States, Step, apply_states, pack, pack_changes, unpack
@@ -24,65 +26,10 @@ from core.geometry import Box, Geometry, PlaneView, bounding_box
 from core.labels import Label, LabelSet
 from core.project.records import Origin, SliceState
 
-ChangeKind = Literal["live", "commit", "undo", "redo", "state"]
+__all__ = ["Change", "Editor", "Patch", "Snapshot", "Step"]
 
 MACHINE_MADE = frozenset({Origin.PREDICTED, Origin.INTERPOLATED})
 """Origins nobody has looked at yet: putting them in takes the "finished" of a slice away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What listeners hear: the layer, the box of voxels to draw anew, and why.
-
-    ``kind`` is ``live`` inside a stroke, ``commit``, ``undo`` or ``redo`` for a
-    whole step, ``state`` where only the slices' states changed (the box is then
-    :data:`~core.editing.steps.NOWHERE`). ``step`` is None for ``live``.
-    """
-
-    layer: str
-    box: Box
-    step: Step | None
-    kind: ChangeKind
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """A copy of the voxels of a layer inside a box, uint8 ``[z, y, x]``."""
-
-    box: Box
-    voxels: NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What changed since the snapshot before: small copies that another thread may keep.
-
-    Parameters
-    ----------
-    patches
-        By layer; a layer whose states alone changed has the patch None.
-    states
-        All slice states of each of these layers, in slice order.
-    voxels
-        Drawn voxels of each slice of each of these layers, int64 ``[slices]``: a check.
-    sequence
-        Number of the last record it includes.
-    """
-
-    patches: Mapping[str, Patch | None]
-    states: Mapping[str, tuple[SliceState, ...]]
-    voxels: Mapping[str, NDArray[np.int64]]
-    sequence: int
-
-
-class Log(Protocol):
-    """Where steps are written down at once (:class:`core.project.journal.Journal`)."""
-
-    def record_step(self, step: Step) -> None:
-        """Write down a step that was done."""
-
-    def record_move(self, sequence: int, kind: Literal["undo", "redo"]) -> None:
-        """Write down that a step was taken back or done again."""
 
 
 class Editor:
@@ -143,7 +90,7 @@ class Editor:
         self._sequence = sequence
         self._saved = saved
         self._unsaved: dict[str, Box | None] = dict(unsaved or {})
-        self._counts = {name: _count(mask) for name, mask in self._layers.items()}
+        self._counts = {name: VoxelCounts(mask) for name, mask in self._layers.items()}
         self._listeners: list[Callable[[Change], None]] = []
         self._stroke: OpenStroke | None = None
 
@@ -156,20 +103,20 @@ class Editor:
         """
         if layer not in self._layers:
             self._layers[layer] = np.zeros(self.geometry.shape, dtype=np.uint8)
-            self._counts[layer] = np.zeros((self.geometry.shape[0], 256), dtype=np.int64)
+            self._counts[layer] = VoxelCounts(self._layers[layer])
         return self._layers[layer]
 
     def label_voxels(self, label: Label) -> int:
         """Return how many voxels a label has, committed steps only."""
         counts = self._counts.get(label.layer)
-        return int(counts[:, label.value].sum()) if counts is not None else 0
+        return counts.of(label.value) if counts is not None else 0
 
     def drawn(self, layer: str) -> NDArray[np.bool_]:
         """Return which native slices hold any label, bool ``[slices]``."""
         counts = self._counts.get(layer)
         if counts is None:
             return np.zeros(self.geometry.shape[0], dtype=np.bool_)
-        return np.asarray(counts[:, 1:].any(axis=1))
+        return np.asarray(counts.drawn() > 0)
 
     def finished(self, layer: str) -> NDArray[np.bool_]:
         """Return which native slices are finished, bool ``[slices]``."""
@@ -191,8 +138,9 @@ class Editor:
         self._listeners.append(callback)
 
     def unlisten(self, callback: Callable[[Change], None]) -> None:
-        """Stop calling back."""
-        self._listeners.remove(callback)
+        """Stop calling back; nothing happens if it was not called."""
+        if callback in self._listeners:
+            self._listeners.remove(callback)
 
     # -- strokes -----------------------------------------------------------------------
 
@@ -405,18 +353,23 @@ class Editor:
     def snapshot(self, *, whole: bool = False) -> Snapshot:
         """Return copies of what changed since the snapshot before. For the saver alone.
 
-        Cheap: only the changed boxes are copied. An open stroke is committed first,
-        so that a snapshot never holds half a stroke.
+        Cheap: only the changed boxes are copied.
 
         Parameters
         ----------
         whole
             Copy every layer that is begun, whether it changed or not.
+
+        Raises
+        ------
+        RuntimeError
+            If a stroke is open: half a stroke is never saved.
         """
-        self.commit()
+        if self._stroke is not None:
+            raise RuntimeError("snapshot() within a stroke")
         if whole:
             everything = Box((0, 0, 0), self.geometry.shape)
-            begun = [name for name, counts in self._counts.items() if counts[:, 1:].any() or self._states.get(name)]
+            begun = [name for name, counts in self._counts.items() if counts.drawn().any() or self._states.get(name)]
             self._unsaved = dict.fromkeys((*self._unsaved, *begun), everything)
         patches: dict[str, Patch | None] = {}
         states: dict[str, tuple[SliceState, ...]] = {}
@@ -424,7 +377,7 @@ class Editor:
             patches[layer] = None if box is None else Patch(box, self._layers[layer][box.slices].copy())
             of_layer = self._states.get(layer, {})
             states[layer] = tuple(of_layer[number] for number in sorted(of_layer))
-        voxels = {layer: self._counts[layer][:, 1:].sum(axis=1) for layer in self._unsaved}
+        voxels = {layer: self._counts[layer].drawn() for layer in self._unsaved}
         self._unsaved.clear()
         return Snapshot(patches, states, voxels, self._sequence)
 
@@ -471,7 +424,7 @@ class Editor:
         payload = b"" if xor is None else pack(xor)
         step = Step(self._sequence + 1, action, layer, value, box, payload, pack_changes(changes))
         if xor is not None:
-            self._recount(layer, box, xor)
+            self._counts[layer].update(self._layers[layer][box.slices], box, xor)
         apply_states(step, self._states, forward=True)
         self._sequence = step.sequence
         self._history.push(step)
@@ -485,8 +438,9 @@ class Editor:
             return None
         if step.payload:
             xor = unpack(step.payload, step.box)
-            self.mask(step.layer)[step.box.slices] ^= xor
-            self._recount(step.layer, step.box, xor)
+            inside = self.mask(step.layer)[step.box.slices]
+            inside ^= xor
+            self._counts[step.layer].update(inside, step.box, xor)
         apply_states(step, self._states, forward=kind == "redo")
         self._history.moved(1 if kind == "redo" else -1)
         self._sequence += 1
@@ -504,25 +458,3 @@ class Editor:
             self._unsaved[layer] = old if box is None else box if old is None else old.union(box)
         for layer in layers:
             self._tell(layer, step.box if layer == step.layer else NOWHERE, step, kind)
-
-    def _recount(self, layer: str, box: Box, xor: NDArray[np.uint8]) -> None:
-        """Bring the voxel counts up to date after a XOR that was applied already."""
-        counts = self._counts[layer]
-        now = self._layers[layer][box.slices]
-        for offset in np.flatnonzero(xor.any(axis=(1, 2))):
-            hit = xor[offset] != 0
-            after = now[offset][hit]
-            row = counts[box.low[0] + offset]
-            row += np.bincount(after, minlength=256)
-            row -= np.bincount(after ^ xor[offset][hit], minlength=256)
-
-
-def _count(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Count every value on every slice, int64 ``[slices, 256]``."""
-    counts = np.zeros((mask.shape[0], 256), dtype=np.int64)
-    for number, plane in enumerate(mask):
-        if plane.any():
-            counts[number] = np.bincount(plane.ravel(), minlength=256)
-        else:
-            counts[number, 0] = plane.size
-    return counts

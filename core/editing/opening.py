@@ -13,8 +13,8 @@ from core.editing.history import History
 from core.editing.steps import Layers, States, Step, apply_states, unpack
 from core.errors import ProjectError
 from core.geometry import Box, Geometry
-from core.project import journal as journals
-from core.project.journal import Header, Journal, JournalFile
+from core.project.journal import Journal
+from core.project.journal_file import Header, JournalFile, base_hash
 from core.project.project import Project
 from core.project.records import Annotation, Scan
 
@@ -74,7 +74,7 @@ class OpenAnnotation:
         annotation = self.ensure()
         layers = self.project.layers(annotation.id)
         versions = {layer: self.project.layer_versions(annotation.id, layer) for layer in layers}
-        return journals.base_hash(versions, start)
+        return base_hash(versions, start)
 
     def close(self) -> None:
         """Write the last records down and stop the journal; may be called twice.

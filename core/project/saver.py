@@ -1,7 +1,7 @@
 """Saves an open annotation by itself, from a thread of its own.
 
-The window tells of each step with :meth:`Saver.poke`; small copies of what changed
-go to the thread, which keeps its own picture of the layers and writes new versions
+The saver hears of each step from the editor; small copies of what changed go to
+the thread, which keeps its own picture of the layers and writes new versions
 of them. The window never waits, and the thread never looks at what is being drawn.
 """
 
@@ -16,7 +16,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from core.editing.editor import Snapshot
+from core.editing.editor import Change, Snapshot
 from core.editing.opening import OpenAnnotation
 from core.errors import MeninxError, StorageError
 from core.project.project import Project
@@ -91,6 +91,7 @@ class Saver:
         self._error: MeninxError | None = None
         self._state = SaveState.SAVED
         self._thread: threading.Thread | None = None
+        opened.editor.listen(self._heard)
         if opened.editor.dirty:
             # strokes that came back after a crash: save them without waiting for a new one
             self.poke()
@@ -100,9 +101,15 @@ class Saver:
         """What was told last."""
         return self._state
 
+    def _heard(self, change: Change) -> None:
+        if change.step is not None:
+            self.poke()
+
     def poke(self) -> None:
-        """Hand over what changed. Called in the editor's thread after each step, undo and redo."""
+        """Hand over what changed, in the editor's thread; happens by itself with every step."""
         editor = self._opened.editor
+        if editor.stroking:
+            return
         snapshot = editor.snapshot(whole=self._recopy)
         if not snapshot.patches:
             return
@@ -116,14 +123,13 @@ class Saver:
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Save now and wait for it. Called in the editor's thread.
+        """Save all steps so far and wait for it. Any thread may call it; an open stroke is no step yet.
 
         Raises
         ------
         MeninxError
             The save failed; what was drawn is kept and stays unsaved.
         """
-        self.poke()
         with self._changed:
             if not (self._pending or self._stale):
                 return
@@ -168,6 +174,7 @@ class Saver:
             thread = self._thread
         if thread is not None:
             thread.join()
+        self._opened.editor.unlisten(self._heard)
         if discard:
             with contextlib.suppress(MeninxError):
                 self._opened.close()
