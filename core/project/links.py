@@ -18,6 +18,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -79,6 +80,7 @@ class Links:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
+        """Open for writing, in one transaction."""
         try:
             if not self.file.exists():
                 self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -96,6 +98,19 @@ class Links:
         except sqlite3.Error as error:
             raise worded(error, self.file) from error
 
+    def _row(self, sql: str, *values: str) -> tuple[Any, ...] | None:
+        """Return the first row of a query; None also where there are no links yet."""
+        if not self.file.exists():
+            return None
+        try:
+            # not for writing: reading works where the home folder cannot be written
+            uri = f"{self.file.absolute().as_uri()}?mode=ro"
+            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10.0)) as connection:
+                row: tuple[Any, ...] | None = connection.execute(sql, values).fetchone()
+                return row
+        except sqlite3.Error as error:
+            raise worded(error, self.file) from error
+
     def _salt(self, connection: sqlite3.Connection) -> bytes:
         row = connection.execute("SELECT salt FROM project WHERE id = ?", (self.project,)).fetchone()
         if row is not None:
@@ -106,46 +121,47 @@ class Links:
         )
         return salt
 
-    def patient_key(self, identity: str) -> str:
-        """Return the key of a patient, remembering the identity behind it.
+    def remember(
+        self, scan: str, patient: str | None, source: Sequence[str], identity: Mapping[str, str]
+    ) -> str | None:
+        """Remember where a scan came from and whose it is.
 
-        The same identity gives the same key in one project on one workstation, and
-        a different one everywhere else.
+        Parameters
+        ----------
+        scan
+            The scan's id.
+        patient
+            Identity text, or None if unknown.
+        source, identity
+            Paths of the originals, and what they say of the person.
+
+        Returns
+        -------
+        str or None
+            The patient's key, None if unknown. The same identity gives the same key in
+            one project on one workstation, and a different one everywhere else.
         """
         with self._connected() as connection:
             salt = self._salt(connection)
-            key = hmac.new(salt, normal(identity).encode(), hashlib.sha256).hexdigest()[:32]
-            connection.execute(
-                "INSERT INTO patient (project, key, identity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (self.project, key, identity),
-            )
-        return key
-
-    def remember(self, scan: str, source: Sequence[str], identity: Mapping[str, str]) -> None:
-        """Remember where a scan came from and whose it is."""
-        with self._connected() as connection:
-            self._salt(connection)
             connection.execute(
                 "INSERT OR REPLACE INTO scan (project, scan, source, identity) VALUES (?, ?, ?, ?)",
                 (self.project, scan, json.dumps(list(source)), json.dumps(dict(identity))),
             )
+            if patient is None:
+                return None
+            key = hmac.new(salt, normal(patient).encode(), hashlib.sha256).hexdigest()[:32]
+            connection.execute(
+                "INSERT INTO patient (project, key, identity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (self.project, key, patient),
+            )
+        return key
 
     def patient(self, key: str) -> str | None:
         """Return the identity behind a patient key, or None where this workstation does not know it."""
-        if not self.file.exists():
-            return None
-        with self._connected() as connection:
-            row = connection.execute(
-                "SELECT identity FROM patient WHERE project = ? AND key = ?", (self.project, key)
-            ).fetchone()
+        row = self._row("SELECT identity FROM patient WHERE project = ? AND key = ?", self.project, key)
         return None if row is None else str(row[0])
 
     def scan(self, scan: str) -> Link | None:
         """Return where a scan came from, or None where this workstation does not know it."""
-        if not self.file.exists():
-            return None
-        with self._connected() as connection:
-            row = connection.execute(
-                "SELECT source, identity FROM scan WHERE project = ? AND scan = ?", (self.project, scan)
-            ).fetchone()
+        row = self._row("SELECT source, identity FROM scan WHERE project = ? AND scan = ?", self.project, scan)
         return None if row is None else Link(tuple(json.loads(row[0])), json.loads(row[1]))

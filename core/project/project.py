@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -93,7 +95,8 @@ class Project:
             ``disk-full``, ``read-only``, ``write-failed``; nothing is left behind.
         """
         path = Path(path).absolute()
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        there = path.exists()
+        if there and (not path.is_dir() or any(path.iterdir())):
             raise ProjectError("project-exists", file=path)
         try:
             for folder in FOLDERS:
@@ -117,6 +120,8 @@ class Project:
             atomic.write_bytes(path / MANIFEST, f"{manifest}\n".encode())
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
+            if there:
+                path.mkdir(exist_ok=True)
             raise
         return cls.open(path)
 
@@ -132,6 +137,8 @@ class Project:
             cannot be written).
         """
         path = Path(path).absolute()
+        if path.name == MANIFEST:
+            path = path.parent
         newer = _check_manifest(path)
         index = path / INDEX
         if not index.is_file():
@@ -252,6 +259,17 @@ class Project:
     def scan(self, ref: str) -> Scan:
         """Return a scan by id or display name; ``InputError`` ``scan-unknown``."""
         return self._scans.get(ref)
+
+    def finished_slices(self) -> dict[str, dict[str, int]]:
+        """Return, by scan id and reader, on how many slices at least one layer is finished."""
+        found = self.store.rows(
+            "SELECT a.scan, a.reader, count(DISTINCT s.slice) FROM annotation a LEFT JOIN slice_state s "
+            "ON s.annotation = a.id AND s.finished = 1 GROUP BY a.scan, a.reader"
+        )
+        result: dict[str, dict[str, int]] = {}
+        for scan, reader, count in found:
+            result.setdefault(scan, {})[reader] = count
+        return result
 
     def set_status(self, scan_id: str, status: ScanStatus, *, reader: str | None = None) -> None:
         """Set where a scan stands."""
@@ -415,5 +433,12 @@ def _check_version(store: Store, path: Path) -> None:
     if version < schema.VERSION:
         if store.read_only:
             raise ProjectError("project-older", file=path)
+        _keep_copy(store, path / f"project-v{version}.sqlite")
         with store.transaction() as changing:
             schema.migrate(changing)
+
+
+def _keep_copy(store: Store, target: Path) -> None:
+    """Copy the index whole before it is brought up to date."""
+    with atomic.path(target) as temporary, contextlib.closing(sqlite3.connect(temporary)) as copy:
+        store.read().backup(copy)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ class Scans:
         """Take a scan in: see :meth:`core.project.project.Project.add_scan`."""
         if self._store.read_only:
             raise StorageError("read-only", file=self._folder)
-        secret = [patient or "", *identity.values()]
+        secret = _secrets([patient or "", *identity.values()])
         clean = dataclasses.replace(volume, facts=_without(volume.facts, secret))
         scan_id = new_id()
         relative = f"scans/{scan_id}.h5"
@@ -66,10 +67,10 @@ class Scans:
         try:
             file_digest, size = scanfile.file_hash(target), target.stat().st_size
             # before the row, so that a scan in the project always has its link
-            key = self._links.patient_key(patient) if patient else f"unknown-{new_id()}"
-            self._links.remember(scan_id, source, identity)
+            known = patient if patient and patient.strip() else None
+            key = self._links.remember(scan_id, known, source, identity) or f"unknown-{new_id()}"
             with self._store.transaction() as connection:
-                _ensure_patient(connection, key, known=bool(patient))
+                _ensure_patient(connection, key, known=known is not None)
                 number = _next(connection, "scan")
                 values = _columns(clean, description if not _tells(description, secret) else "")
                 values |= {
@@ -89,7 +90,9 @@ class Scans:
                     connection, current_reader(), "add-scan", {"scan": scan_id, "sha256": digest, "file": file_digest}
                 )
         except BaseException:
-            target.unlink(missing_ok=True)
+            # an interrupt may come after the row is on the disk: then the file belongs to it
+            if self._store.row("SELECT 1 FROM scan WHERE id = ?", scan_id) is None:
+                target.unlink(missing_ok=True)
             raise
         return self.get(scan_id)
 
@@ -197,18 +200,13 @@ class Scans:
         return file, relative
 
 
-class _relative:
+@contextlib.contextmanager
+def _relative(name: str) -> Iterator[None]:
     """Name the file of a :class:`ProjectError` as the project knows it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, ProjectError):
-            error.fields["file"] = self._name
+    try:
+        yield
+    except ProjectError as error:
+        raise ProjectError(error.code, **(error.fields | {"file": name})) from error
 
 
 def _columns(volume: Volume, description: str) -> dict[str, object]:
@@ -263,9 +261,15 @@ def _searchable(scan: Scan) -> str:
     return f"{scan.name} {scan.patient_name} {scan.modality} {scan.description}".casefold()
 
 
+def _secrets(identity: Sequence[str]) -> list[str]:
+    """Return what must not be said, folded: each text, and the parts of DICOM names."""
+    parts = {part.strip().casefold() for value in identity for part in (value, *value.split("^"))}
+    return [part for part in parts if len(part) >= _TELLING]
+
+
 def _tells(text: str, secret: Sequence[str]) -> bool:
     folded = text.casefold()
-    return any(len(part.strip()) >= _TELLING and part.strip().casefold() in folded for part in secret)
+    return any(part in folded for part in secret)
 
 
 def _without(facts: Mapping[str, str | int | float], secret: Sequence[str]) -> dict[str, str | int | float]:

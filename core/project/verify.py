@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from core.errors import MeninxError, ProjectError
+from core.errors import Cancelled, MeninxError, ProjectError
+from core.events import Events, Finished, Progress, StopCheck, never_stop
 from core.io import atomic
 from core.messages import sentence
 from core.project import audit, maskfile, scanfile
@@ -45,11 +46,7 @@ def path_is_portable(relative: str) -> bool:
 
 
 def verify(project: Project, on_progress: Callable[[int, int], None] | None = None) -> list[str]:
-    """Check everything; return one plain sentence per problem.
-
-    Unfinished and unnamed files that a crash left behind are no problem: in a
-    project that can be written they are put aside once they are an hour old, masks
-    and scans into ``quarantine``.
+    """Check everything; return one plain sentence per problem (:func:`verify_job`).
 
     Parameters
     ----------
@@ -58,17 +55,46 @@ def verify(project: Project, on_progress: Callable[[int, int], None] | None = No
     on_progress
         Told (files done, files in all).
     """
+    problems: list[str] = []
+    for event in verify_job(project):
+        if isinstance(event, Progress) and on_progress is not None:
+            on_progress(event.done, event.total)
+        elif isinstance(event, Finished):
+            problems = event.result["problems"]
+    return problems
+
+
+def verify_job(project: Project, should_stop: StopCheck = never_stop) -> Events:
+    """Check everything that a project holds.
+
+    Unfinished and unnamed files that a crash left behind are no problem: in a
+    project that can be written they are put aside once they are an hour old, masks
+    and scans into ``quarantine``.
+
+    Yields
+    ------
+    JobEvent
+        Progress, at the end Finished with ``{"files": count, "problems": [sentences]}``.
+
+    Raises
+    ------
+    Cancelled
+        If asked to stop: half a check says nothing.
+    """
     problems = [sentence(error) for error in _index_problems(project)]
     items = _items(project)
+    started = time.monotonic()
     for done, item in enumerate(items):
-        if on_progress is not None:
-            on_progress(done, len(items))
+        if should_stop():
+            raise Cancelled
+        rate = done / max(time.monotonic() - started, 1e-6)
+        left = (len(items) - done) / rate if rate > 0 else -1.0
+        yield Progress(done, len(items), "verify", rate, left)
         problems += [sentence(error) for error in _file_problems(project, item)]
-    if on_progress is not None:
-        on_progress(len(items), len(items))
+    yield Progress(len(items), len(items), "verify")
     if not project.read_only:
         tidy(project)
-    return problems
+    yield Finished({"files": len(items), "problems": problems})
 
 
 def _index_problems(project: Project) -> Iterator[MeninxError]:
@@ -89,15 +115,26 @@ def _index_problems(project: Project) -> Iterator[MeninxError]:
 
 
 def _unaudited(connection: sqlite3.Connection) -> Iterator[MeninxError]:
-    """Find saved masks and scans whose hash no audit row tells of."""
+    """Find saved files whose hash no audit row tells of, and saves whose row is gone."""
     told: set[str] = set()
-    for row in connection.execute("SELECT facts FROM audit"):
-        told.update(re.findall(r'"(?:sha256|file)":"([0-9a-f]{64})"', row[0]))
-    for row in connection.execute(
+    saved: dict[str, str] = {}
+    for row in audit.rows(connection):
+        facts = row.facts
+        told.add(str(facts.get("file", "")))
+        for layer, fact in (facts["layers"] if isinstance(facts.get("layers"), dict) else {}).items():
+            told.add(fact["sha256"])
+            name = f"{layer}-{fact['sequence']}-{fact['sha256'][:8]}.nii.gz"
+            saved[fact["sha256"]] = f"masks/{facts['scan']}/{facts['annotation']}/{name}"
+    there: set[str] = set()
+    for file, digest in connection.execute(
         "SELECT file, sha256 FROM layer_version UNION ALL SELECT file, file_sha256 FROM scan"
     ):
-        if row[1] not in told:
-            yield ProjectError("audit-silent", file=row[0])
+        there.add(digest)
+        if digest not in told:
+            yield ProjectError("audit-silent", file=file)
+    for digest, file in saved.items():
+        if digest not in there:
+            yield ProjectError("row-missing", file=file)
 
 
 def _items(project: Project) -> list[_Item]:

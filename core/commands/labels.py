@@ -1,0 +1,85 @@
+"""List, add or change the labels of a project."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from core.commands.line import Line
+from core.errors import InputError
+from core.labels import LabelSet
+from core.messages import text
+from core.project.project import Project
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("project", type=Path, help=text("project.help_project"))
+    parser.add_argument("--add", action="append", default=[], metavar="NAME", help=text("project.help_add"))
+    parser.add_argument("--layer", default="", help=text("project.help_layer"))
+    parser.add_argument(
+        "--colour", nargs=2, action="append", default=[], metavar=("NAME", "COLOUR"), help=text("project.help_colour")
+    )
+    parser.add_argument(
+        "--rename", nargs=2, action="append", default=[], metavar=("NAME", "NEW"), help=text("project.help_rename")
+    )
+    parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=text("project.help_remove"))
+
+
+def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
+    """Change what was asked for, then list the labels."""
+    changes = any((arguments.add, arguments.colour, arguments.rename, arguments.remove))
+    with Project.open(arguments.project, read_only=not changes) as project:
+        if changes:
+            # in one go: another program may add a label at the same time
+            with project.store.transaction():
+                project.set_labels(_changed(project.labels(), arguments))
+        labels = project.labels()
+    if not len(labels):
+        line.say(text("project.labels_none"))
+    for label in labels:
+        line.say(
+            text(
+                "project.label_row",
+                digit=label.key,
+                name=label.name,
+                color=label.color,
+                layer=label.layer,
+                value=label.value,
+            )
+        )
+    return {
+        "labels": [
+            {
+                "name": label.name,
+                "value": label.value,
+                "layer": label.layer,
+                "color": label.color,
+                "key": label.key,
+                "source_value": label.source_value,
+            }
+            for label in labels
+        ]
+    }
+
+
+def _changed(labels: LabelSet, arguments: argparse.Namespace) -> LabelSet:
+    for name in arguments.remove:
+        gone = labels.named(name)
+        labels = LabelSet(tuple(label for label in labels if label is not gone))
+    for name, new in arguments.rename:
+        other = labels.find(new.strip())
+        if other is not None and other is not labels.named(name):
+            raise InputError("label-present", name=other.name)
+        labels = labels.with_changed(name, new_name=new)
+    for name in arguments.add:
+        if labels.find(name.strip()) is not None:
+            raise InputError("label-present", name=name.strip())
+        labels = labels.with_label(name, layer=arguments.layer)
+    for name, colour in arguments.colour:
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+            raise InputError("colour-bad", given=colour)
+        labels = labels.with_changed(name, color=colour.lower())
+    return labels

@@ -1,0 +1,81 @@
+"""List the scans of a project."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from core.commands.line import Line
+from core.messages import text
+from core.project.project import Project
+from core.project.records import Scan, ScanStatus
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("project", type=Path, help=text("project.help_project"))
+    parser.add_argument("--status", choices=[status.value for status in ScanStatus], help=text("project.help_status"))
+    parser.add_argument("--patient", help=text("project.help_patient"))
+    parser.add_argument("--text", default="", help=text("project.help_text"))
+    parser.add_argument("--names", action="store_true", help=text("project.help_names"))
+
+
+def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
+    """List the scans that match, with who finished how much of them."""
+    with Project.open(arguments.project, read_only=True) as project:
+        status = None if arguments.status is None else ScanStatus(arguments.status)
+        scans = project.scans(status=status, text=arguments.text)
+        if arguments.patient is not None:
+            scans = [scan for scan in scans if scan.patient_name.casefold() == arguments.patient.strip().casefold()]
+        finished = project.finished_slices()
+        names = {scan.patient: project.links.patient(scan.patient) for scan in scans} if arguments.names else {}
+        counts = project.counts()
+    for scan in scans:
+        line.say(_row(scan, names.get(scan.patient)))
+        for reader, count in finished.get(scan.id, {}).items():
+            line.say(text("project.scan_readers", reader=reader, finished=count, slices=scan.shape[0]))
+    line.say(text("project.scans_count", count=len(scans)) if scans else text("project.scans_none"))
+    return {
+        "scans": [_facts(scan, finished.get(scan.id, {}), names) for scan in scans],
+        "counts": {status.value: count for status, count in counts.items()},
+    }
+
+
+def _row(scan: Scan, identity: str | None) -> str:
+    patient = scan.patient_name
+    if not scan.patient_known:
+        patient += f" {text('project.scan_unknown')}"
+    if identity is not None:
+        patient += f" {identity}"
+    return text(
+        "project.scan_row",
+        name=scan.name,
+        patient=patient,
+        status=text(f"status.{scan.status.value}"),
+        modality=scan.modality,
+        size=" x ".join(str(count) for count in reversed(scan.shape)),
+        description=scan.description,
+    ).rstrip()
+
+
+def _facts(scan: Scan, finished: dict[str, int], names: dict[str, str | None]) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "id": scan.id,
+        "name": scan.name,
+        "patient": scan.patient_name,
+        "patient_known": scan.patient_known,
+        "status": scan.status.value,
+        "modality": scan.modality,
+        "shape": list(scan.shape),
+        "channels": scan.channels,
+        "spacing_known": scan.spacing_known,
+        "orientation_known": scan.orientation_known,
+        "description": scan.description,
+        "created": scan.created,
+        "sha256": scan.sha256,
+        "finished_slices": finished,
+    }
+    if names.get(scan.patient) is not None:
+        facts["identity"] = names[scan.patient]
+    return facts
