@@ -136,7 +136,9 @@ class TrainingConfig:
         for name in data:
             if name not in known:
                 raise LearningError("setting-unknown", name=name)
-        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
         values.setdefault("labels", ())
         try:
             config = cls(**values)

@@ -12,7 +12,6 @@ import socket
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,9 @@ from core.ids import new_id
 from core.io import atomic
 from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded, event_from_json, event_to_json
+from core.project import audit
 from core.project.project import Project
+from core.project.records import current_reader, utc_now
 
 CONFIG_FILE = "config.json"
 EVENTS_FILE = "events.jsonl"
@@ -86,6 +87,16 @@ class Run:
     resumable: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A scan that a run learns from: its part, the hash of its voxels, and of each mask file by layer."""
+
+    scan: str
+    part: str
+    scan_sha256: str
+    masks: Mapping[str, str]
+
+
 _COLUMNS = "id, name, created, state, network, parent, labels, best_epoch, best_dice, seconds, scans, slices, config"
 _CHANGEABLE = frozenset({"state", "best_epoch", "best_dice", "seconds", "scans", "slices", "config"})
 
@@ -108,17 +119,45 @@ def create_run(project: Project, config: TrainingConfig, *, scans: int = 0, slic
     config.validate()
     run = new_id()
     folder = run_folder(project, run)
-    folder.mkdir(parents=True)
-    atomic.write_bytes(folder / CONFIG_FILE, _json_bytes(config.to_json()))
-    mark_alive(project, run)
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    values: tuple[Any, ...] = (created, RunState.RUNNING.value, config.network, config.parent)
-    values += (json.dumps(list(config.labels)), 0, None, 0.0, scans, slices, json.dumps(config.to_json()))
+    settings = config.to_json()
+    values: tuple[Any, ...] = (utc_now(), RunState.RUNNING.value, config.network, config.parent)
+    values += (json.dumps(list(config.labels)), 0, None, 0.0, scans, slices, json.dumps(settings))
     with project.store.transaction() as connection:
         name = _next_name(connection)
         marks = ", ".join("?" * 13)
         connection.execute(f"INSERT INTO run ({_COLUMNS}) VALUES ({marks})", (run, name, *values))
+        audit.append(connection, current_reader(), "train", {"run": run, "labels": list(config.labels)})
+        # inside the transaction: a folder that cannot be written takes the row back
+        atomic.make_folder(folder)
+        atomic.write_bytes(folder / CONFIG_FILE, _json_bytes(settings))
+        mark_alive(project, run)
     return find_run(project, run)
+
+
+def pin_scans(project: Project, run: str, pins: Sequence[Pin]) -> None:
+    """Note which scans and masks, by hash, a run learns from."""
+    rows = [(run, pin.scan, pin.part, pin.scan_sha256, json.dumps(dict(pin.masks))) for pin in pins]
+    with project.store.transaction() as connection:
+        connection.execute("DELETE FROM run_scan WHERE run = ?", (run,))
+        connection.executemany(
+            "INSERT INTO run_scan (run, scan, part, scan_sha256, masks) VALUES (?, ?, ?, ?, ?)", rows
+        )
+
+
+def read_pins(project: Project, run: str) -> list[Pin]:
+    """Return what a run learnt from."""
+    rows = project.store.rows("SELECT scan, part, scan_sha256, masks FROM run_scan WHERE run = ? ORDER BY scan", run)
+    return [Pin(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
+
+
+def ancestors(project: Project, run: str | None) -> list[Run]:
+    """Return a run and the runs it descends from, youngest first."""
+    by_id = {known.id: known for known in list_runs(project)}
+    line: list[Run] = []
+    while run is not None and run in by_id and by_id[run] not in line:
+        line.append(by_id[run])
+        run = by_id[run].parent
+    return line
 
 
 def update_run(project: Project, run: str, **changes: Any) -> None:
@@ -143,7 +182,7 @@ def update_run(project: Project, run: str, **changes: Any) -> None:
 
 def list_runs(project: Project) -> list[Run]:
     """Return the runs, oldest first."""
-    rows = project.store.read().execute(f"SELECT {_COLUMNS} FROM run ORDER BY id").fetchall()
+    rows = project.store.rows(f"SELECT {_COLUMNS} FROM run ORDER BY id")
     return [_from_row(project, tuple(row)) for row in rows]
 
 

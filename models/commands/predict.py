@@ -1,0 +1,41 @@
+"""Predict masks for the scans of a project."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from core.commands.line import Line
+from core.messages import text
+from models.worker import Job, events_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("project", type=Path, help=text("learning.project_help"))
+    parser.add_argument("--run", required=True, help=text("learning.run_help"))
+    parser.add_argument("--scans", nargs="+", default=[], metavar="SCAN", help=text("learning.scans_help"))
+    parser.add_argument("--missing-only", action="store_true", help=text("learning.missing_help"))
+
+
+def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
+    """Predict and return what was predicted."""
+    job = Job(
+        "predict",
+        {
+            "project_path": arguments.project,
+            "run": arguments.run,
+            "scans": _names(arguments.scans),
+            "missing_only": arguments.missing_only,
+        },
+    )
+    result = line.follow(events_of(job, line.should_stop))
+    line.say(text("learning.predicted", count=len(result["scans"]), name=result["name"], seconds=result["seconds"]))
+    # a batch goes on past a bad scan, and fails at its end
+    return {**result, "exit": 1 if line.skipped else 0}
+
+
+def _names(given: list[str]) -> list[str]:
+    """Take ``S0001 S0002`` as well as ``S0001,S0002``."""
+    return [name for word in given for name in word.split(",") if name]

@@ -1,0 +1,140 @@
+"""Train a network on the finished slices of a project."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from core.commands.line import Line
+from core.errors import InputError
+from core.events import JobEvent
+from core.learning.config import DEVICES, LOSSES, NETWORKS, SLICES, TrainingConfig
+from core.learning.events import EpochEnded, TrainingStarted
+from core.learning.runs import find_run
+from core.messages import text
+from core.project.project import Project
+from models.worker import Job, events_of
+
+_DEFAULT = TrainingConfig(labels=("-",))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("project", type=Path, help=text("learning.project_help"))
+    add = parser.add_argument
+    add("--label", dest="labels", action="append", metavar="NAME", help=text("learning.labels_help"))
+    add("--network", choices=NETWORKS, help=text("learning.network_help", default=_DEFAULT.network))
+    add("--parent", metavar="RUN", help=text("learning.parent_help"))
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=int, help=text("learning.epochs_help", default=_DEFAULT.epochs))
+    length.add_argument("--minutes", type=float, help=text("learning.minutes_help"))
+    add("--loss", choices=LOSSES, help=text("learning.loss_help", default=_DEFAULT.loss))
+    add("--size", type=int, help=text("learning.size_help", default=_DEFAULT.size))
+    add("--slices", type=int, choices=SLICES, help=text("learning.slices_help", default=_DEFAULT.slices))
+    add("--batch", type=int, help=text("learning.batch_help"))
+    add("--steps", type=int, help=text("learning.steps_help"))
+    add("--learning-rate", type=float, help=text("learning.rate_help"))
+    add("--device", choices=DEVICES, help=text("learning.device_help"))
+    add("--seed", type=int, help=text("learning.seed_help"))
+    add("--reader", help=text("learning.reader_help"))
+    add("--resume", metavar="RUN", default="", help=text("learning.resume_help"))
+    add("--config", type=Path, metavar="FILE", help=text("learning.config_help"))
+
+
+def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
+    """Train and return the run's facts."""
+    config = None if arguments.resume else _config(arguments)
+    facts: dict[str, Any] = {}
+    epochs: list[dict[str, Any]] = []
+
+    def told(event: JobEvent) -> None:
+        if isinstance(event, TrainingStarted):
+            facts["baseline_accuracy"] = event.baseline_accuracy
+            facts["slices"] = {"train": event.train, "validation": event.validation, "test": event.test}
+            line.say(_started(event))
+        elif isinstance(event, EpochEnded):
+            train, validation = (
+                {name: round(getattr(scores, name), 6) for name in ("loss", "dice", "iou", "accuracy")}
+                for scores in (event.train, event.validation)
+            )
+            epochs.append({"epoch": event.epoch, "train": train, "validation": validation, "seconds": event.seconds})
+            line.say(_epoch(event))
+
+    arguments_of_job = {"project_path": arguments.project, "config": config, "resume": arguments.resume}
+    result = line.follow(events_of(Job("train", arguments_of_job), line.should_stop), told)
+    line.say(
+        text(
+            "learning.ended",
+            name=result["name"],
+            state=result["state"],
+            dice=result["best_dice"],
+            epoch=result["best_epoch"],
+            seconds=result["seconds"],
+        )
+    )
+    return {**result, **facts, "history": epochs}
+
+
+def _config(arguments: argparse.Namespace) -> TrainingConfig:
+    """Put together the settings: the file's, then what the line says."""
+    values: dict[str, Any] = _from_file(arguments.config) if arguments.config else {}
+    names = ("labels", "network", "epochs", "minutes", "loss", "size", "slices", "batch", "steps")
+    for name in (*names, "learning_rate", "device", "seed", "reader"):
+        given = getattr(arguments, name)
+        if given is not None:
+            values[name] = given
+    if arguments.epochs is not None:
+        values["minutes"] = 0.0
+    with Project.open(arguments.project, read_only=True) as project:
+        if arguments.parent:
+            parent = find_run(project, arguments.parent)
+            values["parent"] = parent.id
+            # what the line leaves open follows the parent, for its weights to fit
+            for name in ("network", "slices", "size"):
+                values.setdefault(name, getattr(parent.config, name))
+            values.setdefault("labels", list(parent.labels))
+        values["labels"] = [project.labels().named(name).name for name in values.get("labels", ())]
+    return TrainingConfig.from_json(values)
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise InputError("config-unreadable", file=file) from error
+    if not isinstance(values, dict):
+        raise InputError("config-unreadable", file=file)
+    return values
+
+
+def _started(event: TrainingStarted) -> str:
+    return text(
+        "learning.started",
+        name=event.name,
+        network=event.network,
+        device=event.device,
+        precision=event.precision,
+        train=event.train,
+        validation=event.validation,
+        test=event.test,
+        baseline=event.baseline_accuracy,
+    )
+
+
+def _epoch(event: EpochEnded) -> str:
+    return text(
+        "learning.epoch",
+        epoch=event.epoch,
+        of=text("learning.of", epochs=event.epochs) if event.epochs else "",
+        train_loss=event.train.loss,
+        loss=event.validation.loss,
+        train_dice=event.train.dice,
+        dice=event.validation.dice,
+        iou=event.validation.iou,
+        accuracy=event.validation.accuracy,
+        seconds=event.seconds,
+        best=event.best_dice,
+        best_epoch=event.best_epoch,
+    )

@@ -1,0 +1,89 @@
+"""Where a training runs, and in which precision."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import torch
+from torch import nn
+
+from core.errors import LearningError
+
+PROBE_SECONDS = 2.0
+GAIN = 1.1
+"""bfloat16 is taken on a CPU only if a step is at least this much faster."""
+CPU_BATCH, GPU_BATCH = 8, 16
+CPU_STEPS, GPU_STEPS = 80, 250
+
+
+def pick_device(name: str) -> torch.device:
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``mps`` into a device.
+
+    Raises
+    ------
+    LearningError
+        ``device-missing`` if it was named and is not here.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(kind for kind, here in available.items() if here)
+    if not available.get(name, False):
+        raise LearningError("device-missing", device=name)
+    return torch.device(name)
+
+
+def use_threads() -> int:
+    """Let torch use the cores that the job was given (``OMP_NUM_THREADS``), and return how many."""
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    count = int(threads) if threads.isdecimal() and int(threads) > 0 else os.cpu_count() or 1
+    torch.set_num_threads(count)
+    return count
+
+
+def pick_precision(name: str, device: torch.device, network: nn.Module, example: torch.Tensor) -> torch.dtype:
+    """Choose float32 or bfloat16 (autocast).
+
+    Under ``auto``: bfloat16 on a CUDA device that has it; on a CPU where a trial step of
+    this very network on ``example`` ``[n, c, h, w]`` is faster by :data:`GAIN` (it is slower on
+    CPUs without the instructions). The network is left as it was.
+    """
+    if name != "auto":
+        return torch.bfloat16 if name == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if device.type != "cpu" or example.shape[-1] <= 64:
+        return torch.float32
+    deadline = time.monotonic() + PROBE_SECONDS
+    plain = _step_seconds(network, example, torch.float32, deadline)
+    short = _step_seconds(network, example, torch.bfloat16, deadline)
+    return torch.bfloat16 if short * GAIN <= plain else torch.float32
+
+
+def _step_seconds(network: nn.Module, example: torch.Tensor, precision: torch.dtype, deadline: float) -> float:
+    """Best time of up to three forward and backward passes; the first one only warms up."""
+    times: list[float] = []
+    for _ in range(3):
+        started = time.monotonic()
+        with torch.autocast(example.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
+            loss = network(example).float().square().mean()
+        torch.autograd.backward(loss)
+        times.append(time.monotonic() - started)
+        if time.monotonic() > deadline:
+            break
+    network.zero_grad(set_to_none=True)
+    return min(times)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch; everything else random is drawn from generators of its own."""
+    torch.manual_seed(seed)
+    torch.backends.cudnn.benchmark = False
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch says that memory was short (CUDA, MPS or the CPU's allocator)."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words)
