@@ -18,6 +18,7 @@ from core.events import Notice
 from core.io import raster
 from core.io.files import members, natural
 from core.io.patients import CONTAINERS, Patients, owner
+from core.io.series import find_series
 from core.io.sniff import PICTURES, Format, sniff, stem
 from core.io.source import FindOptions, Found, Passed, Source
 
@@ -96,8 +97,6 @@ def find_sources(
     sources: list[Source] = []
     dicom_items = [item for item in walk.items if item.kind is Format.DICOM]
     if dicom_items:
-        from core.io.series import find_series
-
         sources += find_series(
             [(item.path, item.root) for item in dicom_items], walk.patients, options, walk.heartbeat, walk.passed
         )

@@ -16,6 +16,7 @@ import numpy as np
 from core.errors import InputError
 from core.geometry import MATCH_MM, Array, Geometry
 from core.io import nifti, raster
+from core.io.dicom import open_dicom
 from core.io.sniff import PICTURES, Format, sniff
 from core.io.source import MaskData, OpenScan, Passed, Source
 
@@ -83,9 +84,7 @@ def read_mask_file(path: Path, geometry: Geometry) -> Array:
     if kind is Format.NIFTI:
         opened = nifti.open_nifti(Source(Format.NIFTI, (path,), path.name))
     else:
-        from core.io import dicom
-
-        opened = dicom.open_dicom(Source(Format.DICOM, (path,), path.name))
+        opened = open_dicom(Source(Format.DICOM, (path,), path.name))
     array = np.stack([opened.slice(index) for index in range(opened.shape[0])])
     if array.ndim == 4:
         array = array.max(axis=3)

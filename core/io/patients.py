@@ -12,8 +12,10 @@ from core.io.files import read_bytes
 from core.io.sniff import Format, stem
 
 CONTAINERS = frozenset(
-    ("images", "image", "imgs", "img", "pictures", "scans", "slices", "data", "input", "inputs")
-    + ("train", "val", "test", "dicom", "nifti", "png", "tif", "tiff")
+    (
+        *("images", "image", "imgs", "img", "pictures", "scans", "slices", "data", "input", "inputs"),
+        *("train", "val", "test", "dicom", "nifti", "png", "tif", "tiff"),
+    )
 )
 """Folder names that say what is inside, never whose it is."""
 _MAX_TABLE = 16 << 20

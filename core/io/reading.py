@@ -12,6 +12,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.io import nifti, raster
+from core.io.dicom import open_dicom
 from core.io.finding import find_sources
 from core.io.masks import read_mask_file, read_masks
 from core.io.sniff import PICTURES, Format
@@ -47,9 +48,7 @@ def open_source(source: Source, *, colour: bool = False) -> OpenScan:
     if source.format is Format.NIFTI:
         return nifti.open_nifti(source)
     if source.format is Format.DICOM:
-        from core.io import dicom
-
-        return dicom.open_dicom(source, colour=colour)
+        return open_dicom(source, colour=colour)
     raise InputError("file-foreign", file=source.name)
 
 

@@ -1,0 +1,255 @@
+"""A DICOM scan, header first, slices one by one: series, multi-frame, mosaic."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import FileDataset
+
+from core.errors import InputError
+from core.geometry import Array, Geometry
+from core.io import stacking
+from core.io.dicom_file import SliceHeader, decode, headers, load, number, numbers, one_sentence, word
+from core.io.files import check_budget
+from core.io.source import NotGrey, OpenScan, Source
+from core.volume import Volume, Window
+
+_MODALITIES = ("MR", "CT")
+_FACTS = {
+    "echo_time": "EchoTime",
+    "repetition_time": "RepetitionTime",
+    "inversion_time": "InversionTime",
+    "flip_angle": "FlipAngle",
+    "field_strength": "MagneticFieldStrength",
+    "slice_thickness": "SliceThickness",
+    "kvp": "KVP",
+    "bits_stored": "BitsStored",
+}
+"""Numbers only: free text of a header may hold a name."""
+_AIR_HU = -1024.0
+
+
+@dataclass(frozen=True)
+class _Rescale:
+    """How stored numbers become real values: once for the scan, or slice by slice to float32."""
+
+    common: bool
+    slope: float
+    intercept: float
+
+
+def open_dicom(source: Source, *, colour: bool = False) -> OpenScan:
+    """Open the files of one DICOM scan.
+
+    Parameters
+    ----------
+    source
+        Its files (any order; they are sorted again by what they say).
+    colour
+        Keep three equal channels as colour.
+
+    Raises
+    ------
+    InputError
+        ``dicom-unreadable``, ``dicom-pixels``, ``file-too-large``, ``volume-needed``,
+        ``volume-unknown``, ``dicom-mosaic``, and those of
+        :func:`core.io.dicom_file.headers`.
+    """
+    found = [header for path in source.files for header in headers(path)]
+    with one_sentence(source.files[0]):
+        if found[0].mosaic:
+            return _open_mosaic(source, found)
+        volumes = _volumes(found)
+        slices = volumes[_choose(source, len(volumes))]
+        grid = stacking.lay(slices, source.name)
+        return _open_grid(source, grid, colour)
+
+
+def _volumes(found: list[SliceHeader]) -> list[list[SliceHeader]]:
+    """Split frames that cannot lie on one grid or repeat one another's place."""
+    volumes: list[list[SliceHeader]] = []
+    for group in stacking.groups_of(found):
+        placed = group[0].position is not None and group[0].orientation is not None
+        volumes += stacking.split_repeats(group)[0] if placed else [group]
+    return volumes
+
+
+def _choose(source: Source, volumes: int) -> int:
+    if volumes == 1:
+        return 0
+    if source.volume is None:
+        raise InputError("volume-needed", file=source.name, volumes=volumes, last=volumes - 1)
+    if not 0 <= source.volume < volumes:
+        raise InputError("volume-unknown", file=source.name, volume=source.volume, last=volumes - 1)
+    return source.volume
+
+
+def _open_grid(source: Source, grid: stacking.Grid, colour: bool) -> OpenScan:
+    slices = [slot for slot in grid.slots if slot is not None]
+    first = slices[len(slices) // 2]
+    three = first.samples == 3
+    load_file = _loader()
+    if three and not colour:
+        pixels = decode(load_file(first.path), first)
+        colour = pixels.ndim == 3 and not _equal_channels(pixels)
+    rescale = _rescale(slices)
+    dtype = np.dtype(np.result_type(*(header.dtype for header in slices))) if rescale.common else np.dtype("float32")
+    if any(header.table for header in slices):
+        dtype = np.dtype("float32")
+    shape = grid.geometry.shape + ((3,) if colour and three else ())
+    check_budget(first.path, int(np.prod(shape, dtype=object)) * dtype.itemsize)
+    padding = _padding(first, rescale)
+    blank = _blank(first, padding, rescale, dtype)
+
+    def one_slice(index: int) -> Array:
+        header = grid.slots[index]
+        if header is None:
+            return np.full(shape[1:], blank, dtype)
+        return _fit(_real(decode(load_file(header.path), header), header, rescale), colour and three, dtype)
+
+    volume = Volume(
+        array=np.empty(0, dtype),
+        geometry=grid.geometry,
+        slope=rescale.slope,
+        intercept=rescale.intercept,
+        modality=_modality(first),
+        windows=_windows(first),
+        channels=("R", "G", "B") if colour and three else (),
+        padding=padding,
+        inverted=all(word(one.dataset, "PhotometricInterpretation") == "MONOCHROME1" for one in slices),
+        facts=_facts(first, grid),
+    )
+    return OpenScan(volume, shape, dtype, one_slice)
+
+
+def _loader() -> Callable[[Path], FileDataset]:
+    """Return a reader that keeps the last file, so that a multi-frame file is read once."""
+
+    @lru_cache(maxsize=1)
+    def load_file(path: Path) -> FileDataset:
+        return load(path)
+
+    return load_file
+
+
+def _rescale(slices: Sequence[SliceHeader]) -> _Rescale:
+    pairs = {(header.slope, header.intercept) for header in slices}
+    if len(pairs) == 1 and not any(header.table for header in slices):
+        slope, intercept = pairs.pop()
+        return _Rescale(True, slope, intercept)
+    return _Rescale(False, 1.0, 0.0)
+
+
+def _real(pixels: Array, header: SliceHeader, rescale: _Rescale) -> Array:
+    if rescale.common or header.table:
+        return pixels
+    return pixels.astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
+
+
+def _fit(pixels: Array, colour: bool, dtype: np.dtype[np.generic]) -> Array:
+    if pixels.ndim == 3 and not colour:
+        if not _equal_channels(pixels):
+            raise NotGrey
+        pixels = pixels[..., 0]
+    elif pixels.ndim == 2 and colour:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    return pixels.astype(dtype, copy=False)
+
+
+def _equal_channels(pixels: Array) -> bool:
+    return bool((pixels[..., :1] == pixels[..., 1:3]).all())
+
+
+def _padding(header: SliceHeader, rescale: _Rescale) -> float | None:
+    value = number(header.dataset, "PixelPaddingValue")
+    if value is None:
+        return None
+    if header.dtype.startswith("int") and value >= 2 ** (8 * np.dtype(header.dtype).itemsize - 1):
+        # written with the unsigned VR although the pixels are signed
+        value -= 2 ** (8 * np.dtype(header.dtype).itemsize)
+    return value if rescale.common else value * header.slope + header.intercept
+
+
+def _blank(header: SliceHeader, padding: float | None, rescale: _Rescale, dtype: np.dtype[np.generic]) -> float:
+    """Return the stored value that fills a missing slice: padding, air for CT, else zero."""
+    value = padding
+    if value is None:
+        value = (_AIR_HU - rescale.intercept) / rescale.slope if _modality(header) == "CT" else 0.0
+    if dtype.kind in "ui":
+        limits = np.iinfo(str(dtype))
+        value = float(np.clip(np.rint(value), limits.min, limits.max))
+    return value
+
+
+def _modality(header: SliceHeader) -> str:
+    modality = word(header.dataset, "Modality")
+    return modality if modality in _MODALITIES else ""
+
+
+def _windows(header: SliceHeader) -> tuple[Window, ...]:
+    centers = numbers(header.dataset, "WindowCenter") or ()
+    widths = numbers(header.dataset, "WindowWidth") or ()
+    return tuple(Window(center, width) for center, width in zip(centers, widths, strict=False) if width > 0)
+
+
+def _facts(header: SliceHeader, grid: stacking.Grid) -> dict[str, str | int | float]:
+    facts: dict[str, str | int | float] = {"format": "dicom"}
+    for name, element in _FACTS.items():
+        value = number(header.dataset, element)
+        if value is not None:
+            facts[name] = value
+    if grid.missing:
+        facts["missing_slices"] = ",".join(str(index) for index in grid.missing)
+    if not grid.even:
+        facts["uneven_slices"] = 1
+    if grid.tilt > 0.1:
+        facts["tilt_degrees"] = round(grid.tilt, 2)
+    return facts
+
+
+def _open_mosaic(source: Source, found: list[SliceHeader]) -> OpenScan:
+    """Open a Siemens mosaic: many slices tiled in one picture, placed by the private CSA header."""
+    from nibabel.nicom.dicomwrappers import MosaicWrapper, WrapperError, wrapper_from_data
+
+    header = found[_choose(source, len(found))]
+    dataset = load(header.path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            wrapper = wrapper_from_data(dataset)
+            if not isinstance(wrapper, MosaicWrapper):
+                raise InputError("dicom-mosaic", file=header.path.name)
+            affine = np.array(wrapper.affine, dtype=float)
+            rows, columns, count = (int(size) for size in wrapper.image_shape)
+    except (WrapperError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError("dicom-mosaic", file=header.path.name) from error
+    # nibabel's first voxel axis runs down the rows, ours along the columns
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine[:, [1, 0, 2, 3]]
+    across = header.columns // columns
+    if count < 1 or across < 1 or count > across * (header.rows // rows):
+        raise InputError("dicom-mosaic", file=header.path.name)
+    tiles: list[Array] = []
+
+    def one_slice(index: int) -> Array:
+        if not tiles:
+            tiles.append(decode(dataset, header))
+        top, left = index // across * rows, index % across * columns
+        return tiles[0][top : top + rows, left : left + columns]
+
+    geometry = Geometry((count, rows, columns), affine)
+    grid = stacking.Grid((), geometry, ())
+    volume = Volume(
+        array=np.empty(0, header.dtype),
+        geometry=geometry,
+        slope=header.slope,
+        intercept=header.intercept,
+        modality=_modality(header),
+        windows=_windows(header),
+        facts=_facts(header, grid) | ({"volume": source.volume} if source.volume is not None else {}),
+    )
+    return OpenScan(volume, geometry.shape, np.dtype(header.dtype), one_slice)
