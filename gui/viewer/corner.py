@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QPoint, QRect, QRectF, Qt
+from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QRegion
 
 from core.geometry import PlaneView
@@ -127,7 +127,6 @@ def _shadowed(painter: QPainter, rect: QRect, align: Qt.AlignmentFlag, words: st
     if not words:
         return
     painter.setPen(_SHADOW)
-    for offset in (QPoint(1, 1), QPoint(-1, 0), QPoint(0, -1)):
-        painter.drawText(QRectF(rect.translated(offset)), align, words)
+    painter.drawText(QRectF(rect.translated(1, 1)), align, words)
     painter.setPen(color)
     painter.drawText(QRectF(rect), align, words)

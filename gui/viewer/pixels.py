@@ -8,6 +8,7 @@ and it lets the mask's outline be one screen pixel wide at any zoom.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,11 +20,12 @@ from core.geometry import Array
 from core.volume import Volume, Window
 
 Bytes: TypeAlias = NDArray[np.uint8]
-Words: TypeAlias = NDArray[np.uint32]
+Rect: TypeAlias = tuple[int, int, int, int]
+"""x, y, width, height in device pixels."""
 
 _DIRECT = frozenset({"uint8", "int8", "uint16", "int16", "float32", "float64"})
 _MINIFY = 0.75
-"""Below this scale a slice is shrunk by area first, so that thin things do not flicker away."""
+"""Below this scale a slice is shrunk by averaging."""
 
 
 def displayable(array: Array) -> Array:
@@ -74,82 +76,59 @@ class Grid:
     across: float
     down: float
 
-    def matrix(self, x: int, y: int, shrink: tuple[float, float] = (1.0, 1.0)) -> NDArray[np.float64]:
-        """Return the 2 x 3 map from pixels of a rectangle at (x, y) to slice pixels (centres whole numbers).
+    def covered(self, rows: tuple[int, int], columns: tuple[int, int], rect: Rect) -> Rect | None:
+        """Return the part of a rectangle that a range of rows and columns can touch."""
+        x, y, width, height = rect
+        left = max(x, math.floor(self.left + columns[0] * self.across))
+        top = max(y, math.floor(self.top + rows[0] * self.down))
+        right = min(x + width, math.ceil(self.left + columns[1] * self.across))
+        bottom = min(y + height, math.ceil(self.top + rows[1] * self.down))
+        if right <= left or bottom <= top:
+            return None
+        return left, top, right - left, bottom - top
 
-        ``shrink`` is (down, across) of a slice that was made smaller first.
-        """
-        down, across = self.down / shrink[0], self.across / shrink[1]
+    def matrix(self, x: int, y: int) -> NDArray[np.float64]:
+        """Return the 2 x 3 map from pixels of a rectangle at (x, y) to slice pixels (centres whole numbers)."""
         return np.array(
             [
-                [1 / across, 0.0, (x + 0.5 - self.left) / across - 0.5],
-                [0.0, 1 / down, (y + 0.5 - self.top) / down - 0.5],
+                [1 / self.across, 0.0, (x + 0.5 - self.left) / self.across - 0.5],
+                [0.0, 1 / self.down, (y + 0.5 - self.top) / self.down - 0.5],
             ]
         )
 
 
-def minified(shown: Bytes, grid: Grid) -> tuple[Bytes, tuple[float, float]]:
-    """Return a slice shrunk by area averaging where the screen shows it much smaller, and the factors."""
-    if min(grid.down, grid.across) >= _MINIFY:
-        return shown, (1.0, 1.0)
+def whole_picture(shown: Bytes, grid: Grid) -> Bytes:
+    """Return a whole slice as the screen shows it, ``[height, width, 4]`` BGRX: interpolated, or averaged if shrunk."""
+    # averaging keeps thin things from flickering away where several pixels fall on one
+    how = cv2.INTER_AREA if min(grid.down, grid.across) < _MINIFY else cv2.INTER_LINEAR
     rows, columns = shown.shape[:2]
-    fewer_rows = max(1, round(rows * min(1.0, grid.down)))
-    fewer_columns = max(1, round(columns * min(1.0, grid.across)))
-    small = cv2.resize(shown, (fewer_columns, fewer_rows), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.uint8), (fewer_rows / rows, fewer_columns / columns)
+    size = (max(1, round(columns * grid.across)), max(1, round(rows * grid.down)))
+    return _bgrx(cv2.resize(shown, size, interpolation=how))
 
 
-def picture(
-    shown: Bytes, grid: Grid, rect: tuple[int, int, int, int], *, smooth: bool, shrink: tuple[float, float] = (1.0, 1.0)
-) -> Bytes:
-    """Return a rectangle (x, y, width, height) of the screen as ``[height, width, 4]`` BGRX."""
+def picture(shown: Bytes, grid: Grid, rect: Rect, *, smooth: bool) -> Bytes:
+    """Return a rectangle of the screen within the slice, ``[height, width, 4]`` BGRX."""
     x, y, width, height = rect
     flags = (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST) | cv2.WARP_INVERSE_MAP
-    scaled = cv2.warpAffine(shown, grid.matrix(x, y, shrink), (width, height), flags=flags)
+    return _bgrx(
+        cv2.warpAffine(shown, grid.matrix(x, y), (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    )
+
+
+def _bgrx(shown: Array) -> Bytes:
     code = cv2.COLOR_GRAY2BGRA if shown.ndim == 2 else cv2.COLOR_RGB2BGRA
-    return np.asarray(cv2.cvtColor(scaled, code), dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(shown, code), dtype=np.uint8)
 
 
-def mask_picture(
-    mask: Bytes, grid: Grid, rect: tuple[int, int, int, int], fill: Words, line: Words | None, thickness: int
-) -> Words | None:
-    """Return a mask slice coloured for a rectangle of the screen.
-
-    Parameters
-    ----------
-    mask
-        ``[row, column]`` labels.
-    grid, rect
-        As for :func:`picture`.
-    fill, line
-        256 premultiplied ARGB words by label, inside and on the edge; line None for no outline.
-    thickness
-        Width of the outline in device pixels, drawn inside the label.
-
-    Returns
-    -------
-    array or None
-        ``[height, width]`` premultiplied ARGB, or None where nothing is drawn.
-    """
+def mask_labels(mask: Bytes, grid: Grid, rect: Rect) -> Bytes:
+    """Return the labels of a slice on a rectangle of the screen: voxels are squares, never smoothed."""
     x, y, width, height = rect
-    more = thickness if line is not None else 0
-    size = (width + 2 * more, height + 2 * more)
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    labels = np.asarray(cv2.warpAffine(mask, grid.matrix(x - more, y - more), size, flags=flags), dtype=np.uint8)
-    inner = labels[more : more + height, more : more + width]
-    if not inner.any():
-        return None
-    colored = np.take(fill, inner)
-    if line is not None:
-        edge = edges(labels, thickness)[more : more + height, more : more + width]
-        where = np.flatnonzero(edge)
-        flat = colored.reshape(-1)
-        flat[where] = line[inner[edge.astype(bool)]]
-    return colored
+    return np.asarray(cv2.warpAffine(mask, grid.matrix(x, y), (width, height), flags=flags), dtype=np.uint8)
 
 
-def edges(labels: Bytes, thickness: int) -> Bytes:
-    """Return non-zero where a labelled pixel has another label (or none) within ``thickness`` pixels."""
+def edge_labels(labels: Bytes, thickness: int) -> Bytes:
+    """Return the labels kept only where another label (or none) is within ``thickness`` pixels."""
     size = 2 * thickness + 1
     # a disc keeps the line as wide on slopes as on steps
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE if thickness > 1 else cv2.MORPH_RECT, (size, size))
@@ -159,12 +138,4 @@ def edges(labels: Bytes, thickness: int) -> Bytes:
         # two labels side by side: the lower one has its line too
         highest = cv2.dilate(labels, kernel, borderType=cv2.BORDER_REPLICATE)
         edge = cv2.bitwise_or(edge, cv2.compare(highest, labels, cv2.CMP_GT))
-        edge = cv2.min(edge, labels)
-    return np.asarray(edge, dtype=np.uint8)
-
-
-def argb(color: tuple[int, int, int], alpha: float) -> int:
-    """Return one premultiplied ARGB word."""
-    alpha = min(max(alpha, 0.0), 1.0)
-    red, green, blue = (round(channel * alpha) for channel in color)
-    return round(255 * alpha) << 24 | red << 16 | green << 8 | blue
+    return np.asarray(cv2.min(edge, labels), dtype=np.uint8)

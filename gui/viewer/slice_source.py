@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QImage, QPainter
 
 from core.geometry import Array, Box, Plane, PlaneView
 from core.volume import Volume, Window, auto_window
@@ -17,6 +19,8 @@ from gui.viewer import pixels
 from gui.viewer.overlay import Overlay, OverlaySlice
 
 _COLORS = 3
+_WHOLE_AREA = 3_000_000
+"""Up to this many device pixels a slice is scaled whole and kept; beyond (zoomed in), only what is painted."""
 
 
 class SliceSource:
@@ -41,9 +45,10 @@ class SliceSource:
         self.window: Window = first_window(volume)
         self.overlays: list[OverlaySlice] = []
         self._array: Array = _shown_array(volume)
+        self._stored: Array | None = None
         self._shown: pixels.Bytes | None = None
-        self._small: tuple[pixels.Bytes, tuple[float, float]] | None = None
-        self._small_for = (0.0, 0.0)
+        self._scaled: pixels.Bytes | None = None
+        self._scaled_for = (0.0, 0.0)
         self._overlays_loaded = False
 
     # ------------------------------------------------------------------ changes
@@ -52,7 +57,7 @@ class SliceSource:
         """Take another volume of the same grid."""
         self.volume = volume
         self._array = _shown_array(volume)
-        self._shown = self._small = None
+        self._stored = self._shown = self._scaled = None
 
     def set_index(self, index: int) -> bool:
         """Choose a slice, kept within the scan; return whether it is another one."""
@@ -60,20 +65,20 @@ class SliceSource:
         if index == self.index:
             return False
         self.index = index
-        self._shown = self._small = None
+        self._stored = self._shown = self._scaled = None
         self._overlays_loaded = False
         return True
 
     def set_radiological(self, radiological: bool) -> None:
         """Lay the plane on the screen anew."""
         self.view = self.volume.geometry.view(self.view.plane, radiological=radiological)
-        self._shown = self._small = None
+        self._stored = self._shown = self._scaled = None
         self._overlays_loaded = False
 
     def set_window(self, window: Window) -> None:
         """Choose grey levels."""
         self.window = window
-        self._shown = self._small = None
+        self._shown = self._scaled = None
 
     def set_overlays(self, overlays: Sequence[Overlay]) -> None:
         """Lay masks over the scan, the last one on top."""
@@ -102,32 +107,55 @@ class SliceSource:
 
     # ------------------------------------------------------------------ painting
 
-    def picture(self, grid: pixels.Grid, rect: tuple[int, int, int, int], *, smooth: bool) -> pixels.Bytes:
-        """Return the scan in a rectangle (x, y, width, height) of device pixels, ``[height, width, 4]`` BGRX."""
-        small, shrink = self._minified(grid)
-        return pixels.picture(small, grid, rect, smooth=smooth, shrink=shrink)
+    def paint_scan(self, painter: QPainter, grid: pixels.Grid, rect: pixels.Rect, ratio: float, smooth: bool) -> None:
+        """Draw the scan into a rectangle of device pixels; what lies beside the slice is left as it is.
 
-    def masks(self, grid: pixels.Grid, rect: tuple[int, int, int, int], thickness: int) -> list[pixels.Words]:
-        """Return the masks in a rectangle of device pixels, premultiplied ARGB, lowest first."""
+        Parameters
+        ----------
+        painter
+            Of a widget with ``ratio`` device pixels per logical pixel.
+        """
+        part = grid.covered((0, self.view.rows), (0, self.view.columns), rect)
+        if part is None:
+            return
+        x, y, width, height = part
+        area = self.view.rows * grid.down * self.view.columns * grid.across
+        if smooth and area <= _WHOLE_AREA:
+            array = self._scaled_to(grid)
+            source = QRectF(x - grid.left, y - grid.top, width, height)
+        else:
+            array = pixels.picture(self._windowed(), grid, part, smooth=smooth)
+            source = QRectF(0, 0, width, height)
+        # the array outlives the image: the painter has copied it when this returns
+        image = QImage(array.data, array.shape[1], array.shape[0], array.strides[0], QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(ratio)
+        painter.drawImage(QPointF(x / ratio, y / ratio), image, source)
+
+    def paint_masks(
+        self, painter: QPainter, grid: pixels.Grid, rect: pixels.Rect, ratio: float, thickness: int
+    ) -> None:
+        """Draw the masks of a rectangle of device pixels, the lowest first; see :meth:`OverlaySlice.paint`."""
         if not self._overlays_loaded:
             for overlay in self.overlays:
                 overlay.load(self.view, self.index)
             self._overlays_loaded = True
-        pictures = (overlay.picture(grid, rect, thickness) for overlay in self.overlays)
-        return [picture for picture in pictures if picture is not None]
+        for overlay in self.overlays:
+            overlay.paint(painter, grid, rect, ratio, thickness)
 
     def _windowed(self) -> pixels.Bytes:
+        if self._stored is None:
+            self._stored = np.ascontiguousarray(self.view.extract(self._array, self.index))
         if self._shown is None:
-            stored = np.ascontiguousarray(self.view.extract(self._array, self.index))
-            self._shown = pixels.windowed(stored, self.volume, self.window)
+            self._shown = pixels.windowed(self._stored, self.volume, self.window)
         return self._shown
 
-    def _minified(self, grid: pixels.Grid) -> tuple[pixels.Bytes, tuple[float, float]]:
+    def _scaled_to(self, grid: pixels.Grid) -> pixels.Bytes:
+        """Return the whole slice at the size the screen shows it, kept while it is panned and drawn on."""
         scale = (grid.down, grid.across)
-        if self._small is None or self._small_for != scale:
-            self._small = pixels.minified(self._windowed(), grid)
-            self._small_for = scale
-        return self._small
+        if self._scaled is None or self._scaled_for != scale:
+            self._scaled = pixels.whole_picture(self._windowed(), grid)
+            self._scaled_for = scale
+        return self._scaled
 
 
 def is_color(volume: Volume) -> bool:

@@ -9,7 +9,6 @@ from PySide6.QtGui import (
     QColor,
     QEnterEvent,
     QFocusEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -452,22 +451,16 @@ class SliceView(QWidget):
         x, y = int(rect.x() * ratio), int(rect.y() * ratio)
         width = int((rect.x() + rect.width()) * ratio + 0.999) - x
         height = int((rect.y() + rect.height()) * ratio + 0.999) - y
+        part = (x, y, width, height)
         corner = self._point(-0.5, -0.5)
         zoom = self._camera.zoom * ratio
-        grid = Grid(corner.x() * ratio, corner.y() * ratio, source.view.column_size * zoom, source.view.row_size * zoom)
-        part = (x, y, width, height)
-        place = QPointF(x / ratio, y / ratio)
-        scan = source.picture(grid, part, smooth=self._smooth)
-        # the arrays live until the painter has copied them
-        image = QImage(scan.data, width, height, scan.strides[0], QImage.Format.Format_RGB32)
-        image.setDevicePixelRatio(ratio)
-        painter.drawImage(place, image)
-        if not self._overlays_shown:
-            return
-        for mask in source.masks(grid, part, max(1, round(1.5 * ratio))):
-            image = QImage(mask.data, width, height, mask.strides[0], QImage.Format.Format_ARGB32_Premultiplied)
-            image.setDevicePixelRatio(ratio)
-            painter.drawImage(place, image)
+        # on whole device pixels, so that panning never resamples
+        left, top = round(corner.x() * ratio), round(corner.y() * ratio)
+        grid = Grid(left, top, source.view.column_size * zoom, source.view.row_size * zoom)
+        painter.fillRect(rect, self._background)
+        source.paint_scan(painter, grid, part, ratio, self._smooth)
+        if self._overlays_shown:
+            source.paint_masks(painter, grid, part, ratio, max(1, round(1.5 * ratio)))
 
     # ------------------------------------------------------------------ Qt's events
 
