@@ -158,7 +158,7 @@ class Jobs(QObject):
             raise LearningError("training-runs-already")
         return self.start(runners.train(self._project_path(), config))
 
-    def resume_training(self, run: str, config: TrainingConfig) -> Work:
+    def resume_training(self, run: str) -> Work:
         """Go on with a paused or interrupted run (id).
 
         Raises
@@ -168,7 +168,7 @@ class Jobs(QObject):
         """
         if self.training is not None:
             raise LearningError("training-runs-already")
-        return self.start(runners.train(self._project_path(), config, resume=run))
+        return self.start(runners.resume(self._project_path(), run))
 
     def start_prediction(self, run: str, scans: Sequence[str]) -> Work:
         """Predict scans (ids) with a run (id) and store the predictions."""

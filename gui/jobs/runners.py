@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.learning.config import TrainingConfig
     from core.project.importing import ImportOptions
 
-__all__ = ["Job", "Target", "export", "import_files", "predict", "run_job", "train"]
+__all__ = ["Job", "Target", "export", "import_files", "predict", "resume", "run_job", "train"]
 
 Target: TypeAlias = Callable[[Connection, Job], None]
 """Entry of a child: reads orders from the connection and sends events into it.
@@ -27,10 +27,14 @@ that loads no Qt: the child imports that module and nothing of the window.
 """
 
 
-def train(project: Path, config: TrainingConfig, *, resume: str = "") -> Job:
-    """Return the job that trains one run, or goes on with one (``resume``: its id)."""
-    arguments: dict[str, Any] = {"project_path": project, "config": config}
-    return Job("train", arguments | ({"resume": resume} if resume else {}))
+def train(project: Path, config: TrainingConfig) -> Job:
+    """Return the job that trains one run."""
+    return Job("train", {"project_path": project, "config": config})
+
+
+def resume(project: Path, run: str) -> Job:
+    """Return the job that goes on with a paused or interrupted run (id)."""
+    return Job("train", {"project_path": project, "resume": run})
 
 
 def predict(project: Path, run: str, scans: Sequence[str]) -> Job:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QSizePolicy, QWidget
 
 from core.learning.events import EpochEnded
@@ -25,6 +25,14 @@ class EpochAxis(pg.AxisItem):
         return levels or [(1.0, 0.0)]
 
 
+def dashes(color: str) -> QPen:
+    """Return the pen of the line at the best epoch."""
+    pen = QPen(QColor(color), 1.0)
+    pen.setCosmetic(True)
+    pen.setDashPattern([4.0, 4.0])
+    return pen
+
+
 class Dash(QWidget):
     """The short stroke of a legend."""
 
@@ -33,8 +41,7 @@ class Dash(QWidget):
         self._pen = QPen(QColor(color), 2.0)
         self._pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         if dashed:
-            self._pen.setStyle(Qt.PenStyle.DashLine)
-            self._pen.setWidthF(1.5)
+            self._pen = dashes(color)
         self.setFixedSize(QSize(20, 12))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -44,6 +51,31 @@ class Dash(QWidget):
         middle = self.height() / 2
         painter.drawLine(QPointF(2, middle), QPointF(self.width() - 2, middle))
         painter.end()
+
+
+class Elided(QLabel):
+    """A bold title that never asks for more room than there is."""
+
+    def __init__(self, words: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        theme.set_role(self, "strong")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._words = ""
+        self.set_words(words)
+
+    def set_words(self, words: str) -> None:
+        """Show other words."""
+        self._words = words
+        self.setToolTip(words)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.ensurePolished()
+        self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.width()))
 
 
 class CurveCard(QFrame):
@@ -62,16 +94,16 @@ class CurveCard(QFrame):
         self._measure = next(iter(titles))
         self._epochs: Sequence[EpochEnded] = ()
         self._baseline: float | None = None
-        self._title: QLabel | None = None
+        self._title: Elided | None = None
         self._switch = QButtonGroup(self)
         top = theme.row(gap=theme.space("xs"))
         if len(titles) == 1:
-            self._title = theme.label(titles[self._measure], "strong")
-            top.addWidget(self._title)
+            self._title = Elided(titles[self._measure])
+            top.addWidget(self._title, 1)
         else:
             for name, words in titles.items():
                 top.addWidget(self._switch_button(name, words))
-        top.addStretch(1)
+            top.addStretch(1)
         self._now = {part: QLabel() for part in PARTS}
         for part in PARTS:
             self._now[part].setStyleSheet(f"color: {theme.color(part)}; font-size: 12px; font-weight: 600;")
@@ -83,6 +115,7 @@ class CurveCard(QFrame):
         self._plot.setMinimumSize(120, 90)
         item = self._plot.getPlotItem()
         theme.style_plot(item)
+        item.setTitle(None)
         item.setMouseEnabled(x=False, y=False)
         item.getAxis("left").setWidth(38)
         self._curves = {
@@ -95,8 +128,13 @@ class CurveCard(QFrame):
             )
             for part in PARTS
         }
-        self._best = pg.InfiniteLine(angle=90, pen=pg.mkPen(theme.color("best"), width=1.5, style=Qt.PenStyle.DashLine))
-        self._floor = pg.InfiniteLine(angle=0, pen=pg.mkPen(theme.color("muted"), width=1, style=Qt.PenStyle.DotLine))
+        self._best = pg.InfiniteLine(angle=90, pen=dashes(theme.color("best")))
+        self._floor = pg.InfiniteLine(
+            angle=0,
+            pen=pg.mkPen(theme.color("muted"), width=1, style=Qt.PenStyle.DotLine),
+            label="",
+            labelOpts={"position": 0.98, "anchors": [(1.0, 1.0), (1.0, 1.0)], "color": theme.color("muted")},
+        )
         for line in (self._best, self._floor):
             line.setVisible(False)
             item.addItem(line)
@@ -141,7 +179,7 @@ class CurveCard(QFrame):
     def set_title(self, words: str) -> None:
         """Change the title."""
         if self._title is not None:
-            self._title.setText(words)
+            self._title.set_words(words)
 
     def show_epochs(self, epochs: Sequence[EpochEnded], *, baseline: float | None = None) -> None:
         """Draw the epochs; ``baseline`` is marked by a dotted line."""
@@ -171,6 +209,7 @@ class CurveCard(QFrame):
         self._floor.setVisible(self._baseline is not None and bool(epochs))
         if self._baseline is not None:
             self._floor.setValue(self._baseline)
+            self._floor.label.setFormat(text("train.baseline_mark", baseline=f"{self._baseline:.2f}"))
 
     def _range(self, numbers: np.ndarray, low: float, high: float) -> None:
         last = float(numbers[-1]) if numbers.size else 1.0

@@ -38,13 +38,14 @@ class DataBox(QWidget):
         self._words = theme.label(text("train.counting"), "muted", wrap=True)
         self._warning = theme.label("", "warning", wrap=True)
         self._plot = pg.PlotWidget(background=theme.color("backdrop"))
-        self._plot.setFixedHeight(92)
+        self._plot.setFixedHeight(84)
         self._plot.setFrameShape(QFrame.Shape.NoFrame)
         self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         item = self._plot.getPlotItem()
         theme.style_plot(item)
         item.setMouseEnabled(x=False, y=False)
-        item.getAxis("left").setWidth(26)
+        item.setTitle(None)
+        item.hideAxis("left")
         item.showGrid(x=False, y=False)
         self._steps = item.plot(
             stepMode="center",

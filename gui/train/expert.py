@@ -107,6 +107,8 @@ class ExpertDialog(QDialog):
             editor.setDecimals(decimals)
             editor.setRange(least, most)
             editor.setSingleStep(stride)
+        if isinstance(editor, QSpinBox | QDoubleSpinBox):
+            editor.lineEdit().setTextMargins(7, 0, 0, 0)
         if name in LEFT_OPEN and not isinstance(editor, QComboBox):
             editor.setSpecialValueText(text("train.choice_auto"))
         self.editors[name] = editor

@@ -63,6 +63,7 @@ class NewRunPanel(QFrame):
         self.budget = QSpinBox()
         self.budget.setRange(1, 10_000)
         self.budget.setValue(DEFAULT_EPOCHS)
+        self.budget.lineEdit().setTextMargins(7, 0, 0, 0)
         self.budget_unit = _combo((unit, text(f"train.unit_{unit}")) for unit in ("epochs", "minutes"))
         self.budget_unit.currentIndexChanged.connect(self._unit_changed)
         self.expert = theme.button(text("train.expert_open"))

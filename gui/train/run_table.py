@@ -15,7 +15,8 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from core.learning.runs import Run, RunState, best_run, list_runs
 from core.messages import text
@@ -191,7 +192,6 @@ class RunTable(QTableView):
         super().__init__(parent)
         self.runs = RunModel(self)
         self.setModel(self.runs)
-        self.setFrameShape(QFrame.Shape.NoFrame)
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -203,11 +203,13 @@ class RunTable(QTableView):
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionsClickable(False)
-        header.setMinimumSectionSize(56)
+        header.setMinimumSectionSize(64)
+        # in line with the cells, which Qt insets by three more pixels
+        header.setStyleSheet("QHeaderView::section { padding-left: 11px; padding-right: 11px; }")
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         for column, name in enumerate(COLUMNS):
-            if name in _NUMBERS:
+            if name in _NUMBERS or name == "network":
                 header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.setMinimumHeight(96)
         self.selectionModel().currentRowChanged.connect(self._row_changed)
@@ -238,6 +240,12 @@ class RunTable(QTableView):
                 self.selectionModel().blockSignals(False)
                 self.viewport().update()
                 return
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        # Qt makes the first row current when the table is entered; nobody chose it.
+        self.selectionModel().blockSignals(True)
+        super().focusInEvent(event)
+        self.selectionModel().blockSignals(False)
 
     @Slot(QModelIndex, QModelIndex)
     def _row_changed(self, current: QModelIndex, _: QModelIndex) -> None:

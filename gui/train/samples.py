@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt, Slot
-from PySide6.QtGui import QFont, QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from core.learning.events import Sample
@@ -63,14 +63,20 @@ class Tile(QWidget):
         painter.drawImage(QRectF(left, top, size.width(), size.height()), self._picture)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(theme.font("small", weight=QFont.Weight.DemiBold))
-        painter.setPen(theme.qcolor("text_bright"))
-        painter.drawText(
-            10, 20, painter.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideMiddle, self.width() - 20)
-        )
+        title = painter.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideMiddle, self.width() - 20)
+        _words_over(painter, 20, title, theme.qcolor("text_bright"))
         painter.setFont(theme.font("small"))
-        painter.setPen(theme.qcolor("text", 210))
-        painter.drawText(10, 37, self._words)
+        _words_over(painter, 37, self._words, theme.qcolor("text"))
         painter.end()
+
+
+def _words_over(painter: QPainter, line: int, words: str, color: QColor) -> None:
+    """Write over a picture, readable on bright tissue too."""
+    painter.setPen(theme.qcolor("viewer", 170))
+    for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1), (1, 1)):
+        painter.drawText(10 + dx, line + dy, words)
+    painter.setPen(color)
+    painter.drawText(10, line, words)
 
 
 def _load(folder: Path, samples: Sequence[Sample]) -> list[tuple[Sample, QImage]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 
 from core.errors import MeninxError
 from core.events import Failed, JobEvent
@@ -27,7 +27,7 @@ from gui.train.header import RunHeader
 from gui.train.new_run import NewRunPanel
 from gui.train.run_table import RunRow, RunTable, read_rows
 from gui.train.samples import Samples
-from gui.train.watch import RunWatch
+from gui.train.watch import RunWatch, grouped
 
 if TYPE_CHECKING:
     from gui.session import Session
@@ -79,12 +79,10 @@ class TrainWorkspace(QWidget):
         self._split.setHandleWidth(9)
         self._split.setChildrenCollapsible(False)
         self._split.setStyleSheet("QSplitter::handle { background: transparent; }")
-        card = QFrame()
-        card.setProperty("area", "card")
-        theme.column(card, margin=1).addWidget(self.table)
-        for part, stretch in ((self.curves, 10), (self.samples, 11), (card, 7)):
+        for part, stretch in ((self.curves, 10), (self.samples, 11), (self.table, 8)):
             self._split.addWidget(part)
             self._split.setStretchFactor(self._split.count() - 1, stretch)
+        self._split.setSizes([250, 250, 210])
         page = QWidget()
         column = theme.column(page, gap=theme.space("m"))
         column.setContentsMargins(theme.space("l"), theme.space("m"), theme.space("l"), theme.space("m"))
@@ -109,6 +107,8 @@ class TrainWorkspace(QWidget):
         jobs.ended.connect(self._job_ended)
         jobs.changed.connect(self._refresh_buttons)
         self.panel.start_asked.connect(self._start)
+        self.panel.data.counted.connect(self._counted)
+        self._empty.asked.connect(self._to_annotate)
         self.header.pause_asked.connect(self._pause)
         self.header.stop_asked.connect(self._stop)
         self.header.cancel_asked.connect(self._cancel)
@@ -159,6 +159,15 @@ class TrainWorkspace(QWidget):
     def _saved(self, state: str) -> None:
         if state == "saved":
             self._masks_changed()
+
+    @Slot()
+    def _counted(self) -> None:
+        if self._shown is None:
+            self._show_empty()
+
+    @Slot()
+    def _to_annotate(self) -> None:
+        self._session.workspace_requested.emit("annotate")
 
     def _recount(self) -> None:
         self._stale = False
@@ -215,8 +224,11 @@ class TrainWorkspace(QWidget):
     def _show_empty(self) -> None:
         if self._session.project is None:
             self._empty.say(text("train.no_project_title"), text("train.no_project"))
+        elif self.panel.data.ready:
+            slices = grouped(self.panel.data.survey.slices) if self.panel.data.survey is not None else ""
+            self._empty.say(text("train.ready_title"), text("train.ready_words", slices=slices))
         else:
-            self._empty.say(text("train.empty_title"), text("train.empty_words"))
+            self._empty.say(text("train.empty_title"), text("train.empty_words"), text("train.to_annotate"))
         self._stack.setCurrentIndex(0)
 
     def _show_header(self) -> None:
@@ -283,6 +295,7 @@ class TrainWorkspace(QWidget):
     def _job_started(self, work: Work) -> None:
         if work.kind != "train":
             return
+        self._past.forget()
         self._work, self._live = work, RunWatch()
         self._shown = self._live
         self._show()
@@ -350,7 +363,7 @@ class TrainWorkspace(QWidget):
         if run is None:
             return
         try:
-            self._session.jobs.resume_training(run.id, run.config)
+            self._session.jobs.resume_training(run.id)
         except MeninxError as error:
             self._session.notifier.error(error)
 
