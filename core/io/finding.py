@@ -103,6 +103,9 @@ def find_sources(
         sources = [_with_single_mask(walk, source) for source in sources]
     sources += [_nifti(walk, item) for item in walk.items if item.kind is Format.NIFTI]
     sources += _pictures(walk, [item for item in walk.items if item.kind in PICTURES])
+    stacks = sum(source.format in PICTURES and len(source.files) > 1 for source in sources)
+    if stacks and options.as_ == "auto":
+        walk.notices.append(Notice("stacks-made", {"stacks": stacks}))
     _orphan_masks(walk, sources)
     return Found(tuple(sources), tuple(walk.passed), tuple(walk.notices))
 
@@ -132,6 +135,10 @@ def _take(walk: _Walk, path: Path, root: Path, *, named: bool = False) -> None:
     if path in walk.seen:
         return
     walk.seen.add(path)
+    refused = next((code for broken, code in walk.options.refused if broken == path), "")
+    if refused:
+        walk.skip(path, InputError(refused, file=path.name))
+        return
     walk.heartbeat(path)
     try:
         kind = sniff(path)
@@ -343,17 +350,12 @@ def _picture_source(walk: _Walk, folder: Path, group: list[_Item], *, alone: boo
     first = group[0]
     stacked = len(group) > 1
     masks = tuple(_mask_of(walk, item.path) for item in group)
-    notices: tuple[Notice, ...] = ()
-    if stacked and walk.options.as_ == "auto":
-        notices = (Notice("stack-made", {"folder": folder.name, "slices": len(group)}),)
     return Source(
         first.kind,
         tuple(item.path for item in group),
         (folder.name if alone else f"{folder.name}/{stem(first.path)}") if stacked else first.path.name,
         walk.patients.of(first.path, first.kind, root=first.root, stacked=stacked),
         masks if any(masks) else (),
-        None,
-        notices=notices,
     )
 
 

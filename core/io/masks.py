@@ -44,9 +44,7 @@ def read_masks(source: Source, scan: OpenScan) -> MaskData:
     """
     shape = scan.volume.shape
     if len(source.masks) == 1 and source.masks[0] is not None:
-        path = source.masks[0]
-        array = read_mask_file(path, scan.volume.geometry)
-        return meaning(array, (True,) * shape[0], path, picture=sniff(path) is not Format.NIFTI)
+        return read_single_mask(source.masks[0], scan.volume.geometry)
     array = np.zeros(shape, np.int64)
     present = [False] * shape[0]
     passed: list[Passed] = []
@@ -64,6 +62,18 @@ def read_masks(source: Source, scan: OpenScan) -> MaskData:
         raise passed[0].error
     first = next(mask for mask in source.masks if mask is not None)
     return replace(meaning(array, tuple(present), first, picture=True), passed=tuple(passed))
+
+
+def read_single_mask(path: Path, geometry: Geometry) -> MaskData:
+    """Read one mask file for a scan of the given grid.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_masks`.
+    """
+    array = read_mask_file(path, geometry)
+    return meaning(array, (True,) * geometry.shape[0], path, picture=sniff(path) is not Format.NIFTI)
 
 
 def read_mask_file(path: Path, geometry: Geometry) -> Array:

@@ -98,8 +98,7 @@ def _open(path: Path, wanted: int | None) -> OpenScan:
         if not voxels:
             raw = _read_block(path, packed, offset + per_volume * index, per_volume)
             voxels.append(_as_array(raw, stored, order, geometry.shape))
-        picked = voxels[0][z]
-        return picked.astype(kept, copy=False)
+        return np.asarray(voxels[0][z], dtype=kept)
 
     volume = Volume(
         array=np.empty(0, kept),

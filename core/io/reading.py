@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.io import nifti, raster
 from core.io.dicom import open_dicom
 from core.io.finding import find_sources
-from core.io.masks import read_mask_file, read_masks
+from core.io.masks import read_mask_file, read_masks, read_single_mask
 from core.io.sniff import PICTURES, Format
 from core.io.source import FindOptions, Found, MaskData, NotGrey, OpenScan, Passed, Source
 from core.volume import Volume
@@ -31,6 +31,7 @@ __all__ = [
     "open_source",
     "read_mask_file",
     "read_masks",
+    "read_single_mask",
     "read_source",
 ]
 

@@ -29,6 +29,8 @@ class FindOptions:
         Whether mask files beside scans are looked for.
     patient_from
         ``""`` (the kind's own way), ``folder``, ``dicom``, ``name:REGEX``, ``csv:FILE`` or ``none``.
+    refused
+        Files known to break the reader, with the error's code.
     mask_folder
         A further folder name that holds masks (the label's name: ``brain/`` for Brain).
     """
@@ -38,6 +40,7 @@ class FindOptions:
     pair_masks: bool = True
     patient_from: str = ""
     mask_folder: str = ""
+    refused: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True)

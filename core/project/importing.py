@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import InputError, MeninxError
+from core.errors import Cancelled, InputError, MeninxError
 from core.events import Events, Finished, JobEvent, Notice, Progress, ScanReady, Skipped, StopCheck, never_stop
 from core.geometry import Array
 from core.io.sandbox import Decoder
@@ -25,7 +25,7 @@ from core.io.source import FindOptions, Found, MaskData, Source
 from core.labels import Label
 from core.messages import text
 from core.project.project import Project
-from core.project.records import Origin, SliceState, current_reader
+from core.project.records import Origin, Scan, SliceState, current_reader
 from core.project.scanfile import pixel_hash
 from core.volume import Volume
 
@@ -72,7 +72,7 @@ class _Count:
     scans: list[str] = field(default_factory=list)
     masks: int = 0
     skipped: int = 0
-    known_before: int = 0
+    present: int = 0
     unlabelled: int = 0
 
 
@@ -133,7 +133,12 @@ def import_job(
     parse_labels(options.label)
     with Project.open(project_path) as project, Decoder() as decoder:
         yield Progress(0, 0, "import_find")
-        found = decoder.find(list(sources), options.find_options())
+
+        def on_file(_path: Path) -> None:
+            if should_stop() == "cancel":
+                raise Cancelled
+
+        found = decoder.find(list(sources), options.find_options(), on_file)
         count = _Count()
         yield from _passed(found, count, options)
         yield from found.notices
@@ -150,14 +155,14 @@ def import_job(
             yield Progress(total, total, "import_read", total / max(time.monotonic() - started, 1e-6), 0.0)
         if count.unlabelled:
             yield Notice("masks-not-taken", {"scans": count.unlabelled})
-        if not count.scans and not count.known_before and not should_stop():
+        if not count.scans and not count.present and not should_stop():
             raise InputError("nothing-usable", file=", ".join(path.name or str(path) for path in sources))
         yield Finished(
             {
                 "scans": count.scans,
                 "masks": count.masks,
                 "skipped": count.skipped,
-                "present": count.known_before,
+                "present": count.present,
             }
         )
 
@@ -184,13 +189,8 @@ def _import_one(
         yield from _skip(source.name, error, count, options)
         return
     known = project.find_scan_by_hash(pixel_hash(volume))
-    if known is not None:
-        count.known_before += 1
-        count.skipped += 1
-        yield Skipped(source.name, InputError("scan-present", file=source.name, scan=known.name))
-        return
     masks: MaskData | None = None
-    if source.has_masks and options.label and options.masks == "pair":
+    if source.has_masks and options.label:
         try:
             masks = decoder.read_masks(source)
             _check_values(masks, options, source)
@@ -202,6 +202,9 @@ def _import_one(
                 yield from _skip(passed.source, passed.error, count, options)
     elif source.has_masks:
         count.unlabelled += 1
+    if known is not None:
+        yield from _known(project, known, masks, source, options, count)
+        return
     scan = project.add_scan(
         volume,
         patient=source.patient,
@@ -215,6 +218,21 @@ def _import_one(
         count.masks += 1
     count.scans.append(scan.name)
     yield ScanReady(scan.name)
+
+
+def _known(
+    project: Project, scan: Scan, masks: MaskData | None, source: Source, options: ImportOptions, count: _Count
+) -> Iterator[JobEvent]:
+    """Put masks on a scan that is in the project already, unless somebody has drawn on it."""
+    count.present += 1
+    if masks is not None and not project.annotations(scan.id):
+        _save_masks(project, scan.id, masks, options)
+        count.masks += 1
+        yield ScanReady(scan.name)
+        return
+    # never an error, even when strict: importing twice is harmless
+    count.skipped += 1
+    yield Skipped(source.name, InputError("scan-present", file=source.name, scan=scan.name))
 
 
 def describe(volume: Volume, source: Source) -> str:
