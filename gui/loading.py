@@ -86,12 +86,17 @@ def load(order: LoadOrder, on_state: OnState) -> LoadedScan:
     window = volume.windows[0] if volume.modality == "CT" and volume.windows else auto_window(volume)
     histogram = histogram_of(volume)
     saver = None if project.read_only else Saver(project, opened, heard)
+    loaded = LoadedScan(scan, volume, opened, saver, window, histogram, token)
     if order.leaving is not None:
-        close_loaded(order.leaving)
-    return LoadedScan(scan, volume, opened, saver, window, histogram, token)
+        try:
+            close_loaded(order.leaving)
+        except MeninxError:
+            close_loaded(loaded, discard=True)
+            raise
+    return loaded
 
 
-def leave(loaded: LoadedScan | None, project: Project, status: ScanStatus | None) -> None:
+def leave(loaded: LoadedScan | None, project: Project | None, status: ScanStatus | None) -> None:
     """Save a scan that is about to be left, and give it a status if one is meant.
 
     Raises
@@ -103,15 +108,22 @@ def leave(loaded: LoadedScan | None, project: Project, status: ScanStatus | None
         return
     if loaded.saver is not None:
         loaded.saver.flush()
-    if status is not None and not project.read_only:
+    if status is not None and project is not None and not project.read_only:
         project.set_status(loaded.scan.id, status)
 
 
-def close_loaded(loaded: LoadedScan) -> None:
-    """Let go of a scan: its saver's thread and its journal."""
+def close_loaded(loaded: LoadedScan, *, discard: bool = False) -> None:
+    """Save a scan and let go of it: its saver's thread and its journal.
+
+    Raises
+    ------
+    MeninxError
+        If it could not be saved and ``discard`` is not set; nothing is closed then.
+    """
     if loaded.saver is not None:
-        loaded.saver.close()
-    loaded.opened.close()
+        loaded.saver.close(discard=discard)
+    else:
+        loaded.opened.close()
 
 
 def histogram_of(volume: Volume) -> Histogram:

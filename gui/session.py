@@ -12,22 +12,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal, Slot
 
 from core.editing.editor import Change, Editor, Step
-from core.errors import LockedError, MeninxError, StorageError
-from core.geometry import Array
+from core.errors import MeninxError
 from core.labels import BRAIN, Label, LabelSet
 from core.messages import sentence, text
-from core.project.lock import AnnotationLock
-from core.project.predictions import read_prediction
 from core.project.project import Project
-from core.project.records import Origin, Scan, ScanStatus, current_reader
+from core.project.records import Scan, ScanStatus, current_reader
 from core.project.saver import SaveState
 from core.volume import Volume, Window
 from gui.background import Tasks
+from gui.correcting import Corrector
 from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
+from gui.opening import OpenedProject, check_project, open_for_drawing
 from gui.settings import Settings
 
 if TYPE_CHECKING:
@@ -118,12 +117,19 @@ class Session(QObject):
     """Go to this voxel (x, y, z)."""
     pointer_changed = Signal(object)
     """A :class:`Pointer`, or None: what the status bar answers about."""
+    zoom_changed = Signal(float)
+    """Screen px per mm (or px) of the pane worked in."""
     workspace_requested = Signal(str)
     """``annotate train review``."""
+    review_requested = Signal(str)
+    """Compare the scans with this run (id) in Review."""
     runs_changed = Signal()
     """A run was added or changed its state."""
     predictions_changed = Signal(str)
     """A prediction for this scan id was stored."""
+
+    export_requested = Signal()
+    """Ask what of the scan shown shall be written where."""
 
     _saver_spoke = Signal(int, str, object)
 
@@ -132,7 +138,6 @@ class Session(QObject):
         self.settings = settings or Settings()
         self.notifier = Notifier(self)
         self.project: Project | None = None
-        self.holder = ""
         self.is_scratch = False
         self.label: Label | None = None
         self.window: Window | None = None
@@ -144,11 +149,12 @@ class Session(QObject):
         self.reader = current_reader()
         self._loaded: LoadedScan | None = None
         self._labels = LabelSet()
-        self._lock: AnnotationLock | None = None
+        self._opened: OpenedProject | None = None
         self._tasks = Tasks(self)
         self._token = 0
         self._loading = ""
         self._next: tuple[str, ScanStatus | None] | None = None
+        self._corrector = Corrector(self)
         self._saver_spoke.connect(self._hear_saver)
         from gui.jobs.jobs import Jobs
 
@@ -177,6 +183,11 @@ class Session(QObject):
         return self._loaded
 
     @property
+    def token(self) -> int:
+        """Number of the opening of the scan shown; another scan, or the same anew, has another."""
+        return self._token
+
+    @property
     def labels(self) -> LabelSet:
         """Labels of the project."""
         return self._labels
@@ -185,6 +196,11 @@ class Session(QObject):
     def read_only(self) -> bool:
         """Whether nothing may be changed here."""
         return self.project is None or self.project.read_only
+
+    @property
+    def holder(self) -> str:
+        """Why the project is read-only, as a sentence; empty if it is not."""
+        return self._opened.reason if self._opened is not None else ""
 
     @property
     def can_edit(self) -> bool:
@@ -201,31 +217,19 @@ class Session(QObject):
         ProjectError, StorageError
             If it cannot be opened, or what is open cannot be saved: that then stays open.
         """
+        check_project(path)
         self.put_away()
-        if self.project is not None:
-            self._release()
-        lock: AnnotationLock | None = AnnotationLock(path, self.reader)
-        holder = ""
-        read_only = False
+        self._release()
         try:
-            # before opening: opening for writing tidies up, which only the holder may do
-            lock.acquire()
-        except LockedError as error:
-            lock, read_only, holder = None, True, sentence(error)
-        except StorageError:
-            lock, read_only, holder = None, True, text("session.read_only_medium")
-        try:
-            project = Project.open(path, read_only=read_only)
+            self._opened = open_for_drawing(path, self.reader)
         except MeninxError:
-            if lock is not None:
-                lock.release()
             self.project_changed.emit()
             raise
-        self.project, self._lock, self.holder = project, lock, holder or self._why_read_only(project)
+        self.project = self._opened.project
         self.is_scratch = scratch
         if not scratch:
             self.settings.remember_project(Path(path))
-        self._take_labels(project.labels())
+        self._take_labels(self.project.labels())
         self.project_changed.emit()
         self.scans_changed.emit()
         self.runs_changed.emit()
@@ -247,43 +251,49 @@ class Session(QObject):
         """
         self._next = None
         self._tasks.wait()
-        if self._loaded is None:
-            return
-        if self.project is not None:
-            leave(self._loaded, self.project, None)
+        # what a thread brought meanwhile waits in the event loop: take it now or it is left open
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.MetaCall.value)
         self._drop_scan()
+
+    def close_project(self) -> None:
+        """Save, let go of the project and show the start page.
+
+        Raises
+        ------
+        StorageError
+            If the scan shown cannot be saved; all then stays open.
+        """
+        self.put_away()
+        self._release()
+        self.project_changed.emit()
+        self.scans_changed.emit()
 
     def close(self) -> None:
         """End the jobs, let go of everything. Save first with :meth:`put_away`."""
         self.jobs.close()
         self._tasks.wait()
-        if self._loaded is not None:
-            self._drop_scan()
+        self._drop_scan(discard=True)
         self._release()
+        # whoever reads in a thread (thumbnails) hears that the project is gone
+        self.project_changed.emit()
 
-    def _drop_scan(self) -> None:
-        loaded, self._loaded = self._loaded, None
-        if loaded is not None:
-            close_loaded(loaded)
+    def _drop_scan(self, *, discard: bool = False) -> None:
+        if self._loaded is not None:
+            close_loaded(self._loaded, discard=discard)
+        self._loaded = None
         self._token += 1
         self._set_save_state(SaveState.SAVED, None)
         self.scan_changed.emit()
 
     def _release(self) -> None:
-        if self.project is not None:
+        if self._opened is not None:
             self.jobs.close()
-            self.project.close()
-            self.project = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-        self.holder = ""
+            self._corrector.close()
+            self._opened.close()
+        self._opened = self.project = None
+        self.is_scratch = False
         self.hidden.clear()
         self._take_labels(LabelSet())
-
-    @staticmethod
-    def _why_read_only(project: Project) -> str:
-        return text("session.read_only_medium") if project.read_only else ""
 
     # --------------------------------------------------------------- scans
 
@@ -302,6 +312,9 @@ class Session(QObject):
             return
         if self._loaded is not None and self._loaded.scan.id == scan_id:
             return
+        if self.editor is not None:
+            self.editor.commit()
+        self.poke()
         self._token += 1
         self._loading = scan_id
         order = LoadOrder(self.project, scan_id, self.reader, self._token, self._loaded, mark_left)
@@ -425,45 +438,38 @@ class Session(QObject):
             return None
         return self.editor.set_finished(layers, slices, finished)
 
+    def mark(self, status: ScanStatus) -> None:
+        """Save the scan shown and give it a status."""
+        if self._loaded is None or self.project is None:
+            return
+        try:
+            leave(self._loaded, self.project, status)
+        except MeninxError as error:
+            self.notifier.error(error)
+        self.refresh_scan()
+
+    def save_now(self) -> None:
+        """Save at once (it saves by itself a moment after each step)."""
+        if self._loaded is None:
+            return
+        try:
+            leave(self._loaded, self.project, None)
+        except MeninxError as error:
+            self.notifier.error(error)
+
     def poke(self) -> None:
         """Tell the saver that something changed."""
         if self._loaded is not None and self._loaded.saver is not None:
             self._loaded.saver.poke()
 
     def correct_from(self, run: str) -> None:
-        """Take the prediction of a run (id) for the scan shown into the annotation: one undoable step per layer."""
-        project, scan = self.project, self.scan
-        if project is None or scan is None or not self.can_edit:
-            return
-        read = functools.partial(_prediction_of, project, run, scan.id, self._token)
-        self._tasks.start(read, self._take_prediction, self.notifier.error)
-
-    @Slot(object)
-    def _take_prediction(self, found: PredictionTaken) -> None:
-        editor = self.editor
-        if editor is None or not self.can_edit or found.token != self._token:
-            return
-        taken = False
-        by_layer: dict[str, list[Label]] = {}
-        for name in found.masks:
-            label = self._labels.find(name)
-            if label is not None:
-                by_layer.setdefault(label.layer, []).append(label)
-        for layer, labels in by_layer.items():
-            new = editor.mask(layer).copy()
-            for label in labels:
-                new[new == label.value] = 0
-            for label in labels:
-                new[found.masks[label.name] != 0] = label.value
-            one = labels[0] if len(labels) == 1 else None
-            step = editor.replace(layer, new, action="correct", label=one, origin=Origin.CORRECTED, run=found.run)
-            taken = taken or step is not None
-        key = "session.prediction_taken" if taken else "session.prediction_same"
-        self.notifier.tell(text(key), "good" if taken else "info")
-        self.workspace_requested.emit("annotate")
+        """Take the prediction of a run (id) for the scan shown into the annotation, undoable."""
+        self._corrector.take(run)
 
     def set_window(self, window: Window) -> None:
         """Show other grey levels."""
+        if window == self.window:
+            return
         self.window = window
         self.window_changed.emit(window)
 
@@ -502,16 +508,3 @@ class Session(QObject):
         else:
             self.save_words = text(f"session.{state.value}")
         self.save_state_changed.emit(state.value)
-
-
-@dataclass(frozen=True, eq=False)
-class PredictionTaken:
-    """A prediction read for Correct: masks by label name, and for which opening of which scan."""
-
-    run: str
-    token: int
-    masks: dict[str, Array]
-
-
-def _prediction_of(project: Project, run: str, scan_id: str, token: int) -> PredictionTaken:
-    return PredictionTaken(run, token, dict(read_prediction(project, run, scan_id)))

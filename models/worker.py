@@ -24,6 +24,7 @@ from core.events import Events, Failed, Finished, JobEvent, Progress, StopCheck,
 
 JOBS: dict[str, str] = {
     "import": "core.project.importing:import_job",
+    "demo": "core.commands.demo:demo_job",
     "export": "core.project.exporting:export_job",
     "train": "models.trainer:train_job",
     "predict": "models.predicting:predict_job",

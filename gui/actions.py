@@ -1,0 +1,185 @@
+"""Everything a person can do, in one table, with its key, icon and when it is possible."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from core.messages import RESOURCES, text
+from gui.icons import icon
+
+if TYPE_CHECKING:
+    from gui.session import Session
+
+
+class Needs(Enum):
+    """What must be open for an action to be possible."""
+
+    NOTHING = auto()
+    PROJECT = auto()
+    SCAN = auto()
+    EDITING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One thing a person can do.
+
+    Parameters
+    ----------
+    id
+        Names its words (``actions.<id>`` in the catalogue) and its keys (keymap).
+    icon
+        Name in ``resources/icons``, or empty.
+    needs
+        When it is possible.
+    annotate
+        Whether its key works only while Annotate is shown.
+    checkable
+        Whether it is on or off.
+    """
+
+    id: str
+    icon: str = ""
+    needs: Needs = Needs.NOTHING
+    annotate: bool = False
+    checkable: bool = False
+
+
+_P, _S, _E = Needs.PROJECT, Needs.SCAN, Needs.EDITING
+ACTIONS: tuple[ActionSpec, ...] = (
+    ActionSpec("workspace_annotate", needs=_P),
+    ActionSpec("workspace_train", needs=_P),
+    ActionSpec("workspace_review", needs=_P),
+    ActionSpec("import", "import"),
+    ActionSpec("export", "export", _S),
+    ActionSpec("new_project", "plus"),
+    ActionSpec("open_project", "folder"),
+    ActionSpec("demo_project", "demo"),
+    ActionSpec("keep_project", "save", _P),
+    ActionSpec("start_page", "menu"),
+    ActionSpec("find_scan", "search", _P),
+    ActionSpec("keys", "info"),
+    ActionSpec("about", "info"),
+    ActionSpec("quit"),
+    ActionSpec("undo", "undo", _E, annotate=True),
+    ActionSpec("redo", "redo", _E, annotate=True),
+    ActionSpec("save_now", "save", _E),
+    ActionSpec("next_scan", needs=_P),
+    ActionSpec("previous_scan", needs=_P),
+    ActionSpec("done_next", "check", _E, annotate=True),
+    ActionSpec("brush", "brush", _E, annotate=True, checkable=True),
+    ActionSpec("erase", "eraser", _E, annotate=True, checkable=True),
+    ActionSpec("navigate", "navigate", _S, annotate=True, checkable=True),
+    ActionSpec("size_up", needs=_E, annotate=True),
+    ActionSpec("size_down", needs=_E, annotate=True),
+    ActionSpec("size_up_fine", needs=_E, annotate=True),
+    ActionSpec("size_down_fine", needs=_E, annotate=True),
+    *(ActionSpec(f"label_{digit}", needs=_S, annotate=True) for digit in range(1, 10)),
+    ActionSpec("opacity_down", needs=_S, annotate=True),
+    ActionSpec("opacity_up", needs=_S, annotate=True),
+    ActionSpec("outline", "outline", _S, annotate=True),
+    ActionSpec("overlay", "eye", _S, annotate=True, checkable=True),
+    ActionSpec("finished", "check", _E, annotate=True, checkable=True),
+    ActionSpec("slice_next", needs=_S, annotate=True),
+    ActionSpec("slice_previous", needs=_S, annotate=True),
+    ActionSpec("slice_next_far", needs=_S, annotate=True),
+    ActionSpec("slice_previous_far", needs=_S, annotate=True),
+    ActionSpec("slice_first", needs=_S, annotate=True),
+    ActionSpec("slice_last", needs=_S, annotate=True),
+    ActionSpec("reset_view", "fit", _S, annotate=True),
+    *(ActionSpec(f"window_{digit}", needs=_S, annotate=True) for digit in range(1, 7)),
+)
+
+
+def keymap(name: str = "default") -> dict[str, list[str]]:
+    """Return the keys of each action from ``resources/keymaps``."""
+    with (RESOURCES / "keymaps" / f"{name}.toml").open("rb") as file:
+        return dict(tomllib.load(file)["keys"])
+
+
+def words_of(spec_id: str) -> str:
+    """Return the words of an action; numbered ones share a string."""
+    stem, _, digit = spec_id.rpartition("_")
+    if digit.isdigit():
+        return text(f"actions.{stem}", number=digit)
+    return text(f"actions.{spec_id}")
+
+
+class Actions(QObject):
+    """The actions of one window.
+
+    Parameters
+    ----------
+    session
+        Tells what is open.
+    window
+        Gets the actions, so that their keys work everywhere in it.
+    """
+
+    def __init__(self, session: Session, window: QWidget) -> None:
+        super().__init__(window)
+        self._session = session
+        self._annotating = True
+        self._by_id: dict[str, QAction] = {}
+        keys = keymap()
+        for spec in ACTIONS:
+            action = QAction(words_of(spec.id), self)
+            action.setObjectName(spec.id)
+            action.setCheckable(spec.checkable)
+            if spec.icon:
+                action.setIcon(icon(spec.icon))
+            sequences = [QKeySequence(key) for key in keys.get(spec.id, [])]
+            action.setShortcuts(sequences)
+            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+            action.setAutoRepeat(spec.id.startswith(("slice_", "size_", "opacity_", "undo", "redo")))
+            action.setToolTip(self._tip(action))
+            self._by_id[spec.id] = action
+            window.addAction(action)
+        for signal in (session.project_changed, session.scan_changed):
+            signal.connect(self.refresh)
+        session.scan_loading.connect(self.refresh)
+        self.refresh()
+
+    def __getitem__(self, spec_id: str) -> QAction:
+        """Return the action of an id."""
+        return self._by_id[spec_id]
+
+    def bind(self, spec_id: str, slot: Callable[[], None]) -> None:
+        """Say what an action does: a bound method without arguments."""
+        self._by_id[spec_id].triggered.connect(slot)
+
+    def set_annotating(self, shown: bool) -> None:
+        """Give the single-letter keys to Annotate, or leave them to the other workspaces."""
+        self._annotating = shown
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Enable what is possible now."""
+        session = self._session
+        possible = {
+            Needs.NOTHING: True,
+            Needs.PROJECT: session.project is not None,
+            Needs.SCAN: session.scan is not None,
+            Needs.EDITING: session.can_edit,
+        }
+        for spec in ACTIONS:
+            self._by_id[spec.id].setEnabled(possible[spec.needs] and (self._annotating or not spec.annotate))
+
+    @staticmethod
+    def _tip(action: QAction) -> str:
+        key = shown_key(action)
+        return f"{action.text()}  ({key})" if key else action.text()
+
+
+def shown_key(action: QAction) -> str:
+    """Return the main key of an action as the platform writes it."""
+    return action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)

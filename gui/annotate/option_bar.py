@@ -1,0 +1,109 @@
+"""What can be set about the tool in the hand, and one line on how to use it."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QSlider, QWidget
+
+from core.messages import text
+from gui import theme
+from gui.annotate.tools.hand import LARGEST, SMALLEST, Hand
+from gui.icons import icon
+from gui.session import Session
+
+_FINE = 200
+"""Positions of the slider; it runs by ratio, so that small brushes are as easy to set as large ones."""
+
+
+class OptionBar(QFrame):
+    """Bar above the scan: tool, size, shape, hints."""
+
+    def __init__(self, session: Session, hand: Hand, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._hand = hand
+        self.setProperty("area", "options")
+        self.setFixedHeight(theme.space("option_bar") - 10)
+        self.name = theme.label("", "strong")
+        self.name.setMinimumWidth(64)
+        self.size_words = theme.label(text("annotate.size"), "muted")
+        self.slider = self._make_slider()
+        self.spin = self._make_spin()
+        self.disc = theme.button(text("annotate.disc"), "small", tip=text("annotate.disc_tip"))
+        self.sphere = theme.button(text("annotate.sphere"), "small", tip=text("annotate.sphere_tip"))
+        self._shapes = QButtonGroup(self)
+        for number, (button, name) in enumerate(((self.disc, "disc"), (self.sphere, "sphere"))):
+            button.setCheckable(True)
+            button.setIcon(icon(name))
+            self._shapes.addButton(button, number)
+        self._shapes.idClicked.connect(self._shape_chosen)
+        self.hint = theme.label("", "muted")
+        self.hint.setMinimumWidth(10)
+        lay = theme.row(self, gap=theme.space("s"))
+        lay.setContentsMargins(14, 0, 14, 0)
+        for widget in (self.name, self.size_words, self.slider, self.spin, self.disc, self.sphere):
+            lay.addWidget(widget)
+        lay.addSpacing(theme.space("s"))
+        lay.addWidget(self.hint, 1)
+        hand.tool_changed.connect(self._show)
+        hand.shape_changed.connect(self._show)
+        session.scan_changed.connect(self._show)
+        self._show()
+
+    def _make_slider(self) -> QSlider:
+        slider = QSlider(Qt.Orientation.Horizontal)
+        slider.setRange(0, _FINE)
+        slider.setFixedWidth(140)
+        slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        slider.setAccessibleName(text("annotate.size"))
+        slider.valueChanged.connect(self._slid)
+        return slider
+
+    def _make_spin(self) -> QDoubleSpinBox:
+        spin = QDoubleSpinBox()
+        spin.setRange(SMALLEST, LARGEST)
+        spin.setDecimals(1)
+        spin.setSingleStep(0.5)
+        spin.setFixedWidth(92)
+        spin.setKeyboardTracking(False)
+        spin.setAccessibleName(text("annotate.size"))
+        spin.valueChanged.connect(self._typed)
+        return spin
+
+    @Slot(int)
+    def _slid(self, place: int) -> None:
+        self._hand.set_size(SMALLEST * (LARGEST / SMALLEST) ** (place / _FINE))
+
+    @Slot(float)
+    def _typed(self, size: float) -> None:
+        self._hand.set_size(size)
+        # letter keys belong to the tools again
+        self.spin.clearFocus()
+
+    @Slot(int)
+    def _shape_chosen(self, number: int) -> None:
+        self._hand.set_sphere(number == 1)
+
+    @Slot()
+    def _show(self) -> None:
+        hand, volume = self._hand, self._session.volume
+        unit = volume.geometry.unit if volume is not None else "mm"
+        self.name.setText(text(f"actions.{hand.tool}"))
+        self.hint.setText(text(f"annotate.hint_{hand.tool}"))
+        self.hint.setToolTip(self.hint.text())
+        draws = hand.tool != "navigate"
+        for widget in (self.size_words, self.slider, self.spin, self.disc, self.sphere):
+            widget.setVisible(draws)
+        # a ball needs more than one slice
+        self.sphere.setEnabled(volume is None or not volume.is_picture)
+        place = round(_FINE * math.log(hand.size / SMALLEST) / math.log(LARGEST / SMALLEST))
+        for widget in (self.slider, self.spin):
+            widget.blockSignals(True)
+        self.slider.setValue(place)
+        self.spin.setSuffix(f" {unit}")
+        self.spin.setValue(hand.size)
+        for widget in (self.slider, self.spin):
+            widget.blockSignals(False)
+        (self.sphere if hand.sphere else self.disc).setChecked(True)

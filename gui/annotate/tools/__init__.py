@@ -1,0 +1,1 @@
+"""Tools of Annotate: what the left mouse button does on a scan."""

@@ -1,0 +1,105 @@
+"""Brush and eraser: one tool and its opposite, which Ctrl swaps while it is held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.labels import Label
+from gui.annotate.tools.hand import Hand
+from gui.session import Session
+from gui.viewer.events import ViewEvent
+from gui.viewer.overlay import rgb
+
+_ERASER = (220, 227, 236)
+
+
+class BrushTool:
+    """Draws or erases the chosen label.
+
+    Parameters
+    ----------
+    session
+        Where the editor and the label are.
+    hand
+        Size and shape.
+    erase
+        Whether it erases by itself (and draws while Ctrl is held).
+    refused
+        Called with the key of a reason when drawing is not possible.
+    """
+
+    def __init__(self, session: Session, hand: Hand, *, erase: bool, refused: Callable[[str], None]) -> None:
+        self._session = session
+        self._hand = hand
+        self._erase = erase
+        self._refused = refused
+        self._last: tuple[float, float] | None = None
+
+    @property
+    def cursor_radius_px(self) -> float:
+        """Radius of the ring, in the unit of the slice."""
+        return self._hand.size / 2
+
+    @property
+    def cursor_color(self) -> tuple[int, int, int]:
+        """The label's colour; near white for the eraser."""
+        label = self._session.label
+        return _ERASER if self._erase or label is None else rgb(label.color)
+
+    def press(self, event: ViewEvent) -> None:
+        """Begin a stroke with one dab."""
+        self._last = None
+        label = self._may_draw()
+        editor = self._session.editor
+        if label is None or editor is None:
+            return
+        erase = self._erase != event.inverted
+        editor.begin("erase" if erase else "brush", label, erase=erase)
+        self._last = (event.row, event.column)
+        self._dab(event, self._last)
+
+    def move(self, event: ViewEvent) -> None:
+        """Go on with the stroke."""
+        if self._last is not None:
+            self._dab(event, self._last)
+            self._last = (event.row, event.column)
+
+    def release(self, event: ViewEvent) -> None:
+        """End the stroke: one step, or none if nothing changed."""
+        if self._last is None:
+            return
+        self.move(event)
+        self._last = None
+        if self._session.editor is not None:
+            self._session.editor.commit()
+
+    def _dab(self, event: ViewEvent, start: tuple[float, float]) -> None:
+        editor = self._session.editor
+        if editor is None or not editor.stroking:
+            # undone or closed in the middle of the stroke: what is left of the drag draws nothing
+            self._last = None
+            return
+        editor.dab(
+            event.view,
+            event.index,
+            start,
+            (event.row, event.column),
+            self._hand.size / 2,
+            sphere=self._hand.sphere,
+        )
+
+    def _may_draw(self) -> Label | None:
+        session = self._session
+        if session.read_only:
+            self._refused("read_only")
+        elif not session.can_edit:
+            self._refused("busy")
+        elif session.label is None:
+            self._refused("no_label")
+        elif session.label.name in session.hidden:
+            self._refused("label_hidden")
+        elif not session.overlay.visible:
+            self._refused("overlay_hidden")
+        else:
+            return session.label
+        return None

@@ -1,0 +1,78 @@
+"""Window and level: the histogram and the presets that fit the scan."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
+
+from core.messages import text
+from core.volume import Window
+from gui import theme
+from gui.actions import Actions, shown_key
+from gui.annotate.histogram import HistogramView
+from gui.annotate.presets import MOST, presets, same
+from gui.session import Session
+
+_COLUMNS = 3
+
+
+class WindowPanel(QWidget):
+    """Histogram with two handles, and up to six presets."""
+
+    def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._presets: list[Window] = []
+        self.histogram = HistogramView()
+        self.histogram.window_dragged.connect(session.set_window)
+        self.histogram.auto_asked.connect(self._auto)
+        self.buttons: list[QPushButton] = []
+        grid = QGridLayout()
+        grid.setSpacing(6)
+        for place in range(MOST):
+            button = theme.button("", "small", tip=shown_key(actions[f"window_{place + 1}"]))
+            button.setCheckable(True)
+            button.setProperty("place", place)
+            button.clicked.connect(self._clicked)
+            actions.bind(f"window_{place + 1}", button.click)
+            grid.addWidget(button, place // _COLUMNS, place % _COLUMNS)
+            self.buttons.append(button)
+        for number in range(_COLUMNS):
+            grid.setColumnStretch(number, 1)
+        lay = theme.column(self)
+        lay.addWidget(theme.section(text("annotate.window"), self.histogram, grid))
+        session.scan_changed.connect(self._scan_changed)
+        session.window_changed.connect(self._show_window)
+        self._scan_changed()
+
+    @Slot()
+    def _scan_changed(self) -> None:
+        loaded = self._session.loaded
+        self._presets = presets(loaded.volume, loaded.histogram) if loaded is not None else []
+        self.histogram.show_histogram(loaded.histogram if loaded is not None else None)
+        for place, button in enumerate(self.buttons):
+            there = place < len(self._presets)
+            button.setVisible(there)
+            if there:
+                button.setText(self._presets[place].name)
+        self._show_window(self._session.window if loaded is not None else None)
+
+    @Slot(object)
+    def _show_window(self, window: Window | None) -> None:
+        self.histogram.show_window(window)
+        chosen = next((place for place, preset in enumerate(self._presets) if same(preset, window)), -1)
+        for place, button in enumerate(self.buttons):
+            button.setChecked(place == chosen)
+
+    @Slot()
+    def _clicked(self) -> None:
+        button = self.sender()
+        place = int(button.property("place")) if isinstance(button, QPushButton) else -1
+        if 0 <= place < len(self._presets):
+            self._session.set_window(self._presets[place])
+            self._show_window(self._presets[place])
+
+    @Slot()
+    def _auto(self) -> None:
+        if self._presets:
+            self._session.set_window(self._presets[0])

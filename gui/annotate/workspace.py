@@ -1,0 +1,397 @@
+"""Annotate: the scan in three planes, tools at the left, what is drawn at the right."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QApplication, QStackedLayout, QWidget
+
+from core.editing.editor import Change, Step
+from core.geometry import Box
+from core.messages import text
+from gui import theme
+from gui.actions import Actions, shown_key
+from gui.annotate.history_panel import HistoryPanel
+from gui.annotate.labels_panel import LabelsPanel
+from gui.annotate.option_bar import OptionBar
+from gui.annotate.overlay_panel import OverlayPanel
+from gui.annotate.rail import TOOLS, ToolRail
+from gui.annotate.slice_strip import SliceStrip
+from gui.annotate.tools.brush import BrushTool
+from gui.annotate.tools.hand import Hand
+from gui.annotate.window_panel import WindowPanel
+from gui.empty import EmptyPage
+from gui.session import Pointer, Session
+from gui.viewer.linked import LinkedViews
+from gui.viewer.overlay import Overlay, rgb
+
+_PEEK = (Qt.Key.Key_AsciiTilde, Qt.Key.Key_QuoteLeft, Qt.Key.Key_Dead_Tilde, Qt.Key.Key_AsciiCircum)
+_FAR = 5
+
+
+class AnnotateWorkspace(QWidget):
+    """Draw masks.
+
+    Parameters
+    ----------
+    session
+        What is open.
+    actions
+        The actions of the window; those of Annotate are bound here.
+    """
+
+    import_asked = Signal()
+    add_label_asked = Signal()
+    change_label_asked = Signal(str)
+    done_asked = Signal()
+
+    def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._actions = actions
+        self.hand = Hand(session.settings.preferences, self)
+        self.views = LinkedViews()
+        self.strip = SliceStrip(session)
+        self.labels = LabelsPanel(session)
+        self.overlay = OverlayPanel(session, actions)
+        self.window_panel = WindowPanel(session, actions)
+        self.history = HistoryPanel(session)
+        self.rail = ToolRail(actions)
+        self.options = OptionBar(session, self.hand)
+        self.empty = EmptyPage()
+        self._tools = {
+            "brush": BrushTool(session, self.hand, erase=False, refused=self._refuse),
+            "erase": BrushTool(session, self.hand, erase=True, refused=self._refuse),
+            "navigate": None,
+        }
+        self._lay_out()
+        self._bind()
+        self._connect()
+        self._scan_changed()
+        self._tool_changed()
+
+    # --------------------------------------------------------------- layout
+
+    def _lay_out(self) -> None:
+        lay = theme.row(self, gap=0)
+        lay.addWidget(self.rail)
+        centre = theme.column(gap=0)
+        centre.addWidget(self.options)
+        self._stack = QStackedLayout()
+        views = QWidget()
+        views.setProperty("area", "viewer")
+        inner = theme.column(views, gap=0)
+        inner.addWidget(self.views, 1)
+        inner.addWidget(self.strip)
+        self._stack.addWidget(views)
+        self._stack.addWidget(self.empty)
+        centre.addLayout(self._stack, 1)
+        lay.addLayout(centre, 1)
+        side, right = theme.side_panel()
+        right.setSpacing(theme.space("m") + 2)
+        for panel in (self.labels, self.overlay, self.window_panel):
+            right.addWidget(panel)
+        right.addWidget(self.history, 1)
+        right.addLayout(self._make_end())
+        lay.addWidget(side)
+
+    def _make_end(self) -> theme.QVBoxLayout:
+        self.finished = theme.button("")
+        self.finished.setCheckable(True)
+        self.finished.setToolTip(text("annotate.finished_tip"))
+        self.finished.clicked.connect(self._actions["finished"].trigger)
+        self.finished_count = theme.label("", "muted")
+        key = shown_key(self._actions["done_next"])
+        self.done = theme.primary_button(text("annotate.done", key=key), tip=text("annotate.done_tip"))
+        self.done.clicked.connect(self._actions["done_next"].trigger)
+        end = theme.column(gap=theme.space("s"))
+        end.addWidget(self.finished_count)
+        end.addWidget(self.finished)
+        end.addWidget(self.done)
+        return end
+
+    # -------------------------------------------------------------- binding
+
+    def _bind(self) -> None:
+        bind = self._actions.bind
+        for name in TOOLS:
+            self._actions[name].triggered.connect(self._tool_chosen)
+        for digit in range(1, 10):
+            self._actions[f"label_{digit}"].triggered.connect(self._label_key)
+        for name, slot in {
+            "undo": self._session.undo,
+            "redo": self._session.redo,
+            "size_up": self._grow,
+            "size_down": self._shrink,
+            "size_up_fine": self._grow_fine,
+            "size_down_fine": self._shrink_fine,
+            "opacity_up": self._more_opaque,
+            "opacity_down": self._less_opaque,
+            "outline": self._next_style,
+            "overlay": self._toggle_overlay,
+            "finished": self._toggle_finished,
+            "done_next": self.done_asked.emit,
+            "reset_view": self.views.fit,
+            "slice_next": self._next,
+            "slice_previous": self._previous,
+            "slice_next_far": self._next_far,
+            "slice_previous_far": self._previous_far,
+            "slice_first": self._first,
+            "slice_last": self._last,
+        }.items():
+            bind(name, slot)
+
+    def _connect(self) -> None:
+        session = self._session
+        session.scan_changed.connect(self._scan_changed)
+        session.scan_loading.connect(self._scan_loading)
+        session.scans_changed.connect(self._show_page)
+        session.labels_changed.connect(self._show_overlays)
+        session.label_changed.connect(self._label_changed)
+        session.overlay_changed.connect(self._show_overlays)
+        session.mask_changed.connect(self._mask_changed)
+        session.step_walked.connect(self._show_step)
+        session.window_changed.connect(self.views.set_window)
+        session.position_requested.connect(self.views.go_to)
+        self.views.window_changed.connect(session.set_window)
+        self.views.hovered.connect(self._hovered)
+        self.views.view_range_changed.connect(self._zoomed)
+        self.views.position_changed.connect(self._position_changed)
+        self.views.brush_size_step.connect(self.hand.grow)
+        self.strip.slice_asked.connect(self._go_to_slice)
+        self.labels.add_asked.connect(self.add_label_asked)
+        self.labels.change_asked.connect(self.change_label_asked)
+        self.empty.asked.connect(self.import_asked)
+        self.hand.tool_changed.connect(self._tool_changed)
+        self.hand.shape_changed.connect(self.views.cursor_changed)
+        application = QApplication.instance()
+        if application is not None:
+            application.installEventFilter(self)
+
+    # ---------------------------------------------------------------- tools
+
+    @Slot()
+    def _tool_chosen(self) -> None:
+        action = self.sender()
+        if action is not None:
+            self.hand.take(action.objectName())
+            # clicking the chosen tool again must not unpress it
+            self._actions[self.hand.tool].setChecked(True)
+
+    @Slot()
+    def _tool_changed(self) -> None:
+        self._actions[self.hand.tool].setChecked(True)
+        self.views.set_tool(self._tools[self.hand.tool])
+
+    @Slot()
+    def _label_key(self) -> None:
+        action = self.sender()
+        digit = action.objectName()[-1] if action is not None else ""
+        found = next((label for label in self._session.labels if label.key == digit), None)
+        if found is not None:
+            self._session.choose_label(found.name)
+
+    def _refuse(self, reason: str) -> None:
+        holder = self._session.holder if reason == "read_only" else ""
+        self._session.notifier.tell(holder or text(f"annotate.refused_{reason}"), "warning")
+
+    @Slot()
+    def _grow(self) -> None:
+        self.hand.grow(1)
+
+    @Slot()
+    def _shrink(self) -> None:
+        self.hand.grow(-1)
+
+    @Slot()
+    def _grow_fine(self) -> None:
+        self.hand.set_size(self.hand.size + 1)
+
+    @Slot()
+    def _shrink_fine(self) -> None:
+        self.hand.set_size(self.hand.size - 1)
+
+    # -------------------------------------------------------------- overlay
+
+    @Slot()
+    def _more_opaque(self) -> None:
+        self._session.set_overlay(opacity=min(1.0, round(self._session.overlay.opacity + 0.1, 2)), fill=True)
+
+    @Slot()
+    def _less_opaque(self) -> None:
+        self._session.set_overlay(opacity=max(0.0, round(self._session.overlay.opacity - 0.1, 2)), fill=True)
+
+    @Slot()
+    def _next_style(self) -> None:
+        style = self._session.overlay
+        # both -> outline alone -> fill alone -> both
+        if style.fill and style.outline:
+            self._session.set_overlay(fill=False)
+        elif style.outline:
+            self._session.set_overlay(fill=True, outline=False)
+        else:
+            self._session.set_overlay(fill=True, outline=True)
+
+    @Slot()
+    def _toggle_overlay(self) -> None:
+        self._session.set_overlay(visible=not self._session.overlay.visible)
+
+    @Slot()
+    def _show_overlays(self) -> None:
+        session, editor = self._session, self._session.editor
+        self._actions["overlay"].setChecked(session.overlay.visible)
+        overlays = []
+        if editor is not None:
+            style = session.overlay
+            for layer in session.labels.layers:
+                shown = [label for label in session.labels.on_layer(layer) if label.name not in session.hidden]
+                colors = {label.value: rgb(label.color) for label in shown}
+                opacity = style.opacity if style.fill else 0.0
+                overlays.append(Overlay(editor.mask(layer), colors, opacity, style.outline, style.visible))
+        self.views.set_overlays(overlays)
+        self._show_states()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        kind = event.type()
+        if kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and isinstance(event, QKeyEvent):
+            here = self.isVisible() and self.window().isActiveWindow()
+            if here and event.key() in _PEEK and not event.isAutoRepeat() and self._session.overlay.visible:
+                self.views.set_overlays_visible(kind == QEvent.Type.KeyRelease)
+        return super().eventFilter(watched, event)
+
+    # ----------------------------------------------------------------- scan
+
+    @Slot()
+    def _scan_changed(self) -> None:
+        session = self._session
+        self.views.set_volume(session.volume, session.window)
+        self._show_overlays()
+        self._show_page()
+        self._position_changed(self.views.position)
+
+    @Slot(str)
+    def _scan_loading(self, _scan_id: str) -> None:
+        self._session.pointer_changed.emit(None)
+
+    @Slot()
+    def _show_page(self) -> None:
+        session = self._session
+        self._stack.setCurrentIndex(0 if session.volume is not None else 1)
+        self.done.setEnabled(session.can_edit)
+        self.finished.setEnabled(session.can_edit)
+        project = session.project
+        if project is None or session.volume is not None:
+            return
+        if session.loading:
+            self.empty.say(text("annotate.loading"), "")
+        elif sum(project.counts().values()):
+            self.empty.say(text("annotate.choose_title"), text("annotate.choose_words"))
+        else:
+            words = text("annotate.import_words")
+            self.empty.say(text("annotate.import_title"), words, text("actions.import"))
+
+    @Slot()
+    def _label_changed(self) -> None:
+        self.views.cursor_changed()
+        self._show_states()
+
+    @Slot(object)
+    def _mask_changed(self, change: Change) -> None:
+        if change.kind != "state":
+            self.views.refresh(change.box)
+        if change.kind != "live":
+            self._show_states()
+
+    @Slot(object)
+    def _show_step(self, step: Step) -> None:
+        """Go to where an undone step was, unless it is on the screen already."""
+        x, y, z = self.views.position
+        low, high = step.box.low, step.box.high
+        at: tuple[float, float, float] | None = None
+        if step.box != Box((0, 0, 0), (0, 0, 0)):
+            middle = [(low[axis] + high[axis] - 1) // 2 for axis in range(3)]
+            view = self.views.active.plane_view
+            axis = view.slice_axis if view is not None else 0
+            if not low[axis] <= (z, y, x)[axis] < high[axis]:
+                at = (middle[2], middle[1], middle[0])
+        elif step.slices and z not in step.slices:
+            at = (x, y, step.slices[0])
+        if at is not None:
+            self.views.go_to(at)
+
+    # --------------------------------------------------------------- slices
+
+    @Slot()
+    def _next(self) -> None:
+        self.views.step(1)
+
+    @Slot()
+    def _previous(self) -> None:
+        self.views.step(-1)
+
+    @Slot()
+    def _next_far(self) -> None:
+        self.views.step(_FAR)
+
+    @Slot()
+    def _previous_far(self) -> None:
+        self.views.step(-_FAR)
+
+    @Slot()
+    def _first(self) -> None:
+        self.views.active.set_index(0)
+
+    @Slot()
+    def _last(self) -> None:
+        self.views.active.set_index(self.views.active.slices - 1)
+
+    @Slot(int)
+    def _go_to_slice(self, place: int) -> None:
+        x, y, _ = self.views.position
+        self.views.go_to((x, y, place))
+
+    @Slot(object)
+    def _position_changed(self, _xyz: object) -> None:
+        self.strip.set_index(self.views.position[2])
+        self._show_finished()
+
+    def _show_states(self) -> None:
+        label = self._session.label
+        self.strip.show_layer(label.layer if label is not None else None, label.color if label else "#000000")
+        self._show_finished()
+
+    def _show_finished(self) -> None:
+        session = self._session
+        editor, label, volume = session.editor, session.label, session.volume
+        place = self.views.position[2]
+        on = False
+        words = ""
+        if editor is not None and label is not None and volume is not None:
+            states = editor.finished(label.layer)
+            on = bool(states[place])
+            words = text("annotate.finished_count", done=int(states.sum()), total=len(states))
+        key = shown_key(self._actions["finished"])
+        self.finished.setText(text("annotate.finished_on" if on else "annotate.finished_off", key=key))
+        self.finished.setChecked(on)
+        self._actions["finished"].setChecked(on)
+        self.finished_count.setText(words)
+
+    @Slot()
+    def _toggle_finished(self) -> None:
+        editor, label = self._session.editor, self._session.label
+        if editor is None or label is None:
+            return
+        place = self.views.position[2]
+        self._session.set_finished([label.layer], [place], not editor.finished(label.layer)[place])
+        self._show_finished()
+
+    # ----------------------------------------------------------- status bar
+
+    @Slot(object)
+    def _hovered(self, xyz: tuple[int, int, int] | None) -> None:
+        pointer = None if xyz is None else Pointer(xyz, self.views.active.magnification)
+        self._session.pointer_changed.emit(pointer)
+
+    @Slot()
+    def _zoomed(self) -> None:
+        self._session.zoom_changed.emit(self.views.active.magnification)

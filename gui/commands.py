@@ -1,0 +1,235 @@
+"""What the actions of the window do that is no business of one workspace: dialogs and files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QDialog, QFileDialog
+
+from core.errors import MeninxError
+from core.messages import sentence, text
+from core.project.records import ScanStatus
+from gui.actions import Actions
+from gui.dialogs.about import AboutDialog, KeysDialog
+from gui.dialogs.import_dialog import ImportDialog
+from gui.dialogs.label_dialog import LabelDialog
+from gui.dialogs.questions import Question
+from gui.intake import Intake, is_project
+from gui.session import Session
+
+if TYPE_CHECKING:
+    from gui.main_window import MainWindow
+
+
+class Commands(QObject):
+    """Binds the window's actions.
+
+    Parameters
+    ----------
+    window
+        Parent of the dialogs.
+    session, actions, intake
+        What they act on.
+    """
+
+    def __init__(self, window: MainWindow, session: Session, actions: Actions, intake: Intake) -> None:
+        super().__init__(window)
+        self._window = window
+        self._session = session
+        self._actions = actions
+        self._intake = intake
+        for name, slot in {
+            "import": self.ask_import,
+            "open_project": self.ask_project,
+            "new_project": self.ask_new_project,
+            "demo_project": intake.make_demo,
+            "keep_project": self.ask_keep,
+            "start_page": self.go_to_start,
+            "keys": self.show_keys,
+            "about": self.show_about,
+            "quit": window.close,
+            "save_now": self.save_now,
+            "next_scan": self.next_scan,
+            "previous_scan": self.previous_scan,
+            "find_scan": window.worklist.focus_filter,
+            "export": self.ask_export,
+        }.items():
+            actions.bind(name, slot)
+
+    # ---------------------------------------------------------------- files
+
+    @Slot()
+    def ask_import(self) -> None:
+        """Ask what to bring in."""
+        self._import([])
+
+    def _import(self, paths: Sequence[Path]) -> None:
+        preferences = self._session.settings.preferences
+        dialog = ImportDialog(self._session.labels, preferences.last_folder, paths, self._window)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            preferences.last_folder = dialog.folder
+            self._intake.take(dialog.paths, dialog.options())
+        dialog.deleteLater()
+
+    def take_dropped(self, paths: Sequence[Path]) -> None:
+        """Take what was dropped on the window; folders may hold masks, so they are asked about."""
+        if len(paths) == 1 and is_project(paths[0]):
+            self._intake.open_project(paths[0])
+        elif self._session.project is not None and any(path.is_dir() for path in paths):
+            self._import(paths)
+        else:
+            self._intake.take(paths)
+
+    @Slot()
+    def ask_scan(self) -> None:
+        """Ask for scan files and open them."""
+        preferences = self._session.settings.preferences
+        names, _ = QFileDialog.getOpenFileNames(self._window, text("start.scan"), preferences.last_folder)
+        if names:
+            preferences.last_folder = str(Path(names[0]).parent)
+            self._intake.take([Path(name) for name in names])
+
+    @Slot()
+    def ask_project(self) -> None:
+        """Ask for a project folder and open it."""
+        preferences = self._session.settings.preferences
+        name = QFileDialog.getExistingDirectory(self._window, text("start.project"), preferences.last_folder)
+        if not name:
+            return
+        preferences.last_folder = str(Path(name).parent)
+        if is_project(Path(name)):
+            self._intake.open_project(Path(name))
+        else:
+            self._session.notifier.error(MeninxError("not-a-project", file=name))
+
+    @Slot()
+    def ask_new_project(self) -> None:
+        """Ask where the new project shall be and make it."""
+        path = self._ask_place(text("actions.new_project"))
+        if path is not None:
+            self._intake.create_project(path)
+
+    @Slot()
+    def ask_keep(self) -> None:
+        """Ask where the project shall be kept and put it there."""
+        path = self._ask_place(text("actions.keep_project"))
+        if path is not None:
+            self._intake.keep_as(path)
+
+    def _ask_place(self, title: str) -> Path | None:
+        preferences = self._session.settings.preferences
+        suggested = Path(preferences.last_folder or Path.home()) / "project.meninx"
+        options = QFileDialog.Option.DontConfirmOverwrite
+        name, _ = QFileDialog.getSaveFileName(self._window, title, str(suggested), options=options)
+        if not name:
+            return None
+        path = Path(name)
+        preferences.last_folder = str(path.parent)
+        return path if path.suffix == ".meninx" else path.with_name(f"{path.name}.meninx")
+
+    @Slot()
+    def ask_export(self) -> None:
+        """Ask where the mask of this scan shall go, in the scan's own geometry."""
+        self._session.export_requested.emit()
+
+    @Slot()
+    def go_to_start(self) -> None:
+        """Close the project and show the start page."""
+        try:
+            self._session.close_project()
+        except MeninxError as error:
+            self._session.notifier.error(error)
+
+    # ---------------------------------------------------------------- scans
+
+    @Slot()
+    def next_scan(self) -> None:
+        """Show the next scan of the worklist."""
+        self._session.step_scan(1, among=self._window.worklist.model.ids())
+
+    @Slot()
+    def previous_scan(self) -> None:
+        """Show the scan before in the worklist."""
+        self._session.step_scan(-1, among=self._window.worklist.model.ids())
+
+    @Slot()
+    def done_next(self) -> None:
+        """Finish what is drawn on this scan, mark it done and show the next one to do.
+
+        Slices that are drawn count as finished then; empty ones stay unknown, and
+        a message offers to count them too.
+        """
+        session, editor, scan = self._session, self._session.editor, self._session.scan
+        if editor is None or scan is None or not session.can_edit:
+            return
+        drawn_layers = [layer for layer in session.labels.layers if editor.drawn(layer).any()]
+        for layer in drawn_layers:
+            slices = [int(place) for place in (editor.drawn(layer) & ~editor.finished(layer)).nonzero()[0]]
+            session.set_finished([layer], slices, True)
+        following = self._window.worklist.model.next_open(scan.id)
+        if following is not None:
+            session.notifier.tell(text("annotate.done_told", name=scan.name), "good", seconds=3)
+            session.open_scan(following, mark_left=ScanStatus.DONE)
+        else:
+            session.mark(ScanStatus.DONE)
+            session.notifier.tell(text("annotate.all_done"), "good", seconds=8)
+
+    @Slot()
+    def save_now(self) -> None:
+        """Save at once; the save sign says how it went."""
+        self._session.save_now()
+
+    # --------------------------------------------------------------- labels
+
+    @Slot()
+    def add_label(self) -> None:
+        """Ask for a new label."""
+        self._label_dialog("")
+
+    @Slot(str)
+    def change_label(self, name: str) -> None:
+        """Ask for another name and colour."""
+        if not self._session.read_only:
+            self._label_dialog(name)
+
+    def _label_dialog(self, name: str) -> None:
+        dialog = LabelDialog(self._session.labels, name, self._window)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            try:
+                self._session.change_labels(dialog.result_labels)
+                self._session.choose_label(dialog.name.text().strip())
+            except MeninxError as error:
+                self._session.notifier.error(error)
+        dialog.deleteLater()
+
+    # ---------------------------------------------------------------- words
+
+    @Slot()
+    def show_about(self) -> None:
+        """Say what this program is."""
+        self._show(AboutDialog(self._window))
+
+    @Slot()
+    def show_keys(self) -> None:
+        """List the keys."""
+        self._show(KeysDialog(self._window))
+
+    @staticmethod
+    def _show(dialog: QDialog) -> None:
+        dialog.exec()
+        dialog.deleteLater()
+
+    def may_close(self) -> bool:
+        """Save before the window closes; ask only if that fails."""
+        try:
+            self._session.put_away()
+        except MeninxError as error:
+            words = text("dialogs.unsaved", reason=sentence(error))
+            question = Question(text("dialogs.unsaved_title"), words, text("dialogs.close_anyway"), self._window)
+            answer = question.exec()
+            question.deleteLater()
+            return answer == QDialog.DialogCode.Accepted
+        return True

@@ -1,0 +1,53 @@
+"""What all dialogs share: title, contents, two buttons."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QDialog, QWidget
+
+from core.messages import text
+from gui import theme
+
+
+class Dialog(QDialog):
+    """A dialog with a title, a body to fill and buttons at the lower right.
+
+    Parameters
+    ----------
+    title
+        Shown as the heading and in the frame.
+    accept_words
+        Words of the main button; empty for a dialog that is only read.
+    """
+
+    def __init__(self, title: str, accept_words: str, parent: QWidget | None = None, *, width: int = 440) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.setModal(True)
+        self.setMinimumWidth(width)
+        outer = theme.column(self, margin=theme.space("xl") - 4, gap=theme.space("m"))
+        outer.addWidget(theme.label(title, "title"))
+        self.body = theme.column(gap=theme.space("s"))
+        outer.addLayout(self.body, 1)
+        outer.addSpacing(theme.space("s"))
+        line = theme.row()
+        line.addStretch()
+        self.cancel_button = theme.button(text("dialogs.cancel" if accept_words else "dialogs.close"))
+        self.cancel_button.clicked.connect(self.reject)
+        line.addWidget(self.cancel_button)
+        self.accept_button = theme.primary_button(accept_words)
+        self.accept_button.clicked.connect(self.accept)
+        self.accept_button.setVisible(bool(accept_words))
+        if accept_words:
+            self.accept_button.setDefault(True)
+        line.addWidget(self.accept_button)
+        outer.addLayout(line)
+
+    def field(self, words: str, widget: QWidget, hint: str = "") -> None:
+        """Add a named field, with a line of help below it."""
+        name = theme.label(words)
+        name.setBuddy(widget)
+        self.body.addWidget(name)
+        self.body.addWidget(widget)
+        if hint:
+            self.body.addWidget(theme.label(hint, "muted", wrap=True))
+        self.body.addSpacing(4)

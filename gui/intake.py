@@ -1,0 +1,263 @@
+"""Bringing things in: files into the project, scratch projects, the demo."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from core.errors import MeninxError
+from core.events import Failed, Finished, JobEvent, Notice, ScanReady, Skipped
+from core.ids import new_id
+from core.messages import sentence, text
+from core.project.importing import ImportOptions
+from core.project.keeping import copy_project
+from gui.background import Tasks
+from gui.jobs import runners
+from gui.jobs.jobs import Work
+from gui.session import Session
+from gui.settings import user_folder
+
+_MOST_LISTED = 12
+
+
+def is_project(path: Path) -> bool:
+    """Whether a path is a project folder."""
+    return (path / "meninx.json").is_file()
+
+
+class Intake(QObject):
+    """Opens what the person points at: a project as it is, anything else through an import job.
+
+    Without a project, files go into a scratch project in the user's folder, so
+    that nothing drawn on them is ever lost.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._skipped: dict[str, list[tuple[str, str]]] = {}
+        self._fresh: set[str] = set()
+        self._demo: tuple[str, Path] | None = None
+        self._tasks = Tasks(self)
+        self._kept: tuple[Path, Path] | None = None
+        # scans may come in by the hundred each second: the list is read again twice a second at most
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(500)
+        self._later.timeout.connect(session.scans_changed)
+        session.jobs.event.connect(self._hear)
+        session.jobs.ended.connect(self._ended)
+
+    # --------------------------------------------------------------- opening
+
+    def open(self, path: Path) -> None:
+        """Open a project folder, or bring a file or folder in."""
+        if not path.exists():
+            self._session.notifier.error(MeninxError("file-missing", file=path))
+        elif is_project(path):
+            self.open_project(path)
+        elif path.name == "meninx.json" and is_project(path.parent):
+            self.open_project(path.parent)
+        else:
+            self.take([path])
+
+    def open_project(self, path: Path) -> bool:
+        """Open a project; return whether it is open."""
+        try:
+            self._session.open_project(path)
+        except MeninxError as error:
+            self._session.notifier.error(error)
+            return False
+        self._open_first()
+        return True
+
+    def create_project(self, path: Path) -> bool:
+        """Make a project and open it; return whether it is open."""
+        try:
+            self._session.create_project(path)
+        except MeninxError as error:
+            self._session.notifier.error(error)
+            return False
+        return True
+
+    def _open_first(self) -> None:
+        """Show the first scan with something left to do: nobody should face an empty window."""
+        project = self._session.project
+        if project is None or self._session.scan is not None:
+            return
+        scans = project.scans()
+        todo = [scan for scan in scans if scan.status in ("in_progress", "to_do", "returned")]
+        if todo or scans:
+            self._session.open_scan((todo or scans)[0].id)
+
+    # ---------------------------------------------------------------- files
+
+    def take(self, paths: Sequence[Path], options: ImportOptions | None = None) -> None:
+        """Import files and folders; without a project into a scratch project."""
+        session = self._session
+        projects = [path for path in paths if is_project(path)]
+        if projects:
+            self.open_project(projects[0])
+            return
+        try:
+            if session.project is None:
+                session.create_project(_scratch_path(), text("session.scratch_name"), scratch=True)
+            if session.read_only:
+                session.notifier.tell(session.holder or text("annotate.refused_read_only"), "warning")
+                return
+            work = session.jobs.start_import(list(paths), options or ImportOptions())
+        except MeninxError as error:
+            session.notifier.error(error)
+            return
+        self._fresh.add(work.id)
+        self._skipped[work.id] = []
+
+    @Slot(object, object)
+    def _hear(self, work: Work, event: JobEvent) -> None:
+        if work.kind != "import":
+            return
+        if isinstance(event, ScanReady):
+            self._scan_came(work, event.scan)
+        elif isinstance(event, Skipped):
+            self._skipped.setdefault(work.id, []).append((event.source, sentence(event.error)))
+        elif isinstance(event, Notice):
+            self._session.notifier.tell(text(f"notices.{event.key}", **event.fields), "info", seconds=10)
+
+    def _scan_came(self, work: Work, scan: str) -> None:
+        project = self._session.project
+        if project is None:
+            return
+        if not self._later.isActive():
+            self._later.start()
+        if work.id in self._fresh:
+            # the first scan of an import is shown at once, while the others still come in
+            self._fresh.discard(work.id)
+            self._session.scans_changed.emit()
+            self._session.reload_labels()
+            if self._session.scan is None or self._session.is_scratch:
+                self._session.open_scan(project.scan(scan).id)
+
+    @Slot(object)
+    def _ended(self, work: Work) -> None:
+        if work.kind == "demo":
+            self._demo_ended(work)
+        if work.kind != "import":
+            return
+        self._later.stop()
+        self._fresh.discard(work.id)
+        skipped = self._skipped.pop(work.id, [])
+        session = self._session
+        if session.project is not None:
+            session.reload_labels()
+            session.scans_changed.emit()
+        outcome = work.outcome
+        if isinstance(outcome, Failed):
+            if len(skipped) == 1:
+                # one file was given and could not be used: its own reason says more
+                session.notifier.tell(skipped[0][1], "danger", seconds=0)
+            else:
+                session.notifier.error(outcome.error)
+        elif isinstance(outcome, Finished):
+            self._tell_result(outcome, skipped)
+
+    def _tell_result(self, outcome: Finished, skipped: list[tuple[str, str]]) -> None:
+        came = outcome.result.get("scans", [])
+        count = len(came) if isinstance(came, list) else int(came)
+        notifier = self._session.notifier
+        words = text("intake.one_came" if count == 1 else "intake.came", count=count)
+        masks = int(outcome.result.get("masks", 0))
+        if masks:
+            words += " " + text("intake.masks", count=masks)
+        if not skipped:
+            notifier.tell(words, "good")
+            return
+        self._last_skipped = skipped
+        words += " " + text("intake.skipped", count=len(skipped))
+        notifier.offer(words, text("intake.show_skipped"), self._show_skipped, kind="warning", seconds=20)
+
+    def _show_skipped(self) -> None:
+        lines = [f"{Path(source).name}: {reason}" for source, reason in self._last_skipped[:_MOST_LISTED]]
+        rest = len(self._last_skipped) - _MOST_LISTED
+        if rest > 0:
+            lines.append(text("intake.more", count=rest))
+        self._session.notifier.tell("\n".join(lines), "warning", seconds=0)
+
+    # ----------------------------------------------------------- demo, keep
+
+    def make_demo(self) -> None:
+        """Make the demo project of phantom heads in the user's folder, or open it if it is there."""
+        path = user_folder() / "demo.meninx"
+        if is_project(path):
+            self.open_project(path)
+            return
+        if self._demo is not None:
+            return
+        shutil.rmtree(path, ignore_errors=True)
+        work = self._session.jobs.start(runners.Job("demo", {"path": path, "seed": 1}))
+        self._demo = (work.id, path)
+        self._session.notifier.tell(text("intake.demo_started"))
+
+    def _demo_ended(self, work: Work) -> None:
+        demo, self._demo = self._demo, None
+        if demo is None:
+            return
+        if work.error is not None:
+            self._session.notifier.error(work.error)
+        elif isinstance(work.outcome, Finished):
+            self.open_project(demo[1])
+
+    def keep_as(self, target: Path) -> None:
+        """Put the scratch project (or a copy of any project) at a place of its own and go on there."""
+        session = self._session
+        if session.project is None:
+            return
+        source = Path(session.project.path)
+        try:
+            session.close_project()
+        except MeninxError as error:
+            session.notifier.error(error)
+            return
+        self._kept = (source, target)
+        self._tasks.start(functools.partial(copy_project, source, target), self._kept_there, self._keep_failed)
+
+    @Slot(object)
+    def _kept_there(self, _nothing: object) -> None:
+        kept, self._kept = self._kept, None
+        if kept is None:
+            return
+        source, target = kept
+        if self.open_project(target):
+            self._session.notifier.tell(text("intake.kept", name=target.name), "good")
+            if source.parent == _scratch_folder():
+                shutil.rmtree(source, ignore_errors=True)
+
+    @Slot(object)
+    def _keep_failed(self, error: MeninxError) -> None:
+        kept, self._kept = self._kept, None
+        self._session.notifier.error(error)
+        if kept is not None:
+            self._session.open_project(kept[0], scratch=kept[0].parent == _scratch_folder())
+            self._open_first()
+
+    def close(self) -> None:
+        """Wait for what is being copied."""
+        self._later.stop()
+        self._tasks.wait()
+
+
+def _scratch_folder() -> Path:
+    return user_folder() / "scratch"
+
+
+def is_scratch(path: Path) -> bool:
+    """Whether a project is one of the scratch projects."""
+    return Path(path).parent == _scratch_folder()
+
+
+def _scratch_path() -> Path:
+    return _scratch_folder() / f"{datetime.now():%Y-%m-%d}-{new_id()[-6:]}.meninx"

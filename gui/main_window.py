@@ -1,0 +1,166 @@
+"""The window: what is where, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
+
+from core.messages import text
+from gui import theme
+from gui.actions import Actions
+from gui.annotate.workspace import AnnotateWorkspace
+from gui.commands import Commands
+from gui.dialogs.start_page import StartPage
+from gui.icons import pixmap
+from gui.intake import Intake
+from gui.notify import ToastArea
+from gui.review.workspace import ReviewWorkspace
+from gui.session import Session
+from gui.status_bar import StatusBar
+from gui.top_bar import WORKSPACES, TopBar
+from gui.train.workspace import TrainWorkspace
+from gui.worklist.panel import Worklist
+
+_SMALLEST = (1080, 680)
+_FIRST = (1600, 960)
+
+
+class MainWindow(QMainWindow):
+    """Top bar, banner, worklist, workspaces, status bar; or the start page in the middle.
+
+    Parameters
+    ----------
+    session
+        What is open.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.actions_table = Actions(session, self)
+        self.intake = Intake(session)
+        self.top = TopBar(session, self.actions_table)
+        self.worklist = Worklist(session)
+        self.annotate = AnnotateWorkspace(session, self.actions_table)
+        self.train = TrainWorkspace(session)
+        self.review = ReviewWorkspace(session)
+        self.start = StartPage(session.settings)
+        self.status = StatusBar(session)
+        self.commands = Commands(self, session, self.actions_table, self.intake)
+        self._lay_out()
+        self.toasts = ToastArea(self, session.notifier, above=theme.space("status_bar") + 8)
+        self._connect()
+        self.setAcceptDrops(True)
+        self.setMinimumSize(*_SMALLEST)
+        self.setWindowIcon(QIcon(pixmap("meninx", size=128)))
+        self._restore()
+        self._project_changed()
+
+    def _lay_out(self) -> None:
+        self.workspaces = QStackedWidget()
+        for workspace in (self.annotate, self.train, self.review):
+            self.workspaces.addWidget(workspace)
+        work = QWidget()
+        line = theme.row(work, gap=0)
+        line.addWidget(self.worklist)
+        line.addWidget(self.workspaces, 1)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.start)
+        self.pages.addWidget(work)
+        self.banner = theme.frame("banner")
+        self.banner_words = theme.label("")
+        self.banner_button = theme.button(text("actions.keep_project"), "small")
+        self.banner_button.clicked.connect(self.actions_table["keep_project"].trigger)
+        inner = theme.row(self.banner, gap=theme.space("m"))
+        inner.setContentsMargins(14, 6, 14, 6)
+        inner.addWidget(self.banner_words, 1)
+        inner.addWidget(self.banner_button)
+        whole = QWidget()
+        column = theme.column(whole, gap=0)
+        column.addWidget(self.top)
+        column.addWidget(self.banner)
+        column.addWidget(self.pages, 1)
+        column.addWidget(self.status)
+        self.setCentralWidget(whole)
+
+    def _connect(self) -> None:
+        session, commands = self.session, self.commands
+        for name in WORKSPACES:
+            self.actions_table[f"workspace_{name}"].triggered.connect(self._workspace_chosen)
+        session.workspace_requested.connect(self.show_workspace)
+        session.project_changed.connect(self._project_changed)
+        session.jobs.changed.connect(self._work_changed)
+        self.worklist.import_asked.connect(commands.ask_import)
+        self.annotate.import_asked.connect(commands.ask_import)
+        self.annotate.add_label_asked.connect(commands.add_label)
+        self.annotate.change_label_asked.connect(commands.change_label)
+        self.annotate.done_asked.connect(commands.done_next)
+        self.start.scan_asked.connect(commands.ask_scan)
+        self.start.project_asked.connect(commands.ask_project)
+        self.start.demo_asked.connect(self.intake.make_demo)
+        self.start.recent_asked.connect(self._open_recent)
+
+    @Slot(str)
+    def show_workspace(self, name: str) -> None:
+        """Show Annotate, Train or Review."""
+        self.workspaces.setCurrentIndex(WORKSPACES.index(name))
+        self.top.show_workspace(name)
+        self.actions_table.set_annotating(name == "annotate")
+
+    @Slot()
+    def _workspace_chosen(self) -> None:
+        action = self.sender()
+        if action is not None:
+            self.show_workspace(action.objectName().removeprefix("workspace_"))
+
+    @Slot()
+    def _project_changed(self) -> None:
+        session = self.session
+        there = session.project is not None
+        self.pages.setCurrentIndex(1 if there else 0)
+        self.start.refresh()
+        name = session.project.name if session.project is not None else ""
+        self.setWindowTitle(f"{name} – {text('app.name')}" if name else text("app.name"))
+        words = session.holder if session.read_only and there else ""
+        if session.is_scratch and there:
+            words = text("window.scratch")
+        self.banner_words.setText(words)
+        self.banner_button.setVisible(session.is_scratch)
+        self.banner.setVisible(bool(words))
+
+    @Slot()
+    def _work_changed(self) -> None:
+        self.start.show_work(self.session.jobs.summary())
+
+    @Slot(str)
+    def _open_recent(self, path: str) -> None:
+        self.intake.open_project(Path(path))
+
+    # -------------------------------------------------------- window's own
+
+    def _restore(self) -> None:
+        saved = self.session.settings.geometry().value("window/geometry", type=QByteArray)
+        if not (isinstance(saved, QByteArray) and not saved.isEmpty() and self.restoreGeometry(saved)):
+            self.resize(*_FIRST)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.commands.take_dropped(paths)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.commands.may_close():
+            event.ignore()
+            return
+        self.session.settings.geometry().setValue("window/geometry", self.saveGeometry())
+        self.session.settings.save()
+        self.intake.close()
+        self.session.close()
+        event.accept()

@@ -1,0 +1,66 @@
+"""Opening a project for this window: with the right to draw, or read-only with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import LockedError, MeninxError, StorageError
+from core.messages import sentence, text
+from core.project.lock import AnnotationLock
+from core.project.project import Project
+
+
+@dataclass(frozen=True)
+class OpenedProject:
+    """A project, the right to draw in it (None: read-only), and why it is read-only."""
+
+    project: Project
+    lock: AnnotationLock | None
+    reason: str
+
+    def close(self) -> None:
+        """Close the project, then let go of the lock."""
+        self.project.close()
+        if self.lock is not None:
+            self.lock.release()
+
+
+def check_project(path: Path) -> None:
+    """Raise what is wrong with a path that is no project.
+
+    Raises
+    ------
+    ProjectError
+        ``project-missing`` and the like.
+    """
+    if not (path / "meninx.json").is_file():
+        Project.open(path).close()
+
+
+def open_for_drawing(path: Path, reader: str) -> OpenedProject:
+    """Open a project; read-only if somebody else is drawing in it or the medium allows no writing.
+
+    Raises
+    ------
+    ProjectError
+        If it cannot be opened at all.
+    """
+    lock: AnnotationLock | None = AnnotationLock(path, reader)
+    reason = ""
+    try:
+        # before opening: opening for writing tidies up, which only the holder may do
+        lock.acquire()
+    except LockedError as error:
+        lock, reason = None, sentence(error)
+    except StorageError:
+        lock, reason = None, text("session.read_only_medium")
+    try:
+        project = Project.open(path, read_only=lock is None)
+    except MeninxError:
+        if lock is not None:
+            lock.release()
+        raise
+    if project.read_only and not reason:
+        reason = text("session.read_only_medium")
+    return OpenedProject(project, lock, reason)

@@ -1,0 +1,107 @@
+"""How a scan looks in the worklist: picture, pseudonym, words, status dot."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from core.project.records import Scan, ScanStatus
+from gui import theme
+from gui.worklist.model import Role, status_words, title
+
+HEIGHT = 54
+PICTURE = 42
+
+_COLORS = {
+    ScanStatus.TO_DO: "faint",
+    ScanStatus.IN_PROGRESS: "accent",
+    ScanStatus.DONE: "good",
+    ScanStatus.IN_REVIEW: "accent_bright",
+    ScanStatus.RETURNED: "warning",
+    ScanStatus.APPROVED: "good",
+    ScanStatus.SKIPPED: "faint",
+}
+_HALF = {ScanStatus.IN_PROGRESS, ScanStatus.IN_REVIEW, ScanStatus.RETURNED}
+_HOLLOW = {ScanStatus.TO_DO, ScanStatus.SKIPPED}
+
+
+class ScanDelegate(QStyledItemDelegate):
+    """Paints rows; shape of the dot and words both tell the status, not colour alone."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(100, HEIGHT)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        scan = index.data(Role.SCAN)
+        if not isinstance(scan, Scan):
+            return
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        area: QRect = option.rect.adjusted(6, 1, -6, -1)  # type: ignore[attr-defined]  # missing in Qt's stubs
+        current = bool(index.data(Role.CURRENT))
+        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)  # type: ignore[attr-defined]
+        focused = bool(option.state & QStyle.StateFlag.State_HasFocus)  # type: ignore[attr-defined]
+        self._background(painter, area, current, hovered, focused)
+        left = QRect(area.left() + 6, area.center().y() - PICTURE // 2 + 1, PICTURE, PICTURE)
+        self._picture(painter, left, index.data(Role.THUMBNAIL))
+        words = area.adjusted(PICTURE + 16, 0, -8, 0)
+        self._words(painter, words, scan, current)
+        painter.restore()
+
+    @staticmethod
+    def _background(painter: QPainter, area: QRect, current: bool, hovered: bool, focused: bool) -> None:
+        if not (current or hovered or focused):
+            return
+        path = QPainterPath()
+        path.addRoundedRect(QRectF(area), theme.space("radius"), theme.space("radius"))
+        painter.fillPath(path, theme.qcolor("accent_soft") if current else theme.qcolor("raised", 120))
+        if focused and not current:
+            painter.setPen(QPen(theme.qcolor("line_strong"), 1))
+            painter.drawPath(path)
+
+    @staticmethod
+    def _picture(painter: QPainter, place: QRect, picture: QPixmap | None) -> None:
+        path = QPainterPath()
+        path.addRoundedRect(QRectF(place), 5, 5)
+        painter.fillPath(path, theme.qcolor("viewer"))
+        if picture is not None:
+            painter.save()
+            painter.setClipPath(path)
+            painter.drawPixmap(place, picture)
+            painter.restore()
+
+    def _words(self, painter: QPainter, area: QRect, scan: Scan, current: bool) -> None:
+        name_font = theme.font(weight=QFont.Weight.DemiBold)
+        top = QRect(area.left(), area.top() + 8, area.width(), 18)
+        painter.setFont(name_font)
+        painter.setPen(theme.qcolor("text_bright" if current else "text"))
+        name = title(scan)
+        painter.drawText(top, Qt.AlignmentFlag.AlignVCenter, name)
+        used = QFontMetrics(name_font).horizontalAdvance(name) + 8
+        words_font = theme.font()
+        painter.setFont(words_font)
+        rest = top.adjusted(used, 0, 0, 0)
+        said = scan.description or (scan.name if name != scan.name else "")
+        elided = QFontMetrics(words_font).elidedText(said, Qt.TextElideMode.ElideRight, rest.width())
+        painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, elided)
+        bottom = QRect(area.left(), area.top() + 28, area.width(), 18)
+        dot = QRectF(bottom.left() + 0.5, bottom.center().y() - 3.5, 8, 8)
+        self._dot(painter, dot, scan.status)
+        painter.setFont(theme.font("small"))
+        painter.setPen(theme.qcolor("muted"))
+        painter.drawText(bottom.adjusted(15, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, status_words(scan.status))
+
+    @staticmethod
+    def _dot(painter: QPainter, place: QRectF, status: ScanStatus) -> None:
+        color = QColor(theme.color(_COLORS[status]))
+        painter.setPen(QPen(color, 1.4))
+        painter.setBrush(Qt.BrushStyle.NoBrush if status in _HOLLOW or status in _HALF else color)
+        painter.drawEllipse(place)
+        if status in _HALF:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(color)
+            painter.drawPie(place, 90 * 16, 180 * 16)

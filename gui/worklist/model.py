@@ -1,0 +1,199 @@
+"""The scans of the project as rows: fast with ten thousand of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Slot
+from PySide6.QtGui import QPixmap
+
+from core.messages import text
+from core.project.records import Scan, ScanStatus
+from gui.session import Session
+from gui.worklist.thumbnails import Thumbnails
+
+DONE = frozenset({ScanStatus.DONE, ScanStatus.IN_REVIEW, ScanStatus.APPROVED})
+"""Statuses in which the reader has nothing left to do."""
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class Role(IntEnum):
+    """What the delegate asks for."""
+
+    SCAN = Qt.ItemDataRole.UserRole + 1
+    THUMBNAIL = Qt.ItemDataRole.UserRole + 2
+    CURRENT = Qt.ItemDataRole.UserRole + 3
+
+
+@dataclass(slots=True)
+class _Row:
+    scan: Scan
+    searched: str
+
+
+def title(scan: Scan) -> str:
+    """Return what a scan is called in lists: its patient's pseudonym, or its own name."""
+    return scan.patient_name if scan.patient_known else scan.name
+
+
+def status_words(status: ScanStatus) -> str:
+    """Return a status in words."""
+    return text(f"worklist.status_{status.value}")
+
+
+class ScanModel(QAbstractListModel):
+    """Scans that pass the filter, in the project's order.
+
+    The filter looks at words made once per scan, so that a key press costs a
+    few milliseconds even with ten thousand scans.
+    """
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._rows: list[_Row] = []
+        self._place: dict[str, int] = {}
+        self._shown: list[int] = []
+        self._shown_place: dict[str, int] = {}
+        self._filter = ""
+        self._done = 0
+        self.thumbnails = Thumbnails(session, self)
+        self.thumbnails.there.connect(self._thumbnail_there)
+        session.project_changed.connect(self.reload)
+        session.scans_changed.connect(self.reload)
+        session.scan_updated.connect(self.update_scan)
+        session.scan_changed.connect(self._repaint)
+        session.scan_loading.connect(self._repaint)
+
+    # ------------------------------------------------------------ contents
+
+    @Slot()
+    def reload(self) -> None:
+        """Read all scans of the project again."""
+        project = self._session.project
+        self.beginResetModel()
+        if project is None:
+            self.thumbnails.clear()
+        self._rows = [_Row(scan, _searched(scan)) for scan in project.scans()] if project is not None else []
+        self._place = {row.scan.id: place for place, row in enumerate(self._rows)}
+        self._done = sum(row.scan.status in DONE for row in self._rows)
+        self._sift()
+        self.endResetModel()
+
+    @Slot(str)
+    def update_scan(self, scan_id: str) -> None:
+        """Read one scan again."""
+        place, project = self._place.get(scan_id), self._session.project
+        if place is None or project is None:
+            return
+        scan = project.scan(scan_id)
+        before = self._rows[place].scan
+        self._rows[place] = _Row(scan, _searched(scan))
+        self._done += (scan.status in DONE) - (before.status in DONE)
+        row = self._shown_place.get(scan_id)
+        if row is not None:
+            self.dataChanged.emit(self.index(row), self.index(row))
+
+    def set_filter(self, words: str) -> None:
+        """Show only scans that contain every word."""
+        self.beginResetModel()
+        self._filter = words.casefold()
+        self._sift()
+        self.endResetModel()
+
+    def _sift(self) -> None:
+        wanted = self._filter.split()
+        if wanted:
+            self._shown = [
+                place for place, row in enumerate(self._rows) if all(word in row.searched for word in wanted)
+            ]
+        else:
+            self._shown = list(range(len(self._rows)))
+        self._shown_place = {self._rows[place].scan.id: shown for shown, place in enumerate(self._shown)}
+
+    @property
+    def total(self) -> int:
+        """Scans in the project."""
+        return len(self._rows)
+
+    @property
+    def done(self) -> int:
+        """Scans with nothing left to do."""
+        return self._done
+
+    def ids(self) -> list[str]:
+        """Ids of the scans shown, in order."""
+        return [self._rows[place].scan.id for place in self._shown]
+
+    def next_open(self, after: str | None) -> str | None:
+        """Return the id of the next scan shown that is not done, going round; None if all are."""
+        count = len(self._shown)
+        start = self._shown_place.get(after, -1) if after else -1
+        for step in range(1, count + 1):
+            scan = self._rows[self._shown[(start + step) % count]].scan
+            if scan.status not in DONE and scan.status is not ScanStatus.SKIPPED and scan.id != after:
+                return scan.id
+        return None
+
+    def row_of(self, scan_id: str) -> int | None:
+        """Return the row of a scan, None if it is filtered out."""
+        return self._shown_place.get(scan_id)
+
+    def scan_at(self, row: int) -> Scan:
+        """Return the scan of a row."""
+        return self._rows[self._shown[row]].scan
+
+    # ------------------------------------------------------------ Qt's side
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(self._shown)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid() or not 0 <= index.row() < len(self._shown):
+            return None
+        scan = self.scan_at(index.row())
+        if role == Qt.ItemDataRole.DisplayRole:
+            return f"{title(scan)}  {scan.description}"
+        if role == Role.SCAN:
+            return scan
+        if role == Role.THUMBNAIL:
+            return self._thumbnail(scan)
+        if role == Role.CURRENT:
+            return self._is_current(scan)
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return _tip(scan)
+        return None
+
+    def _thumbnail(self, scan: Scan) -> QPixmap | None:
+        return self.thumbnails.get(scan.id)
+
+    def _is_current(self, scan: Scan) -> bool:
+        if self._session.loading:
+            return scan.id == self._session.loading
+        return self._session.scan is not None and self._session.scan.id == scan.id
+
+    @Slot(str)
+    def _thumbnail_there(self, scan_id: str) -> None:
+        row = self._shown_place.get(scan_id)
+        if row is not None:
+            self.dataChanged.emit(self.index(row), self.index(row))
+
+    @Slot()
+    def _repaint(self) -> None:
+        if self._shown:
+            self.dataChanged.emit(self.index(0), self.index(len(self._shown) - 1), [Role.CURRENT])
+
+
+def _searched(scan: Scan) -> str:
+    parts = (scan.name, scan.patient_name, scan.description, scan.modality, status_words(scan.status))
+    return " ".join(parts).casefold()
+
+
+def _tip(scan: Scan) -> str:
+    z, y, x = scan.shape
+    size = text("worklist.picture", x=x, y=y) if z == 1 else text("worklist.volume", x=x, y=y, z=z)
+    patient = scan.patient_name if scan.patient_known else text("worklist.patient_unknown")
+    parts = (scan.name, patient, scan.description, scan.modality, size, status_words(scan.status))
+    return " · ".join(part for part in parts if part)
