@@ -159,7 +159,7 @@ def _tissue_mr(image: NDArray[np.float32], spacing: tuple[float, float, float]) 
         return head, depth
     # fat would draw the threshold up: only what lies deep is parted, and its brightest part is clipped
     values = clipped[deep]
-    middle = float(np.median(values[values > otsu(values)]))
+    middle = float(np.median(values[values >= otsu(values)]))
     threshold = otsu(np.minimum(values, 1.15 * middle))
     return np.asarray((clipped > threshold) & (clipped < 1.9 * middle) & deep), depth
 

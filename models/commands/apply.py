@@ -1,0 +1,35 @@
+"""Predict masks for loose files with a run of a project; the files stay where they are."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from core.commands.line import Line
+from core.messages import text
+from models.loose import apply_job
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("inputs", type=Path, nargs="+", metavar="FILE", help=text("strip.help_inputs"))
+    parser.add_argument("--model", required=True, metavar="PROJECT:RUN", help=text("apply.help_model"))
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=text("strip.help_output"))
+    parser.add_argument("--margin", type=float, default=0.0, metavar="MM", help=text("strip.help_margin"))
+    parser.add_argument("--volume", type=int, metavar="N", help=text("strip.help_volume"))
+
+
+def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
+    """Predict, and tell what was written."""
+    job = apply_job(
+        arguments.inputs,
+        arguments.output,
+        model=arguments.model,
+        margin=arguments.margin,
+        volume=arguments.volume,
+        should_stop=line.should_stop,
+    )
+    result = line.follow(job)
+    line.say(text("apply.done", scans=result["scans"], folder=arguments.output, failed=result["failed"]))
+    return result | {"model": arguments.model, "exit": 1 if result["failed"] else 0}

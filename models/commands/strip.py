@@ -1,0 +1,37 @@
+"""Strip brains: write the brain and its mask of each input, in the input's own geometry."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from core.commands.line import Line
+from core.messages import text
+from models.loose import CLASSICAL, strip_job
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("inputs", type=Path, nargs="+", metavar="INPUT", help=text("strip.help_inputs"))
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=text("strip.help_output"))
+    parser.add_argument("--model", default=CLASSICAL, help=text("strip.help_model"))
+    parser.add_argument("--masks-only", action="store_true", help=text("strip.help_masks_only"))
+    parser.add_argument("--margin", type=float, default=0.0, metavar="MM", help=text("strip.help_margin"))
+    parser.add_argument("--volume", type=int, metavar="N", help=text("strip.help_volume"))
+
+
+def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
+    """Strip, and tell what was written."""
+    job = strip_job(
+        arguments.inputs,
+        arguments.output,
+        model=arguments.model,
+        masks_only=arguments.masks_only,
+        margin=arguments.margin,
+        volume=arguments.volume,
+        should_stop=line.should_stop,
+    )
+    result = line.follow(job)
+    line.say(text("strip.done", scans=result["scans"], folder=arguments.output, failed=result["failed"]))
+    return result | {"model": arguments.model, "exit": 1 if result["failed"] else 0}

@@ -1,0 +1,262 @@
+"""Loose files: brains stripped and masks predicted without a project. No torch is needed.
+
+A batch goes on past a bad file and says at its end how many failed. What lies in a named
+folder and is no scan is only listed; a file that was named itself and cannot be used is a failure.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import Cancelled, InputError, LearningError, MeninxError
+from core.events import Events, Finished, JobEvent, Notice, Progress, Skipped, StopCheck, never_stop
+from core.io.sandbox import Decoder
+from core.io.source import FindOptions, Source
+from core.labels import BRAIN, layer_name
+from core.learning.runs import find_run, require_usable
+from core.project.exporting import Outputs, save_outputs, stem_of
+from core.project.project import Project
+from core.review.strip import classical_brain
+from core.volume import Volume
+
+CLASSICAL = "classical"
+Masks = Mapping[str, NDArray[Any]]
+
+
+class Masker(Protocol):
+    """Makes masks for a scan.
+
+    Attributes
+    ----------
+    labels
+        Names of what it can mask.
+    """
+
+    labels: tuple[str, ...]
+
+    def masks(self, volume: Volume, should_stop: StopCheck) -> Masks:
+        """Return a mask ``[z, y, x]`` per label (non-zero is inside)."""
+        ...
+
+
+class ClassicalMasker:
+    """The rough brain mask that needs no model."""
+
+    labels: tuple[str, ...] = (BRAIN,)
+
+    def masks(self, volume: Volume, should_stop: StopCheck) -> Masks:
+        """Return the rough Brain mask."""
+        return {BRAIN: classical_brain(volume)}
+
+
+class RunMasker:
+    """A run of a project."""
+
+    def __init__(self, folder: Path) -> None:
+        from models.inference import Predictor
+
+        self._predictor = Predictor(folder)
+        self.labels: tuple[str, ...] = self._predictor.labels
+
+    def masks(self, volume: Volume, should_stop: StopCheck) -> Masks:
+        """Return the predicted masks."""
+        from models.inference import masks_of
+
+        return masks_of(self._predictor.predict_volume(volume, should_stop=should_stop))
+
+
+def masker_for(model: str) -> Masker:
+    """Return what a ``--model`` names: ``classical`` or ``PROJECT:RUN``.
+
+    Raises
+    ------
+    InputError
+        ``model-form`` if it is neither.
+    LearningError
+        ``run-unknown``, ``run-unusable``, ``model-damaged``.
+    ProjectError
+        ``project-missing``.
+    """
+    if model.casefold() == CLASSICAL:
+        return ClassicalMasker()
+    path, _, run = model.rpartition(":")
+    if not path or not run:
+        raise InputError("model-form", given=model)
+    with Project.open(Path(path), read_only=True) as project:
+        folder = require_usable(project, find_run(project, run))
+    return RunMasker(folder)
+
+
+@dataclass
+class _Batch:
+    """How a batch is going."""
+
+    folder: Path
+    inputs: tuple[Path, ...]
+    named: frozenset[Path]
+    written: list[str] = field(default_factory=list)
+    scans: int = 0
+    failed: int = 0
+    stems: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, folder: Path, inputs: Sequence[Path]) -> _Batch:
+        paths = tuple(Path(one) for one in inputs)
+        return cls(Path(folder), paths, frozenset(one.absolute() for one in paths if not one.is_dir()))
+
+    def stem(self, source: Source) -> str:
+        """Return a name that no other scan of the batch has."""
+        plain = stem_of(source.name)
+        stem, number = plain, 2
+        while stem.casefold() in self.stems:
+            stem, number = f"{plain}_{number}", number + 1
+        self.stems.add(stem.casefold())
+        return stem
+
+    def guarded(self, source: Source) -> tuple[Path, ...]:
+        return tuple({file.absolute().parent for file in source.files})
+
+
+def strip_job(
+    inputs: Sequence[Path],
+    folder: Path,
+    *,
+    model: str = CLASSICAL,
+    masks_only: bool = False,
+    margin: float = 0.0,
+    volume: int | None = None,
+    should_stop: StopCheck = never_stop,
+) -> Events:
+    """Write ``<name>_brain`` and ``<name>_mask`` for files and folders, in their own geometry.
+
+    Parameters
+    ----------
+    inputs
+        Files and folders.
+    folder
+        Where to.
+    model
+        ``classical`` or ``PROJECT:RUN``.
+    masks_only
+        Write no brains.
+    margin
+        Grow the masks by so many mm (px where the spacing is unknown).
+    volume
+        Which volume of a 4-D scan.
+
+    Yields
+    ------
+    JobEvent
+        Progress, Skipped, at the end Finished with ``{"written": [...], "scans": n, "failed": n}``.
+
+    Raises
+    ------
+    InputError
+        ``nothing-usable``, ``model-form``.
+    LearningError
+        ``model-no-brain`` if the run does not predict Brain.
+    """
+    yield Progress(0, 0, "loading-model")
+    masker = masker_for(model)
+    label = next((name for name in masker.labels if name.casefold() == BRAIN.casefold()), None)
+    if label is None:
+        raise LearningError("model-no-brain", known=", ".join(masker.labels))
+    if model.casefold() == CLASSICAL:
+        yield Notice("strip-rough")
+    wanted = _Wanted({label: ""}, not masks_only, margin, volume)
+    yield from _run(_Batch.of(folder, inputs), masker, wanted, "stripping", should_stop)
+
+
+def apply_job(
+    inputs: Sequence[Path],
+    folder: Path,
+    *,
+    model: str,
+    margin: float = 0.0,
+    volume: int | None = None,
+    should_stop: StopCheck = never_stop,
+) -> Events:
+    """Write the masks that a run predicts for files and folders, in their own geometry.
+
+    ``<name>_mask`` if the run has one label, else ``<name>_<label>_mask`` for each.
+    Parameters, events and errors as :func:`strip_job`.
+    """
+    yield Progress(0, 0, "loading-model")
+    masker = masker_for(model)
+    single = len(masker.labels) == 1
+    suffixes = {name: "" if single else f"_{layer_name(name)}" for name in masker.labels}
+    wanted = _Wanted(suffixes, False, margin, volume)
+    yield from _run(_Batch.of(folder, inputs), masker, wanted, "applying", should_stop)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What to write: file name suffix by label, brains too or not, margin; which volume to read."""
+
+    suffixes: Mapping[str, str]
+    brain: bool
+    margin: float
+    volume: int | None
+
+
+def _run(batch: _Batch, masker: Masker, wanted: _Wanted, stage: str, should_stop: StopCheck) -> Events:
+    started = time.monotonic()
+    with Decoder() as decoder:
+        sources: list[Source] = []
+        yield from _find(decoder, batch, wanted.volume, sources)
+        for number, source in enumerate(sources):
+            if should_stop():
+                break
+            rate = number / max(time.monotonic() - started, 1e-6)
+            left = (len(sources) - number) / rate if number else -1.0
+            yield Progress(number, len(sources), stage, rate, left, source.name)
+            try:
+                scan = decoder.read(source)
+                _write(scan, masker.masks(scan, should_stop), wanted, source, batch)
+            except Cancelled:
+                break
+            except MeninxError as error:
+                batch.failed += 1
+                yield Skipped(source.name, error)
+                continue
+            yield from source.notices
+            batch.scans += 1
+    if should_stop() == "cancel":
+        raise Cancelled
+    if not batch.scans and not should_stop():
+        raise InputError("nothing-usable", file=", ".join(path.name or str(path) for path in batch.inputs))
+    yield Progress(len(sources), len(sources), stage)
+    yield Finished({"written": batch.written, "scans": batch.scans, "failed": batch.failed})
+
+
+def _find(decoder: Decoder, batch: _Batch, volume: int | None, sources: list[Source]) -> Iterator[JobEvent]:
+    """Find the scans of the batch; a named path that is not there is one failure, not the end."""
+    there = []
+    for path in batch.inputs:
+        if path.exists():
+            there.append(path)
+        else:
+            batch.failed += 1
+            yield Skipped(path.name, InputError("file-missing", file=path))
+    found = decoder.find(there, FindOptions(volume=volume))
+    named = {path.name for path in batch.named}
+    for passed in found.passed:
+        batch.failed += passed.source in named
+        yield Skipped(passed.source, passed.error)
+    yield from found.notices
+    sources += found.sources
+
+
+def _write(scan: Volume, masks: Masks, wanted: _Wanted, source: Source, batch: _Batch) -> None:
+    stem = batch.stem(source)
+    for label, suffix in wanted.suffixes.items():
+        outputs = Outputs(batch.folder, wanted.brain, True, wanted.margin, suffix, batch.guarded(source))
+        mask = np.asarray(masks[label])
+        batch.written += [file.as_posix() for file in save_outputs(scan, mask, stem, outputs, source.files)]
