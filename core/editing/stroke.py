@@ -16,6 +16,8 @@ from core.geometry import Box, PlaneView
 
 _EPSILON = 1e-6
 """Relative slack, so that a voxel exactly on the rim is in on every platform."""
+_POINT = 1e-12
+"""Squared length in mm below which a segment is a point (its direction means nothing)."""
 
 
 def footprint(
@@ -104,7 +106,7 @@ def _distance_squared(
     across = ((np.arange(*spans[1]) - first[1]) * sizes[1]).astype(np.float32)[None, :]
     along = ((last[0] - first[0]) * sizes[0], (last[1] - first[1]) * sizes[1])
     length = along[0] ** 2 + along[1] ** 2
-    if length == 0:
+    if length < _POINT:
         return np.asarray(down**2 + across**2, dtype=np.float32)
     part = down * np.float32(along[0] / length) + across * np.float32(along[1] / length)
     np.clip(part, 0.0, 1.0, out=part)

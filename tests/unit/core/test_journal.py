@@ -1,0 +1,546 @@
+"""The journal: whatever a crash leaves of it gives a prefix of what was done, or nothing."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+from editing_support import TUMOUR, Finish, Move, Stroke, operations, small_project, state_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.editing.opening import open_annotation
+from core.editing.steps import NOWHERE, Step
+from core.errors import ProjectError, StorageError
+from core.geometry import Box, Plane
+from core.io import atomic
+from core.project import journal as journal_module
+from core.project.journal import Journal
+from core.project.journal_file import (
+    FRAME,
+    HEADER_SIZE,
+    Header,
+    JournalFile,
+    Record,
+    base_hash,
+    decode_record,
+    encode_record,
+)
+from core.project.records import LayerVersion
+from core.project.saver import Saver
+
+SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def stroke(row, column, *, index=0, label=1, plane=Plane.AXIAL, radius=1.2, erase=False) -> Stroke:
+    return Stroke(plane, index, ((row, column), (row, column + 2)), radius, label, erase, False)
+
+
+SOME = (
+    stroke(3, 3),
+    stroke(6, 5, index=2, label=2),
+    Finish(("lesions", "brain"), (0, 2), True),
+    stroke(4, 4, plane=Plane.SAGITTAL, radius=3.0, label=0),
+    Move("undo"),
+    Move("undo"),
+    Move("redo"),
+    stroke(3, 3, erase=True),
+    Move("undo"),
+)
+
+
+def draw(opened, todo):
+    """Do operations; return the state after each record, the one before them first."""
+    seen = [state_of(opened.editor)]
+    for op in todo:
+        before = opened.editor.sequence
+        op.apply(opened.editor)
+        if opened.editor.sequence > before:
+            seen.append(state_of(opened.editor))
+    return seen
+
+
+@pytest.fixture
+def project(tmp_path):
+    with small_project(tmp_path) as (project, scan):
+        yield project, scan
+
+
+def journal_of(project, scan):
+    return project.journal_path(project.annotation(scan, "anna").id)
+
+
+def ends_of(file):
+    """Return the offset after each record."""
+    known = JournalFile(file)
+    return [offset + length for offset, length in known.places.values()]
+
+
+# -- the bytes ---------------------------------------------------------------------------
+
+
+@given(st.integers(1, 2**63), st.text(max_size=12), st.integers(0, 255), st.binary(max_size=40), st.binary(max_size=40))
+def test_a_record_reads_back_as_written(sequence, action, label, payload, changes):
+    step = Step(sequence, action, "lesions", label, Box((1, 2, 3), (4, 5, 6)), payload, changes)
+    for record in (
+        Record(sequence, "step", step),
+        Record(sequence, "undo"),
+        Record(sequence, "redo"),
+        Record(sequence, "resume", undone=3),
+    ):
+        assert decode_record(encode_record(record)) == record
+
+
+@given(st.binary(max_size=80))
+def test_no_bytes_crash_the_reader(data):
+    code = ""
+    try:
+        decode_record(data)
+    except ProjectError as error:
+        code = error.code
+    assert code == "journal-damaged"
+
+
+def test_a_header_reads_back_as_written():
+    header = Header("0" * 26, b"b" * 32, 12)
+    data = header.encode()
+    assert len(data) == HEADER_SIZE
+    assert Header.decode(data) == header
+    for at in range(len(data)):
+        broken = bytearray(data)
+        broken[at] ^= 4
+        with pytest.raises(ProjectError):
+            Header.decode(bytes(broken))
+
+
+def test_a_plain_stroke_costs_about_two_hundred_bytes(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    draw(opened, [stroke(3, 3)])
+    opened.close()
+    assert journal_of(project, scan).stat().st_size - HEADER_SIZE < 350
+
+
+# -- after a crash -----------------------------------------------------------------------
+
+
+def test_a_crash_at_any_byte_leaves_a_prefix_of_the_steps(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    seen = draw(opened, SOME)
+    opened.close()
+    file = journal_of(project, scan)
+    whole = file.read_bytes()
+    ends = ends_of(file)
+    assert len(ends) == len(seen) - 1
+    for size in range(HEADER_SIZE, len(whole) + 1):
+        file.write_bytes(whole[:size])
+        again = open_annotation(project, scan, "anna")
+        done = sum(end <= size for end in ends)
+        assert again.recovered_steps == done
+        assert again.set_aside is None
+        assert state_of(again.editor) == seen[done]
+        assert file.read_bytes() == whole[:size]
+
+
+@given(todo=st.lists(operations, min_size=1, max_size=8), part=st.floats(0, 1), more=st.lists(operations, max_size=4))
+@SLOW
+def test_drawing_goes_on_after_any_crash(tmp_path_factory, todo, part, more):
+    with small_project(tmp_path_factory.mktemp("crash")) as (project, scan):
+        opened = open_annotation(project, scan, "anna")
+        seen = draw(opened, todo)
+        opened.close()
+        if len(seen) == 1:
+            return
+        file = journal_of(project, scan)
+        size = HEADER_SIZE + int(part * (file.stat().st_size - HEADER_SIZE))
+        done = sum(end <= size for end in ends_of(file))
+        with file.open("r+b") as stream:
+            stream.truncate(size)
+        again = open_annotation(project, scan, "anna")
+        assert state_of(again.editor) == seen[done]
+        seen = draw(again, more)
+        again.close()
+        third = open_annotation(project, scan, "anna")
+        assert state_of(third.editor) == seen[-1]
+        assert third.editor.position == again.editor.position
+        assert third.editor.steps() == again.editor.steps()
+        while third.editor.undo() is not None:
+            pass
+        third.close()
+        assert not third.editor.mask("lesions").any()
+        assert not third.editor.mask("brain").any()
+
+
+def test_a_header_that_was_cut_short_is_set_aside(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    draw(opened, SOME)
+    opened.close()
+    file = journal_of(project, scan)
+    file.write_bytes(file.read_bytes()[: HEADER_SIZE - 1])
+    again = open_annotation(project, scan, "anna")
+    assert again.set_aside is not None
+    assert not again.editor.undo_available
+
+
+def test_a_damaged_byte_is_never_applied(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    seen = draw(opened, SOME)
+    opened.close()
+    file = journal_of(project, scan)
+    whole = file.read_bytes()
+    ends = ends_of(file)
+    for at in range(0, len(whole), 7):
+        broken = bytearray(whole)
+        broken[at] ^= 0x10
+        file.write_bytes(bytes(broken))
+        again = open_annotation(project, scan, "anna")
+        if at < ends[-2]:
+            assert again.set_aside is not None, at
+            assert again.set_aside.read_bytes() == bytes(broken)
+            assert again.recovered_steps == 0
+            assert state_of(again.editor) == seen[0]
+            assert not file.exists()
+            again.set_aside.unlink()
+        else:
+            # the last record alone: as if the crash had cut it short
+            assert again.set_aside is None
+            assert state_of(again.editor) == seen[-2]
+
+
+def test_zeros_after_a_power_cut_are_a_torn_tail(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    seen = draw(opened, SOME)
+    opened.close()
+    with journal_of(project, scan).open("ab") as stream:
+        stream.write(bytes(5000))
+    again = open_annotation(project, scan, "anna")
+    assert again.set_aside is None
+    assert state_of(again.editor) == seen[-1]
+    more = draw(again, [stroke(8, 2)])
+    again.close()
+    assert state_of(open_annotation(project, scan, "anna").editor) == more[-1]
+
+
+# -- over saved versions -----------------------------------------------------------------
+
+
+def save(opened, project):
+    saver = Saver(project, opened, delay=60.0)
+    saver.flush()
+    return saver
+
+
+@given(first=st.lists(operations, min_size=1, max_size=6), second=st.lists(operations, max_size=6))
+@SLOW
+def test_saving_and_reopening_changes_nothing(tmp_path_factory, first, second):
+    with small_project(tmp_path_factory.mktemp("reopen")) as (project, scan):
+        opened = open_annotation(project, scan, "anna")
+        saver = Saver(project, opened, delay=60.0)
+        seen = draw(opened, first)
+        saver.flush()
+        saved = opened.editor.sequence
+        seen += draw(opened, second)[1:]
+        # as a crash: the saver is not asked to save again
+        opened.journal.close() if opened.journal else None
+        again = open_annotation(project, scan, "anna")
+        assert again.set_aside is None
+        assert state_of(again.editor) == seen[-1]
+        assert again.editor.steps() == opened.editor.steps()
+        assert again.editor.position == opened.editor.position
+        assert again.recovered_steps == opened.editor.sequence - saved
+        assert again.editor.dirty == (again.recovered_steps > 0)
+        saver.close(discard=True)
+
+
+def test_recovered_strokes_are_saved_without_a_new_one(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    seen = draw(opened, SOME)
+    opened.close()
+    again = open_annotation(project, scan, "anna")
+    saver = Saver(project, again, delay=0.01)
+    deadline = time.monotonic() + 10
+    while again.editor.dirty and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not again.editor.dirty
+    saver.close()
+    third = open_annotation(project, scan, "anna")
+    assert third.recovered_steps == 0
+    assert state_of(third.editor) == seen[-1]
+
+
+def test_undo_goes_back_beyond_the_save_and_the_restart(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    seen = draw(opened, SOME[:4])
+    save(opened, project).close()
+    again = open_annotation(project, scan, "anna")
+    saver = Saver(project, again, delay=60.0)
+    for wanted in reversed(seen[:-1]):
+        assert again.editor.undo() is not None
+        assert state_of(again.editor) == wanted
+    saver.close()
+    third = open_annotation(project, scan, "anna")
+    for wanted in seen[1:]:
+        assert third.editor.redo() is not None
+        assert state_of(third.editor) == wanted
+    third.close()
+
+
+def test_a_mask_that_changed_behind_its_back_sets_the_journal_aside(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    saver = save(opened, project)
+    draw(opened, SOME)
+    saver.close()
+    annotation = project.annotation(scan, "anna")
+    foreign = np.zeros((6, 12, 10), np.uint8)
+    foreign[3, 4:7, 4:7] = TUMOUR.value
+    project.save_layers(annotation.id, {"lesions": foreign}, {"lesions": []}, journal_sequence=0, action="import")
+    before = journal_of(project, scan).read_bytes()
+    again = open_annotation(project, scan, "anna")
+    assert again.set_aside is not None
+    assert again.set_aside.read_bytes() == before
+    np.testing.assert_array_equal(again.editor.mask("lesions"), foreign)
+    assert not again.editor.undo_available
+    # and a new one begins, which is good from then on
+    seen = draw(again, [stroke(3, 3), stroke(5, 5)])
+    again.close()
+    third = open_annotation(project, scan, "anna")
+    assert third.set_aside is None
+    assert third.recovered_steps == 2
+    assert state_of(third.editor) == seen[-1]
+
+
+def test_a_journal_of_another_annotation_is_set_aside(project):
+    project, scan = project
+    for reader in ("anna", "berta"):
+        opened = open_annotation(project, scan, reader)
+        opened.editor.begin("brush", TUMOUR)
+        opened.editor.dab(opened.editor.geometry.view(Plane.AXIAL), 0, (3, 3), (3, 3), 2.0)
+        opened.editor.commit()
+        opened.close()
+    theirs = project.journal_path(project.annotation(scan, "berta").id)
+    shutil.copyfile(theirs, journal_of(project, scan))
+    again = open_annotation(project, scan, "anna")
+    assert again.set_aside is not None
+    assert again.recovered_steps == 0
+    assert theirs.exists()
+
+
+def test_a_journal_older_than_the_saved_masks_is_set_aside(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    saver = save(opened, project)
+    draw(opened, SOME[:2])
+    saver.flush()
+    file = journal_of(project, scan)
+    old = file.read_bytes()
+    seen = draw(opened, SOME[3:4])
+    saver.close()
+    file.write_bytes(old)
+    again = open_annotation(project, scan, "anna")
+    assert again.set_aside is not None
+    assert state_of(again.editor) == seen[-1]
+
+
+def test_read_only_reads_the_journal_and_changes_nothing(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    seen = draw(opened, SOME)
+    opened.close()
+    file = journal_of(project, scan)
+    before = file.read_bytes()
+    with type(project).open(project.path, read_only=True) as looking:
+        again = open_annotation(looking, scan, "anna")
+        assert again.journal is None
+        assert state_of(again.editor) == seen[-1]
+        file.write_bytes(b"nonsense")
+        assert not open_annotation(looking, scan, "anna").editor.mask("lesions").any()
+    assert file.read_bytes() == b"nonsense"
+    file.write_bytes(before)
+
+
+def test_without_a_journal_nothing_is_written_down(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna", journal=False)
+    saver = save(opened, project)
+    draw(opened, SOME)
+    saver.close()
+    assert not journal_of(project, scan).exists()
+    assert state_of(open_annotation(project, scan, "anna").editor) == state_of(opened.editor)
+
+
+def test_the_base_names_versions_up_to_its_sequence():
+    def version(sequence, journal_sequence, sha="a"):
+        return LayerVersion("x", "brain", sequence, sha, "f", journal_sequence, "")
+
+    old = [version(1, 3, "a"), version(2, 7, "b")]
+    assert base_hash({"brain": old}, 3) == base_hash({"brain": old[:1]}, 3)
+    assert base_hash({"brain": old}, 7) != base_hash({"brain": old}, 3)
+    imported = [*old, version(3, 0, "c")]
+    assert base_hash({"brain": imported}, 7) != base_hash({"brain": old}, 7)
+    assert base_hash({}, 0) == base_hash({"brain": []}, 0)
+
+
+# -- the writer --------------------------------------------------------------------------
+
+
+def a_step(number, size=100):
+    return Step(number, "brush", "brain", 1, NOWHERE, bytes(size), b"")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    made = Journal(lambda: (tmp_path / "j.log", Header("0" * 26, bytes(32), 0)))
+    yield made, tmp_path / "j.log"
+    made.close()
+
+
+def test_writing_happens_in_another_thread_and_is_flushed_within_two_seconds(journal, monkeypatch):
+    journal, file = journal
+    synced: list[tuple[float, str]] = []
+    real = atomic.AppendFile.sync
+
+    def sync(self):
+        real(self)
+        synced.append((time.monotonic(), threading.current_thread().name))
+
+    monkeypatch.setattr(atomic.AppendFile, "sync", sync)
+    written = []
+    for number in range(1, 31):
+        begun = time.monotonic()
+        journal.record_step(a_step(number))
+        written.append(begun)
+        time.sleep(0.02)
+    journal.sync()
+    assert {name for _, name in synced} == {"meninx-journal"}
+    for moment in written:
+        assert min(at for at, _ in synced if at >= moment) - moment <= 2.0
+    assert len(synced) < 30
+    assert [record.sequence for record in JournalFile(file).records()] == list(range(1, 31))
+
+
+def test_a_full_disk_keeps_the_records_and_tries_again(journal, monkeypatch):
+    journal, file = journal
+    journal.record_step(a_step(1))
+    journal.sync()
+    real = atomic._write_all
+
+    def full(descriptor, data):
+        real(descriptor, bytes(data)[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journal_module, "_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(atomic, "_write_all", full)
+    for number in (2, 3):
+        journal.record_step(a_step(number))
+    with pytest.raises(StorageError) as caught:
+        journal.sync()
+    assert caught.value.code == "disk-full"
+    assert journal.load(2) == a_step(2)
+    monkeypatch.setattr(atomic, "_write_all", real)
+    deadline = time.monotonic() + 5
+    while journal.error is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    journal.sync()
+    assert [record.step for record in JournalFile(file).records()] == [a_step(number) for number in (1, 2, 3)]
+    assert journal.load(3) == a_step(3)
+
+
+def test_closing_on_a_full_disk_says_so_and_ends(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    made = Journal(lambda: (tmp_path / "j.log", Header("0" * 26, bytes(32), 0)))
+    monkeypatch.setattr(atomic, "_write_all", refuse)
+    made.record_step(a_step(1))
+    with pytest.raises(StorageError):
+        made.close()
+
+
+def test_trimming_drops_the_oldest_and_keeps_order_position_and_what_is_unsaved(journal):
+    journal, file = journal
+    rng = np.random.default_rng(1)
+    number = 0
+    for _ in range(100):
+        number += 1
+        journal.record_step(Step(number, "brush", "brain", 1, NOWHERE, rng.bytes(1000), b""))
+    for kind in ("undo", "undo", "undo", "redo"):
+        number += 1
+        journal.record_move(number, kind)
+    saved = number
+    number += 1
+    journal.record_move(number, "undo")
+    journal.sync()
+    before = file.stat().st_size
+    assert journal.trim(saved, lambda _: bytes(32), limit=2 * before) == 0
+    dropped = journal.trim(saved, lambda start: bytes([start]) * 32, limit=before // 2)
+    assert 0 < dropped < 100
+    assert file.stat().st_size <= before // 2
+    known = JournalFile(file)
+    assert known.header == Header("0" * 26, bytes([saved]) * 32, saved)
+    records = list(known.records())
+    assert [record.sequence for record in records if record.kind == "step"] == list(range(dropped + 1, 101))
+    assert [(record.sequence, record.kind, record.undone) for record in records[-2:]] == [
+        (saved, "resume", 2),
+        (number, "undo", 0),
+    ]
+    assert journal.floor == dropped + 1
+    assert journal.load(dropped) is None
+    loaded = journal.load(dropped + 1)
+    assert loaded is not None
+    assert loaded.sequence == dropped + 1
+    # writing goes on behind it
+    journal.record_step(a_step(number + 1))
+    journal.sync()
+    assert list(JournalFile(file).records())[-1].step == a_step(number + 1)
+
+
+def test_a_trimmed_journal_opens_with_the_history_that_is_left(project, monkeypatch):
+    project, scan = project
+    monkeypatch.setattr(Journal.trim, "__kwdefaults__", {"limit": 12_000})
+    opened = open_annotation(project, scan, "anna")
+    saver = Saver(project, opened, delay=60.0)
+    for number in range(120):
+        stroke(number % 11, number % 7, index=number % 6, label=number % 3).apply(opened.editor)
+    for _ in range(3):
+        opened.editor.undo()
+    saver.flush()
+    seen = draw(opened, [stroke(8, 8, index=1)])
+    before = opened.editor.position
+    saver._opened.journal.sync()
+    again = open_annotation(project, scan, "anna")
+    assert again.set_aside is None
+    assert again.recovered_steps == 1
+    assert state_of(again.editor) == seen[-1]
+    assert 16 <= again.editor.position < before
+    # the session that trimmed forgets the same steps
+    back = 0
+    while opened.editor.undo() is not None:
+        back += 1
+    assert back == again.editor.position
+    assert opened.editor.forgotten == before - back
+    saver.close()
+    third = open_annotation(project, scan, "anna")
+    assert third.editor.position == 0
+    assert state_of(third.editor) == state_of(opened.editor)
+
+
+def test_frames_are_what_the_append_file_writes(journal):
+    journal, file = journal
+    journal.record_step(a_step(1))
+    journal.sync()
+    header, records, torn = atomic.read_records(file, HEADER_SIZE)
+    assert Header.decode(header).annotation == "0" * 26
+    assert [decode_record(record).step for record in records] == [a_step(1)]
+    assert not torn
+    assert file.stat().st_size == HEADER_SIZE + FRAME.size + len(records[0])
