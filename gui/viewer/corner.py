@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QRegion
+from PySide6.QtCore import QPoint, QRect, QRectF
+from PySide6.QtGui import QColor, QPainter, QRegion
 
 from core.geometry import PlaneView
 from core.messages import text
 from core.volume import Window
 from gui import theme
+from gui.viewer import words
 
 MARGIN = 12
 LETTER = 20
@@ -29,10 +30,10 @@ def number(value: float) -> str:
 
 def details(view: PlaneView, window: Window, unit: str) -> str:
     """Word the second line: window, level and slice thickness."""
-    words = text("viewer.window", width=number(window.width), level=number(window.center))
+    said = text("viewer.window", width=number(window.width), level=number(window.center))
     if unit != "mm":
-        return words
-    return text("viewer.details", window=words, thickness=f"{view.slice_size:.2f}", unit=unit)
+        return said
+    return text("viewer.details", window=said, thickness=f"{view.slice_size:.2f}", unit=unit)
 
 
 def bar_length(zoom: float, most: float = _BAR_MOST) -> float:
@@ -51,15 +52,15 @@ class Corner:
         self.letters = ("", "", "", "")
         self.unit = "mm"
         self.shown = True
-        self._title_font = theme.font("small", weight=QFont.Weight.DemiBold)
-        self._small_font = theme.font("small")
-        self._title_color = theme.qcolor("text", 225)
-        self._small_color = theme.qcolor("muted")
+
+    @property
+    def inset(self) -> int:
+        """How far lines stay away from the sides so as not to run through the letters."""
+        return LETTER + 8 if self.shown and any(self.letters) else 0
 
     def text_rect(self, size: QRect) -> QRect:
         """Return where title and second line are, at least as large as what was there before."""
-        line = QFontMetrics(self._title_font).height()
-        return QRect(0, 0, size.width(), MARGIN + 2 * line + 8)
+        return QRect(0, 0, size.width(), MARGIN + words.line_height(True) + words.line_height(False) + 8)
 
     def letter_rects(self, size: QRect) -> tuple[QRect, QRect, QRect, QRect]:
         """Return the squares of the left, right, top and bottom letter, always inside the pane."""
@@ -80,53 +81,34 @@ class Corner:
         """Draw what lies in the region that is being painted."""
         if not self.shown:
             return
-        painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
         if region.intersects(self.text_rect(size)):
             self._paint_words(painter, size)
-        painter.setFont(self._title_font)
         for letter, rect in zip(self.letters, self.letter_rects(size), strict=True):
             if letter and region.intersects(rect):
-                _shadowed(painter, rect, Qt.AlignmentFlag.AlignCenter, letter, self._title_color)
+                words.draw_centered(painter, QRectF(rect), letter, "text", strong=True)
         if size.width() >= _BAR_LEAST_PANE and zoom > 0 and region.intersects(self.bar_rect(size)):
             self._paint_bar(painter, size, zoom)
 
     def _paint_words(self, painter: QPainter, size: QRect) -> None:
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
-        top = MARGIN - 3
-        for words, font, color in (
-            (self.title, self._title_font, self._title_color),
-            (self.subtitle, self._small_font, self._small_color),
-        ):
-            metrics = QFontMetrics(font)
-            # the top letter stands in the middle: words end before it in a narrow pane
-            room = size.width() - 2 * MARGIN
-            if self.letters[2] and top < LETTER:
-                room = size.width() // 2 - LETTER // 2 - MARGIN - 4
-            painter.setFont(font)
-            rect = QRect(MARGIN, top, room, metrics.height())
-            _shadowed(painter, rect, left, metrics.elidedText(words, Qt.TextElideMode.ElideRight, room), color)
-            top += metrics.height() + 4
+        room = size.width() - 2 * MARGIN
+        # the top letter stands in the middle: the title ends before it in a narrow pane
+        beside = size.width() // 2 - LETTER // 2 - MARGIN - 4 if self.letters[2] else room
+        top = QPoint(MARGIN, MARGIN - 3)
+        words.draw(painter, top, self.title, "text", strong=True, room=beside)
+        words.draw(painter, top + QPoint(0, words.line_height(True) + 4), self.subtitle, "muted", room=room)
 
     def _paint_bar(self, painter: QPainter, size: QRect, zoom: float) -> None:
         length = bar_length(zoom)
-        pixels = round(length * zoom)
+        across = round(length * zoom)
         left, bottom = MARGIN, size.height() - MARGIN
-        for offset, color in ((1, _SHADOW), (0, self._small_color)):
-            bottom_now = bottom + offset
-            painter.fillRect(left + offset, bottom_now - 1, pixels, 2, color)
-            painter.fillRect(left + offset, bottom_now - 5, 2, 6, color)
-            painter.fillRect(left + offset + pixels - 2, bottom_now - 5, 2, 6, color)
-        painter.setFont(self._small_font)
-        words = text("viewer.length", length=f"{length:g}", unit=self.unit)
-        rect = QRect(left, bottom - 26, _BAR_MOST, 18)
-        _shadowed(painter, rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, words, self._small_color)
-
-
-def _shadowed(painter: QPainter, rect: QRect, align: Qt.AlignmentFlag, words: str, color: QColor) -> None:
-    """Draw words that stay readable on white skull and black air alike."""
-    if not words:
-        return
-    painter.setPen(_SHADOW)
-    painter.drawText(QRectF(rect.translated(1, 1)), align, words)
-    painter.setPen(color)
-    painter.drawText(QRectF(rect), align, words)
+        parts = (
+            QRect(left, bottom - 1, across, 2),
+            QRect(left, bottom - 5, 2, 6),
+            QRect(left + across - 2, bottom - 5, 2, 6),
+        )
+        for part in parts:
+            painter.fillRect(part.adjusted(-1, -1, 1, 1), _SHADOW)
+        for part in parts:
+            painter.fillRect(part, theme.qcolor("muted"))
+        said = text("viewer.length", length=f"{length:g}", unit=self.unit)
+        words.draw(painter, QPoint(left, bottom - 9 - words.line_height(False)), said, "muted")

@@ -1,13 +1,22 @@
-"""The crosshair, the brush's ring, and the pointer of a linked pane."""
+"""The crosshair, the brush's ring, and the pointer of a linked pane.
+
+They change far more often than the scan, so each knows the few pixels that it
+covers and only those are painted again.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRect, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen, QRegion
 
 from gui import theme
+from gui.viewer.events import ViewTool
+
+if TYPE_CHECKING:
+    from gui.viewer.slice_view import SliceView, Voxel
 
 _HALO = QColor(0, 0, 0, 120)
 _RING_MARGIN = 4
@@ -55,15 +64,15 @@ def crosshair_rects(point: QPointF, size: QRect) -> tuple[QRect, QRect]:
     return QRect(x - 1, 0, 3, size.height()), QRect(0, y - 1, size.width(), 3)
 
 
-def paint_crosshair(painter: QPainter, point: QPointF, size: QRect) -> None:
-    """Draw the dashed crosshair across the pane."""
-    pen = QPen(theme.qcolor("crosshair", 215), 1)
+def paint_crosshair(painter: QPainter, point: QPointF, size: QRect, inset: int) -> None:
+    """Draw the dashed crosshair across the pane, ending ``inset`` pixels before its sides, where the letters are."""
+    pen = QPen(theme.qcolor("crosshair"), 1)
     pen.setDashPattern([4, 3])
     pen.setCapStyle(Qt.PenCapStyle.FlatCap)
     painter.setPen(pen)
     x, y = int(point.x()), int(point.y())
-    painter.drawLine(x, 0, x, size.height())
-    painter.drawLine(0, y, size.width(), y)
+    painter.drawLine(x, inset, x, size.height() - inset)
+    painter.drawLine(inset, y, size.width() - inset, y)
 
 
 def pointer_rect(point: QPointF) -> QRect:
@@ -82,3 +91,67 @@ def paint_pointer(painter: QPainter, point: QPointF) -> None:
         painter.drawLine(x + 2, y, x + _MARK, y)
         painter.drawLine(x, y - _MARK, x, y - 2)
         painter.drawLine(x, y + 2, x, y + _MARK)
+
+
+class Marks:
+    """The marks of one pane: where they are, and what has to be painted when they move."""
+
+    def __init__(self, view: SliceView) -> None:
+        self._view = view
+        self.ring: Ring | None = None
+        self._crosshair: Voxel | None = None
+        self._crosshair_shown = True
+        self._pointer: Voxel | None = None
+
+    def clear(self) -> None:
+        """Forget all marks; the pane is painted anew anyway."""
+        self.ring = self._crosshair = self._pointer = None
+
+    def set_crosshair(self, xyz: Voxel | None) -> None:
+        """Put the crosshair on a voxel, or take it away."""
+        if xyz != self._crosshair:
+            self._update_crosshair()
+            self._crosshair = xyz
+            self._update_crosshair()
+
+    def set_crosshair_visible(self, visible: bool) -> None:
+        """Show or hide the crosshair without moving it."""
+        if visible != self._crosshair_shown:
+            self._crosshair_shown = visible
+            self._update_crosshair()
+
+    def set_pointer(self, xyz: Voxel | None) -> None:
+        """Mark where the pointer of a linked pane is."""
+        if xyz != self._pointer:
+            old, self._pointer = self._pointer, xyz
+            for place in (old, xyz):
+                if place is not None:
+                    self._view.update(pointer_rect(self._view.point_of(place)))
+
+    def place_ring(self, place: QPointF | None, tool: ViewTool | None, zoom: float, *, erasing: bool = False) -> None:
+        """Put the tool's ring around a place, or take it away."""
+        old, new = self.ring, None
+        if place is not None and tool is not None and tool.cursor_radius_px > 0:
+            new = Ring(place, tool.cursor_radius_px * zoom, QColor(*tool.cursor_color), erasing)
+        if new != old:
+            self.ring = new
+            for ring in (old, new):
+                if ring is not None:
+                    self._view.update(ring.rect)
+
+    def paint_below(self, painter: QPainter, inset: int) -> None:
+        """Draw what lies under the words; ``inset`` as for :func:`paint_crosshair`."""
+        if self._crosshair is not None and self._crosshair_shown:
+            paint_crosshair(painter, self._view.point_of(self._crosshair), self._view.rect(), inset)
+
+    def paint_above(self, painter: QPainter, region: QRegion) -> None:
+        """Draw what lies over the words, where the region needs it."""
+        if self._pointer is not None:
+            paint_pointer(painter, self._view.point_of(self._pointer))
+        if self.ring is not None and region.intersects(self.ring.rect):
+            self.ring.paint(painter)
+
+    def _update_crosshair(self) -> None:
+        if self._crosshair is not None:
+            for strip in crosshair_rects(self._view.point_of(self._crosshair), self._view.rect()):
+                self._view.update(strip)

@@ -11,8 +11,8 @@ import math
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
 from core.volume import Window
 
@@ -125,6 +125,20 @@ class Gestures:
             self._view.brush_size_step.emit(1 if notches > 0 else -1)
         else:
             self._view.step(-1 if notches > 0 else 1)
+
+    def key(self, event: QKeyEvent) -> bool:
+        """Take Space (the hand that pans), even where a menu has it as a shortcut; return whether it was ours."""
+        if event.key() != Qt.Key.Key_Space or event.modifiers() != Qt.KeyboardModifier.NoModifier:
+            return False
+        if event.type() != QEvent.Type.ShortcutOverride and not event.isAutoRepeat():
+            self.hold_space(event.type() == QEvent.Type.KeyPress)
+        return True
+
+    def hold_space(self, held: bool) -> None:
+        """Note whether Space is down."""
+        if held != self.space:
+            self.space = held
+            self._view.cursor_changed()
 
     def _drag_window(self, place: QPointF) -> None:
         if self._window is None or not self._moved:

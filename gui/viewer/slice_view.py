@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
+    QCursor,
     QEnterEvent,
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QRegion,
     QResizeEvent,
     QWheelEvent,
 )
@@ -22,9 +24,9 @@ from core.geometry import Box, Plane, PlaneView
 from core.messages import text
 from core.volume import Volume, Window
 from gui import theme
-from gui.viewer import cursor
 from gui.viewer.camera import Camera
 from gui.viewer.corner import Corner, details
+from gui.viewer.cursor import Marks
 from gui.viewer.events import ViewEvent, ViewTool
 from gui.viewer.gestures import Drag, Gestures
 from gui.viewer.overlay import Overlay
@@ -82,14 +84,11 @@ class SliceView(QWidget):
         self._overlays_shown = True
         self._camera = Camera(1.0, 0.0, 0.0)
         self._fitted = True
-        self._crosshair: Voxel | None = None
-        self._crosshair_shown = True
-        self._pointer: Voxel | None = None
         self._tool: ViewTool | None = None
-        self._ring: cursor.Ring | None = None
         self._details = True
         self._own_title: tuple[str, str] | None = None
         self._corner = Corner()
+        self._marks = Marks(self)
         self._gestures = Gestures(self)
         self._background = theme.qcolor("viewer")
 
@@ -104,8 +103,7 @@ class SliceView(QWidget):
         Masks and crosshair of the scan before are taken away. None empties the pane.
         """
         self._plane = plane
-        self._crosshair = self._pointer = None
-        self._ring = None
+        self._marks.clear()
         self._source = None if volume is None else SliceSource(volume, plane, radiological=self._radiological)
         self._update_words()
         self.update()
@@ -186,24 +184,15 @@ class SliceView(QWidget):
 
     def set_crosshair(self, xyz: Voxel | None) -> None:
         """Put the crosshair on a voxel, or take it away."""
-        if xyz != self._crosshair:
-            self._update_crosshair()
-            self._crosshair = xyz
-            self._update_crosshair()
+        self._marks.set_crosshair(xyz)
 
     def set_crosshair_visible(self, visible: bool) -> None:
         """Show or hide the crosshair without moving it."""
-        if visible != self._crosshair_shown:
-            self._crosshair_shown = visible
-            self._update_crosshair()
+        self._marks.set_crosshair_visible(visible)
 
     def set_pointer(self, xyz: Voxel | None) -> None:
         """Mark where the pointer of a linked pane is."""
-        if xyz != self._pointer:
-            old, self._pointer = self._pointer, xyz
-            for place in (old, xyz):
-                if place is not None and self._source is not None:
-                    self.update(cursor.pointer_rect(self.point_of(place)))
+        self._marks.set_pointer(xyz)
 
     def set_title(self, title: str | None, subtitle: str = "") -> None:
         """Put own words into the corner; None for plane, slice and window."""
@@ -322,7 +311,7 @@ class SliceView(QWidget):
     def _look(self, camera: Camera) -> None:
         if camera != self._camera:
             self._camera = camera
-            self._place_ring(None if self._ring is None else self._ring.center)
+            self._place_ring(None if self._marks.ring is None else self._marks.ring.center)
             self.update()
             self.view_range_changed.emit()
 
@@ -379,28 +368,20 @@ class SliceView(QWidget):
 
     def cursor_changed(self) -> None:
         """Draw the ring anew: the brush has another size, or the label another colour."""
-        if self._ring is not None:
-            place: QPointF | None = self._ring.center
-        else:
-            place = QPointF(self.mapFromGlobal(self.cursor().pos())) if self.underMouse() else None
+        ring = self._marks.ring
+        place = None if ring is None else ring.center
+        if place is None and self.underMouse():
+            place = QPointF(self.mapFromGlobal(QCursor.pos()))
         self._place_ring(place)
-        ringed = self._tool is not None and self._tool.cursor_radius_px > 0
-        self.setCursor(Qt.CursorShape.BlankCursor if ringed else Qt.CursorShape.CrossCursor)
+        if self._gestures.space:
+            shape = Qt.CursorShape.OpenHandCursor
+        else:
+            ringed = self._tool is not None and self._tool.cursor_radius_px > 0
+            shape = Qt.CursorShape.BlankCursor if ringed else Qt.CursorShape.CrossCursor
+        self.setCursor(shape)
 
     def _place_ring(self, place: QPointF | None, *, erasing: bool = False) -> None:
-        old, new, tool = self._ring, None, self._tool
-        if place is not None and tool is not None and self._source is not None and tool.cursor_radius_px > 0:
-            new = cursor.Ring(place, tool.cursor_radius_px * self._camera.zoom, QColor(*tool.cursor_color), erasing)
-        if new != old:
-            self._ring = new
-            for ring in (old, new):
-                if ring is not None:
-                    self.update(ring.rect)
-
-    def _update_crosshair(self) -> None:
-        if self._crosshair is not None and self._source is not None:
-            for strip in cursor.crosshair_rects(self.point_of(self._crosshair), self.rect()):
-                self.update(strip)
+        self._marks.place_ring(place, None if self._source is None else self._tool, self._camera.zoom, erasing=erasing)
 
     def _update_words(self) -> None:
         corner, source = self._corner, self._source
@@ -425,39 +406,28 @@ class SliceView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         region = event.region()
         painter = QPainter(self)
-        rects = [event.rect()] if region.rectCount() > _MOST_RECTS else [*region]  # type: ignore[misc]  # PySide6's stubs miss QRegion.__iter__
+        rects = [event.rect()] if region.rectCount() > _MOST_RECTS else _rects(region)
         for rect in rects:
-            self._paint_scan(painter, rect)
-        source = self._source
-        if source is None:
-            painter.end()
-            return
-        if self._crosshair is not None and self._crosshair_shown:
-            cursor.paint_crosshair(painter, self.point_of(self._crosshair), self.rect())
-        self._corner.paint(painter, region, self.rect(), self._camera.zoom)
-        if self._pointer is not None:
-            cursor.paint_pointer(painter, self.point_of(self._pointer))
-        if self._ring is not None and region.intersects(self._ring.rect):
-            self._ring.paint(painter)
+            painter.fillRect(rect, self._background)
+            if self._source is not None:
+                self._paint_scan(painter, rect, self._source)
+        if self._source is not None:
+            self._marks.paint_below(painter, self._corner.inset)
+            self._corner.paint(painter, region, self.rect(), self._camera.zoom)
+            self._marks.paint_above(painter, region)
         painter.end()
 
-    def _paint_scan(self, painter: QPainter, rect: QRect) -> None:
+    def _paint_scan(self, painter: QPainter, rect: QRect, source: SliceSource) -> None:
         """Paint scan and masks of one rectangle, in device pixels."""
-        source = self._source
-        if source is None:
-            painter.fillRect(rect, self._background)
-            return
         ratio = self.devicePixelRatioF()
         x, y = int(rect.x() * ratio), int(rect.y() * ratio)
-        width = int((rect.x() + rect.width()) * ratio + 0.999) - x
-        height = int((rect.y() + rect.height()) * ratio + 0.999) - y
-        part = (x, y, width, height)
+        right, bottom = ((rect.x() + rect.width()) * ratio, (rect.y() + rect.height()) * ratio)
+        part = (x, y, math.ceil(right) - x, math.ceil(bottom) - y)
         corner = self._point(-0.5, -0.5)
         zoom = self._camera.zoom * ratio
         # on whole device pixels, so that panning never resamples
         left, top = round(corner.x() * ratio), round(corner.y() * ratio)
         grid = Grid(left, top, source.view.column_size * zoom, source.view.row_size * zoom)
-        painter.fillRect(rect, self._background)
         source.paint_scan(painter, grid, part, ratio, self._smooth)
         if self._overlays_shown:
             source.paint_masks(painter, grid, part, ratio, max(1, round(1.5 * ratio)))
@@ -513,35 +483,14 @@ class SliceView(QWidget):
         self.hovered.emit(None)
 
     def event(self, event: QEvent) -> bool:
-        # Space is ours while the pointer is here, even if a menu has it as a shortcut
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _is_space(event):
+        if isinstance(event, QKeyEvent) and self._gestures.key(event):
             event.accept()
             return True
         return super().event(event)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if _is_space(event):
-            self._hold_space(True)
-        else:
-            super().keyPressEvent(event)
-
-    def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        if _is_space(event) and not event.isAutoRepeat():
-            self._hold_space(False)
-        else:
-            super().keyReleaseEvent(event)
-
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        self._hold_space(False)
-
-    def _hold_space(self, held: bool) -> None:
-        if held != self._gestures.space:
-            self._gestures.space = held
-            if held:
-                self.setCursor(Qt.CursorShape.OpenHandCursor)
-            else:
-                self.cursor_changed()
+        self._gestures.hold_space(False)
 
     def _say_hovered(self, place: QPointF) -> None:
         if self._source is None:
@@ -553,5 +502,5 @@ class SliceView(QWidget):
         self.hovered.emit((int(x), int(y), int(z)) if inside else None)
 
 
-def _is_space(event: QKeyEvent) -> bool:
-    return event.key() == Qt.Key.Key_Space and event.modifiers() == Qt.KeyboardModifier.NoModifier
+def _rects(region: QRegion) -> list[QRect]:
+    return [*region]  # type: ignore[misc]  # PySide6's stubs do not know that a region is iterable
