@@ -30,6 +30,7 @@ TEMPORARY = ".tmp-"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+_ON_WINDOWS = os.name == "nt"
 _RETRIES = 10
 _RETRY_SECONDS = 0.25
 _PIECE = 1 << 24
@@ -124,7 +125,7 @@ def _replace(source: Path, target: Path) -> None:
             return
         except PermissionError:
             # virus scanners and sync programs hold files for moments, on Windows only
-            if os.name != "nt" or attempt == _RETRIES - 1:
+            if not _ON_WINDOWS or attempt == _RETRIES - 1:
                 raise
             time.sleep(_RETRY_SECONDS)
 
@@ -287,7 +288,17 @@ class AppendFile:
         return self._end
 
     def append(self, payload: bytes) -> None:
-        """Add a record; it is safe against a crash of the program now, of the machine after :meth:`sync`."""
+        """Add a record; it is safe against a crash of the program now, of the machine after :meth:`sync`.
+
+        Raises
+        ------
+        StorageError
+            The record is not in the file; those before it are.
+        ValueError
+            For an empty record, which a tail of zeros would look like.
+        """
+        if not payload:
+            raise ValueError("an empty record")
         record = _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
         with self._lock, _worded(self.file):
             if self._torn:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +28,9 @@ _MASK_END = re.compile(r"^(.+)_mask$", re.IGNORECASE)
 _PREDICTED_END = re.compile(r"^(.+)_automask$", re.IGNORECASE)
 _NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$")
 _TABLES = (".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".pdf", ".html", ".xlsx", ".docx")
+
+_FOLDER_REASONS = ("mask-second", "mask-alone", "mask-other-set")
+_MANY = 3
 
 Heartbeat = Callable[[Path], None]
 """Told each file before it is looked at."""
@@ -49,7 +52,8 @@ class _Walk:
     patients: Patients
     heartbeat: Heartbeat
     items: list[_Item] = field(default_factory=list)
-    passed: list[Passed] = field(default_factory=list)
+    roots: list[Path] = field(default_factory=list)
+    passed: list[tuple[Path, MeninxError]] = field(default_factory=list)
     masks: dict[Path, dict[str, Path]] = field(default_factory=lambda: defaultdict(dict))
     notices: list[Notice] = field(default_factory=list)
     seen: set[Path] = field(default_factory=set)
@@ -67,7 +71,12 @@ class _Walk:
         return self.stems[folder]
 
     def skip(self, path: Path, error: MeninxError) -> None:
-        self.passed.append(Passed(path.name, error))
+        self.passed.append((path, error))
+
+    def called(self, path: Path) -> str:
+        """Return a path as the person knows it: below the folder that was named."""
+        root = next((root for root in self.roots if root in path.parents), path.parent)
+        return path.relative_to(root).as_posix()
 
 
 def find_sources(
@@ -98,7 +107,7 @@ def find_sources(
     dicom_items = [item for item in walk.items if item.kind is Format.DICOM]
     if dicom_items:
         sources += find_series(
-            [(item.path, item.root) for item in dicom_items], walk.patients, options, walk.heartbeat, walk.passed
+            [(item.path, item.root) for item in dicom_items], walk.patients, options, walk.heartbeat, walk.skip
         )
         sources = [_with_single_mask(walk, source) for source in sources]
     sources += [_nifti(walk, item) for item in walk.items if item.kind is Format.NIFTI]
@@ -107,13 +116,14 @@ def find_sources(
     if stacks and options.as_ == "auto":
         walk.notices.append(Notice("stacks-made", {"stacks": stacks}))
     _orphan_masks(walk, sources)
-    return Found(tuple(sources), tuple(walk.passed), tuple(walk.notices))
+    return Found(tuple(sources), _gathered(walk), tuple(walk.notices))
 
 
 def _look(walk: _Walk, path: Path) -> None:
     if not path.exists():
         raise InputError("file-missing", file=path)
     if path.is_dir():
+        walk.roots.append(path)
         if path.name.casefold() in IMAGE_FOLDERS and walk.options.pair_masks:
             _masks_of_folder(walk, path)
         for file in _files_below(path):
@@ -360,8 +370,25 @@ def _picture_source(walk: _Walk, folder: Path, group: list[_Item], *, alone: boo
 
 
 def _orphan_masks(walk: _Walk, sources: list[Source]) -> None:
-    """List the masks whose scan is not there."""
-    for folder, named in walk.masks.items():
+    """List the masks whose scan is not there, or has a mask already."""
+    stems = {stem(file) for source in sources for file in source.files}
+    for named in walk.masks.values():
         for name, mask in named.items():
-            better = folder.name.casefold() in MASK_FOLDERS and any(name == stem(s.files[0]) for s in sources)
-            walk.skip(mask, InputError("mask-second" if better else "mask-alone", file=mask.name, scan=name))
+            walk.skip(mask, InputError("mask-second" if name in stems else "mask-alone", file=mask.name, scan=name))
+
+
+def _gathered(walk: _Walk) -> tuple[Passed, ...]:
+    """Name a folder once where many of its files were passed over for one reason that concerns them all."""
+    counts = Counter((path.parent, error.code) for path, error in walk.passed)
+    told: set[tuple[Path, str]] = set()
+    result = []
+    for path, error in walk.passed:
+        key = (path.parent, error.code)
+        if error.code in _FOLDER_REASONS and counts[key] > _MANY:
+            if key not in told:
+                told.add(key)
+                facts = {"folder": path.parent.name, "count": counts[key]}
+                result.append(Passed(walk.called(path.parent), InputError(f"{error.code}-many", **facts)))
+        else:
+            result.append(Passed(walk.called(path), error))
+    return tuple(result)

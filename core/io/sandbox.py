@@ -145,6 +145,18 @@ class Decoder:
                     elif kind == "done" and volume is not None:
                         return volume
 
+    def header(self, source: Source) -> tuple[Volume, tuple[int, ...], str]:
+        """Read the header alone: the volume without voxels, the array's shape and its dtype.
+
+        Raises
+        ------
+        InputError
+            As :meth:`read`.
+        """
+        with self._turn, _one_error(source.name), self._exchange("header", source) as connection:
+            volume, shape, dtype = self._receive(connection)[1]
+            return volume, shape, dtype
+
     def read_masks(self, source: Source) -> MaskData:
         """Read the masks of a scan and check that they fit it (:func:`core.io.masks.read_masks`)."""
         with self._turn, _one_error(source.name), self._exchange("masks", source) as connection:
@@ -340,6 +352,9 @@ class _Child:
             paths, options = facts
             found = self._reading.find_sources(paths, options, lambda path: self._connection.send(("at", path)))
             self._connection.send(("done", found))
+        elif kind == "header":
+            scan = self._reading.open_source(facts[0])
+            self._connection.send(("done", (scan.volume, scan.shape, scan.dtype.str)))
         elif kind == "read":
             self._read(facts[0])
         elif kind == "masks":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core.errors import InputError
@@ -12,7 +13,7 @@ from core.io import stacking
 from core.io.dicom_file import SliceHeader, headers, word
 from core.io.patients import Patients
 from core.io.sniff import Format
-from core.io.source import FindOptions, Passed, Source
+from core.io.source import FindOptions, Source
 
 _IDENTITY = (
     "PatientName",
@@ -32,7 +33,7 @@ def find_series(
     patients: Patients,
     options: FindOptions,
     heartbeat: Callable[[Path], None],
-    passed: list[Passed],
+    skip: Callable[[Path, InputError], None],
 ) -> list[Source]:
     """Put DICOM files together into scans.
 
@@ -46,8 +47,8 @@ def find_series(
         How files are put together.
     heartbeat
         Told each file before it is read.
-    passed
-        Gets the files that hold no scan.
+    skip
+        Told of the files that hold no scan.
     """
     roots = dict(files)
     slices: list[SliceHeader] = []
@@ -58,7 +59,7 @@ def find_series(
         try:
             found = headers(path)
         except InputError as error:
-            passed.append(Passed(path.name, error))
+            skip(path, error)
             continue
         if found[0].mosaic:
             mosaics[found[0].series].append(found[0])
@@ -72,8 +73,13 @@ def find_series(
     for header in slices:
         # files without a series UID have nothing to do with one another
         by_series[(Path() if header.series else header.path, header.series)].append(header)
+    folders = {series[0].path.parent for series in by_series.values() if len(series) > 1}
     for series in by_series.values():
-        sources += _series(series, roots, patients, options)
+        found_here = _series(series, roots, patients, options)
+        if len(series) == 1 and series[0].path.parent in folders:
+            stray = Notice("slice-stray", {"name": series[0].path.name, "folder": series[0].path.parent.name})
+            found_here = [replace(source, notices=(*source.notices, stray)) for source in found_here]
+        sources += found_here
     return sources
 
 

@@ -240,7 +240,11 @@ def describe(volume: Volume, source: Source) -> str:
     if source.format in PICTURES:
         return text("import.stack" if volume.shape[0] > 1 else "import.picture", slices=volume.shape[0])
     plane = text(f"import.{volume.geometry.native_plane}") if volume.geometry.orientation_known else ""
-    words = [volume.modality, plane, text("import.slices", slices=volume.shape[0])]
+    words = [
+        volume.modality,
+        plane,
+        text("import.slices" if volume.shape[0] > 1 else "import.slice", slices=volume.shape[0]),
+    ]
     return " ".join(word for word in words if word)
 
 
