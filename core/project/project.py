@@ -143,6 +143,7 @@ class Project:
         index = path / INDEX
         if not index.is_file():
             raise ProjectError("project-corrupt", file=index)
+        _check_index(index)
         store = Store(index, read_only=read_only or newer)
         try:
             _check_version(store, path)
@@ -421,6 +422,18 @@ def _check_manifest(path: Path) -> bool:
     if needed > FORMAT:
         raise ProjectError("project-newer", file=path)
     return made > FORMAT
+
+
+def _check_index(file: Path) -> None:
+    """Refuse a file that is not an index before SQLite, which would fill an empty one, opens it."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(100)
+    except OSError as error:
+        raise ProjectError("project-unreadable", file=file) from error
+    application = int.from_bytes(head[68:72], "big")
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\0") or application != schema.APPLICATION:
+        raise ProjectError("project-corrupt", file=file)
 
 
 def _check_version(store: Store, path: Path) -> None:

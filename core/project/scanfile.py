@@ -53,9 +53,11 @@ def thumbnail_of(volume: Volume) -> NDArray[np.uint8]:
     """Return the middle slice as shown, letter-boxed into ``[64, 64]`` greys."""
     view = volume.geometry.view(volume.geometry.native_plane)
     picked = view.extract(volume.grey(), view.slices // 2)
-    values = volume.values(picked)
-    window = auto_window(volume)
-    grey = np.clip((np.nan_to_num(values) - window.low) / max(window.width, 1e-6), 0.0, 1.0)
+    # float scans may hold numbers that overflow; they are white
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.nan_to_num(volume.values(picked))
+        window = auto_window(volume)
+        grey = np.nan_to_num(np.clip((values - window.low) / max(window.width, 1e-6), 0.0, 1.0))
     if volume.inverted:
         grey = 1.0 - grey
     high, wide = view.rows * view.row_size, view.columns * view.column_size

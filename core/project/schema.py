@@ -190,9 +190,9 @@ def migrate(
     connection: sqlite3.Connection,
     *,
     migrations: Mapping[int, Migration] | None = None,
-    target: int = VERSION,
+    target: int | None = None,
 ) -> int:
-    """Bring an older index up to ``target``, inside the caller's transaction.
+    """Bring an older index up to ``target`` (:data:`VERSION`), inside the caller's transaction.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def migrate(
     """
     steps = MIGRATIONS if migrations is None else migrations
     before = version_of(connection)
-    for version in range(before, target):
+    for version in range(before, VERSION if target is None else target):
         steps[version](connection)
         connection.execute(f"PRAGMA user_version = {version + 1}")
     return before
