@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core.commands.line import Line
-from core.errors import InputError
+from core.errors import InputError, MeninxError
 from core.io.sandbox import Decoder
 from core.io.source import FindOptions, Source
 from core.messages import sentence, text
@@ -29,9 +30,13 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     if (path / MANIFEST).is_file():
         return _project(path, line)
     with Decoder() as decoder:
-        found = decoder.find([path], FindOptions(volume=arguments.volume))
+        options = FindOptions(volume=arguments.volume)
+        found = decoder.find([path], options)
+        if path.is_file() and not found.sources:
+            # a mask that was named by itself is told like a scan
+            found = decoder.find([path], replace(options, pair_masks=False))
         scans = []
-        passed = [(one.source, one.error) for one in found.passed]
+        passed: list[tuple[str, MeninxError]] = [(one.source, one.error) for one in found.passed]
         for source in found.sources:
             try:
                 volume, shape, dtype = decoder.header(source)
@@ -42,9 +47,9 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
             line.say(_words(source, volume, shape))
             for notice in source.notices:
                 line.say("  " + text(f"notices.{notice.key}", **notice.fields))
-    for name, error in passed:
-        line.skipped.append({"source": name, "reason": sentence(error)})
-        line.say(text("line.skipped", source=name, reason=sentence(error)))
+    for name, reason in passed:
+        line.skipped.append({"source": name, "reason": sentence(reason)})
+        line.say(text("line.skipped", source=name, reason=sentence(reason)))
     if not scans:
         raise passed[0][1] if len(passed) == 1 else InputError("nothing-usable", file=path.name)
     return {"kind": "scans", "scans": scans}
