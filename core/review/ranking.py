@@ -24,7 +24,7 @@ class RankedSlice:
     wrong
         Pixels called wrong (or, unsure).
     reason
-        Key below ``[review]``: ``reason_missed``, ``reason_spurious``, ``reason_differs``, ``reason_unsure``.
+        Key below ``[ranking]``: ``missed``, ``differs``, ``unsure``.
     """
 
     slice: int
@@ -52,7 +52,7 @@ def worst_slices(compared: LabelComparison, *, most: int = 0) -> list[RankedSlic
 
 
 def _reason(dice: float) -> str:
-    return "reason_missed" if dice == 0 else "reason_differs"
+    return "missed" if dice == 0 else "differs"
 
 
 def unsure_slices(probability: NDArray[np.uint8], *, most: int = 0) -> list[RankedSlice]:
@@ -70,7 +70,7 @@ def unsure_slices(probability: NDArray[np.uint8], *, most: int = 0) -> list[Rank
     # a long border has more unsure pixels than a short one: compare with the border of a disc of that area
     share = unsure / np.sqrt(np.maximum(inside, 1.0))
     order = [int(z) for z in np.argsort(-share, kind="stable") if unsure[z] > 0]
-    ranked = [RankedSlice(z, float("nan"), int(unsure[z]), "reason_unsure") for z in order]
+    ranked = [RankedSlice(z, float("nan"), int(unsure[z]), "unsure") for z in order]
     return ranked[:most] if most else ranked
 
 

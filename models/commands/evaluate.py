@@ -1,0 +1,92 @@
+"""Measure a run on a part of its project, or predicted mask files against true ones."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from core.commands.line import Line
+from core.errors import InputError
+from core.messages import text
+from models.evaluating import evaluate_job, measure_files_job
+
+_SHOWN = (
+    "dice",
+    "iou",
+    "hd95_mm",
+    "hd95_px",
+    "assd_mm",
+    "assd_px",
+    "sensitivity",
+    "specificity",
+    "precision",
+    "accuracy",
+    "baseline_accuracy",
+    "difference_ml",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("project", type=Path, nargs="?", help=text("evaluate.help_project"))
+    parser.add_argument("--run", help=text("evaluate.help_run"))
+    parser.add_argument("--on", choices=("val", "test", "all"), default="val", help=text("evaluate.help_on"))
+    parser.add_argument("--reader", help=text("evaluate.help_reader"))
+    parser.add_argument("--truth", type=Path, metavar="FILE|DIR", help=text("evaluate.help_truth"))
+    parser.add_argument("--predicted", type=Path, metavar="FILE|DIR", help=text("evaluate.help_predicted"))
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help=text("evaluate.help_output"))
+
+
+def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
+    """Measure, and show the summary."""
+    with_project = arguments.project is not None and arguments.run is not None
+    with_files = arguments.truth is not None and arguments.predicted is not None
+    if with_project == with_files:
+        raise InputError("evaluate-what")
+    if with_files:
+        files = measure_files_job(
+            arguments.truth, arguments.predicted, folder=arguments.output, should_stop=line.should_stop
+        )
+        facts = line.follow(files)
+        failed = int(facts.get("failed", 0))
+    else:
+        job = evaluate_job(
+            arguments.project,
+            arguments.run,
+            on=arguments.on,
+            reader=arguments.reader,
+            folder=arguments.output,
+            should_stop=line.should_stop,
+        )
+        facts = line.follow(job)
+        failed = len(line.skipped)
+    _show(facts, line)
+    if arguments.output is not None:
+        line.say(text("evaluate.written", folder=arguments.output))
+    return facts | {"exit": 1 if failed else 0}
+
+
+def _show(facts: dict[str, Any], line: Line) -> None:
+    """Print the summary as a small table, with what stands beside the numbers."""
+    summary = facts["summary"]
+    counts = {name: summary[name] for name in ("scans", "patients", "empty", "missed", "spurious")}
+    line.say(text("evaluate.counts", **counts))
+    for name in _SHOWN:
+        spread = summary.get(name)
+        if not spread or spread["mean"] is None:
+            continue
+        interval = spread["ci95"]
+        words = text("evaluate.interval", low=_short(interval[0]), high=_short(interval[1])) if interval else ""
+        measured = {"mean": _short(spread["mean"]), "median": _short(spread["median"]), "interval": words}
+        line.say(text("evaluate.line", name=text(f"evaluate.name_{name}"), **measured).rstrip())
+    if facts.get("stamp"):
+        line.say(facts["stamp"])
+    if facts.get("unmeasured"):
+        line.say(text("evaluate.unmeasured", scans=", ".join(facts["unmeasured"])))
+    if facts.get("test_looks"):
+        line.say(text("evaluate.looks", count=facts["test_looks"]))
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
