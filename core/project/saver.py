@@ -88,6 +88,7 @@ class Saver:
         self._urgent = False
         self._closing = False
         self._finished = 0
+        self._saved_to = -1
         self._error: MeninxError | None = None
         self._state = SaveState.SAVED
         self._thread: threading.Thread | None = None
@@ -133,21 +134,17 @@ class Saver:
         with self._changed:
             if not (self._pending or self._stale):
                 return
-            thread = self._started()
-            self._urgent = True
+            wanted = self._pending[-1].sequence if self._pending else self._target
             before = self._finished
-            self._changed.notify_all()
-            while self._finished == before and thread.is_alive():
-                self._changed.wait(0.2)
-            # a save that was under way may have been of less than there is now
-            while (self._pending or self._stale) and self._error is None and thread.is_alive():
+            thread = self._started()
+            while self._saved_to < wanted:
+                if self._error is not None and self._finished > before:
+                    raise self._error
+                if not thread.is_alive():
+                    raise StorageError("save-stopped", file=self._project.path)
                 self._urgent = True
                 self._changed.notify_all()
                 self._changed.wait(0.2)
-            if self._error is not None:
-                raise self._error
-            if self._pending or self._stale:
-                raise StorageError("save-stopped", file=self._project.path)
 
     def close(self, *, discard: bool = False) -> None:
         """Save what is unsaved, stop, and close the annotation. May be called twice.
@@ -205,6 +202,7 @@ class Saver:
             self._tell(SaveState.FAILED, error)
             with self._changed:
                 self._error = error
+                self._thread = None
                 self._finished += 1
                 self._changed.notify_all()
             raise
@@ -305,6 +303,7 @@ class Saver:
             if error is None:
                 self._attempt = 0
                 self._stale.clear()
+                self._urgent = False
                 more = bool(self._pending)
             else:
                 self._retry_at = time.monotonic() + _RETRY[min(self._attempt, len(_RETRY) - 1)]
@@ -316,6 +315,8 @@ class Saver:
             self._tell(SaveState.UNSAVED if more else SaveState.SAVED, warning)
         # only now: who waits in flush() has been told the state before
         with self._changed:
+            if error is None:
+                self._saved_to = self._target
             self._finished += 1
             self._changed.notify_all()
 

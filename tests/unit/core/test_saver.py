@@ -295,9 +295,10 @@ def test_flush_from_another_thread_while_drawing_goes_on(project):
     opened = open_annotation(project, scan, "anna")
     saver = Saver(project, opened, delay=60.0)
     errors = []
+    enough = threading.Event()
 
     def flush():
-        for _ in range(20):
+        while not enough.is_set():
             try:
                 saver.flush()
             except MeninxError as error:
@@ -305,10 +306,10 @@ def test_flush_from_another_thread_while_drawing_goes_on(project):
 
     thread = threading.Thread(target=flush)
     thread.start()
-    number = 0
-    while thread.is_alive():
-        number += 1
+    for number in range(300):
         paint(opened, number % 11, number % 7, index=number % 6)
+        time.sleep(0.002)
+    enough.set()
     thread.join()
     assert not errors
     saver.close()
