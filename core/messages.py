@@ -18,7 +18,7 @@ def _catalogue() -> dict[str, Any]:
         return tomllib.load(file)
 
 
-def text(key: str, **fields: Any) -> str:
+def text(key: str, /, **fields: Any) -> str:
     """Return the string stored under a dotted key.
 
     Parameters

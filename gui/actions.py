@@ -146,6 +146,7 @@ class Actions(QObject):
         for signal in (session.project_changed, session.scan_changed):
             signal.connect(self.refresh)
         session.scan_loading.connect(self.refresh)
+        session.mask_changed.connect(self._refresh_history)
         self.refresh()
 
     def __getitem__(self, spec_id: str) -> QAction:
@@ -173,6 +174,14 @@ class Actions(QObject):
         }
         for spec in ACTIONS:
             self._by_id[spec.id].setEnabled(possible[spec.needs] and (self._annotating or not spec.annotate))
+        self._refresh_history()
+
+    @Slot()
+    def _refresh_history(self) -> None:
+        editor = self._session.editor
+        can = self._session.can_edit and self._annotating and editor is not None
+        self._by_id["undo"].setEnabled(can and editor is not None and editor.undo_available)
+        self._by_id["redo"].setEnabled(can and editor is not None and editor.redo_available)
 
     @staticmethod
     def _tip(action: QAction) -> str:
@@ -182,4 +191,4 @@ class Actions(QObject):
 
 def shown_key(action: QAction) -> str:
     """Return the main key of an action as the platform writes it."""
-    return action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    return action.shortcut().toString(QKeySequence.SequenceFormat.NativeText).replace("Return", "↵")

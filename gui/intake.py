@@ -50,7 +50,7 @@ class Intake(QObject):
         self._later.setSingleShot(True)
         self._later.setInterval(500)
         self._later.timeout.connect(session.scans_changed)
-        session.jobs.event.connect(self._hear)
+        session.jobs.said.connect(self._hear)
         session.jobs.ended.connect(self._ended)
 
     # --------------------------------------------------------------- opening

@@ -139,7 +139,14 @@ def histogram_of(volume: Volume) -> Histogram:
         return Histogram(np.zeros(BINS), 0.0, 1.0)
     low, high = float(values.min()), float(np.percentile(values, 99.9))
     high = high if high > low else low + 1.0
-    counts, _ = np.histogram(values, bins=BINS, range=(low, high))
+    bins = BINS
+    if np.issubdtype(stored.dtype, np.integer):
+        # bins of whole grey steps: others would hold now one step, now two, and look like a comb
+        step_value = abs(volume.slope) or 1.0
+        wide = max(1, round((high - low) / step_value / BINS)) * step_value
+        bins = max(2, int(np.ceil((high - low) / wide)))
+        low, high = low - step_value / 2, low - step_value / 2 + bins * wide
+    counts, _ = np.histogram(values, bins=bins, range=(low, high))
     # air would flatten everything else
     shown = np.sqrt(counts.astype(np.float64))
     tallest = float(np.sort(shown)[-3]) or 1.0

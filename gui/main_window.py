@@ -51,7 +51,7 @@ class MainWindow(QMainWindow):
         self.status = StatusBar(session)
         self.commands = Commands(self, session, self.actions_table, self.intake)
         self._lay_out()
-        self.toasts = ToastArea(self, session.notifier, above=theme.space("status_bar") + 8)
+        self.toasts = ToastArea(self, session.notifier, above=theme.space("status_bar") + 40)
         self._connect()
         self.setAcceptDrops(True)
         self.setMinimumSize(*_SMALLEST)
@@ -128,6 +128,9 @@ class MainWindow(QMainWindow):
         if session.is_scratch and there:
             words = text("window.scratch")
         self.banner_words.setText(words)
+        self.banner.setProperty("kind", "" if session.is_scratch else "warning")
+        theme.restyle(self.banner)
+        theme.restyle(self.banner_words)
         self.banner_button.setVisible(session.is_scratch)
         self.banner.setVisible(bool(words))
 
@@ -144,7 +147,8 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         saved = self.session.settings.geometry().value("window/geometry", type=QByteArray)
         if not (isinstance(saved, QByteArray) and not saved.isEmpty() and self.restoreGeometry(saved)):
-            self.resize(*_FIRST)
+            room = self.screen().availableSize()
+            self.resize(min(_FIRST[0], room.width()), min(_FIRST[1], room.height()))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):

@@ -73,7 +73,7 @@ class Notifier(QObject):
 
 
 class Toast(QFrame):
-    """One message over the lower right corner of the window."""
+    """One message over the lower part of the window."""
 
     closed = Signal(object)
 
@@ -114,7 +114,7 @@ class Toast(QFrame):
 
 
 class ToastArea(QObject):
-    """Stacks toasts over a window's lower right corner, newest below, four at most."""
+    """Stacks toasts over the lower middle of a window, newest below, four at most: no button is ever covered."""
 
     MOST = 4
 
@@ -152,7 +152,7 @@ class ToastArea(QObject):
             height = toast.heightForWidth(toast.width()) if toast.hasHeightForWidth() else toast.sizeHint().height()
             toast.resize(toast.width(), max(height, 46))
             bottom -= toast.height() + theme.space("s")
-            toast.move(self._window.width() - toast.width() - theme.space("l"), bottom)
+            toast.move((self._window.width() - toast.width()) // 2, bottom)
             toast.raise_()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -192,6 +192,7 @@ class Unexpected(QObject):
             log.error("%s", error)
             self._happened.emit(sentence(error))
             return
+        sys.__excepthook__(kind, error, trace)
         log.critical("%s", "".join(traceback.format_exception(kind, error, trace)))
         self._happened.emit(text("errors.unexpected", reason=kind.__name__))
 

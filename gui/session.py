@@ -117,8 +117,6 @@ class Session(QObject):
     """Go to this voxel (x, y, z)."""
     pointer_changed = Signal(object)
     """A :class:`Pointer`, or None: what the status bar answers about."""
-    zoom_changed = Signal(float)
-    """Screen px per mm (or px) of the pane worked in."""
     workspace_requested = Signal(str)
     """``annotate train review``."""
     review_requested = Signal(str)

@@ -15,6 +15,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QApplication,
     QBoxLayout,
     QFrame,
@@ -187,6 +188,11 @@ def section(title: str, *contents: QWidget | QLayout) -> QWidget:
         else:
             inner.addWidget(content)
     return made
+
+
+def inset(spin: QAbstractSpinBox) -> None:
+    """Keep the figures of a spin box away from its edge (style sheets cannot)."""
+    spin.lineEdit().setTextMargins(7, 0, 0, 0)
 
 
 def spacer(*, horizontal: bool = True) -> QWidget:

@@ -102,8 +102,9 @@ class HistogramView(QWidget):
         line = QRectF(0, plot.bottom() + 2, plot.width(), _AXIS - 2)
         histogram = self._histogram
         assert histogram is not None
-        painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, figure(histogram.low))
-        painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, figure(histogram.high))
+        whole = histogram.high - histogram.low >= 20
+        for edge, side in ((histogram.low, Qt.AlignmentFlag.AlignLeft), (histogram.high, Qt.AlignmentFlag.AlignRight)):
+            painter.drawText(line, side | Qt.AlignmentFlag.AlignVCenter, figure(round(edge) if whole else edge))
         words = f"{figure(self._window.low)} – {figure(self._window.high)}"
         painter.setPen(theme.qcolor("text"))
         painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)

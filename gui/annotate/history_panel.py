@@ -86,6 +86,9 @@ class HistoryPanel(QWidget):
         self.list = QListView()
         self.list.setModel(self.model)
         self.list.setUniformItemSizes(True)
+        self.list.setStyleSheet(
+            "QListView { border: none; padding: 0; } QListView::item { padding: 0; margin-left: -2px; }"
+        )
         self.list.setFont(theme.font("small"))
         self.list.setSelectionMode(QListView.SelectionMode.NoSelection)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -93,8 +96,9 @@ class HistoryPanel(QWidget):
         self.nothing = theme.label(text("annotate.history_empty"), "muted", wrap=True)
         lay = theme.column(self, gap=6)
         lay.addWidget(theme.heading(text("annotate.history")))
-        lay.addWidget(self.nothing)
+        lay.addWidget(self.nothing, 1)
         lay.addWidget(self.list, 1)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.model.modelReset.connect(self._show)
         self._show()
 
@@ -103,5 +107,3 @@ class HistoryPanel(QWidget):
         empty = self.model.rowCount() == 0
         self.nothing.setVisible(empty)
         self.list.setVisible(not empty)
-        if empty:
-            self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)

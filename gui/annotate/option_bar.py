@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QSlider, QWidget
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QLabel, QSlider, QWidget
 
 from core.messages import text
 from gui import theme
@@ -15,6 +16,23 @@ from gui.session import Session
 
 _FINE = 200
 """Positions of the slider; it runs by ratio, so that small brushes are as easy to set as large ones."""
+
+
+class ElidedLabel(QLabel):
+    """Muted words that end in … where there is no room for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        theme.set_role(self, "muted")
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(10, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        words = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.setPen(self.palette().windowText().color())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, words)
 
 
 class OptionBar(QFrame):
@@ -39,8 +57,7 @@ class OptionBar(QFrame):
             button.setIcon(icon(name))
             self._shapes.addButton(button, number)
         self._shapes.idClicked.connect(self._shape_chosen)
-        self.hint = theme.label("", "muted")
-        self.hint.setMinimumWidth(10)
+        self.hint = ElidedLabel()
         lay = theme.row(self, gap=theme.space("s"))
         lay.setContentsMargins(14, 0, 14, 0)
         for widget in (self.name, self.size_words, self.slider, self.spin, self.disc, self.sphere):
@@ -66,7 +83,8 @@ class OptionBar(QFrame):
         spin.setRange(SMALLEST, LARGEST)
         spin.setDecimals(1)
         spin.setSingleStep(0.5)
-        spin.setFixedWidth(92)
+        spin.setFixedSize(98, 30)
+        theme.inset(spin)
         spin.setKeyboardTracking(False)
         spin.setAccessibleName(text("annotate.size"))
         spin.valueChanged.connect(self._typed)

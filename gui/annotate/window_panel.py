@@ -35,10 +35,8 @@ class WindowPanel(QWidget):
             button.setProperty("place", place)
             button.clicked.connect(self._clicked)
             actions.bind(f"window_{place + 1}", button.click)
-            grid.addWidget(button, place // _COLUMNS, place % _COLUMNS)
             self.buttons.append(button)
-        for number in range(_COLUMNS):
-            grid.setColumnStretch(number, 1)
+        self._grid = grid
         lay = theme.column(self)
         lay.addWidget(theme.section(text("annotate.window"), self.histogram, grid))
         session.scan_changed.connect(self._scan_changed)
@@ -50,11 +48,15 @@ class WindowPanel(QWidget):
         loaded = self._session.loaded
         self._presets = presets(loaded.volume, loaded.histogram) if loaded is not None else []
         self.histogram.show_histogram(loaded.histogram if loaded is not None else None)
+        # two even lines rather than one button left over
+        columns = _COLUMNS if len(self._presets) not in (2, 4) else 2
         for place, button in enumerate(self.buttons):
             there = place < len(self._presets)
             button.setVisible(there)
+            self._grid.removeWidget(button)
             if there:
                 button.setText(self._presets[place].name)
+                self._grid.addWidget(button, place // columns, place % columns)
         self._show_window(self._session.window if loaded is not None else None)
 
     @Slot(object)

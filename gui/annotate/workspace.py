@@ -49,6 +49,7 @@ class AnnotateWorkspace(QWidget):
         super().__init__(parent)
         self._session = session
         self._actions = actions
+        self._under: tuple[int, int, int] | None = None
         self.hand = Hand(session.settings.preferences, self)
         self.views = LinkedViews()
         self.strip = SliceStrip(session)
@@ -146,6 +147,8 @@ class AnnotateWorkspace(QWidget):
         session.scan_changed.connect(self._scan_changed)
         session.scan_loading.connect(self._scan_loading)
         session.scans_changed.connect(self._show_page)
+        session.jobs.started.connect(self._show_page)
+        session.jobs.ended.connect(self._show_page)
         session.labels_changed.connect(self._show_overlays)
         session.label_changed.connect(self._label_changed)
         session.overlay_changed.connect(self._show_overlays)
@@ -271,6 +274,7 @@ class AnnotateWorkspace(QWidget):
 
     @Slot(str)
     def _scan_loading(self, _scan_id: str) -> None:
+        self._under = None
         self._session.pointer_changed.emit(None)
 
     @Slot()
@@ -282,7 +286,7 @@ class AnnotateWorkspace(QWidget):
         project = session.project
         if project is None or session.volume is not None:
             return
-        if session.loading:
+        if session.loading or session.jobs.of_kind("import"):
             self.empty.say(text("annotate.loading"), "")
         elif sum(project.counts().values()):
             self.empty.say(text("annotate.choose_title"), text("annotate.choose_words"))
@@ -353,6 +357,7 @@ class AnnotateWorkspace(QWidget):
     @Slot(object)
     def _position_changed(self, _xyz: object) -> None:
         self.strip.set_index(self.views.position[2])
+        self._point_again()
         self._show_finished()
 
     def _show_states(self) -> None:
@@ -389,9 +394,19 @@ class AnnotateWorkspace(QWidget):
 
     @Slot(object)
     def _hovered(self, xyz: tuple[int, int, int] | None) -> None:
+        self._under = xyz
         pointer = None if xyz is None else Pointer(xyz, self.views.active.magnification)
         self._session.pointer_changed.emit(pointer)
 
     @Slot()
     def _zoomed(self) -> None:
-        self._session.zoom_changed.emit(self.views.active.magnification)
+        self._hovered(self._under)
+
+    def _point_again(self) -> None:
+        """The slice changed below a pointer at rest: what is under it is another voxel now."""
+        view = self.views.active.plane_view
+        if self._under is None or view is None:
+            return
+        place = list(self._under)
+        place[2 - view.slice_axis] = self.views.position[2 - view.slice_axis]
+        self._hovered((place[0], place[1], place[2]))
