@@ -6,11 +6,12 @@ covers and only those are painted again.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRect, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QRegion
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPen, QRegion
 
 from gui import theme
 from gui.viewer.events import ViewTool
@@ -22,6 +23,7 @@ _HALO = QColor(0, 0, 0, 120)
 _RING_MARGIN = 4
 _LEAST_RING = 2.5
 _MARK = 6
+_DASH, _GAP = 4, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,19 @@ def crosshair_rects(point: QPointF, size: QRect) -> tuple[QRect, QRect]:
 
 def paint_crosshair(painter: QPainter, point: QPointF, size: QRect, inset: int) -> None:
     """Draw the dashed crosshair across the pane, ending ``inset`` pixels before its sides, where the letters are."""
-    pen = QPen(theme.qcolor("crosshair"), 1)
-    pen.setDashPattern([4, 3])
-    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
-    painter.setPen(pen)
     x, y = int(point.x()), int(point.y())
-    painter.drawLine(x, inset, x, size.height() - inset)
-    painter.drawLine(inset, y, size.width() - inset, y)
+    painter.fillRect(x, inset, 1, size.height() - 2 * inset, _dashes(1, _DASH + _GAP))
+    painter.fillRect(inset, y, size.width() - 2 * inset, 1, _dashes(_DASH + _GAP, 1))
+
+
+@functools.cache
+def _dashes(width: int, height: int) -> QBrush:
+    """Return a tile of dash and gap: a dashed pen would begin anew at the border of each repainted part."""
+    tile = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied)
+    tile.fill(Qt.GlobalColor.transparent)
+    for at in range(_DASH):
+        tile.setPixelColor(min(at, width - 1), min(at, height - 1), theme.qcolor("crosshair"))
+    return QBrush(tile)
 
 
 def pointer_rect(point: QPointF) -> QRect:

@@ -124,7 +124,7 @@ class Gestures:
         if keys & Qt.KeyboardModifier.ShiftModifier:
             self._view.brush_size_step.emit(1 if notches > 0 else -1)
         else:
-            self._view.step(-1 if notches > 0 else 1)
+            self._view.step(-notches)
 
     def key(self, event: QKeyEvent) -> bool:
         """Take Space (the hand that pans), even where a menu has it as a shortcut; return whether it was ours."""

@@ -24,6 +24,7 @@ Rect: TypeAlias = tuple[int, int, int, int]
 """x, y, width, height in device pixels."""
 
 _DIRECT = frozenset({"uint8", "int8", "uint16", "int16", "float32", "float64"})
+_SAFE = 1e9
 _MINIFY = 0.75
 """Below this scale a slice is shrunk by averaging."""
 
@@ -54,6 +55,10 @@ def windowed(stored: Array, volume: Volume, window: Window) -> Bytes:
     gain *= volume.slope
     if volume.inverted:
         gain, offset = -gain, 255.0 - offset
+    if stored.dtype.kind == "f":
+        # beyond the range of int the conversion below would wrap around to black
+        most = _SAFE / max(abs(gain), 1e-12)
+        stored = np.clip(stored, -most, most)
     # saturates and rounds in one pass over any of the types above
     shown = cv2.addWeighted(stored, gain, stored, 0.0, offset, dtype=cv2.CV_8U)
     return np.asarray(shown, dtype=np.uint8)

@@ -395,8 +395,9 @@ class SliceView(QWidget):
         else:
             known = source.volume.geometry.orientation_known
             name = text(f"viewer.{source.view.plane.value}" if known else "viewer.slice").upper()
-            key = "viewer.picture" if source.volume.is_picture else "viewer.title"
-            corner.title = text(key, name=name, index=source.index + 1, slices=source.view.slices)
+            corner.title = text("viewer.title", name=name, index=source.index + 1, slices=source.view.slices)
+            if source.volume.is_picture:
+                corner.title = text("viewer.picture").upper()
             corner.subtitle = details(source.view, source.window, corner.unit) if self._details else ""
         if before != (corner.title, corner.subtitle, corner.letters, corner.unit):
             self.update(corner.text_rect(self.rect()))

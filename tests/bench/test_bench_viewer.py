@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -79,7 +79,7 @@ def mask() -> np.ndarray:
 
 
 @pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str, list[float]], float]]:
+def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str, list[float]], float]:
     def say(what: str, times: list[float]) -> float:
         p50, p95, worst = np.percentile(times, 50), np.percentile(times, 95), max(times)
         with capsys.disabled():
@@ -87,7 +87,7 @@ def report(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str, list[f
             sys.stdout.write(f"\n{what} [{platform}]: median {p50:.1f} p95 {p95:.1f} worst {worst:.1f} ms\n")
         return float(p95)
 
-    yield say
+    return say
 
 
 def shown(qtbot, widget: QWidget) -> None:
