@@ -67,7 +67,7 @@ def _worded(file: Path) -> Iterator[None]:
     except OSError as error:
         raise storage_error(error, file) from error
     except RuntimeError as error:
-        # h5py reports a failed flush on closing as RuntimeError; others are faults of the program
+        # HDF5 reports a failed flush on closing as RuntimeError; others are faults of the program
         if _HDF5_ERRNO.search(str(error)) is None:
             raise
         raise storage_error(error, file) from error
@@ -104,8 +104,19 @@ def _sync(descriptor: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Push the names in a folder to the disk (nothing to do on Windows)."""
-    if os.name == "nt":
+    """Push the names in a folder to the disk (nothing to do on Windows).
+
+    Raises
+    ------
+    StorageError
+        ``write-failed`` and the like.
+    """
+    with _worded(folder):
+        _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    if _ON_WINDOWS:
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -146,7 +157,7 @@ def make_folder(folder: Path) -> None:
             here = here.parent
         for path_ in reversed(missing):
             path_.mkdir(exist_ok=True)
-            sync_folder(path_.parent)
+            _sync_folder(path_.parent)
 
 
 def _discard(file: Path) -> None:
@@ -182,7 +193,7 @@ def write_bytes(target: Path, data: bytes) -> None:
             finally:
                 os.close(descriptor)
             _replace(temporary, target)
-            sync_folder(target.parent)
+            _sync_folder(target.parent)
         except BaseException:
             _discard(temporary)
             raise
@@ -201,7 +212,9 @@ def _read_back(descriptor: int, data: bytes) -> None:
 
 @contextlib.contextmanager
 def path(target: Path, *, verify: Callable[[Path], None] | None = None) -> Iterator[Path]:
-    """Give a writer that wants a path (h5py, nibabel) one, and put its file in place at the end.
+    """Give a writer that wants a path one, and put its file in place at the end.
+
+    Not for HDF5, which hides failures: see :mod:`core.io.hdf5`.
 
     Parameters
     ----------
@@ -234,7 +247,7 @@ def path(target: Path, *, verify: Callable[[Path], None] | None = None) -> Itera
             finally:
                 os.close(descriptor)
             _replace(temporary, target)
-            sync_folder(target.parent)
+            _sync_folder(target.parent)
     except BaseException:
         _discard(temporary)
         raise

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import (
+    BmpImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from core.errors import InputError
 from core.geometry import Array, Geometry
@@ -33,7 +40,15 @@ _GREY_DTYPES = {
     "I": "int32",
     "F": "float32",
 }
-_PILLOW_FORMATS = ("PNG", "TIFF", "WEBP", "JPEG", "MPO", "BMP", "DIB")
+_READERS = (
+    PngImagePlugin.PngImageFile,
+    TiffImagePlugin.TiffImageFile,
+    WebPImagePlugin.WebPImageFile,
+    JpegImagePlugin.JpegImageFile,
+    BmpImagePlugin.BmpImageFile,
+)
+_PILLOW_FORMATS = [reader.format for reader in _READERS]
+"""Only these of Pillow's many readers are ever tried; importing them registers them."""
 _FAULTS = (OSError, ValueError, SyntaxError, struct.error, EOFError, TypeError, KeyError, IndexError, OverflowError)
 """What Pillow raises on broken files, besides its own bomb error."""
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import Cancelled, InputError, MeninxError
-from core.geometry import Array
+from core.geometry import Array, Geometry
 from core.io.files import MAX_VOLUME
 from core.io.limits import limit_memory
 from core.io.source import FindOptions, Found, MaskData, NotGrey, OpenScan, Source
@@ -162,7 +162,7 @@ class Decoder:
         with self._turn, _one_error(source.name), self._exchange("masks", source) as connection:
             return self._take_masks(connection)
 
-    def read_mask_file(self, path: Path, volume: Volume) -> MaskData:
+    def read_mask_file(self, path: Path, geometry: Geometry) -> MaskData:
         """Read one mask file for a scan that is in a project already.
 
         Raises
@@ -170,7 +170,7 @@ class Decoder:
         InputError
             As :func:`core.io.masks.read_masks`.
         """
-        with self._turn, _one_error(path.name), self._exchange("mask-file", path, volume.geometry) as connection:
+        with self._turn, _one_error(path.name), self._exchange("mask-file", path, geometry) as connection:
             return self._take_masks(connection)
 
     def _take_masks(self, connection: Connection[Any, Any]) -> MaskData:
