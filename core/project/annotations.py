@@ -82,7 +82,11 @@ class Annotations:
 
     def ensure(self, scan: str, reader: str) -> Annotation:
         """Return a reader's annotation of a scan, begun if there is none."""
+        found = self.find(scan, reader)
+        if found is not None:
+            return found
         with self._store.transaction() as connection:
+            # again: another process may have begun it since
             found = self.find(scan, reader)
             if found is not None:
                 return found

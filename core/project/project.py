@@ -200,7 +200,11 @@ class Project:
 
     def ensure_label(self, name: str, *, color: str = "") -> Label:
         """Return the label of this name, added if it is not there."""
+        known = self.labels().find(name.strip())
+        if known is not None:
+            return known
         with self.store.transaction():
+            # again: another process may have added it since
             known = self.labels().find(name.strip())
             if known is None:
                 self.set_labels(self.labels().with_label(name, color=color))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.errors import InputError, ProjectError, StorageError
 from core.geometry import Array, Geometry
-from core.io import atomic
+from core.io import hdf5
 from core.volume import Volume, Window, auto_window
 
 FORMAT = 1
@@ -78,7 +78,7 @@ def _check(volume: Volume) -> None:
 
 
 def write(target: Path, volume: Volume) -> str:
-    """Write a scan's file, read it back whole, and put it in place.
+    """Write a scan's file and read it back whole.
 
     Parameters
     ----------
@@ -101,13 +101,11 @@ def write(target: Path, volume: Volume) -> str:
     """
     _check(volume)
     digest = pixel_hash(volume)
-
-    def verify(file: Path) -> None:
-        if _digest_of(file) != digest:
-            raise StorageError("write-failed", file=target, reason="read-back")
-
-    with atomic.path(target, verify=verify) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+    with hdf5.written(target) as file:
         _write_into(file, volume, digest)
+        # here already: what HDF5 made must give the voxels back before a file of it exists
+        if _digest(file[_VOXELS]) != digest:
+            raise StorageError("write-failed", file=target, reason="read-back")
     return digest
 
 
@@ -154,11 +152,6 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, str | int | float]:
         for name, value in facts.items()
         if isinstance(value, (str, int, float, np.generic))
     }
-
-
-def _digest_of(file: Path) -> str:
-    with h5py.File(file, "r") as opened:
-        return _digest(opened[_VOXELS])
 
 
 def file_hash(file: Path) -> str:
