@@ -14,8 +14,6 @@ from gui.viewer.events import ViewTool
 from gui.viewer.overlay import Overlay
 from gui.viewer.slice_view import SliceView, Voxel
 
-_MAIN_SHARE = (2, 1)
-
 
 class LinkedViews(QWidget):
     """The native plane large on the left, the two others on the right; one crosshair, one window.
@@ -56,9 +54,12 @@ class LinkedViews(QWidget):
             self._rows.addWidget(view)
         self._columns.addWidget(self._main)
         self._columns.addWidget(self._rows)
-        for place, share in enumerate(_MAIN_SHARE):
+        self._shares = ([2000, 1000], [1000, 1000])
+        for place, share in enumerate(self._shares[0]):
             self._columns.setStretchFactor(place, share)
             self._rows.setStretchFactor(place, 1)
+        self._columns.splitterMoved.connect(self._on_divided)
+        self._rows.splitterMoved.connect(self._on_divided)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._columns)
@@ -233,6 +234,10 @@ class LinkedViews(QWidget):
             view.setVisible(alone is None or view is alone)
             view.set_details(view is self._main or view is alone)
         self._rows.setVisible(alone is None or alone in self._side)
+        if alone is None:
+            # Qt gives a pane that was hidden hardly any room when it comes back
+            self._columns.setSizes(self._shares[0])
+            self._rows.setSizes(self._shares[1])
         self._show_crosshair()
 
     def _show_crosshair(self) -> None:
@@ -263,6 +268,10 @@ class LinkedViews(QWidget):
     @Slot(object)
     def _on_crosshair(self, xyz: Voxel) -> None:
         self.go_to(xyz)
+
+    @Slot()
+    def _on_divided(self) -> None:
+        self._shares = (self._columns.sizes(), self._rows.sizes())
 
     @Slot()
     def _on_maximise(self) -> None:

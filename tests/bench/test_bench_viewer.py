@@ -166,6 +166,7 @@ def test_scroll_linked_planes(qtbot, scan, mask, report) -> None:
     linked.set_volume(scan)
     linked.set_overlays([Overlay(mask, {1: rgb("#2ec4b6")})])
     QApplication.processEvents()
+    assert min(view.width() for view in linked.views) > 400
     times = []
     for view in linked.views:
         for turned in [120] * 30 + [-120] * 30:

@@ -32,7 +32,8 @@ def test_oriented_volume_has_three_planes_native_first(linked) -> None:
     assert [view.plane for view in linked.views] == [Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL]
     assert shown(linked) == [True, True, True]
     assert linked.position == (24, 20, 6)
-    assert linked.main.width() > 1.5 * linked.views[1].width()
+    assert linked.main.width() == pytest.approx(600, abs=6)
+    assert [view.height() for view in linked.views[1:]] == pytest.approx([300, 300], abs=3)
 
 
 def test_native_sagittal_is_the_large_pane(linked) -> None:
@@ -102,6 +103,7 @@ def test_maximise_and_back(linked) -> None:
     assert coronal.words[1] != ""
     mouse(coronal, QEvent.Type.MouseButtonDblClick, QPointF(20, 20), LEFT, LEFT)
     assert shown(linked) == [True, True, True]
+    assert linked.main.width() == pytest.approx(600, abs=6)
 
 
 def test_mask_is_refreshed_in_every_plane(linked) -> None:
