@@ -299,12 +299,18 @@ def _offer(
         memory = SharedMemory(create=True, size=max(1, size))
     except OSError as error:
         raise InputError("memory-short") from error
-    memories.callback(memory.unlink)
+    memories.callback(_unlink, memory)
     memories.callback(memory.close)
     with contextlib.suppress(OSError):
         # if the child is gone the next word from it says so
         connection.send(memory.name)
     return _Shared(memory, shape, dtype)
+
+
+def _unlink(memory: SharedMemory) -> None:
+    # a child that could not map it has removed it already: the library's way of attaching
+    with contextlib.suppress(FileNotFoundError):
+        memory.unlink()
 
 
 # ------------------------------------------------------------------ in the child
@@ -395,7 +401,12 @@ class _Child:
     def _attached(self, facts: object, kind: str, shape: tuple[int, ...], dtype: str) -> Iterator[_Shared]:
         """Tell the other side what is coming and open the memory it offers."""
         self._connection.send((kind, facts))
-        memory = SharedMemory(self._connection.recv())
+        name = self._connection.recv()
+        try:
+            memory = SharedMemory(name)
+        except OSError as error:
+            # the ceiling: there is no room to map it
+            raise MemoryError from error
         try:
             yield _Shared(memory, shape, dtype)
         finally:
