@@ -173,8 +173,7 @@ class Annotations:
         owner = self.get(annotation)
         geometry = self._geometry(owner.scan)
         for layer in (*layers, *states):
-            if not _LAYER.fullmatch(layer):
-                raise InputError("layer-name-bad", layer=layer)
+            check_layer_name(layer)
         pending = [
             written
             for layer, mask in layers.items()
@@ -228,6 +227,12 @@ class Annotations:
         atomic.make_folder(self._folder / folder)
         atomic.write_bytes(self._folder / file, encoded.data)
         return _Pending(layer, sequence, file, encoded, "" if last is None else last["sha256"])
+
+
+def check_layer_name(layer: str) -> None:
+    """Refuse a layer name that is no safe part of a file name, with ``InputError`` ``layer-name-bad``."""
+    if not _LAYER.fullmatch(layer):
+        raise InputError("layer-name-bad", layer=layer)
 
 
 def _version(row: sqlite3.Row) -> LayerVersion:

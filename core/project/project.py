@@ -20,7 +20,7 @@ from core.ids import new_id
 from core.io import atomic
 from core.labels import Label, LabelSet
 from core.project import audit, schema
-from core.project.annotations import Annotations
+from core.project.annotations import Annotations, check_layer_name
 from core.project.links import Links
 from core.project.records import (
     Annotation,
@@ -177,10 +177,15 @@ class Project:
         Raises
         ------
         InputError
-            ``label-in-use`` if a label is missing whose voxels any saved mask holds.
+            ``label-in-use`` if a label is missing whose voxels any saved mask holds;
+            ``label-present`` for two of one name, ``layer-name-bad``.
         StorageError
             As :meth:`core.project.store.Store.transaction`.
         """
+        for position, label in enumerate(labels):
+            check_layer_name(label.layer)
+            if labels.find(label.name) is not labels.labels[position]:
+                raise InputError("label-present", name=label.name)
         with self.store.transaction() as connection:
             kept = {(label.layer, label.value) for label in labels}
             for old in self.labels():

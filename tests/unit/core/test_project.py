@@ -6,6 +6,7 @@ import gzip
 import json
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -593,6 +594,14 @@ def test_labels_are_kept_in_order_with_all_they_have(project: Project) -> None:
     added = project.ensure_label(" Bleeding ")
     assert added.name == "Bleeding"
     assert project.labels().labels == (*labels.labels, added)
+
+
+def test_labels_that_cannot_be_kept_apart_are_refused(project: Project) -> None:
+    brain = project.ensure_label("Brain")
+    for wrong in (replace(brain, value=2, name="brain"), replace(brain, value=2, name="B", layer="../x")):
+        with pytest.raises(InputError):
+            project.set_labels(LabelSet((brain, wrong)))
+    assert project.labels().labels == (brain,)
 
 
 def test_a_label_that_any_saved_mask_holds_stays(project: Project) -> None:
