@@ -20,7 +20,18 @@ from core.editing.changes import Change, ChangeKind, Log, Patch, Snapshot
 from core.editing.counts import VoxelCounts
 from core.editing.history import History
 from core.editing.open_stroke import OpenStroke
-from core.editing.steps import NOWHERE, Layers, StateChange, States, Step, apply_states, pack, pack_changes, unpack
+from core.editing.steps import (
+    NOWHERE,
+    Layers,
+    StateChange,
+    States,
+    Step,
+    apply_states,
+    pack,
+    pack_changes,
+    spans_of,
+    unpack,
+)
 from core.editing.stroke import footprint
 from core.geometry import Box, Geometry, PlaneView, bounding_box
 from core.labels import Label, LabelSet
@@ -422,10 +433,12 @@ class Editor:
     ) -> Step:
         """Make a step of a change whose voxels are in the layer already."""
         payload = b"" if xor is None else pack(xor)
-        step = Step(self._sequence + 1, action, layer, value, box, payload, pack_changes(changes))
+        layers = tuple(dict.fromkeys((layer, *(change.layer for change in changes))))
+        spans = spans_of(change.slice for change in changes)
+        step = Step(self._sequence + 1, action, layers, value, spans, box, payload, pack_changes(changes))
         if xor is not None:
             self._counts[layer].update(self._layers[layer][box.slices], box, xor)
-        apply_states(step, self._states, forward=True)
+        apply_states(changes, self._states, forward=True)
         self._sequence = step.sequence
         self._history.push(step)
         if self._journal is not None:
@@ -441,7 +454,7 @@ class Editor:
             inside = self.mask(step.layer)[step.box.slices]
             inside ^= xor
             self._counts[step.layer].update(inside, step.box, xor)
-        apply_states(step, self._states, forward=kind == "redo")
+        apply_states(step.state_changes, self._states, forward=kind == "redo")
         self._history.moved(1 if kind == "redo" else -1)
         self._sequence += 1
         if self._journal is not None:
@@ -451,10 +464,9 @@ class Editor:
 
     def _changed(self, step: Step, kind: ChangeKind) -> None:
         """Remember what has to be saved, then tell the listeners."""
-        layers = step.layers
-        for layer in layers:
+        for layer in step.layers:
             box = step.box if layer == step.layer and step.payload else None
             old = self._unsaved.get(layer)
             self._unsaved[layer] = old if box is None else box if old is None else old.union(box)
-        for layer in layers:
+        for layer in step.layers:
             self._tell(layer, step.box if layer == step.layer else NOWHERE, step, kind)

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from core.geometry import Box
+from core.geometry import Box, bounding_box
 from core.labels import Label
 
 _TILE = (8, 64, 64)
@@ -36,6 +36,7 @@ class OpenStroke:
     def __init__(self, mask: NDArray[np.uint8], action: str, label: Label, *, erase: bool) -> None:
         self._mask = mask
         self._tiles: dict[_Key, NDArray[np.uint8]] = {}
+        self._drawn: Box | None = None
         self.action = action
         self.label = label
         self.erase = erase
@@ -49,30 +50,31 @@ class OpenStroke:
         if not change.any():
             return False
         self._put_aside(box)
+        self._drawn = box if self._drawn is None else self._drawn.union(box)
         np.copyto(inside, np.uint8(0) if self.erase else value, where=change)
         return True
 
     def changed(self) -> tuple[Box, NDArray[np.uint8]] | None:
         """Return the tightest box around what differs now, and its XOR; None if nothing does."""
-        differing: list[tuple[Box, NDArray[np.uint8]]] = []
-        for key, before in self._tiles.items():
-            box = _tile_box(key, before.shape)
-            xor = before ^ self._mask[box.slices]
-            if xor.any():
-                differing.append((box, xor))
-        if not differing:
+        if self._drawn is None:
             return None
-        tight = [_tighten(box, xor) for box, xor in differing]
-        whole = tight[0][0]
-        for box, _ in tight[1:]:
-            whole = whole.union(box)
-        joined = np.zeros(whole.shape, dtype=np.uint8)
-        for box, xor in tight:
-            place = tuple(
-                slice(low - start, high - start) for low, high, start in zip(box.low, box.high, whole.low, strict=True)
-            )
-            joined[place] = xor
-        return whole, joined
+        drawn = self._drawn
+        xor = np.zeros(drawn.shape, dtype=np.uint8)
+        for key, before in self._tiles.items():
+            tile = _tile_box(key, before.shape)
+            part = _overlap(tile, drawn)
+            if part is not None:
+                old = before[_within(part, tile)]
+                np.bitwise_xor(old, self._mask[part.slices], out=xor[_within(part, drawn)])
+        tight = bounding_box(xor)
+        if tight is None:
+            return None
+        z, y, x = drawn.low
+        box = Box(
+            (z + tight.low[0], y + tight.low[1], x + tight.low[2]),
+            (z + tight.high[0], y + tight.high[1], x + tight.high[2]),
+        )
+        return box, np.ascontiguousarray(xor[tight.slices])
 
     def restore(self) -> Box | None:
         """Put everything back as it was; return the box that was touched, None if none."""
@@ -98,14 +100,14 @@ def _tile_box(key: _Key, shape: tuple[int, ...]) -> Box:
     return Box((z, y, x), (z + shape[0], y + shape[1], x + shape[2]))
 
 
-def _tighten(box: Box, xor: NDArray[np.uint8]) -> tuple[Box, NDArray[np.uint8]]:
-    """Crop a box and its XOR to what differs."""
-    spans = []
-    for axis, others in enumerate(((1, 2), (0, 2), (0, 1))):
-        hits = np.flatnonzero(xor.any(axis=others))
-        spans.append((box.low[axis] + int(hits[0]), box.low[axis] + int(hits[-1]) + 1))
-    tight = Box((spans[0][0], spans[1][0], spans[2][0]), (spans[0][1], spans[1][1], spans[2][1]))
-    inner = tuple(
-        slice(low - start, high - start) for low, high, start in zip(tight.low, tight.high, box.low, strict=True)
-    )
-    return tight, xor[inner]
+def _overlap(one: Box, other: Box) -> Box | None:
+    low = (max(one.low[0], other.low[0]), max(one.low[1], other.low[1]), max(one.low[2], other.low[2]))
+    high = (min(one.high[0], other.high[0]), min(one.high[1], other.high[1]), min(one.high[2], other.high[2]))
+    empty = low[0] >= high[0] or low[1] >= high[1] or low[2] >= high[2]
+    return None if empty else Box(low, high)
+
+
+def _within(part: Box, whole: Box) -> tuple[slice, slice, slice]:
+    """Return where a part lies in an array of the whole."""
+    (z0, y0, x0), (z1, y1, x1), (z, y, x) = part.low, part.high, whole.low
+    return slice(z0 - z, z1 - z), slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)

@@ -250,7 +250,7 @@ class _Replay:
     def _check(self, step: Step) -> None:
         pairs = zip(step.box.low, step.box.high, self._geometry.shape, strict=True)
         inside = all(low <= high <= count for low, high, count in pairs)
-        if not inside or not all(0 <= number < self._geometry.shape[0] for number in step.slices):
+        if not inside or not all(0 <= start < stop <= self._geometry.shape[0] for start, stop in step.spans):
             raise ProjectError("journal-damaged")
 
     def _apply(self, step: Step, *, forward: bool) -> None:
@@ -261,7 +261,7 @@ class _Replay:
             self._layer(step.layer)[step.box.slices] ^= unpack(step.payload, step.box)
             old = self.unsaved[step.layer]
             self.unsaved[step.layer] = step.box if old is None else old.union(step.box)
-        apply_states(step, self._states, forward=forward)
+        apply_states(step.state_changes, self._states, forward=forward)
 
     def _layer(self, layer: str) -> NDArray[np.uint8]:
         if layer not in self._layers:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,7 +41,7 @@ class StateChange:
     after: SliceState | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """A step of the history.
 
@@ -50,10 +51,12 @@ class Step:
         Its number in the journal; grows by one with every record.
     action
         Key of its name (``"brush"``, ``"correct"``, ``"finish"``).
-    layer
-        The layer it changed; the first one for a change of states only.
+    layers
+        Every layer it touches; voxels change in the first one only.
     label_value
         The label drawn or erased, 0 if it concerns none or several.
+    spans
+        The native slices (array axis 0) it touches, as half-open runs, ascending.
     box
         Tightest box around the changed voxels, :data:`NOWHERE` if none changed.
     payload
@@ -64,36 +67,48 @@ class Step:
 
     sequence: int
     action: str
-    layer: str
+    layers: tuple[str, ...]
     label_value: int
+    spans: tuple[tuple[int, int], ...]
     box: Box
     payload: bytes = field(repr=False)
     changes: bytes = field(repr=False)
 
     @property
-    def state_changes(self) -> tuple[StateChange, ...]:
-        """The slices' states before and after."""
-        return unpack_changes(self.changes)
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Every layer it touches."""
-        return tuple(dict.fromkeys((self.layer, *(change.layer for change in self.state_changes))))
+    def layer(self) -> str:
+        """The layer whose voxels it changes."""
+        return self.layers[0]
 
     @property
     def slices(self) -> tuple[int, ...]:
-        """Native slices (array axis 0) that it touches, ascending."""
-        return tuple(sorted({change.slice for change in self.state_changes}))
+        """The native slices that it touches, ascending."""
+        return tuple(number for start, stop in self.spans for number in range(start, stop))
+
+    @property
+    def state_changes(self) -> tuple[StateChange, ...]:
+        """The slices' states before and after, unpacked anew each time."""
+        return unpack_changes(self.changes)
 
     @property
     def cost(self) -> int:
         """Bytes it takes in memory, about."""
-        return len(self.payload) + len(self.changes) + 400
+        return len(self.payload) + len(self.changes) + 500 + 120 * len(self.spans)
 
 
-def apply_states(step: Step, states: States, *, forward: bool) -> None:
+def spans_of(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Turn slice numbers into half-open runs, ascending."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if runs and runs[-1][1] == number:
+            runs[-1] = (runs[-1][0], number + 1)
+        else:
+            runs.append((number, number + 1))
+    return tuple(runs)
+
+
+def apply_states(changes: Iterable[StateChange], states: States, *, forward: bool) -> None:
     """Set the slices' states to what they were after (or before) a step."""
-    for change in unpack_changes(step.changes):
+    for change in changes:
         state = change.after if forward else change.before
         of_layer = states.setdefault(change.layer, {})
         if state is None:
@@ -109,10 +124,9 @@ def pack(xor: NDArray[np.uint8]) -> bytes:
     one bit each before compression; beyond 16 values the bytes are compressed as
     they are.
     """
-    counts = np.zeros(256, dtype=np.int64)
-    for plane in xor:  # by slice: bincount needs 8 bytes a voxel for a while
-        counts += np.bincount(plane.ravel(), minlength=256)
-    values = np.flatnonzero(counts[1:]) + 1
+    # several times as fast as numpy's ways, and no copy; only whether a bin is empty matters
+    histogram = cv2.calcHist([xor.reshape(-1, xor.shape[2])], [0], None, [256], [0, 256])
+    values = np.flatnonzero(histogram[1:]) + 1
     level = 1 if xor.size > _BIG else 6
     if len(values) > _MAX_PLANES:
         return bytes((_RAW,)) + zlib.compress(xor.tobytes(), level)

@@ -121,7 +121,7 @@ def encode_record(record: Record) -> bytes:
     operation: dict[str, object] = {"op": record.kind}
     box, payload, changes = NOWHERE, b"", b""
     if step is not None:
-        operation |= {"action": step.action, "layer": step.layer, "label": step.label_value}
+        operation |= {"action": step.action, "layers": step.layers, "label": step.label_value, "slices": step.spans}
         box, payload, changes = step.box, step.payload, step.changes
     if record.kind == "resume":
         operation["undone"] = record.undone
@@ -156,8 +156,14 @@ def decode_record(data: bytes) -> Record:
         if kind != "step":
             return Record(sequence, kind, None, int(operation.get("undone", 0)))
         box = Box(corners[:3], corners[3:])
-        action, layer, label = str(operation["action"]), str(operation["layer"]), int(operation["label"])
-        return Record(sequence, "step", Step(sequence, action, layer, label, box, payload, changes))
+        layers = tuple(str(layer) for layer in operation["layers"])
+        spans = tuple((int(start), int(stop)) for start, stop in operation["slices"])
+        label = int(operation["label"])
+        if not layers:
+            raise ProjectError("journal-damaged")
+        return Record(
+            sequence, "step", Step(sequence, str(operation["action"]), layers, label, spans, box, payload, changes)
+        )
     except (struct.error, ValueError, KeyError, TypeError) as error:
         raise ProjectError("journal-damaged") from error
 

@@ -113,7 +113,7 @@ def test_state_changes_survive_packing():
 
 
 def a_step(sequence: int, size: int) -> Step:
-    return Step(sequence, "brush", "brain", 1, NOWHERE, bytes(size), b"")
+    return Step(sequence, "brush", ("brain",), 1, (), NOWHERE, bytes(size), b"")
 
 
 class Shelf:
@@ -128,10 +128,10 @@ class Shelf:
 
 
 def test_without_a_journal_the_oldest_are_forgotten():
-    history = History(limit=10_000)
+    history = History(limit=15_000)
     for number in range(1, 41):
         history.push(a_step(number, 1000))
-    assert history.bytes_held <= 10_000
+    assert history.bytes_held <= 15_000
     assert len(history) == history.position < 40
     assert history.forgotten == 40 - len(history)
     assert history.next_undo() == a_step(40, 1000)
@@ -216,15 +216,15 @@ def test_a_thousand_strokes_at_full_size_stay_small_and_undo_at_once():
     assert target._history.bytes_held <= 64 << 20
     slow = []
     while target.undo_available:
-        begun = time.perf_counter()
+        # time of this thread: other tests run beside it (tests/bench has the wall clock)
+        begun = time.thread_time()
         target.undo()
-        slow.append(time.perf_counter() - begun)
+        slow.append(time.thread_time() - begun)
     assert not target.mask("brain").any()
     assert not target.mask("lesions").any()
     assert all(target.state("lesions", number) is None for number in range(300))
     assert len(slow) == 1000
-    # one in a hundred may be held up by the rest of the machine
-    assert float(np.percentile(slow, 99)) <= 0.050
+    assert max(slow) <= 0.050
 
 
 def test_steps_compare_by_what_they_hold():

@@ -85,7 +85,9 @@ def ends_of(file):
 
 @given(st.integers(1, 2**63), st.text(max_size=12), st.integers(0, 255), st.binary(max_size=40), st.binary(max_size=40))
 def test_a_record_reads_back_as_written(sequence, action, label, payload, changes):
-    step = Step(sequence, action, "lesions", label, Box((1, 2, 3), (4, 5, 6)), payload, changes)
+    step = Step(
+        sequence, action, ("lesions", "brain"), label, ((1, 3), (7, 8)), Box((1, 2, 3), (4, 5, 6)), payload, changes
+    )
     for record in (
         Record(sequence, "step", step),
         Record(sequence, "undo"),
@@ -395,7 +397,7 @@ def test_the_base_names_versions_up_to_its_sequence():
 
 
 def a_step(number, size=100):
-    return Step(number, "brush", "brain", 1, NOWHERE, bytes(size), b"")
+    return Step(number, "brush", ("brain",), 1, ((2, 5),), NOWHERE, bytes(size), b"")
 
 
 @pytest.fixture
@@ -473,7 +475,7 @@ def test_trimming_drops_the_oldest_and_keeps_order_position_and_what_is_unsaved(
     number = 0
     for _ in range(100):
         number += 1
-        journal.record_step(Step(number, "brush", "brain", 1, NOWHERE, rng.bytes(1000), b""))
+        journal.record_step(Step(number, "brush", ("brain",), 1, (), NOWHERE, rng.bytes(1000), b""))
     for kind in ("undo", "undo", "undo", "redo"):
         number += 1
         journal.record_move(number, kind)
