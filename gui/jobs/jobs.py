@@ -170,9 +170,17 @@ class Jobs(QObject):
             raise LearningError("training-runs-already")
         return self.start(runners.resume(self._project_path(), run))
 
-    def start_prediction(self, run: str, scans: Sequence[str]) -> Work:
-        """Predict scans (ids) with a run (id) and store the predictions."""
-        work = self.start(runners.predict(self._project_path(), run, scans))
+    def start_prediction(self, run: str, scans: Sequence[str] = (), *, missing_only: bool = False) -> Work:
+        """Predict scans (ids; none means all) with a run (id) and store the predictions.
+
+        Raises
+        ------
+        LearningError
+            ``prediction-runs-already`` while another one runs: they would only slow each other down.
+        """
+        if self.of_kind("predict"):
+            raise LearningError("prediction-runs-already")
+        work = self.start(runners.predict(self._project_path(), run, scans, missing_only=missing_only))
         work.run = run
         return work
 

@@ -37,9 +37,10 @@ def resume(project: Path, run: str) -> Job:
     return Job("train", {"project_path": project, "resume": run})
 
 
-def predict(project: Path, run: str, scans: Sequence[str]) -> Job:
-    """Return the job that predicts scans (ids) with a run and stores the predictions."""
-    return Job("predict", {"project_path": project, "run": run, "scans": list(scans)})
+def predict(project: Path, run: str, scans: Sequence[str], *, missing_only: bool = False) -> Job:
+    """Return the job that predicts scans (ids; none means all) with a run and stores the predictions."""
+    facts = {"project_path": project, "run": run, "scans": list(scans), "missing_only": missing_only}
+    return Job("predict", facts)
 
 
 def import_files(project: Path, sources: Sequence[Path], options: ImportOptions) -> Job:

@@ -1,24 +1,442 @@
-"""The Review page."""
+"""The Review page: a prediction beside the reader's annotation; look, measure, correct, save."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from core.errors import MeninxError
+from core.events import Failed, Finished, JobEvent, ScanReady
+from core.learning.runs import Run
 from core.messages import text
 from gui import theme
 from gui.empty import EmptyPage
+from gui.jobs.asking import Asker
+from gui.jobs.jobs import Work
+from gui.review.case import LabelCase, Live, Question, Reference, ReviewCase, answer
+from gui.review.compare_bar import CompareBar
+from gui.review.job_line import JobLine
+from gui.review.numbers import figures
+from gui.review.panes import ReviewPanes
+from gui.review.saving import Saving
+from gui.review.side import ReviewSide
+from gui.train.run_table import RunRow, read_rows
 
 if TYPE_CHECKING:
+    from core.editing.editor import Change
+    from core.volume import Window
     from gui.session import Session
 
 
 class ReviewWorkspace(QWidget):
-    """A prediction beside the reader's annotation: look, measure, correct, save."""
+    """Compares the open scan's annotation with a run's prediction.
+
+    Everything slow (reading predictions, measuring, stripping) is one
+    :func:`gui.review.case.answer` in a thread; while the page is hidden nothing
+    is asked, only remembered as stale.
+    """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._empty = EmptyPage(text("review.empty_title"), text("review.empty_words"))
-        theme.row(self, gap=0).addWidget(self._empty)
+        self._rows: list[RunRow] = []
+        self._case: ReviewCase | None = None
+        self._wanted_run = ""
+        self._ranked = -1
+        self._stale = True
+        self._shown_scan = ""
+        self._runs = Asker(self)
+        self._runs.answered.connect(self._take_rows)
+        self._runs.refused.connect(session.notifier.error)
+        self._cases = Asker(self)
+        self._cases.answered.connect(self._take_case)
+        self._cases.refused.connect(self._refused)
+        self.saving = Saving(session.notifier, self)
+        self._build()
+        self._connect()
+        self._take_project()
+
+    def _build(self) -> None:
+        self.bar = CompareBar()
+        self.line = JobLine()
+        self.panes = ReviewPanes()
+        self.side = ReviewSide()
+        self._empty = EmptyPage()
+        centre = QWidget()
+        column = theme.column(centre, gap=0)
+        column.addWidget(self.bar)
+        column.addWidget(self.line)
+        column.addWidget(self.panes, 1)
+        page = QWidget()
+        row = theme.row(page, gap=0)
+        row.addWidget(centre, 1)
+        row.addWidget(self.side)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(page)
+        theme.row(self, gap=0).addWidget(self._stack)
+        self._worst_key = QShortcut(QKeySequence("N"), self)
+        self._worst_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+
+    def _connect(self) -> None:
+        session, jobs = self._session, self._session.jobs
+        session.project_changed.connect(self._take_project)
+        session.runs_changed.connect(self.reload)
+        session.scan_changed.connect(self._take_scan)
+        session.labels_changed.connect(self.refresh)
+        session.mask_changed.connect(self._mask_changed)
+        session.predictions_changed.connect(self._prediction_changed)
+        session.window_changed.connect(self._take_window)
+        session.review_requested.connect(self._review)
+        jobs.started.connect(self._jobs_changed)
+        jobs.said.connect(self._job_said)
+        jobs.ended.connect(self._job_ended)
+        jobs.changed.connect(self._jobs_changed)
+        bar, side = self.bar, self.side
+        bar.run_chosen.connect(self._run_chosen)
+        bar.reference_chosen.connect(self.refresh)
+        bar.predict_scan_asked.connect(self.predict_scan)
+        bar.predict_missing_asked.connect(self._predict_missing)
+        bar.predict_all_asked.connect(self._predict_all)
+        bar.worst_asked.connect(self.go_to_worst)
+        bar.correct_asked.connect(self.correct)
+        side.predict_asked.connect(self._next_step)
+        side.label_chosen.connect(self._show_label)
+        side.save_asked.connect(self._save)
+        side.strip.slice_chosen.connect(self.panes.set_index)
+        side.next.slice_chosen.connect(self.panes.set_index)
+        self.panes.index_changed.connect(side.strip.set_index)
+        self.panes.index_changed.connect(side.difference.set_index)
+        self.panes.window_changed.connect(self._window_dragged)
+        side.difference.view.index_changed.connect(self.panes.set_index)
+        self.line.stop_asked.connect(self._stop_prediction)
+        self._empty.asked.connect(self._next_step)
+        self._worst_key.activated.connect(self.go_to_worst)
+
+    # ------------------------------------------------------------ what is open
+
+    @property
+    def case(self) -> ReviewCase | None:
+        """What is compared, None while nothing is."""
+        return self._case
+
+    @Slot()
+    def _take_project(self) -> None:
+        self._runs.forget()
+        self._rows = []
+        self.bar.set_runs([], "")
+        self._take_scan()
+        self.reload()
+
+    @Slot()
+    def reload(self) -> None:
+        """Read the runs again."""
+        if self._session.project is not None:
+            self._runs.ask(read_rows, self._session.project)
+
+    @Slot(object)
+    def _take_rows(self, rows: list[RunRow]) -> None:
+        self._rows = rows
+        self.bar.set_runs(rows, self._wanted_run)
+        self._wanted_run = ""
+        self.refresh()
+
+    @Slot(str)
+    def _review(self, run: str) -> None:
+        """Compare with this run, as soon as it is known here."""
+        if not self.bar.choose_run(run):
+            self._wanted_run = run
+            self.reload()
+
+    @Slot()
+    def _take_scan(self) -> None:
+        session = self._session
+        self._forget_case()
+        volume = session.volume
+        scan = session.scan
+        shown = scan.id if scan is not None else ""
+        if shown != self._shown_scan or volume is None:
+            self.panes.show_volume(volume, session.window)
+            self.side.difference.show_volume(volume, session.window)
+            self._shown_scan = shown
+        self.refresh()
+
+    def _forget_case(self) -> None:
+        self._cases.forget()
+        self._case = None
+        self._ranked = -1
+
+    @property
+    def run(self) -> Run | None:
+        """The chosen run."""
+        wanted = self.bar.chosen_run
+        return next((row.run for row in self._rows if row.run.id == wanted), None)
+
+    @property
+    def label_case(self) -> LabelCase | None:
+        """The label whose figures are shown."""
+        if self._case is None or not self._case.labels:
+            return None
+        name = self.side.chosen_label
+        return self._case.labels.get(name) or next(iter(self._case.labels.values()))
+
+    def _references(self) -> list[Reference]:
+        """Return what the run can be compared with: annotations first, then other runs."""
+        session = self._session
+        if session.project is None or session.scan is None:
+            return []
+        readers = [session.reader]
+        readers += [one.reader for one in session.project.annotations(session.scan.id) if one.reader != session.reader]
+        found = [
+            Reference("reader", name, _annotation_words(name, name == session.reader))
+            for name in dict.fromkeys(readers)
+        ]
+        found += [
+            Reference("run", row.run.id, text("review.prediction_of", run=row.run.name))
+            for row in self._rows
+            if row.run.usable and row.run.id != self.bar.chosen_run
+        ]
+        return found
+
+    # ------------------------------------------------------------ asking
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self.refresh()
+
+    @Slot()
+    def _run_chosen(self) -> None:
+        self._forget_case()
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Compare again, now or when the page is looked at."""
+        if not self.isVisible():
+            self._stale = True
+            return
+        self._stale = False
+        self.bar.set_references(self._references())
+        question = self._question()
+        if question is None:
+            self._forget_case()
+        else:
+            self._cases.ask(answer, question)
+        self._show()
+
+    def _question(self) -> Question | None:
+        session, run, reference = self._session, self.run, self.bar.chosen_reference
+        project, scan, volume, editor = session.project, session.scan, session.volume, session.editor
+        if project is None or scan is None or volume is None or editor is None or run is None or reference is None:
+            return None
+        labels = session.labels
+        live = Live(
+            session.reader,
+            {layer: editor.mask(layer) for layer in labels.layers},
+            {layer: editor.finished(layer) for layer in labels.layers},
+        )
+        return Question(project, scan, volume, run, reference, labels, live)
+
+    @Slot(object)
+    def _take_case(self, case: ReviewCase) -> None:
+        scan = self._session.scan
+        if scan is None or case.scan != scan.id or case.run != self.bar.chosen_run:
+            return
+        self._case = case
+        self._ranked = -1
+        self.side.set_labels(list(case.labels))
+        self._show()
+
+    @Slot(object)
+    def _refused(self, error: MeninxError) -> None:
+        self._case = None
+        self._session.notifier.error(error)
+        self._show()
+
+    @Slot(object)
+    def _mask_changed(self, change: Change) -> None:
+        if change.kind != "live":
+            self.refresh()
+
+    @Slot(str)
+    def _prediction_changed(self, scan: str) -> None:
+        if self._session.scan is not None and scan == self._session.scan.id:
+            self.refresh()
+
+    # ------------------------------------------------------------ showing
+
+    def _show(self) -> None:
+        session = self._session
+        usable = any(row.run.usable for row in self._rows)
+        if session.project is None:
+            self._say_empty("no_project")
+        elif not usable:
+            self._say_empty("training" if session.jobs.training is not None else "no_run", action="to_train")
+        elif session.scan is None:
+            self._say_empty("no_scan")
+        else:
+            self._stack.setCurrentIndex(1)
+            self._show_label()
+        self._jobs_changed()
+
+    def _say_empty(self, key: str, *, action: str = "") -> None:
+        words = text(f"review.{action}") if action else ""
+        self._empty.say(text(f"review.{key}_title"), text(f"review.{key}_words"), words)
+        self._stack.setCurrentIndex(0)
+
+    @Slot()
+    def _show_label(self) -> None:
+        session, case, label = self._session, self._case, self.label_case
+        volume, run, reference = session.volume, self.run, self.bar.chosen_reference
+        if volume is None or run is None or reference is None:
+            return
+        self.panes.show_case(case, label, volume, reference, self._annotation_overlay())
+        self.side.show_figures(label is not None)
+        if label is None or case is None:
+            key = "reading" if case is None else "not_predicted"
+            words = text(f"review.{key}_words", run=run.name)
+            action = text("review.predict_scan") if case is not None and not session.jobs.of_kind("predict") else ""
+            self.side.nothing.say(text(f"review.{key}_title"), words, "" if session.read_only else action)
+            return
+        compared = label.compared
+        part = case.part if reference.kind == "reader" else ""
+        self.side.numbers.show_figures(figures(compared, volume.geometry, part))
+        self.side.show_strip(compared.measures is not None and volume.shape[0] > 1)
+        self.side.strip.show_values(compared.per_slice)
+        self.side.strip.set_index(self.panes.index)
+        known = bool(compared.known.any())
+        words = text("review.only_reader" if reference.kind == "reader" else "review.only_other")
+        self.side.show_difference(known)
+        self.side.difference.show_difference(label.difference if known else None, words)
+        self.side.next.show_ranked(label.ranked)
+        self.side.difference.set_index(self.panes.index)
+
+    def _annotation_overlay(self) -> list[tuple[object, int, str]]:
+        """Return the open annotation's masks (array, value, colour), shown before anything is predicted."""
+        editor, labels = self._session.editor, self._session.labels
+        run = self.run
+        if editor is None or run is None:
+            return []
+        found = (labels.find(name) for name in run.labels)
+        return [(editor.mask(label.layer), label.value, label.color) for label in found if label is not None]
+
+    @Slot(object)
+    def _take_window(self, window: Window | None) -> None:
+        if window is not None:
+            self.panes.set_window(window)
+            self.side.difference.view.set_window(window)
+
+    @Slot(object)
+    def _window_dragged(self, window: Window) -> None:
+        if window != self._session.window:
+            self._session.set_window(window)
+
+    # ------------------------------------------------------------ doing
+
+    @Slot()
+    def go_to_worst(self) -> None:
+        """Show the slice that deserves a look most; again: the next one."""
+        label = self.label_case
+        if label is None or not label.ranked:
+            return
+        self._ranked = (self._ranked + 1) % len(label.ranked)
+        self.panes.set_index(label.ranked[self._ranked].slice)
+
+    @Slot()
+    def correct(self) -> None:
+        """Take the prediction into the reader's annotation and go there."""
+        run, volume = self.run, self._session.volume
+        if run is None or volume is None or self._case is None or not self._case.predicted:
+            return
+        middle = (volume.shape[2] // 2, volume.shape[1] // 2, self.panes.index)
+        self._session.correct_from(run.id)
+        self._session.position_requested.emit(middle)
+
+    @Slot()
+    def predict_scan(self) -> None:
+        """Predict the scan shown."""
+        if self._session.scan is not None:
+            self._predict([self._session.scan.id])
+
+    @Slot()
+    def _predict_missing(self) -> None:
+        self._predict([], missing_only=True)
+
+    @Slot()
+    def _predict_all(self) -> None:
+        self._predict([])
+
+    def _predict(self, scans: list[str], *, missing_only: bool = False) -> None:
+        run = self.run
+        if run is None:
+            return
+        try:
+            self._session.jobs.start_prediction(run.id, scans, missing_only=missing_only)
+        except MeninxError as error:
+            self._session.notifier.error(error)
+
+    @Slot()
+    def _next_step(self) -> None:
+        """Do what the empty page offers."""
+        if self._session.project is not None and self._session.scan is not None and self.run is not None:
+            self.predict_scan()
+        else:
+            self._session.workspace_requested.emit("train")
+
+    @Slot(str, str)
+    def _save(self, what: str, source: str) -> None:
+        session, label, case = self._session, self.label_case, self._case
+        if session.scan is None or session.volume is None or label is None or case is None:
+            return
+        found = (label.predicted, 1) if source == "prediction" else label.truth
+        if found is None:
+            session.notifier.tell(text("review.nothing_to_save", label=label.name), "warning")
+            return
+        self.saving.ask("brain" if what == "brain" else "mask", session.scan, session.volume, found, label.name)
+
+    # ------------------------------------------------------------ jobs
+
+    @Slot()
+    def _jobs_changed(self) -> None:
+        work = next(iter(self._session.jobs.of_kind("predict")), None)
+        self.line.show_work(work)
+        shown, predicted = self._session.scan is not None, self._case is not None and self._case.predicted
+        self.bar.predict.setEnabled(shown and self.run is not None and work is None and not self._session.read_only)
+        self.bar.worst.setEnabled(predicted and self.label_case is not None and bool(self.label_case.ranked))
+        self.bar.correct.setEnabled(predicted and self._session.can_edit)
+
+    @Slot(object, object)
+    def _job_said(self, work: Work, event: JobEvent) -> None:
+        if work.kind == "predict" and isinstance(event, ScanReady):
+            self._session.predictions_changed.emit(event.scan)
+
+    @Slot(object)
+    def _job_ended(self, work: Work) -> None:
+        if work.kind != "predict":
+            return
+        if isinstance(work.outcome, Failed):
+            self._session.notifier.error(work.outcome.error)
+        elif isinstance(work.outcome, Finished):
+            count = len(work.result.get("scans", []))
+            name = work.result.get("name", "")
+            self._session.notifier.tell(text("review.told_predicted", run=name, count=count), "good")
+        self._show()
+
+    @Slot()
+    def _stop_prediction(self) -> None:
+        for work in self._session.jobs.of_kind("predict"):
+            self._session.jobs.stop(work)
+
+    def close_page(self) -> None:
+        """End the page's threads."""
+        self._runs.close()
+        self._cases.close()
+        self.saving.wait()
+
+
+def _annotation_words(reader: str, own: bool) -> str:
+    return text("review.annotation_own") if own else text("review.annotation_of", reader=reader)

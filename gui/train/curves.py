@@ -13,16 +13,9 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QSizePo
 from core.learning.events import EpochEnded
 from core.messages import text
 from gui import theme
+from gui.plots import WholeAxis
 
 PARTS = ("train", "validation")
-
-
-class EpochAxis(pg.AxisItem):
-    """An axis whose ticks are whole epochs."""
-
-    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
-        levels = [level for level in super().tickSpacing(minVal, maxVal, size) if level[0] >= 1]
-        return levels or [(1.0, 0.0)]
 
 
 def dashes(color: str) -> QPen:
@@ -109,7 +102,7 @@ class CurveCard(QFrame):
             self._now[part].setStyleSheet(f"color: {theme.color(part)}; font-size: 12px; font-weight: 600;")
             self._now[part].setToolTip(text(f"train.{part}"))
             top.addWidget(self._now[part])
-        self._plot = pg.PlotWidget(axisItems={"bottom": EpochAxis("bottom")}, background=theme.color("backdrop"))
+        self._plot = pg.PlotWidget(axisItems={"bottom": WholeAxis("bottom")}, background=theme.color("backdrop"))
         self._plot.setFrameShape(QFrame.Shape.NoFrame)
         self._plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._plot.setMinimumSize(120, 90)

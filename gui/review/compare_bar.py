@@ -1,0 +1,146 @@
+"""The bar above the panes: what is compared with what, and what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Signal, Slot
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QMenu, QSizePolicy, QWidget
+
+from core.messages import text
+from gui import theme
+from gui.review.case import Reference
+from gui.train.run_table import RunRow
+
+
+NARROW = 800
+"""Below this width (px) the bar has no room for all its words."""
+
+
+class CompareBar(QFrame):
+    """Run, reference, and the buttons."""
+
+    run_chosen = Signal()
+    reference_chosen = Signal()
+    predict_scan_asked = Signal()
+    predict_missing_asked = Signal()
+    predict_all_asked = Signal()
+    worst_asked = Signal()
+    correct_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("area", "options")
+        self.setFixedHeight(theme.space("option_bar"))
+        self.run = _combo(6)
+        self.run.setToolTip(text("review.run_tip"))
+        self.reference = _combo(8)
+        self.reference.setToolTip(text("review.reference_tip"))
+        self.run.currentIndexChanged.connect(self._run_changed)
+        self.reference.currentIndexChanged.connect(self._reference_changed)
+        self.predict = theme.button(text("review.predict"), tip=text("review.predict_tip"))
+        self.predict.setMenu(self._predict_menu())
+        self.worst = theme.button(text("review.worst"), tip=text("review.worst_tip"))
+        self.worst.clicked.connect(self.worst_asked)
+        self.correct = theme.primary_button(text("review.correct"), tip=text("review.correct_tip"))
+        self.correct.clicked.connect(self.correct_asked)
+        row = theme.row(self, gap=theme.space("s"))
+        row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
+        self._compare = theme.label(text("review.compare"), "muted")
+        row.addWidget(self._compare)
+        row.addWidget(self.run, 3)
+        row.addWidget(theme.label(text("review.with"), "muted"))
+        row.addWidget(self.reference, 4)
+        row.addStretch(3)
+        for button in (self.predict, self.worst, self.correct):
+            row.addWidget(button)
+
+    def _predict_menu(self) -> QMenu:
+        menu = QMenu(self)
+        for key, signal in (
+            ("predict_scan", self.predict_scan_asked),
+            ("predict_missing", self.predict_missing_asked),
+            ("predict_all", self.predict_all_asked),
+        ):
+            action = QAction(text(f"review.{key}"), menu)
+            action.triggered.connect(signal)
+            menu.addAction(action)
+        return menu
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._compare.setVisible(event.size().width() >= NARROW)
+
+    def minimumSizeHint(self) -> QSize:
+        """Leave out the word that goes first when room is short."""
+        hint = super().minimumSizeHint()
+        if not self._compare.isHidden():
+            hint.setWidth(hint.width() - self._compare.sizeHint().width() - theme.space("s"))
+        return hint
+
+    @property
+    def chosen_run(self) -> str:
+        """Id of the chosen run, or ``""``."""
+        return str(self.run.currentData() or "")
+
+    @property
+    def chosen_reference(self) -> Reference | None:
+        """What the run is compared with."""
+        found = self.reference.currentData()
+        return found if isinstance(found, Reference) else None
+
+    def set_runs(self, rows: Sequence[RunRow], wanted: str) -> None:
+        """Offer the usable runs; ``wanted`` (an id), else the one chosen before, else the best is chosen."""
+        kept = wanted or self.chosen_run
+        self.run.blockSignals(True)
+        self.run.clear()
+        best = 0
+        for row in rows:
+            if not row.run.usable:
+                continue
+            if row.best:
+                best = self.run.count()
+            self.run.addItem(f"{row.run.name}  ★" if row.best else row.run.name, row.run.id)
+        index = self.run.findData(kept)
+        self.run.setCurrentIndex(index if index >= 0 else best if self.run.count() else -1)
+        self.run.blockSignals(False)
+
+    def choose_run(self, run: str) -> bool:
+        """Choose a run by its id; return whether it is there."""
+        index = self.run.findData(run)
+        if index >= 0:
+            self.run.setCurrentIndex(index)
+        return index >= 0
+
+    def set_references(self, references: Sequence[Reference]) -> None:
+        """Offer what the run can be compared with; the choice is kept where it is still there."""
+        kept = self.chosen_reference
+        self.reference.blockSignals(True)
+        self.reference.clear()
+        for reference in references:
+            self.reference.addItem(reference.words, reference)
+        same = [
+            number
+            for number, one in enumerate(references)
+            if kept is not None and (one.kind, one.id) == (kept.kind, kept.id)
+        ]
+        self.reference.setCurrentIndex(same[0] if same else 0)
+        self.reference.blockSignals(False)
+
+    @Slot()
+    def _run_changed(self) -> None:
+        self.run_chosen.emit()
+
+    @Slot()
+    def _reference_changed(self) -> None:
+        self.reference_chosen.emit()
+
+
+def _combo(letters: int) -> QComboBox:
+    made = QComboBox()
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setMinimumContentsLength(letters)
+    made.setMaximumWidth(230)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return made

@@ -1,0 +1,162 @@
+"""Agreement of one label on one scan, in plain words and figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from core.geometry import Geometry
+from core.messages import text
+from core.review.compare import LabelComparison
+from core.review.metrics import Measures
+from gui import theme
+from gui.train.watch import grouped
+
+DASH = "—"
+ROWS = (
+    "dice",
+    "iou",
+    "hd95",
+    "assd",
+    "sensitivity",
+    "specificity",
+    "volume_reference",
+    "volume_predicted",
+    "volume_difference",
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The words beside each row, and the notes below."""
+
+    values: dict[str, str]
+    note: str = ""
+    warning: str = ""
+
+
+def fraction(value: float | None) -> str:
+    """Write a fraction with three decimals."""
+    return DASH if value is None else f"{value:.3f}"
+
+
+def volume_words(voxels: int, geometry: Geometry) -> str:
+    """Write a volume in mL, or in pixels where the spacing is unknown."""
+    if geometry.spacing_known:
+        return f"{grouped_decimal(voxels * geometry.voxel_ml)} mL"
+    return f"{grouped(voxels)} px"
+
+
+def grouped_decimal(value: float) -> str:
+    """Write a number with one decimal and thin groups: ``1 482.6``."""
+    return f"{value:,.1f}".replace(",", "\u2009")
+
+
+def difference_words(measures: Measures, geometry: Geometry) -> str:
+    """Write predicted minus reference, with its sign and in percent."""
+    voxels = measures.predicted_voxels - measures.truth_voxels
+    sign = "+" if voxels > 0 else "−" if voxels < 0 else ""
+    words = f"{sign}{volume_words(abs(voxels), geometry)}"
+    if measures.difference_percent is not None:
+        words += f"  ({measures.difference_percent:+.1f} %)".replace("-", "−")
+    return words
+
+
+def figures(compared: LabelComparison | None, geometry: Geometry, part: str) -> Figures:
+    """Word a comparison.
+
+    Parameters
+    ----------
+    compared
+        None while there is no prediction.
+    part
+        ``train validation test none`` or ``""`` (unknown): how the run used this scan.
+    """
+    values = dict.fromkeys(ROWS, DASH)
+    if compared is None:
+        return Figures(values)
+    measures = compared.measures
+    if measures is None:
+        if compared.predicted_ml is not None:
+            values["volume_predicted"] = f"{grouped_decimal(compared.predicted_ml)} mL"
+        return Figures(values, text("review.nothing_finished"))
+    values |= {
+        "dice": fraction(measures.dice),
+        "iou": fraction(measures.iou),
+        "hd95": _distance(measures.hd95, measures.unit),
+        "assd": _distance(measures.assd, measures.unit),
+        "sensitivity": fraction(measures.sensitivity),
+        "specificity": fraction(measures.specificity),
+        "volume_reference": volume_words(measures.truth_voxels, geometry),
+        "volume_predicted": volume_words(measures.predicted_voxels, geometry),
+        "volume_difference": difference_words(measures, geometry),
+    }
+    notes = []
+    if not compared.whole:
+        notes.append(text("review.measured_on", finished=compared.finished, slices=len(compared.known)))
+    if measures.empty:
+        notes.append(text("review.both_empty"))
+    elif measures.missed:
+        notes.append(text("review.missed"))
+    elif measures.spurious:
+        notes.append(text("review.spurious"))
+    if part in ("validation", "test", "none"):
+        notes.append(text(f"review.part_{part}"))
+    return Figures(values, " ".join(notes), text("review.part_train") if part == "train" else "")
+
+
+def _distance(value: float | None, unit: str) -> str:
+    return DASH if value is None else f"{value:.1f} {unit}"
+
+
+class NumbersPanel(QWidget):
+    """The rows, and what must be known to read them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._values = {row: theme.label(DASH, "strong") for row in ROWS}
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(3)
+        grid.setColumnStretch(1, 1)
+        for number, row in enumerate(ROWS):
+            name = theme.label(text(f"review.row_{row}"))
+            name.setToolTip(text(f"review.row_{row}_tip"))
+            value = self._values[row]
+            value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            grid.addWidget(name, number, 0)
+            grid.addWidget(value, number, 1)
+        self._note = theme.label("", "muted", wrap=True)
+        self._warning = theme.label("", "warning", wrap=True)
+        outer = theme.column(self, gap=6)
+        outer.addLayout(grid)
+        outer.addWidget(self._warning)
+        outer.addWidget(self._note)
+        self.show_figures(Figures(dict.fromkeys(ROWS, DASH)))
+
+    def value(self, row: str) -> str:
+        """Return what a row shows."""
+        return self._values[row].text()
+
+    @property
+    def note(self) -> str:
+        """The note below the rows."""
+        return self._note.text()
+
+    @property
+    def warning(self) -> str:
+        """The warning below the rows, ``""`` for none."""
+        return self._warning.text()
+
+    def show_figures(self, shown: Figures) -> None:
+        """Show other figures."""
+        for row, words in shown.values.items():
+            self._values[row].setText(words)
+            self._values[row].setToolTip(text("review.no_value") if words == DASH else "")
+        self._note.setText(shown.note)
+        self._note.setVisible(bool(shown.note))
+        self._warning.setText(shown.warning)
+        self._warning.setVisible(bool(shown.warning))
