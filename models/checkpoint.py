@@ -33,7 +33,7 @@ EXPORT_TOLERANCE = 1e-3
 
 def save_weights(folder: Path, network: nn.Module) -> None:
     """Write ``model.safetensors``."""
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(network).items()}
     atomic.write_bytes(folder / WEIGHTS_FILE, safetensors.torch.save(state))
 
 
@@ -54,10 +54,19 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 def load_matching(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
     """Load the weights whose name and shape fit; return the names that stayed fresh."""
-    own = network.state_dict()
-    fitting = {name: tensor for name, tensor in weights.items() if name in own and own[name].shape == tensor.shape}
-    network.load_state_dict(own | fitting)
-    return sorted(set(own) - set(fitting))
+    fresh = []
+    with torch.no_grad():
+        for name, own in _tensors(network).items():
+            if name in weights and weights[name].shape == own.shape:
+                own.copy_(weights[name])
+            else:
+                fresh.append(name)
+    return fresh
+
+
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers, each under its first name (DynUNet holds its blocks under two)."""
+    return {**dict(network.named_parameters()), **dict(network.named_buffers())}
 
 
 def save_resume(folder: Path, state: Mapping[str, Any]) -> None:
@@ -116,7 +125,7 @@ def export_model(folder: Path, network: nn.Module, preparation: Preparation, fac
     LearningError
         ``export-inexact``.
     """
-    module = _WithSigmoid(network.eval())
+    module = _WithSigmoid(network).eval()
     shape = (2, preparation.slices, preparation.size, preparation.size)
     random = np.random.default_rng(0)
     example = torch.from_numpy(random.standard_normal(shape).astype(np.float32))

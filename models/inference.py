@@ -62,7 +62,7 @@ class Predictor:
         except (KeyError, TypeError, ValueError) as error:
             raise LearningError("model-damaged", file=folder / MODEL_FILE) from error
         self._compiled = _compile(folder / ONNX_FILE, exact=exact)
-        shape = tuple(int(dim) if dim.is_static else -1 for dim in self._compiled.output(0).partial_shape)
+        shape = tuple(dim.get_length() if dim.is_static else -1 for dim in self._compiled.output(0).partial_shape)
         if shape[1:] != (len(self.labels), self.preparation.size, self.preparation.size):
             raise LearningError("model-damaged", file=folder / ONNX_FILE)
 
@@ -93,7 +93,8 @@ class Predictor:
             If ``should_stop`` asks for anything: half a prediction is none.
         """
         result: dict[str, NDArray[np.uint8]] = {}
-        for done, result in self.predict_in_pieces(volume, should_stop):
+        for done, so_far in self.predict_in_pieces(volume, should_stop):
+            result = so_far
             if on_slices is not None:
                 on_slices(done, volume.shape[0])
         return result

@@ -24,6 +24,7 @@ from models.device import (
     CPU_STEPS,
     GPU_BATCH,
     GPU_STEPS,
+    LEAST_STEPS,
     pick_device,
     pick_precision,
     seed_everything,
@@ -128,12 +129,13 @@ class Learner:
     def set_batch(self, batch: int) -> None:
         """Use this many slices per step; the epoch at hand begins again."""
         self.batch = batch
-        most = self.config.steps or (CPU_STEPS if self.device.type == "cpu" else GPU_STEPS)
+        least, most = LEAST_STEPS, CPU_STEPS if self.device.type == "cpu" else GPU_STEPS
         self.sampler = Sampler(
             self.data.amounts[self.examples],
             batch=batch,
             foreground=self.config.foreground,
-            most_steps=most,
+            least_steps=self.config.steps or least,
+            most_steps=self.config.steps or most,
             seed=self.config.seed,
         )
         self.steps = self.sampler.steps

@@ -20,14 +20,22 @@ class Sampler:
     foreground
         Part of each batch that is forced to show a label (small lesions: drawn evenly over
         slices, not by area, so that small ones are seen as often as large ones).
-    most_steps
-        Bound on the steps of an epoch.
+    least_steps, most_steps
+        An epoch shows every example about once, within these bounds: few slices are shown
+        several times over, very many only in part.
     seed
         Of the run.
     """
 
     def __init__(
-        self, amounts: NDArray[np.float32], *, batch: int, foreground: float, most_steps: int, seed: int
+        self,
+        amounts: NDArray[np.float32],
+        *,
+        batch: int,
+        foreground: float,
+        least_steps: int,
+        most_steps: int,
+        seed: int,
     ) -> None:
         self._count = len(amounts)
         self._positive = np.flatnonzero(amounts > 0)
@@ -35,12 +43,12 @@ class Sampler:
         self._seed = seed
         self._forced = round(batch * foreground) if 0 < len(self._positive) < self._count else 0
         self._forced = min(self._forced, batch - 1) if batch > 1 else 0
-        self._most_steps = most_steps
+        self._least_steps, self._most_steps = least_steps, most_steps
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch: every example about once, at most ``most_steps``, at least one."""
-        return max(1, min(self._most_steps, -(-self._count // self._batch)))
+        """Steps of an epoch."""
+        return max(self._least_steps, min(self._most_steps, -(-self._count // self._batch)))
 
     def epoch(self, number: int) -> Iterator[NDArray[np.int64]]:
         """Yield the batches of an epoch (counted from 1), each ``[batch]``."""

@@ -28,7 +28,7 @@ from models.learner import Learner
 from models.networks.registry import count_parameters
 from models.previews import draw_samples, pin_examples
 
-CPU_CHECKED, GPU_CHECKED = 320, 6000
+CPU_CHECKED, GPU_CHECKED = 240, 6000
 """At most so many validation slices are checked per epoch, evenly spread over them."""
 HURRIED = 64
 """Validation slices looked at when a stop comes before the first epoch is through."""
@@ -261,7 +261,8 @@ class _Training:
 
     def _export(self) -> None:
         network = self.learner.fresh_network()
-        network.load_state_dict(checkpoint.read_weights(self.folder))
+        if checkpoint.load_matching(network, checkpoint.read_weights(self.folder)):
+            raise LearningError("model-damaged", file=self.folder / runs.WEIGHTS_FILE)
         facts = self._model_facts()
         difference = checkpoint.export_model(self.folder, network, self.learner.preparation, facts)
         checkpoint.write_card(self.folder, {**facts, "difference": f"{difference:.1e}"})

@@ -28,8 +28,8 @@ JOBS: dict[str, str] = {
     "export": "core.project.exporting:export_job",
     "train": "models.trainer:train_job",
     "predict": "models.predicting:predict_job",
-    "strip": "models.predicting:strip_job",
-    "apply": "models.predicting:apply_job",
+    "strip": "models.loose:strip_job",
+    "apply": "models.loose:apply_job",
 }
 """Job kind to ``module:function``; the function takes the job's arguments and ``should_stop``."""
 
@@ -175,3 +175,5 @@ def _be_humble() -> None:
     threads = str(max(1, (os.cpu_count() or 1) - 1))
     # read by OpenMP, and so by torch and numpy, when they are first loaded in this child
     os.environ.setdefault("OMP_NUM_THREADS", threads)
+    # waiting threads sleep instead of spinning on the window's cores
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -43,8 +43,8 @@ class TrainingConfig:
     batch
         Slices per step; 0 leaves it to the device (8 on a CPU, 16 on a GPU).
     steps
-        Most steps per epoch; 0 leaves it to the device (80 on a CPU, 250 on a GPU), so
-        that the first curves appear soon on a large project.
+        Steps per epoch; 0 shows every slice about once, but takes at least 10 steps, and at
+        most 60 on a CPU or 250 on a GPU, so that the first curves appear soon on a large project.
     learning_rate
         Highest rate; 0 picks 1e-3 from scratch and 3e-4 from a parent.
     seed
