@@ -21,7 +21,12 @@ from core.project.records import Scan, ScanStatus, current_reader, utc_now
 from core.project.store import Store
 from core.volume import Volume
 
-_SELECT = "SELECT s.*, p.number AS patient_number, p.known FROM scan s JOIN patient p ON p.key = s.patient"
+_SELECT = (
+    "SELECT s.id, s.name, s.patient, p.number AS patient_number, p.known, s.modality, s.depth, s.height, s.width, "
+    "s.spacing_known, s.orientation_known, s.status, s.created, s.description, s.channels, s.sha256 "
+    "FROM scan s JOIN patient p ON p.key = s.patient"
+)
+_SEARCHED = "lower(s.name || ' ' || printf('P%03d', p.number) || ' ' || s.modality || ' ' || s.description)"
 _TELLING = 4
 """Identity texts shorter than this are in every second word and are not looked for."""
 
@@ -105,14 +110,17 @@ class Scans:
         if patient is not None:
             conditions.append("s.patient = ?")
             values.append(patient)
-        found = self._store.rows(
-            f"{_SELECT}{' WHERE ' if conditions else ''}{' AND '.join(conditions)} ORDER BY s.number", *values
-        )
-        scans = [_scan(row) for row in found]
         words = text.casefold().split()
-        if not words:
-            return scans
-        return [scan for scan in scans if all(word in _searchable(scan) for word in words)]
+        # SQLite knows upper and lower case of plain letters only; it leaves little to do for the others
+        for word in filter(str.isascii, words):
+            conditions.append(f"instr({_SEARCHED}, ?)")
+            values.append(word)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        scans = [_scan(row) for row in self._store.rows(f"{_SELECT}{where} ORDER BY s.number", *values)]
+        for word in words:
+            if not word.isascii():
+                scans = [scan for scan in scans if word in _searchable(scan)]
+        return scans
 
     def get(self, ref: str) -> Scan:
         """Return a scan by its id or display name.

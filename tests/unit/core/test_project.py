@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import sqlite3
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def head(shape: tuple[int, int, int] = (5, 20, 16), seed: int = 0) -> Volume:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     with Project.create(tmp_path / "pilot.meninx") as opened:
         yield opened
 
@@ -340,39 +342,50 @@ def saved(project: Project) -> tuple[str, str]:
     return scan.id, annotation.id
 
 
-def flip(file: Path, at: int) -> None:
-    content = bytearray(file.read_bytes())
-    content[at % len(content)] ^= 0x40
+@contextlib.contextmanager
+def damaged(file: Path, at: int, bit: int) -> Iterator[None]:
+    good = file.read_bytes()
+    content = bytearray(good)
+    content[at % len(content)] ^= 1 << bit
     file.write_bytes(bytes(content))
+    try:
+        yield
+    finally:
+        file.write_bytes(good)
 
 
-@settings(max_examples=25, deadline=None)
-@given(at=st.integers(0, 100_000))
-def test_a_damaged_mask_stops_with_its_name(tmp_path_factory: pytest.TempPathFactory, at: int) -> None:
-    with Project.create(tmp_path_factory.mktemp("d") / "p") as project:
-        _, annotation = saved(project)
-        relative = project.layers(annotation)["brain"].file
-        flip(project.path / relative, at)
+@pytest.fixture(scope="module")
+def undamaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, str, str]]:
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MENINX_HOME", str(home))
+        with Project.create(tmp_path_factory.mktemp("d") / "p") as project:
+            yield project, *saved(project)
+
+
+@settings(max_examples=40, deadline=None)
+@given(at=st.integers(0, 100_000), bit=st.integers(0, 7))
+def test_a_damaged_mask_stops_with_its_name(undamaged: tuple[Project, str, str], at: int, bit: int) -> None:
+    project, _, annotation = undamaged
+    relative = project.layers(annotation)["brain"].file
+    with damaged(project.path / relative, at, bit):
         with pytest.raises(ProjectError, match="mask-corrupt") as caught:
             project.read_layer(annotation, "brain")
         assert caught.value.fields["file"] == relative
-        assert len(project.verify()) == 1
-        assert relative in project.verify()[0]
+        assert [relative in problem for problem in project.verify()] == [True]
 
 
-@settings(max_examples=25, deadline=None)
-@given(at=st.integers(0, 100_000))
-def test_a_damaged_scan_stops_with_its_name(tmp_path_factory: pytest.TempPathFactory, at: int) -> None:
-    with Project.create(tmp_path_factory.mktemp("d") / "p") as project:
-        scan, _ = saved(project)
-        relative = f"scans/{scan}.h5"
-        flip(project.path / relative, at)
+@settings(max_examples=40, deadline=None)
+@given(at=st.integers(0, 100_000), bit=st.integers(0, 7))
+def test_a_damaged_scan_stops_with_its_name(undamaged: tuple[Project, str, str], at: int, bit: int) -> None:
+    project, scan, _ = undamaged
+    relative = f"scans/{scan}.h5"
+    with damaged(project.path / relative, at, bit):
         for read in (project.read_volume, lambda ref: project.read_slices(ref, 0, 1)):
             with pytest.raises(ProjectError, match="scan-corrupt") as caught:
                 read(scan)
             assert caught.value.fields["file"] == relative
-        assert len(project.verify()) == 1
-        assert relative in project.verify()[0]
+        assert [relative in problem for problem in project.verify()] == [True]
 
 
 def test_a_damaged_scan_is_found_after_it_was_read_once(project: Project) -> None:
@@ -581,6 +594,8 @@ def test_finding_scans(project: Project) -> None:
     assert [scan.name for scan in project.scans(text="AXIAL P002 3")] == ["S0004"]
     assert [scan.name for scan in project.scans(text="p001")] == ["S0001", "S0003"]
     assert project.scans(text="100%_") == []
+    project.add_scan(head((1, 8, 8), 9), patient=None, description="Schädel SCHRÄG")
+    assert [scan.name for scan in project.scans(text="schräg SCHÄDEL s0005")] == ["S0005"]
 
 
 # labels
@@ -643,22 +658,25 @@ def test_ten_thousand_scans_open_and_filter_at_once(tmp_path: Path) -> None:
         marks = ", ".join(f":{name}" for name in row)
         with project.store.transaction() as connection:
             connection.executemany(f"INSERT INTO scan ({', '.join(row)}) VALUES ({marks})", rows)
-    started = time.perf_counter()
+    started = time.thread_time()
     with Project.open(tmp_path / "p") as project:
         scans = project.scans()
-        opened = time.perf_counter() - started
+        opened = time.thread_time() - started
         assert len(scans) == 10_000
         assert scans[0] == first
-        started = time.perf_counter()
+        started = time.thread_time()
         assert len(project.scans(status=ScanStatus.DONE)) == 1428
-        filtered = time.perf_counter() - started
+        filtered = time.thread_time() - started
+        started = time.thread_time()
         assert len(project.scans(text="axial 9999")) == 1
-        started = time.perf_counter()
+        searched = time.thread_time() - started
+        started = time.thread_time()
         assert project.counts()[ScanStatus.DONE] == 1428
-        counted = time.perf_counter() - started
-    # design bars 1 s and 0.1 s; no machine that runs the tests is near them
+        counted = time.thread_time() - started
+    # the design's bars, in processor time, so that other work on the machine does not count
     assert opened < 1.0
     assert filtered < 0.1
+    assert searched < 0.1
     assert counted < 0.1
 
 
