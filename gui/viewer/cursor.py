@@ -7,10 +7,11 @@ covers and only those are painted again.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPen, QRegion
 
 from gui import theme
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HALO = QColor(0, 0, 0, 120)
 _RING_MARGIN = 4
 _LEAST_RING = 2.5
+_LARGEST_KEPT = 500.0
 _MARK = 6
 _DASH, _GAP = 4, 3
 
@@ -44,20 +46,43 @@ class Ring:
 
     def paint(self, painter: QPainter) -> None:
         """Draw the ring in the label's colour with a dark halo, dashed while erasing."""
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
         radius = max(self.radius, _LEAST_RING)
-        painter.setPen(QPen(_HALO, 3.5))
-        painter.drawEllipse(self.center, radius, radius)
-        pen = QPen(self.color, 1.5)
-        if self.erasing:
-            pen.setDashPattern([3, 2.5])
-        painter.setPen(pen)
-        painter.drawEllipse(self.center, radius, radius)
-        if radius > 5:
-            painter.setPen(QPen(self.color, 2))
-            painter.drawPoint(self.center)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        if radius > _LARGEST_KEPT:
+            _draw_ring(painter, self.center, radius, self.color, self.erasing)
+            return
+        ratio = painter.device().devicePixelRatioF()
+        picture = _ring_picture(round(radius * 4) / 4, self.color.rgb(), self.erasing, ratio)
+        reach = picture.deviceIndependentSize().width() / 2
+        painter.drawImage(QPoint(round(self.center.x() - reach), round(self.center.y() - reach)), picture)
+
+
+@functools.lru_cache(maxsize=8)
+def _ring_picture(radius: float, rgb: int, erasing: bool, ratio: float) -> QImage:
+    """Return the ring drawn once: stroking a large circle at every mouse move takes a millisecond."""
+    side = 2 * (math.ceil(radius) + _RING_MARGIN)
+    picture = QImage(round(side * ratio), round(side * ratio), QImage.Format.Format_ARGB32_Premultiplied)
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    _draw_ring(painter, QPointF(side / 2, side / 2), radius, QColor.fromRgb(rgb), erasing)
+    painter.end()
+    return picture
+
+
+def _draw_ring(painter: QPainter, center: QPointF, radius: float, color: QColor, erasing: bool) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(_HALO, 3.5))
+    painter.drawEllipse(center, radius, radius)
+    pen = QPen(color, 1.5)
+    if erasing:
+        pen.setDashPattern([3, 2.5])
+    painter.setPen(pen)
+    painter.drawEllipse(center, radius, radius)
+    if radius > 5:
+        painter.setPen(QPen(color, 2))
+        painter.drawPoint(center)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
 def crosshair_rects(point: QPointF, size: QRect) -> tuple[QRect, QRect]:
