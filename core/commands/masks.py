@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from core.commands.line import Line
 from core.editing.opening import open_annotation
 from core.errors import InputError
-from core.geometry import MATCH_MM, Array, Geometry
+from core.geometry import Array, Geometry
 from core.io.sandbox import Decoder
-from core.io.sniff import sniff
-from core.io.source import MaskData, Source
+from core.io.source import MaskData
 from core.messages import text
 from core.project.lock import AnnotationLock
 from core.project.project import Project
 from core.project.records import Origin, Scan, current_reader
 from core.project.saver import Saver
+
+_OTHER_WORDS = {"mask-size": "mask-file-size", "mask-place": "mask-file-place"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,23 +61,17 @@ def read_mask(file: Path, geometry: Geometry) -> MaskData:
     Raises
     ------
     InputError
-        ``file-missing``, ``mask-unreadable``, ``mask-size``, ``mask-place`` and what
-        the reader says.
+        ``file-missing``, ``mask-file-size``, ``mask-file-place`` and what the reader says.
     """
     if not file.is_file():
         raise InputError("file-missing", file=file)
-    kind = sniff(file)
-    if kind is None:
-        raise InputError("mask-unreadable", file=file.name)
-    source = Source(kind, (file,), file.name, masks=(file,))
-    with Decoder() as decoder:
-        grid = decoder.read(source).geometry
-        masks = decoder.read_masks(source)
-    if grid.shape != geometry.shape:
-        raise InputError("mask-size", file=file.name, size=_size(grid.shape), scan=_size(geometry.shape))
-    if grid.orientation_known and geometry.orientation_known and not _same_place(grid, geometry):
-        raise InputError("mask-place", file=file.name)
-    return masks
+    try:
+        with Decoder() as decoder:
+            return decoder.read_mask_file(file, geometry)
+    except InputError as error:
+        # the reader's words tell of an import, where the scan came in without its mask
+        code = _OTHER_WORDS.get(error.code, error.code)
+        raise InputError(code, **error.fields) from error
 
 
 def put_mask(project: Project, scan: Scan, masks: MaskData, label_name: str, reader: str) -> tuple[bool, int]:
@@ -109,16 +104,3 @@ def painted(layer: NDArray[np.uint8], hits: Array, value: int) -> NDArray[np.uin
     new = np.where(layer == value, np.uint8(0), layer)
     new[hits] = value
     return new
-
-
-def _size(shape: tuple[int, int, int]) -> str:
-    z, y, x = shape
-    return f"{x} x {y}" + (f" x {z}" if z > 1 else "")
-
-
-def _same_place(one: Geometry, other: Geometry) -> bool:
-    """Whether all corners lie within a hundredth of a voxel: headers round differently."""
-    z, y, x = one.shape
-    corners = np.array([[i, j, k] for i in (0, x - 1) for j in (0, y - 1) for k in (0, z - 1)])
-    apart = np.abs(one.to_world(corners) - other.to_world(corners)).max()
-    return bool(apart <= max(MATCH_MM, 0.01 * min(one.spacing)))

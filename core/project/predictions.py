@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from core.errors import LearningError
 from core.geometry import Geometry
-from core.io import atomic
+from core.io import atomic, hdf5
 from core.project.project import Project
 from core.project.records import utc_now
 
@@ -97,7 +97,7 @@ def write_prediction(
     packed = _packed([masks[name] for name in names])
     mask_file = folder / MASK_FILE
     _write_mask(mask_file, packed, project.geometry(scan))
-    with atomic.path(folder / PROBABILITY_FILE) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5.written(folder / PROBABILITY_FILE) as file:
         for name in names:
             array = probabilities[name]
             # lzf: a prediction is written once per scan and read slice by slice
