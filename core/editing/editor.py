@@ -290,8 +290,15 @@ class Editor:
         -------
         Step or None
             One undoable step; None if it was so already.
+
+        Raises
+        ------
+        ValueError
+            If the scan has no such slice.
         """
         self.commit()
+        if not all(0 <= number < self.geometry.shape[0] for number in slices):
+            raise ValueError(f"slices {list(slices)} of {self.geometry.shape[0]}")
         changes = []
         for layer in layers:
             for number in sorted(set(slices)):

@@ -13,6 +13,7 @@ from core.editing.history import History
 from core.editing.steps import Layers, States, Step, apply_states, unpack
 from core.errors import ProjectError
 from core.geometry import Box, Geometry
+from core.io.atomic import storage_error
 from core.project.journal import Journal
 from core.project.journal_file import Header, JournalFile, base_hash
 from core.project.project import Project
@@ -115,7 +116,7 @@ def open_annotation(project: Project, scan_id: str, reader: str, *, journal: boo
     ProjectError
         ``mask-corrupt``, ``mask-missing``: nothing is opened empty instead.
     StorageError
-        ``read-failed``.
+        ``read-failed``; what the disk says if a journal cannot be set aside.
     """
     scan = project.scan(scan_id)
     geometry = project.geometry(scan.id)
@@ -192,7 +193,10 @@ def _put_aside(opened: OpenAnnotation, file: Path) -> None:
         return
     stamp = datetime.now(UTC).strftime("%Y%m%dt%H%M%S%f")
     aside = file.with_name(f"{file.stem}-aside-{stamp}{file.suffix}")
-    file.rename(aside)
+    try:
+        file.rename(aside)
+    except OSError as error:
+        raise storage_error(error, file) from error
     opened.set_aside = aside
 
 

@@ -7,6 +7,7 @@ it, and after any restart it gives the undo history back.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import zlib
@@ -14,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from core.editing.steps import Step
 from core.errors import MeninxError, StorageError
@@ -56,12 +57,15 @@ class Journal:
         self._queue: deque[Record] = deque()
         self._changed = threading.Condition()
         self._file_lock = threading.Lock()
+        self._trim_lock = threading.Lock()
         self._file: atomic.AppendFile | None = None
+        self._last = known.last if known is not None else 0
         self._enqueued = 0
         self._written = 0
         self._on_disk = 0
         self._asked = 0
         self._attempts = 0
+        self._last_sync = 0.0
         self._closing = False
         self._thread: threading.Thread | None = None
         self.error: MeninxError | None = None
@@ -90,6 +94,7 @@ class Journal:
         with self._changed:
             self._queue.append(record)
             self._enqueued += 1
+            self._last = record.sequence
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="meninx-journal", daemon=True)
                 self._thread.start()
@@ -119,7 +124,7 @@ class Journal:
                     raise StorageError("journal-slow", file=self._path or "")
 
     def close(self) -> None:
-        """Write what is left and stop.
+        """Write what is left and stop. A step that comes later nevertheless is still written.
 
         Raises
         ------
@@ -159,77 +164,102 @@ class Journal:
         StorageError
             The old file is intact.
         """
+        with self._trim_lock:
+            return self._trim(saved, base, limit)
+
+    def _trim(self, saved: int, base: Callable[[int], bytes], limit: int) -> int:
         with self._file_lock:
             if self._file is None or self._path is None or self._file.size <= limit:
                 return 0
-            old = JournalFile(self._path)
-            stack, position, later = _stack_at(old, saved)
-            with self._changed:
-                later_undos = sum(record.kind == "undo" for record in (*later, *self._queue))
-                dropped = _drop_count(old, stack, position, limit, later_undos)
-                if dropped == 0:
-                    return 0
-                # from here on the editor undoes no step that is about to go
-                self.floor = stack[dropped]
-            kept = stack[dropped:]
-            undone = len(stack) - position
-            pieces = [_raw(old, sequence) for sequence in kept]
-            if kept[-1] < saved:
-                pieces.append(encode_record(Record(saved, "resume", None, undone)))
-            pieces.extend(_raw(old, record.sequence) for record in later)
-            header = replace(old.header, base=base(saved), start=saved).encode()
-            framed = (FRAME.pack(len(piece), zlib.crc32(piece)) + piece for piece in pieces)
-            self._file.close()
-            self._file = None
-            atomic.write_bytes(self._path, header + b"".join(framed))
-            self._places = JournalFile(self._path).places
-            return dropped
+            path, size = self._path, self._file.size
+        old = JournalFile(path, size)
+        stack, position, later = _stack_at(old, saved)
+        with self._changed:
+            # every undo since has a number of its own, so there are at most so many
+            dropped = _drop_count(old, stack, position, limit, self._last - saved)
+            if dropped == 0:
+                return 0
+            # from here on the editor undoes no step that is about to go
+            self.floor = stack[dropped]
+        kept = stack[dropped:]
+        resume = Record(saved, "resume", None, len(stack) - position) if kept[-1] < saved else None
+        header = replace(old.header, base=base(saved), start=saved)
+        self._rewrite(old, size, header, kept, resume, later)
+        return dropped
+
+    def _rewrite(
+        self, old: JournalFile, size: int, header: Header, kept: list[int], resume: Record | None, later: list[int]
+    ) -> None:
+        """Write the shorter file beside the old one, and hold up the writer only for the last bytes."""
+        places: dict[int, tuple[int, int]] = {}
+        locked = False
+        try:
+            with atomic.path(old.file) as temporary, old.file.open("rb") as source:
+                with temporary.open("wb") as target:
+                    target.write(header.encode())
+
+                    def put(sequence: int, payload: bytes) -> None:
+                        target.write(FRAME.pack(len(payload), zlib.crc32(payload)))
+                        places[sequence] = (target.tell(), len(payload))
+                        target.write(payload)
+
+                    for sequence in kept:
+                        put(sequence, _raw(source, old.places[sequence]))
+                    if resume is not None:
+                        put(resume.sequence, encode_record(resume))
+                    for sequence in later:
+                        put(sequence, _raw(source, old.places[sequence]))
+                    target.flush()
+                    os.fsync(target.fileno())
+                    self._file_lock.acquire()
+                    locked = True
+                    shift = target.tell() - size
+                    source.seek(size)
+                    target.write(source.read())
+                if self._file is not None:
+                    self._file.close()
+                    self._file = None
+            for sequence, (offset, length) in self._places.items():
+                if offset >= size:
+                    places[sequence] = (offset + shift, length)
+            self._places = places
+        finally:
+            if locked:
+                self._file_lock.release()
 
     # -- the journal's own thread -----------------------------------------------------------
 
     def _run(self) -> None:
-        last_sync = 0.0
-        while True:
+        try:
+            while self._wait():
+                try:
+                    self._write_and_sync()
+                except MeninxError as error:
+                    if self._failed(error):
+                        return
+        except BaseException:
+            # a fault of the program: the next step starts another thread
             with self._changed:
-                while not (self._queue or self._closing or self._written > self._on_disk):
-                    self._changed.wait()
-                batch = list(self._queue)
-                if not batch and self._written == self._on_disk:
-                    return
-                hurry = self._closing or self._asked > self._on_disk
-            try:
-                self._write(batch)
-                pause = last_sync + SYNC_SECONDS - time.monotonic()
-                if pause > 0 and not hurry:
-                    with self._changed:
-                        self._changed.wait(pause)
-                    continue
-                with self._file_lock:
-                    if self._file is not None:
-                        self._file.sync()
-                last_sync = time.monotonic()
-            except MeninxError as error:
-                if self._failed(error):
-                    return
-                continue
-            with self._changed:
-                self._on_disk = self._written
-                self.error = None
+                self.error = MeninxError("save-stopped", file=self._path or "")
+                self._attempts += 1
+                self._thread = None
                 self._changed.notify_all()
+            raise
 
-    def _failed(self, error: MeninxError) -> bool:
-        """Tell those who wait, then pause; say whether to give up (closing)."""
+    def _wait(self) -> bool:
+        """Wait until there is something to write or to flush; False when it is time to end."""
         with self._changed:
-            self.error = error
-            self._attempts += 1
-            self._changed.notify_all()
-            if self._closing:
-                return True
-            self._changed.wait(_RETRY_SECONDS)
-            return False
+            while not (self._queue or self._written > self._on_disk):
+                if self._closing:
+                    self._thread = None
+                    return False
+                self._changed.wait()
+            return True
 
-    def _write(self, batch: list[Record]) -> None:
-        """Append records and take them off the queue one by one."""
+    def _write_and_sync(self) -> None:
+        with self._changed:
+            batch = list(self._queue)
+            hurry = self._closing or self._asked > self._on_disk
         for record in batch:
             payload = encode_record(record)
             with self._file_lock:
@@ -239,6 +269,31 @@ class Journal:
             with self._changed:
                 self._queue.popleft()
                 self._written += 1
+        pause = self._last_sync + SYNC_SECONDS - time.monotonic()
+        if pause > 0 and not hurry:
+            with self._changed:
+                self._changed.wait(pause)
+            return
+        with self._file_lock:
+            if self._file is not None:
+                self._file.sync()
+        self._last_sync = time.monotonic()
+        with self._changed:
+            self._on_disk = self._written
+            self.error = None
+            self._changed.notify_all()
+
+    def _failed(self, error: MeninxError) -> bool:
+        """Tell those who wait, then pause; say whether to give up (closing)."""
+        with self._changed:
+            self.error = error
+            self._attempts += 1
+            self._changed.notify_all()
+            if self._closing:
+                self._thread = None
+                return True
+            self._changed.wait(_RETRY_SECONDS)
+            return False
 
     def _opened(self) -> atomic.AppendFile:
         if self._file is None:
@@ -249,14 +304,14 @@ class Journal:
         return self._file
 
 
-def _stack_at(file: JournalFile, saved: int) -> tuple[list[int], int, list[Record]]:
-    """Return the steps' sequences and the position at ``saved``, and the records after it."""
+def _stack_at(file: JournalFile, saved: int) -> tuple[list[int], int, list[int]]:
+    """Return the steps' sequences and the position at ``saved``, and the numbers of the records after it."""
     stack: list[int] = []
     position = 0
     later = []
     for record in file.records():
         if record.sequence > saved:
-            later.append(replace(record, step=None))
+            later.append(record.sequence)
         elif record.kind == "step":
             del stack[position:]
             stack.append(record.sequence)
@@ -268,19 +323,17 @@ def _stack_at(file: JournalFile, saved: int) -> tuple[list[int], int, list[Recor
     return stack, position, later
 
 
-def _drop_count(file: JournalFile, stack: list[int], position: int, limit: int, later_undos: int) -> int:
+def _drop_count(file: JournalFile, stack: list[int], position: int, limit: int, later: int) -> int:
     """Say how many of the oldest steps go, so that three quarters of the limit are left."""
     size = file.size
     count = 0
-    most = min(position - later_undos - _MARGIN, len(stack) - 1)
+    most = min(position - later - _MARGIN, len(stack) - 1)
     while count < most and size > limit * 3 // 4:
         size -= FRAME.size + file.places[stack[count]][1]
         count += 1
     return max(0, count)
 
 
-def _raw(file: JournalFile, sequence: int) -> bytes:
-    offset, length = file.places[sequence]
-    with file.file.open("rb") as stream:
-        stream.seek(offset)
-        return stream.read(length)
+def _raw(source: BinaryIO, place: tuple[int, int]) -> bytes:
+    source.seek(place[0])
+    return source.read(place[1])

@@ -183,6 +183,8 @@ class JournalFile:
     ----------
     file
         The journal. A torn tail (a record the crash cut short) is passed over.
+    size
+        Look at so many bytes only, while a writer goes on behind them.
 
     Raises
     ------
@@ -192,14 +194,14 @@ class JournalFile:
         ``read-failed`` if the disk fails.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, size: int | None = None) -> None:
         self.file = file
         self.places: dict[int, tuple[int, int]] = {}
         self.last = 0
         try:
             with file.open("rb") as stream:
                 self.header = Header.decode(stream.read(HEADER_SIZE))
-                size = file.stat().st_size
+                size = file.stat().st_size if size is None else size
                 at = HEADER_SIZE
                 while (payload := _framed(stream.read(FRAME.size), stream.read, size - at)) is not None:
                     sequence = _HEAD.unpack_from(payload)[0] if len(payload) >= _HEAD.size else 0
@@ -209,7 +211,7 @@ class JournalFile:
                     self.places[sequence] = (at + FRAME.size, len(payload))
                     at += FRAME.size + len(payload)
                 stream.seek(at)
-                self._check_tail(stream.read())
+                self._check_tail(stream.read(size - at))
         except OSError as error:
             raise StorageError("read-failed", file=file, reason=type(error).__name__) from error
         self.size = at

@@ -1,6 +1,7 @@
 """The program that gets killed: opens a project, draws, undoes and saves until the end comes.
 
-Run by test_kill_store.py as ``python kill_child.py PROJECT SCAN SEED DELAY``. Every
+Run by test_kill_store.py as ``python kill_child.py PROJECT SCAN SEED DELAY LIMIT``
+(LIMIT: bytes of the journal before old steps are dropped, 0 the program's own). Every
 line it writes is one fact, told the moment it is true, with the monotonic clock:
 
     phase NAME TIME            open, begin, stroke, commit, saving or saved begins
@@ -25,6 +26,7 @@ from core.editing.editor import Editor
 from core.editing.opening import open_annotation
 from core.errors import MeninxError
 from core.geometry import Plane
+from core.project.journal import Journal
 from core.project.project import Project
 from core.project.saver import Saver, SaveState
 
@@ -35,14 +37,15 @@ def say(*words: object) -> None:
     os.write(1, f"{line}\n".encode())
 
 
-def digest(editor: Editor) -> str:
+def digest(editor: Editor, *, history: bool) -> str:
     """Name everything that must come back: voxels, states, and where the history stands."""
     hasher = hashlib.sha256()
     for layer in ("brain", "lesions"):
         hasher.update(editor.mask(layer).tobytes())
         states = [editor.state(layer, number) for number in range(editor.geometry.shape[0])]
         hasher.update(repr(states).encode())
-    hasher.update(f"{editor.position} {len(editor.steps())}".encode())
+    redoable = len(editor.steps()) - editor.position
+    hasher.update(f"{redoable} {editor.position if history else ''}".encode())
     return hasher.hexdigest()
 
 
@@ -75,13 +78,16 @@ def draw(editor: Editor, rng: np.random.Generator) -> None:
         editor.commit()
 
 
-def main(path: str, scan: str, seed: str, delay: str) -> None:
+def main(path: str, scan: str, seed: str, delay: str, limit: str) -> None:
     say("phase", "open")
     rng = np.random.default_rng(int(seed))
+    whole = limit == "0"
+    if not whole:
+        Journal.trim.__kwdefaults__["limit"] = int(limit)
     with Project.open(Path(path)) as project:
         opened = open_annotation(project, scan, "anna")
         editor = opened.editor
-        say("opened", editor.sequence, digest(editor))
+        say("opened", editor.sequence, digest(editor, history=whole))
 
         def heard(state: SaveState, _: MeninxError | None) -> None:
             if state is SaveState.SAVING:
@@ -96,7 +102,7 @@ def main(path: str, scan: str, seed: str, delay: str) -> None:
             before = editor.sequence
             draw(editor, rng)
             if editor.sequence != before:
-                say("commit", editor.sequence, digest(editor))
+                say("commit", editor.sequence, digest(editor, history=whole))
             if rng.random() < 0.03:
                 saver.flush()
             time.sleep(rng.uniform(0, 0.02))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from core.editing.opening import open_annotation
 from core.editing.steps import NOWHERE, Step
-from core.errors import ProjectError, StorageError
+from core.errors import MeninxError, ProjectError, StorageError
 from core.geometry import Box, Plane
 from core.io import atomic
 from core.project import journal as journal_module
@@ -535,6 +535,65 @@ def test_a_trimmed_journal_opens_with_the_history_that_is_left(project, monkeypa
     third = open_annotation(project, scan, "anna")
     assert third.editor.position == 0
     assert state_of(third.editor) == state_of(opened.editor)
+
+
+def test_trimming_while_writing_goes_on(journal):
+    journal, file = journal
+    rng = np.random.default_rng(1)
+    total = 1500
+    trimmers = []
+    for number in range(1, total + 1):
+        journal.record_step(Step(number, "brush", ("brain",), 1, (), NOWHERE, rng.bytes(300), b""))
+        if number % 300 == 0:
+            journal.sync()
+            values = (number, lambda _: bytes(32))
+            trimmers.append(threading.Thread(target=journal.trim, args=values, kwargs={"limit": 60_000}))
+            trimmers[-1].start()
+    for trimmer in trimmers:
+        trimmer.join()
+    journal.sync()
+    records = [record.sequence for record in JournalFile(file).records()]
+    dropped = records[0] - 1
+    assert dropped > 0
+    assert records == list(range(records[0], total + 1))
+    assert journal.floor == records[0]
+    for number in records:
+        loaded = journal.load(number)
+        assert loaded is not None
+        assert loaded.sequence == number
+
+
+def test_a_step_that_comes_after_closing_is_written_all_the_same(journal):
+    journal, file = journal
+    journal.record_step(a_step(1))
+    journal.close()
+    journal.record_step(a_step(2))
+    journal.close()
+    journal.record_step(a_step(3))
+    deadline = time.monotonic() + 5
+    while len(JournalFile(file).places) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [record.sequence for record in JournalFile(file).records()] == [1, 2, 3]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_the_program_is_told_and_the_next_step_tries_again(tmp_path):
+    faults = [ZeroDivisionError()]
+
+    def prepare():
+        if faults:
+            raise faults.pop()
+        return tmp_path / "j.log", Header("0" * 26, bytes(32), 0)
+
+    made = Journal(prepare)
+    made.record_step(a_step(1))
+    with pytest.raises(MeninxError) as caught:
+        made.sync()
+    assert caught.value.code == "save-stopped"
+    made.record_step(a_step(2))
+    made.sync()
+    made.close()
+    assert [record.sequence for record in JournalFile(tmp_path / "j.log").records()] == [1, 2]
 
 
 def test_frames_are_what_the_append_file_writes(journal):
