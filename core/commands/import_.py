@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 from typing import Any
 
 from core.commands.line import Line
+from core.errors import InputError
 from core.messages import text
-from core.project.importing import ImportOptions, import_job
+from core.project.importing import ImportOptions, import_job, parse_labels
 from core.project.project import Project
 
 
@@ -38,8 +40,23 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         strict=arguments.strict,
         reader=arguments.reader,
     )
-    if not arguments.project.exists():
+    parse_labels(options.label)
+    made = not arguments.project.exists()
+    if made:
         Project.create(arguments.project).close()
-    result = line.follow(import_job(arguments.project, arguments.sources, options, line.should_stop))
+    try:
+        result = line.follow(import_job(arguments.project, arguments.sources, options, line.should_stop))
+    except InputError:
+        if made:
+            _remove_empty(arguments.project)
+        raise
     line.say(text("import.done", scans=len(result["scans"]), masks=result["masks"], skipped=result["skipped"]))
     return {key: value for key, value in result.items() if key != "skipped"}
+
+
+def _remove_empty(path: Path) -> None:
+    """Take away the project that was made a moment ago, if nothing came in."""
+    with Project.open(path, read_only=True) as project:
+        empty = not project.scans()
+    if empty:
+        shutil.rmtree(path)

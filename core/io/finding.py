@@ -29,6 +29,7 @@ _PREDICTED_END = re.compile(r"^(.+)_automask$", re.IGNORECASE)
 _NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$")
 _TABLES = (".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".pdf", ".html", ".xlsx", ".docx")
 
+_PROJECT = "meninx.json"
 _FOLDER_REASONS = ("mask-second", "mask-alone", "mask-other-set")
 _MANY = 3
 
@@ -126,15 +127,19 @@ def _look(walk: _Walk, path: Path) -> None:
         walk.roots.append(path)
         if path.name.casefold() in IMAGE_FOLDERS and walk.options.pair_masks:
             _masks_of_folder(walk, path)
-        for file in _files_below(path):
+        for file in _files_below(walk, path):
             _take(walk, file, path)
     else:
         _take(walk, path, path.parent, named=True)
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """All files below a folder in natural order; hidden ones and links to folders are left out."""
+def _files_below(walk: _Walk, folder: Path) -> Iterator[Path]:
+    """All files below a folder in natural order; hidden ones, links to folders and projects are left out."""
     for base, folders, names in os.walk(folder):
+        if _PROJECT in names:
+            walk.skip(Path(base), InputError("folder-project", file=Path(base).name))
+            folders.clear()
+            continue
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural)
         for name in sorted(names, key=natural):
             if not name.startswith("."):

@@ -116,6 +116,8 @@ def _header(path: Path, packed: bool) -> tuple[Any, Literal["<", ">"]]:
     with opened(path) as file:
         raw = file.read(4096)
     head = zlib.decompressobj(wbits=31).decompress(raw, 544) if packed else raw[:544]
+    if len(head) < nibabel.Nifti1Header.sizeof_hdr:
+        raise InputError("file-truncated", file=path.name)
     for kind in (nibabel.Nifti1Header, nibabel.Nifti2Header):
         if len(head) >= kind.sizeof_hdr and kind.may_contain_header(head[: kind.sizeof_hdr]):
             header = kind.from_fileobj(io.BytesIO(head[: kind.sizeof_hdr] + b"\0\0\0\0"), check=False)

@@ -83,6 +83,9 @@ def sniff(path: Path) -> Format | None:
         return Format.AFNI
     if suffix.endswith((".par", ".rec")):
         return Format.PAR_REC
+    if suffix.endswith((".nii", ".nii.gz")):
+        # so broken that its own header does not show: its reader says so
+        return Format.NIFTI
     return Format.DICOM if _bare_dicom(head) else None
 
 
