@@ -78,7 +78,8 @@ class Tally:
         phases = ", ".join(f"{name} {self.phases[name]}" for name in PHASES)
         return (
             f"{self.kills} kills ({phases}); {self.commits} commits and {self.saves} saves acknowledged; "
-            f"{self.recovered} records recovered; {self.trimmed} journals with old steps dropped; {self.lost_steps} acknowledged commits lost, "
+            f"{self.recovered} records recovered; {self.trimmed} kills over a journal with old steps dropped; "
+            f"{self.lost_steps} acknowledged commits lost, "
             f"the oldest {self.lost_seconds:.3f} s before its kill; 0 saved lost, 0 corrupt"
         )
 
