@@ -161,6 +161,22 @@ def read_truth(project: Project, annotation: Annotation | None, label: Label, sl
     return (None if layer is None else layer == label.value), known
 
 
+def learnt_truth(
+    project: Project, scan_id: str, label: Label, slices: int, reader: str = ""
+) -> tuple[Any, Bools, Annotation | None]:
+    """Return the mask, the finished slices and the annotation that a training takes as truth.
+
+    That is, of the annotations (of this reader, if one is named) in which the label has a
+    finished slice, the one changed last.
+    """
+    candidates = [one for one in project.annotations(scan_id) if not reader or one.reader == reader]
+    for annotation in sorted(candidates, key=lambda one: (one.updated, one.id), reverse=True):
+        truth, known = read_truth(project, annotation, label, slices)
+        if truth is not None and known.any():
+            return truth, known, annotation
+    return None, np.zeros(slices, dtype=bool), None
+
+
 def compare_scan(project: Project, scan_id: str, run: str, reader: str | None = None) -> Comparison:
     """Compare what is saved of a scan with a run's stored prediction.
 

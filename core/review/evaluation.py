@@ -18,7 +18,7 @@ from core.messages import text
 from core.project.predictions import read_prediction
 from core.project.project import Project
 from core.project.records import Scan, current_reader, utc_now
-from core.review.compare import pick_annotation, read_truth
+from core.review.compare import learnt_truth
 from core.review.metrics import Measures, measure
 from core.review.summary import Summary, summarise
 
@@ -218,7 +218,6 @@ def measure_scan(project: Project, made: Plan, scan: Scan, reader: str | None = 
         ``prediction-missing``, ``prediction-damaged``.
     """
     geometry: Geometry = project.geometry(scan.id)
-    annotation = pick_annotation(project, scan.id, reader or made.run.config.reader or None)
     predicted = read_prediction(project, made.run.id, scan.id)
     labels = project.labels()
     rows = []
@@ -226,7 +225,7 @@ def measure_scan(project: Project, made: Plan, scan: Scan, reader: str | None = 
         label: Label | None = labels.find(name)
         if label is None:
             continue
-        truth, known = read_truth(project, annotation, label, scan.shape[0])
+        truth, known, _ = learnt_truth(project, scan.id, label, scan.shape[0], reader or made.run.config.reader)
         known &= made.slices_of(scan)
         if truth is None or not known.any():
             continue

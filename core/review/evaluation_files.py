@@ -18,7 +18,7 @@ from core.messages import text
 from core.project.predictions import read_prediction
 from core.project.project import Project
 from core.project.records import Scan
-from core.review.compare import compare_label, pick_annotation, read_truth
+from core.review.compare import compare_label, learnt_truth
 from core.review.evaluation import Plan
 from core.review.pictures import PREDICTED, TRUTH, Panel, encode_png, row, sheet, show_slice, stripped_panel
 from core.review.ranking import worst_slices
@@ -67,13 +67,12 @@ def scan_pictures(project: Project, made: Plan, scan: Scan, folder: Path, reader
         If the disk refuses.
     """
     volume = project.read_volume(scan.id)
-    annotation = pick_annotation(project, scan.id, reader or made.run.config.reader or None)
     files = []
     for name, predicted in read_prediction(project, made.run.id, scan.id).items():
         label = project.labels().find(name)
         truth, known = (None, None)
         if label is not None:
-            truth, known = read_truth(project, annotation, label, scan.shape[0])
+            truth, known, _ = learnt_truth(project, scan.id, label, scan.shape[0], reader or made.run.config.reader)
             known &= made.slices_of(scan)
         stem = f"{scan.name}_{layer_name(name)}"
         slices = shown_slices(truth, predicted, volume, known)

@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 
 _WORKING_MM = 2.0
 """Grid of the rough method: fine enough for its errors, coarse enough to be quick."""
-_BRIDGE_MM = 4.0
+_BRIDGE_MM = 5.5
 """Half the thickness of what joins brain and scalp (vessels, nerves, dura) and is cut."""
 _SCALP_MM = 7.0
 _CLOSE_MM = 9.0
@@ -160,7 +160,7 @@ def _tissue_mr(image: NDArray[np.float32], spacing: tuple[float, float, float]) 
     # fat would draw the threshold up: only what lies deep is parted, and its brightest part is clipped
     values = clipped[deep]
     middle = float(np.median(values[values >= otsu(values)]))
-    threshold = otsu(np.minimum(values, 1.15 * middle))
+    threshold = otsu(np.minimum(values, 0.85 * middle))
     return np.asarray((clipped > threshold) & (clipped < 1.9 * middle) & deep), depth
 
 
