@@ -34,6 +34,8 @@ class ComparePanes(QWidget):
         super().__init__(parent)
         self._views = tuple(SliceView() for _ in range(count))
         self._linking = False
+        self._index = 0
+        self._window: Window | None = None
         self._maximised: SliceView | None = None
         self._wanted = [True] * count
         # the hairlines between the panes are this widget's own ground
@@ -65,8 +67,9 @@ class ComparePanes(QWidget):
             if window is not None:
                 view.set_window(window)
         self._linking = False
+        self._index, self._window = self.index, self._views[0].window_shown
         if volume is not None:
-            self.index_changed.emit(self.index)
+            self.index_changed.emit(self._index)
 
     def set_pane(
         self, place: int, title: str, subtitle: str = "", overlays: Sequence[Overlay] = (), volume: Volume | None = None
@@ -106,17 +109,20 @@ class ComparePanes(QWidget):
         """Show a slice in every pane."""
         if self._linking:
             return
-        self._linking = True
+        before, self._linking = self._index, True
         for view in self._views:
             view.set_index(index)
         self._linking = False
-        self.index_changed.emit(self.index)
+        self._index = self.index
+        if self._index != before:
+            self.index_changed.emit(self._index)
 
     @Slot(object)
     def set_window(self, window: Window) -> None:
         """Show other grey levels in every pane."""
-        if self._linking:
+        if self._linking or window == self._window or not self.slices:
             return
+        self._window = window
         self._linking = True
         for view in self._views:
             view.set_window(window)
@@ -172,7 +178,7 @@ class ComparePanes(QWidget):
     @property
     def window_shown(self) -> Window | None:
         """The grey levels shown."""
-        return self._views[0].window_shown
+        return self._window
 
     def _arrange(self) -> None:
         for view, wanted in zip(self._views, self._wanted, strict=True):

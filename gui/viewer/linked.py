@@ -47,6 +47,7 @@ class LinkedViews(QWidget):
         self._maximised: SliceView | None = None
         self._volume: Volume | None = None
         self._position: tuple[int, int, int] = (0, 0, 0)
+        self._window: Window | None = None
         self._linking = False
         self._columns = _splitter(Qt.Orientation.Horizontal)
         self._rows = _splitter(Qt.Orientation.Vertical)
@@ -96,12 +97,12 @@ class LinkedViews(QWidget):
             z, y, x = volume.shape
             self._position = (x // 2, y // 2, z // 2)
         self._linking = False
+        self._window = self._main.window_shown
         self._arrange()
         if volume is not None:
             self._follow()
             self.position_changed.emit(self._position)
-            if self._main.window_shown is not None:
-                self.window_changed.emit(self._main.window_shown)
+            self.window_changed.emit(self._window)
 
     def set_overlays(self, overlays: Sequence[Overlay]) -> None:
         """Lay masks over the scan in every pane, the last one on top."""
@@ -121,8 +122,9 @@ class LinkedViews(QWidget):
     @Slot(object)
     def set_window(self, window: Window) -> None:
         """Show other grey levels in every pane."""
-        if self._linking:
+        if self._linking or window == self._window or self._volume is None:
             return
+        self._window = window
         self._linking = True
         for view in self.views:
             view.set_window(window)
@@ -185,7 +187,7 @@ class LinkedViews(QWidget):
     @property
     def window_shown(self) -> Window | None:
         """The grey levels shown."""
-        return self._main.window_shown
+        return self._window
 
     def go_to(self, xyz: Sequence[float]) -> None:
         """Put the crosshair on a voxel, kept within the scan, and show its slices."""

@@ -91,6 +91,9 @@ def test_one_window_for_all(linked) -> None:
     linked.views[1].set_window(Window(10, 20))
     assert {view.window_shown for view in linked.views} == {Window(10, 20)}
     assert heard == [Window(10, 20)]
+    # a session that says it back, or says it twice, is not answered again
+    linked.set_window(Window(10, 20))
+    assert len(heard) == 1
 
 
 def test_maximise_and_back(linked) -> None:
