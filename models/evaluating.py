@@ -129,6 +129,8 @@ def measure_files_job(
             yield Progress(number + 1, len(pairs), "measuring", detail=pairs[number].name)
             if isinstance(found, list):
                 rows += found
+            elif len(pairs) == 1 and not lonely:
+                raise found[1]
             else:
                 failed += 1
                 yield Skipped(*found)
