@@ -28,10 +28,11 @@ class Taken:
     run: str
     token: int
     masks: dict[str, NDArray[np.uint8]]
+    keep_finished: bool = False
 
 
-def _read(project: Project, run: str, scan_id: str, token: int) -> Taken:
-    return Taken(run, token, dict(read_prediction(project, run, scan_id)))
+def _read(project: Project, run: str, scan_id: str, token: int, keep_finished: bool) -> Taken:
+    return Taken(run, token, dict(read_prediction(project, run, scan_id)), keep_finished)
 
 
 class Corrector(QObject):
@@ -42,12 +43,18 @@ class Corrector(QObject):
         self._session = session
         self._tasks = Tasks(self)
 
-    def take(self, run: str) -> None:
-        """Take the prediction of a run (id) for the scan shown: one step per layer."""
+    def take(self, run: str, *, keep_finished: bool = False) -> None:
+        """Take the prediction of a run (id) for the scan shown: one step per layer.
+
+        Parameters
+        ----------
+        keep_finished
+            Leave slices alone that the reader has marked as finished.
+        """
         session = self._session
         if session.project is None or session.scan is None or not session.can_edit:
             return
-        read = functools.partial(_read, session.project, run, session.scan.id, session.token)
+        read = functools.partial(_read, session.project, run, session.scan.id, session.token, keep_finished)
         self._tasks.start(read, self._there, session.notifier.error)
 
     def close(self) -> None:
@@ -71,6 +78,9 @@ class Corrector(QObject):
                 new[new == label.value] = 0
             for label in labels:
                 new[found.masks[label.name] != 0] = label.value
+            if found.keep_finished:
+                kept = editor.finished(layer)
+                new[kept] = editor.mask(layer)[kept]
             one = labels[0] if len(labels) == 1 else None
             step = editor.replace(layer, new, action="correct", label=one, origin=Origin.CORRECTED, run=found.run)
             taken = taken or step is not None

@@ -26,7 +26,7 @@ from gui.background import Tasks
 from gui.correcting import Corrector
 from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
-from gui.opening import OpenedProject, check_project, open_for_drawing
+from gui.opening import OpenedProject, open_for_drawing
 from gui.settings import Settings
 
 if TYPE_CHECKING:
@@ -215,14 +215,18 @@ class Session(QObject):
         ProjectError, StorageError
             If it cannot be opened, or what is open cannot be saved: that then stays open.
         """
-        check_project(path)
-        self.put_away()
-        self._release()
+        again = self.project is not None and Path(self.project.path) == Path(path).absolute()
+        if again:
+            self.close_project()
+        # the new one first: what is open is given up only for something that is there
+        opened = open_for_drawing(Path(path), self.reader)
         try:
-            self._opened = open_for_drawing(path, self.reader)
+            self.put_away()
         except MeninxError:
-            self.project_changed.emit()
+            opened.close()
             raise
+        self._release()
+        self._opened = opened
         self.project = self._opened.project
         self.is_scratch = scratch
         if not scratch:
@@ -460,9 +464,12 @@ class Session(QObject):
         if self._loaded is not None and self._loaded.saver is not None:
             self._loaded.saver.poke()
 
-    def correct_from(self, run: str) -> None:
-        """Take the prediction of a run (id) for the scan shown into the annotation, undoable."""
-        self._corrector.take(run)
+    def correct_from(self, run: str, *, keep_finished: bool = False) -> None:
+        """Take the prediction of a run (id) for the scan shown into the annotation, undoable.
+
+        ``keep_finished`` leaves slices alone that the reader has marked as finished.
+        """
+        self._corrector.take(run, keep_finished=keep_finished)
 
     def set_window(self, window: Window) -> None:
         """Show other grey levels."""

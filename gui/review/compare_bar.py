@@ -13,7 +13,6 @@ from gui import theme
 from gui.review.case import Reference
 from gui.train.run_table import RunRow
 
-
 NARROW = 800
 """Below this width (px) the bar has no room for all its words."""
 

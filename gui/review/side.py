@@ -16,7 +16,6 @@ from gui.review.difference import DifferencePane
 from gui.review.next_slices import NextSlices
 from gui.review.numbers import NumbersPanel
 
-
 HIGH = 800
 """From this height (px) on there is room for the slices to look at next."""
 

@@ -16,6 +16,7 @@ from gui import theme
 from gui.empty import EmptyPage
 from gui.jobs.asking import Asker
 from gui.jobs.jobs import Work
+from gui.review.ask_finished import ask_keep_finished
 from gui.review.case import LabelCase, Live, Question, Reference, ReviewCase, answer
 from gui.review.compare_bar import CompareBar
 from gui.review.job_line import JobLine
@@ -352,9 +353,21 @@ class ReviewWorkspace(QWidget):
         run, volume = self.run, self._session.volume
         if run is None or volume is None or self._case is None or not self._case.predicted:
             return
+        keep = self._keep_finished()
+        if keep is None:
+            return
         middle = (volume.shape[2] // 2, volume.shape[1] // 2, self.panes.index)
-        self._session.correct_from(run.id)
+        self._session.correct_from(run.id, keep_finished=keep)
         self._session.position_requested.emit(middle)
+
+    def _keep_finished(self) -> bool | None:
+        """Ask what becomes of slices that the reader has finished; None for nothing at all."""
+        editor, case = self._session.editor, self._case
+        if editor is None or case is None:
+            return None
+        layers = {label.label.layer for label in case.labels.values() if label.label is not None}
+        count = max((int(editor.finished(layer).sum()) for layer in layers), default=0)
+        return ask_keep_finished(self, count) if count else False
 
     @Slot()
     def predict_scan(self) -> None:

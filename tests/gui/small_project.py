@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from core.io import atomic
 from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded, RunEnded, Sample, SamplesDrawn, Scores, TrainingStarted
 from core.learning.runs import EventLog, Run, RunState, create_run, find_run, run_folder, update_run
-from core.phantom import make_head
+from core.phantom import Phantom, make_head
 from core.project.predictions import write_prediction
 from core.project.project import Project
 from core.project.records import Origin, SliceState
@@ -68,6 +69,12 @@ class Scripted(QObject):
         self.ended.emit(self.job_id)
 
 
+@functools.cache
+def head_of(seed: int, shape: tuple[int, int, int], lesion: bool) -> Phantom:
+    """Return a phantom; the same one is not made twice."""
+    return make_head(seed, shape=shape, lesion="tumour" if lesion else None)
+
+
 def make_project(path: Path, *, scans: int = 3, shape: tuple[int, int, int] = SHAPE, lesion: bool = True) -> Project:
     """Return an open project of phantom heads, Brain (and Tumour) drawn and finished on all but the last."""
     project = Project.create(path, name="small")
@@ -75,7 +82,7 @@ def make_project(path: Path, *, scans: int = 3, shape: tuple[int, int, int] = SH
     if lesion:
         project.ensure_label("Tumour")
     for number in range(scans):
-        head = make_head(number + 1, shape=shape, lesion="tumour" if lesion else None)
+        head = head_of(number + 1, shape, lesion)
         scan = project.add_scan(head.volume, patient=f"somebody {number}", description="T1 phantom")
         if number < scans - 1 or scans == 1:
             draw(project, scan.id, head.masks)
@@ -110,7 +117,9 @@ def epochs_of(run: str, count: int, *, planned: int = 0, top: float = 0.97) -> l
         if validation > best:
             best, best_epoch = validation, epoch
         scores = [
-            Scores(1.1 * math.exp(-epoch / 6) + 0.07 + extra, value, value / (2 - value), 0.8 + 0.19 * grown - extra / 4)
+            Scores(
+                1.1 * math.exp(-epoch / 6) + 0.07 + extra, value, value / (2 - value), 0.8 + 0.19 * grown - extra / 4
+            )
             for value, extra in ((dice, 0.0), (validation, 0.03 + abs(wobble)))
         ]
         found.append(EpochEnded(run, epoch, planned or count, *scores, best_epoch, best, 6.2, 1e-3))
@@ -127,7 +136,7 @@ def sample_pictures(project: Project, run: str, epoch: int) -> SamplesDrawn:
     samples = []
     names = [scan.name for scan in project.scans()]
     for number in range(4):
-        head = make_head(number % 2 + 1, shape=(24, 192, 160))
+        head = head_of(number % 2 + 1, (24, 96, 80), False)
         z = 7 + 4 * number
         grey = head.volume.grey()[z].astype(np.float32)
         grey = np.clip(255 * grey / max(float(np.percentile(grey, 99.5)), 1.0), 0, 255).astype(np.uint8)
@@ -146,8 +155,16 @@ def sample_pictures(project: Project, run: str, epoch: int) -> SamplesDrawn:
     return SamplesDrawn(run, epoch, tuple(samples))
 
 
-def past_run(project: Project, *, state: RunState = RunState.DONE, parent: str | None = None, top: float = 0.97,
-             usable: bool = True, network: str = "unet", labels: tuple[str, ...] = ("Brain",)) -> Run:
+def past_run(
+    project: Project,
+    *,
+    state: RunState = RunState.DONE,
+    parent: str | None = None,
+    top: float = 0.97,
+    usable: bool = True,
+    network: str = "unet",
+    labels: tuple[str, ...] = ("Brain",),
+) -> Run:
     """Store a run with its events, as if it had been trained."""
     run = create_run(project, TrainingConfig(labels, network=network, parent=parent), scans=8, slices=192)
     log = EventLog(project, run.id)
@@ -157,8 +174,9 @@ def past_run(project: Project, *, state: RunState = RunState.DONE, parent: str |
         log.append(event)
     log.append(sample_pictures(project, run.id, 30))
     log.append(RunEnded(run.id, state.value, epochs[-1].best_epoch, epochs[-1].best_dice))
-    update_run(project, run.id, state=state, best_epoch=epochs[-1].best_epoch, best_dice=epochs[-1].best_dice,
-               seconds=186.0)
+    update_run(
+        project, run.id, state=state, best_epoch=epochs[-1].best_epoch, best_dice=epochs[-1].best_dice, seconds=186.0
+    )
     if usable:
         for name in ("model.json", "model.onnx"):
             atomic.write_bytes(run_folder(project, run.id) / name, b"{}")
@@ -172,8 +190,9 @@ def predict(project: Project, run: str, scan: str, masks: dict[str, np.ndarray],
         moved = np.roll(mask, shift, axis=2).astype(np.uint8)
         moved[: max(1, len(moved) // 8)] = 0
         guess[name] = moved
-    write_prediction(project, run, scan, guess, {name: (mask * 255).astype(np.uint8) for name, mask in guess.items()},
-                     seconds=1.0)
+    write_prediction(
+        project, run, scan, guess, {name: (mask * 255).astype(np.uint8) for name, mask in guess.items()}, seconds=1.0
+    )
 
 
 @contextmanager

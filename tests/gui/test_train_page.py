@@ -1,0 +1,379 @@
+"""The Train page, fed with events by hand over a real small project."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import small_project as small
+from PySide6.QtWidgets import QDialog
+
+from core.errors import LearningError
+from core.events import Failed, Finished, Progress, WasCancelled
+from core.learning.config import TrainingConfig
+from core.learning.events import RunEnded
+from core.learning.runs import RunState, create_run, update_run
+from core.project.project import Project
+from gui.jobs.jobs import time_left
+from gui.train.data_box import advice
+from gui.train.expert import ExpertDialog
+from gui.train.watch import clock, grouped
+from gui.train.workspace import TrainWorkspace
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "small.meninx"
+    small.make_project(path).close()
+    return path
+
+
+@pytest.fixture
+def with_runs(folder):
+    with Project.open(folder) as project:
+        first = small.past_run(project, top=0.90)
+        small.past_run(project, top=0.97, parent=first.id)
+        small.past_run(project, top=0.5, state=RunState.FAILED, usable=False)
+    return folder
+
+
+@pytest.fixture
+def page_of(qtbot):
+    opened = []
+
+    def make(path):
+        manager = small.open_session(path)
+        session = manager.__enter__()
+        page = TrainWorkspace(session)
+        qtbot.addWidget(page)
+        page.resize(1348, 892)
+        page.show()
+        opened.append((manager, page))
+        return session, page
+
+    yield make
+    for manager, page in opened:
+        page.close_page()
+        manager.__exit__(None, None, None)
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the person was told, by its sentence."""
+    from gui.notify import Notifier
+
+    words = []
+    monkeypatch.setattr(Notifier, "tell", lambda self, said, *_, **__: words.append(said))
+    monkeypatch.setattr(Notifier, "offer", lambda self, said, *_, **__: words.append(said))
+    monkeypatch.setattr(Notifier, "error", lambda self, error: words.append(error.code))
+    return words
+
+
+def start(session, page, qtbot, *, epochs: int = 50):
+    """Press Start and let the child say that it runs."""
+    qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
+    page.panel.budget.setValue(epochs)
+    page.panel.start.click()
+    qtbot.waitUntil(lambda: session.jobs.training is not None, timeout=5000)
+    work = session.jobs.training
+    run = create_run(session.project, work.thread.job.arguments["config"], scans=2, slices=24)
+    work.thread.say(small.started(run.id, run.name, epochs=epochs))
+    return work, run
+
+
+def test_counts_are_those_of_the_project(folder, page_of, qtbot):
+    session, page = page_of(folder)
+    qtbot.waitUntil(lambda: page.panel.data.survey is not None, timeout=10000)
+    survey = page.panel.data.survey
+    label = session.labels.named("Brain")
+    masks = [
+        session.project.read_layer(session.project.annotation(scan.id, small.READER).id, "brain")
+        for scan in session.project.scans()[:2]
+    ]
+    assert (survey.scans, survey.patients, survey.slices) == (2, 2, 24)
+    assert survey.with_label == sum(int((mask == label.value).any(axis=(1, 2)).sum()) for mask in masks)
+    areas = np.concatenate([(mask == label.value).mean(axis=(1, 2)) for mask in masks])
+    assert survey.median_area == pytest.approx(np.median(areas[areas > 0]))
+    assert "24" in page.panel.data.words
+    assert "3 patients" in page.panel.data.warning
+
+
+def test_with_no_finished_slice_the_page_says_what_to_do(tmp_path, page_of, qtbot):
+    path = tmp_path / "new.meninx"
+    with Project.create(path) as project:
+        project.ensure_label("Brain")
+    session, page = page_of(path)
+    qtbot.waitUntil(lambda: page.panel.data.survey is not None, timeout=10000)
+    assert not page.panel.start.isEnabled()
+    assert "Annotate" in page.panel.data.warning
+    asked = []
+    session.workspace_requested.connect(asked.append)
+    page._empty.asked.emit()
+    assert asked == ["annotate"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "part"),
+    [
+        ({}, "No slice is finished"),
+        ({"unfinished": 7}, "7 slices are drawn"),
+        ({"slices": 30, "patients": 5}, "nothing to learn"),
+        ({"slices": 30, "patients": 1, "with_label": 9}, "at least 3 patients"),
+        ({"slices": 6, "patients": 4, "with_label": 5}, "Only 6 finished"),
+        ({"slices": 90, "patients": 4, "with_label": 50, "patients_unknown": 2}, "unknown"),
+        ({"slices": 90, "patients": 4, "with_label": 50, "unfinished": 2}, "left out"),
+        ({"slices": 90, "patients": 4, "with_label": 50}, ""),
+    ],
+)
+def test_one_piece_of_advice_at_a_time(facts, part):
+    from core.learning.survey import Survey
+
+    words = advice(Survey(**facts), ["Brain"])
+    assert part in words
+    assert bool(words) == bool(part)
+
+
+def test_no_label_ticked_no_training(folder, page_of, qtbot):
+    _, page = page_of(folder)
+    qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
+    page.panel._checks["Brain"].setChecked(False)
+    assert not page.panel.start.isEnabled()
+    page.panel._checks["Tumour"].setChecked(True)
+    qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
+    assert page.panel.config().labels == ("Tumour",)
+
+
+def test_the_choices_become_a_valid_config(with_runs, page_of, qtbot):
+    _session, page = page_of(with_runs)
+    panel = page.panel
+    qtbot.waitUntil(lambda: panel.parent_run.count() == 3, timeout=10000)
+    panel.network.setCurrentIndex(panel.network.findData("attention_unet"))
+    panel.slice_size.setCurrentIndex(panel.slice_size.findData("128"))
+    panel.slices.setCurrentIndex(panel.slices.findData("5"))
+    panel.loss.setCurrentIndex(panel.loss.findData("bce"))
+    panel.budget_unit.setCurrentIndex(panel.budget_unit.findData("minutes"))
+    panel.budget.setValue(3)
+    config = panel.config()
+    config.validate()
+    assert config == TrainingConfig(
+        ("Brain",), network="attention_unet", size=128, slices=5, loss="bce", minutes=3.0, parent=None
+    )
+    run = page.table.runs.rows[1].run
+    panel.start_from(run.id)
+    assert panel.config().parent == run.id
+    assert panel.config().network == "unet"
+    assert not panel.network.isEnabled()
+
+
+def test_expert_settings_are_kept_and_refused_in_words(qtbot):
+    dialog = ExpertDialog(TrainingConfig(("Brain",)))
+    qtbot.addWidget(dialog)
+    assert dialog.config == TrainingConfig(("Brain",), foreground=pytest.approx(1 / 3, abs=0.01))
+    dialog.editors["batch"].setValue(4)
+    dialog.editors["validation_fraction"].setValue(0.6)
+    dialog.editors["test_fraction"].setValue(0.6)
+    dialog._keep()
+    assert dialog.result() != QDialog.DialogCode.Accepted
+    assert not dialog._warning.isHidden()
+    dialog._defaults()
+    dialog.editors["seed"].setValue(9)
+    dialog._keep()
+    assert dialog.result() == QDialog.DialogCode.Accepted
+    assert dialog.config.seed == 9
+    assert dialog.config.batch == 0
+
+
+def test_start_saves_first_and_the_curves_grow(folder, page_of, qtbot):
+    session, page = page_of(folder)
+    work, run = start(session, page, qtbot)
+    assert work.thread.job.kind == "train"
+    assert work.thread.job.arguments["project_path"] == session.project.path
+    assert page.header.title == run.name
+    epochs = small.epochs_of(run.id, 12, planned=50)
+    work.thread.say(*epochs)
+    xs, ys = page.curves.overlap.series("validation")
+    assert xs == list(range(1, 13))
+    assert ys == pytest.approx([event.validation.dice for event in epochs])
+    page.curves.overlap._switch.buttons()[1].click()
+    assert page.curves.overlap.measure == "iou"
+    assert page.curves.overlap.series("train")[1] == pytest.approx([event.train.iou for event in epochs])
+    assert page.curves.loss.series("train")[1] == pytest.approx([event.train.loss for event in epochs])
+    assert page.curves.accuracy._floor.value() == pytest.approx(0.81)
+    assert page.curves.loss._best.value() == epochs[-1].best_epoch
+    work.thread.say(Progress(300, 1200, "training", rate=412, seconds_left=110))
+    for part in ("epoch 13 of 50", "412 slices/s", "processor", "1 min 50 s left", "best so far"):
+        assert part in page.header.line
+    assert not page.panel.start.isEnabled()
+
+
+def test_samples_show_the_newest_pictures(folder, page_of, qtbot):
+    session, page = page_of(folder)
+    work, run = start(session, page, qtbot)
+    assert page.samples.tiles[0].picture.isNull()
+    work.thread.say(small.sample_pictures(session.project, run.id, 1))
+    qtbot.waitUntil(lambda: not page.samples.tiles[3].picture.isNull(), timeout=10000)
+    title, words = page.samples.tiles[1].words
+    assert title == "S0002 · slice 12"
+    assert words == "Dice 0.960"
+
+
+def test_the_three_buttons_reach_the_child(folder, page_of, qtbot):
+    session, page = page_of(folder)
+    work, run = start(session, page, qtbot)
+    header = page.header
+    assert not header.stop.isEnabled()  # nothing to keep before the first epoch
+    work.thread.say(*small.epochs_of(run.id, 2, planned=50))
+    assert header.stop.isEnabled()
+    header.pause.click()
+    assert work.thread.orders == ["start", "pause"]
+    assert not header.stop.isEnabled()
+    assert "Pausing" in header.line
+    header.cancel.click()
+    assert work.thread.orders[-1] == "cancel"
+    assert "Cancelling" in header.line
+
+
+def test_the_end_is_told_and_the_next_run_may_start(folder, page_of, qtbot, told):
+    session, page = page_of(folder)
+    work, run = start(session, page, qtbot)
+    epochs = small.epochs_of(run.id, 3, planned=3)
+    work.thread.say(*epochs, RunEnded(run.id, "done", epochs[-1].best_epoch, epochs[-1].best_dice))
+    update_run(session.project, run.id, state=RunState.DONE, best_epoch=3, best_dice=epochs[-1].best_dice)
+    work.thread.end(Finished())
+    assert session.jobs.training is None
+    assert any(run.name in words and "Dice" in words for words in told)
+    qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
+    assert page.shown.run == run.id
+
+
+def test_a_failure_is_one_message_and_stays_readable(folder, page_of, qtbot, told):
+    session, page = page_of(folder)
+    work, run = start(session, page, qtbot)
+    work.thread.say(*small.epochs_of(run.id, 1, planned=50))
+    work.thread.end(Failed(LearningError("job-died", reason="out of memory")))
+    assert told == ["job-died"]
+    assert "out of memory" in page.header.words
+    assert session.jobs.summary() == ""
+
+
+def test_cancelled_before_it_became_a_run_leaves_no_trace(folder, page_of, qtbot, told):
+    session, page = page_of(folder)
+    qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
+    page.panel.start.click()
+    work = session.jobs.training
+    work.thread.end(WasCancelled())
+    assert page.shown is None
+    assert told == []
+
+
+def test_events_of_a_forgotten_job_are_dropped(folder, page_of, qtbot):
+    session, page = page_of(folder)
+    work, run = start(session, page, qtbot)
+    thread = work.thread
+    session.jobs.close(0.1)
+    assert session.jobs.running == []
+    before = len(page.shown.epochs) if page.shown is not None else 0
+    session.jobs._hear(thread.job_id, small.epochs_of(run.id, 1)[0])
+    assert (len(page.shown.epochs) if page.shown is not None else 0) == before
+
+
+def test_only_one_training_at_a_time(folder, page_of, qtbot):
+    session, page = page_of(folder)
+    start(session, page, qtbot)
+    with pytest.raises(LearningError) as caught:
+        session.jobs.start_training(TrainingConfig(("Brain",)))
+    assert caught.value.code == "training-runs-already"
+
+
+def test_the_table_marks_best_failed_and_running(with_runs, page_of, qtbot):
+    session, page = page_of(with_runs)
+    model = page.table.runs
+    qtbot.waitUntil(lambda: len(model.rows) == 3, timeout=10000)
+
+    def cell(row: int, column: int) -> str:
+        return model.data(model.index(row, column))
+
+    assert cell(0, 0).startswith("Run 3  ·  failed")
+    assert cell(1, 0) == "★  Run 2"
+    assert cell(1, 3) == "Run 1"
+    assert cell(2, 0) == "Run 1"
+    assert cell(2, 3) == "—"
+    assert cell(2, 7) == "3:06"
+    work, run = start(session, page, qtbot)
+    qtbot.waitUntil(lambda: len(model.rows) == 4, timeout=10000)
+    epochs = small.epochs_of(run.id, 4, planned=50)
+    work.thread.say(*epochs)
+    assert cell(0, 0).startswith("●  Run 4")
+    assert cell(0, 5) == f"{epochs[-1].best_dice:.4f}"
+
+
+def test_a_past_run_is_shown_from_its_folder(with_runs, page_of, qtbot):
+    _, page = page_of(with_runs)
+    qtbot.waitUntil(lambda: page.shown is not None, timeout=10000)
+    page.table.setCurrentIndex(page.table.runs.index(2, 0))
+    qtbot.waitUntil(lambda: page.header.title == "Run 1", timeout=10000)
+    assert len(page.curves.loss.series("train")[0]) == 30
+    qtbot.waitUntil(lambda: not page.samples.tiles[0].picture.isNull(), timeout=10000)
+    assert not page.header.review.isHidden()
+    assert page.header.pause.isHidden()
+
+
+def test_review_this_run_goes_there(with_runs, page_of, qtbot):
+    session, page = page_of(with_runs)
+    qtbot.waitUntil(lambda: page.shown is not None, timeout=10000)
+    page.table.choose("")
+    asked, went = [], []
+    session.review_requested.connect(asked.append)
+    session.workspace_requested.connect(went.append)
+    run = page.table.runs.rows[1].run.id
+    page.table.opened.emit(run)
+    assert asked == [run]
+    assert went == ["review"]
+
+
+def test_a_paused_run_goes_on(folder, page_of, qtbot):
+    from core.io import atomic
+    from core.learning.runs import run_folder
+
+    with Project.open(folder) as project:
+        run = small.past_run(project, state=RunState.PAUSED, usable=False)
+        atomic.write_bytes(run_folder(project, run.id) / "resume.pt", b"x")
+    session, page = page_of(folder)
+    qtbot.waitUntil(lambda: page.header.title == "Run 1", timeout=10000)
+    assert not page.header.resume.isHidden()
+    page.header.resume.click()
+    assert session.jobs.training.thread.job.arguments == {"project_path": session.project.path, "resume": run.id}
+
+
+def test_entering_the_table_chooses_nothing(with_runs, page_of, qtbot):
+    session, page = page_of(with_runs)
+    _work, run = start(session, page, qtbot)
+    chosen = []
+    page.table.chosen.connect(chosen.append)
+    page.table.setFocus()
+    qtbot.wait(20)
+    assert chosen == []
+    assert page.shown.run == run.id
+
+
+def test_a_flood_of_events_never_blocks_the_window(folder, page_of, qtbot):
+    session, page = page_of(folder)
+    work, run = start(session, page, qtbot, epochs=300)
+    epochs = small.epochs_of(run.id, 300, planned=300)
+    work.thread.say(*epochs[:299])
+    longest = 0.0
+    for event in (epochs[299], Progress(1, 2, "training", rate=3), small.sample_pictures(session.project, run.id, 2)):
+        begun = time.thread_time()
+        work.thread.say(event)
+        longest = max(longest, time.thread_time() - begun)
+    assert longest < 0.05
+
+
+def test_words_of_numbers():
+    assert grouped(1180) == "1\u2009180"
+    assert grouped(3.4) == "3.4"
+    assert clock(3725) == "1:02:05"
+    assert time_left(110) == "about 1 min 50 s left"
+    assert time_left(2) == "a moment left"
+    assert time_left(7200) == "about 2.0 h left"
