@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Box
+
+_EXACT = 1 << 24
+"""OpenCV counts in float32, which holds every whole number up to here."""
+
+
+def histogram(plane: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count each value of ``[y, x]``, int64 ``[256]``; several times as fast as numpy's ways."""
+    if plane.size >= _EXACT:
+        return np.bincount(plane.ravel(), minlength=256)
+    counts = cv2.calcHist([np.ascontiguousarray(plane)], [0], None, [256], [0, 256])
+    return counts.ravel().astype(np.int64)
 
 
 class VoxelCounts:
@@ -26,18 +38,15 @@ class VoxelCounts:
         self.table = np.zeros((mask.shape[0], 256), dtype=np.int64)
         for number, plane in enumerate(mask):
             if plane.any():
-                self.table[number] = np.bincount(plane.ravel(), minlength=256)
+                self.table[number] = histogram(plane)
             else:
                 self.table[number, 0] = plane.size
 
     def update(self, now: NDArray[np.uint8], box: Box, xor: NDArray[np.uint8]) -> None:
         """Follow a XOR that was applied: ``now`` are the voxels of the box after it."""
         for offset in np.flatnonzero(xor.any(axis=(1, 2))):
-            hit = xor[offset] != 0
-            after = now[offset][hit]
-            row = self.table[box.low[0] + offset]
-            row += np.bincount(after, minlength=256)
-            row -= np.bincount(after ^ xor[offset][hit], minlength=256)
+            after = now[offset]
+            self.table[box.low[0] + offset] += histogram(after) - histogram(after ^ xor[offset])
 
     def of(self, value: int) -> int:
         """Return the voxels of a value on all slices."""

@@ -150,10 +150,12 @@ def unpack(payload: bytes, box: Box) -> NDArray[np.uint8]:
     values = payload[2 : 2 + payload[1]]
     width = (size + 7) // 8
     bits = _inflate(payload[2 + payload[1] :], width * len(values))
-    xor = np.zeros(size, dtype=np.uint8)
+    xor = np.zeros(0 if values else size, dtype=np.uint8)
     for place, value in enumerate(values):
-        plane = np.frombuffer(bits, dtype=np.uint8, count=width, offset=place * width)
-        xor |= np.unpackbits(plane, count=size) * np.uint8(value)
+        plane = np.unpackbits(np.frombuffer(bits, dtype=np.uint8, count=width, offset=place * width), count=size)
+        if value != 1:
+            plane *= np.uint8(value)
+        xor = plane if place == 0 else np.bitwise_or(xor, plane, out=xor)
     return xor.reshape(box.shape)
 
 
