@@ -282,11 +282,10 @@ class AppendFile:
             write_bytes(file, header)
         start = len(header) if header_size is None else header_size
         with _worded(file):
-            content = file.read_bytes()
-            _, self._end = _scan_records(content, start)
+            size, self._end = _good_end(file, start)
             self._descriptor = os.open(file, os.O_RDWR | getattr(os, "O_BINARY", 0))
             try:
-                if self._end < len(content):
+                if self._end < size:
                     os.ftruncate(self._descriptor, self._end)
                     _sync(self._descriptor)
                 os.lseek(self._descriptor, self._end, os.SEEK_SET)
@@ -357,6 +356,21 @@ class AppendFile:
                 if self._descriptor >= 0:
                     os.close(self._descriptor)
                     self._descriptor = -1
+
+
+def _good_end(file: Path, start: int) -> tuple[int, int]:
+    """Return the file's size and where its last whole record ends, holding one record at a time."""
+    size = file.stat().st_size
+    end = min(start, size)
+    with file.open("rb") as opened:
+        opened.seek(end)
+        while len(frame := opened.read(_FRAME.size)) == _FRAME.size:
+            length, checksum = _FRAME.unpack(frame)
+            # a torn length may be anything: nothing is read that cannot be there
+            if not 0 < length <= size - end - _FRAME.size or zlib.crc32(opened.read(length)) != checksum:
+                break
+            end += _FRAME.size + length
+    return size, end
 
 
 def _scan_records(content: bytes, start: int) -> tuple[list[bytes], int]:

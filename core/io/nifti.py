@@ -81,6 +81,10 @@ def _open(path: Path, wanted: int | None) -> OpenScan:
     per_volume = int(np.prod(spatial, dtype=object)) * stored.itemsize
     check_budget(path, per_volume)
     offset = int(header.get_data_offset())
+    if offset < 0:
+        raise InputError("nifti-unreadable", file=path.name)
+    # some writers leave it zero: the voxels then follow the header and its four flag bytes
+    offset = max(offset, header.sizeof_hdr + 4)
     index = _choose(path, wanted, volumes)
     promised = offset + per_volume * (index + 1)
     if promised > (size * _MOST_RATIO if packed else size) or promised > MAX_FILE:
@@ -156,11 +160,14 @@ def _known(header: Any) -> tuple[bool, bool]:
 def _read_block(path: Path, packed: bool, offset: int, count: int) -> bytes:
     """Read ``count`` bytes from ``offset``, through gzip where packed, keeping nothing else."""
     with opened(path) as file:
-        if not packed:
-            file.seek(offset)
-            data = file.read(count)
-        else:
+        if packed:
             data = _inflate_block(path, file, offset, count)
+        else:
+            try:
+                file.seek(offset)
+                data = file.read(count)
+            except OSError as error:
+                raise InputError("file-unreadable", file=path.name) from error
     if len(data) < count:
         raise InputError("file-truncated", file=path.name)
     return data

@@ -36,14 +36,27 @@ __all__ = [
 ]
 
 
+MIN_SPACING, MAX_SPACING = 1e-4, 1e4
+"""Voxel sizes (mm) outside of this are damage, not anatomy."""
+
+
 def open_source(source: Source, *, colour: bool = False) -> OpenScan:
     """Read the header of a scan and be ready to decode its slices.
 
     Raises
     ------
     InputError
-        What the format's reader says.
+        What the format's reader says; ``affine-bad`` for absurd voxel sizes.
     """
+    scan = _open(source, colour)
+    with np.errstate(all="ignore"):
+        sizes = scan.volume.geometry.spacing
+    if not MIN_SPACING <= min(sizes) <= max(sizes) <= MAX_SPACING:
+        raise InputError("affine-bad", file=source.name)
+    return scan
+
+
+def _open(source: Source, colour: bool) -> OpenScan:
     if source.format in PICTURES:
         return raster.open_pictures(source, colour=colour)
     if source.format is Format.NIFTI:

@@ -10,9 +10,11 @@ finds a fresh child.
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -321,6 +323,9 @@ def serve(connection: Connection[Any, Any], memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from core.io import reading  # loads the decoders before the ceiling is set
 
+    # what libraries mutter about broken files belongs to no terminal: the error says it in one sentence
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     limit_memory(memory)
     child = _Child(connection, reading)
     with contextlib.suppress(EOFError, OSError):

@@ -151,7 +151,7 @@ def test_flat_slices_and_their_brain_folder(decoder: Decoder, data_root: Path) -
     values: set[int] = set()
     for source in decoder.find([folder]).sources:
         values |= set(decoder.read_masks(source).values)
-    assert values == {2, 3, 4, 5, 6}
+    assert {2, 3, 4, 5, 6} <= values <= set(range(1, 7))
 
 
 def test_unnamed_pairs_come_in_as_scans(decoder: Decoder, data_root: Path) -> None:
