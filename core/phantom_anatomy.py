@@ -290,14 +290,32 @@ class Anatomy:
             ellipsoid(side, (66, 16, -20), (19, 32, 44)), np.maximum(skin + 4.0, -muscle).astype(np.float32), 2
         )
         neck = cut(ellipsoid(points, (0, -58, -92), (62, 52, 52)), np.maximum(skin + 6, -muscle).astype(np.float32), 3)
-        face = cut(ellipsoid(points, (0, 40, -52), (54, 52, 46)), (skin + 6).astype(np.float32), 3)
+        uneven = 6 * self.broad.at(points) + 2.2 * mottle
+        face = cut(ellipsoid(points, (0, 36, -56), (56, 50, 50)) + uneven, (skin + 6).astype(np.float32), 3)
         strands = np.clip(0.80 + 0.22 * mottle, 0.35, 1)
         for flesh in (temporal, neck, face):
             yield "muscle", (coverage(flesh, edge) * strands).astype(np.float32)
+        yield from self._jaw(points)
         yield from self._skull(points, cavity, mottle)
         yield from self._face(points, skin, mottle)
         yield "csf", coverage(cavity, edge)
         yield "dura", (0.8 * coverage(np.abs(cavity + 0.3) - 0.6, edge)).astype(np.float32)
+
+    def _jaw(self, points: Points) -> Iterator[Paint]:
+        """Paint the rami of the lower jaw, the teeth-bearing upper jaw and the throat."""
+        x, y, z = points
+        edge = self.edge
+        side: Points = (np.abs(x), y, z)
+        ramus = ellipsoid((side[0] + (y - 18) * np.float32(0.3), y, z), (49, 16, -70), (4.5, 15, 36))
+        palate = np.abs(ellipsoid((x, y * np.float32(0.85), z), (0, 48, -74), (27, 34, 12))) - 3.0
+        for bone in (ramus, palate):
+            yield "bone", coverage(bone, edge)
+            yield "marrow", (0.85 * coverage(bone + 1.8, edge)).astype(np.float32)
+        throat = ellipsoid(points, (0, 6, -72), (13, 5, 26))
+        yield "mucosa", coverage(throat - 1.6, edge)
+        yield "air", coverage(throat, edge)
+        pterygoid = ellipsoid((side[0] - (y - 20) * np.float32(0.35), y, z), (29, 16, -58), (8, 17, 22))
+        yield "muscle", (0.9 * coverage(pterygoid, 2 * edge)).astype(np.float32)
 
     def _skull(self, points: Points, cavity: Floats, mottle: Floats) -> Iterator[Paint]:
         x, y, z = points
