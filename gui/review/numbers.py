@@ -60,7 +60,8 @@ def difference_words(measures: Measures, geometry: Geometry) -> str:
     sign = "+" if voxels > 0 else "−" if voxels < 0 else ""
     words = f"{sign}{volume_words(abs(voxels), geometry)}"
     if measures.difference_percent is not None:
-        words += f"  ({measures.difference_percent:+.1f} %)".replace("-", "−")
+        percent = f"{abs(measures.difference_percent):.1f}"
+        words += f"  ({sign if percent != '0.0' else ''}{percent} %)"
     return words
 
 
