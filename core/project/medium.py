@@ -6,6 +6,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -54,8 +55,14 @@ def writable(folder: Path) -> bool:
     """Whether files can be created in a folder.
 
     ``os.access`` answers for the medium too: on a read-only file system it says
-    no even to the administrator.
+    no even to the administrator. On Windows it knows no folders' rights, so it is tried.
     """
+    if os.name == "nt":
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                return True
+        except OSError:
+            return False
     return os.access(folder, os.W_OK | os.X_OK)
 
 

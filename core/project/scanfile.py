@@ -52,9 +52,9 @@ def _bytes(array: Array) -> memoryview:
 def thumbnail_of(volume: Volume) -> NDArray[np.uint8]:
     """Return the middle slice as shown, letter-boxed into ``[64, 64]`` greys."""
     view = volume.geometry.view(volume.geometry.native_plane)
-    picked = view.extract(volume.grey(), view.slices // 2)
     # float scans may hold numbers that overflow; they are white
     with np.errstate(over="ignore", invalid="ignore"):
+        picked = view.extract(volume.grey(), view.slices // 2)
         values = np.nan_to_num(volume.values(picked))
         window = auto_window(volume)
         grey = np.nan_to_num(np.clip((values - window.low) / max(window.width, 1e-6), 0.0, 1.0))

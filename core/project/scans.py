@@ -143,11 +143,12 @@ class Scans:
     def set_status(self, scan_id: str, status: ScanStatus, reader: str) -> None:
         """Set where a scan stands."""
         with self._store.transaction() as connection:
-            before = self.get(scan_id).status
+            scan = self.get(scan_id)
+            before = scan.status
             if before == status:
                 return
-            connection.execute("UPDATE scan SET status = ? WHERE id = ?", (str(status), scan_id))
-            audit.append(connection, reader, "status", {"scan": scan_id, "before": str(before), "after": str(status)})
+            connection.execute("UPDATE scan SET status = ? WHERE id = ?", (str(status), scan.id))
+            audit.append(connection, reader, "status", {"scan": scan.id, "before": str(before), "after": str(status)})
 
     def counts(self) -> dict[ScanStatus, int]:
         """Return how many scans stand where; every status is there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -65,7 +66,8 @@ class Store:
 
     def __init__(self, file: Path, *, read_only: bool = False, create: bool = False) -> None:
         self.file = file
-        self.read_only = read_only or not medium.writable(file.parent)
+        changeable = medium.writable(file.parent) and (create or os.access(file, os.W_OK))
+        self.read_only = read_only or not changeable
         self.on_network = medium.on_network(file.parent)
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -74,7 +76,7 @@ class Store:
         self._closed = False
         self._uri = _uri(file, "rwc" if create else "rw")
         try:
-            if not medium.writable(file.parent):
+            if not changeable:
                 self._uri = self._unwritable_uri()
             self.read()
         except sqlite3.Error as error:

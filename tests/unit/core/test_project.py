@@ -284,7 +284,7 @@ def test_the_first_save_takes_a_scan_out_of_to_do_and_no_further(project: Projec
     assert project.scan(scan.id).status is ScanStatus.TO_DO
     project.save_layers(annotation.id, {}, {"brain": []}, journal_sequence=1)
     assert project.scan(scan.id).status is ScanStatus.IN_PROGRESS
-    project.set_status(scan.id, ScanStatus.DONE)
+    project.set_status("s0001", ScanStatus.DONE)
     project.save_layers(annotation.id, {}, {"brain": []}, journal_sequence=2)
     assert project.scan(scan.id).status is ScanStatus.DONE
     assert project.counts()[ScanStatus.DONE] == 1
