@@ -103,7 +103,7 @@ def main(path: str, scan: str, seed: str, delay: str, limit: str) -> None:
             draw(editor, rng)
             if editor.sequence != before:
                 say("commit", editor.sequence, digest(editor, history=whole))
-            if rng.random() < 0.03:
+            if float(delay) < 1 and rng.random() < 0.03:
                 saver.flush()
             time.sleep(rng.uniform(0, 0.02))
 

@@ -32,6 +32,8 @@ from core.volume import Volume
 
 PHASES = ("open", "begin", "stroke", "commit", "saving", "saved")
 KILLS_PER_PROJECT = 10
+LONG = 0.25
+"""Share of kills that come after seconds of drawing without a save: only they can lose more than 2 s."""
 ALLOWED_SECONDS = 2.0
 SMALL_JOURNAL = 6_000
 """Bytes of the journal in every second project, so that kills meet the dropping of old steps too."""
@@ -99,7 +101,10 @@ def kill_one(folder: Path, scan: str, limit: int, rng: np.random.Generator) -> t
     phase = PHASES[int(rng.integers(len(PHASES)))]
     often = 1 if phase == "open" else int(rng.integers(1, 12 if phase in ("saving", "saved") else 40))
     pause = float(rng.choice([0.0, rng.uniform(0, 0.003), rng.uniform(0, 0.03)]))
-    delay = "0.02" if phase in ("saving", "saved") or rng.random() < 0.5 else "2.0"
+    long = rng.random() < LONG
+    if long:
+        phase, often, pause = "begin", 1, rng.uniform(2.2, 3.8)
+    delay = "2.0" if long else "0.02" if phase in ("saving", "saved") or rng.random() < 0.5 else "2.0"
     command = [sys.executable, str(Path(__file__).with_name("kill_child.py")), str(folder), scan]
     child = subprocess.Popen(
         [*command, str(rng.integers(2**31)), delay, str(limit)],
@@ -122,6 +127,9 @@ def kill_one(folder: Path, scan: str, limit: int, rng: np.random.Generator) -> t
     listener = threading.Thread(target=listen)
     listener.start()
     assert reached.wait(60), "the child did not get there"
+    if long:
+        time.sleep(pause)
+        pause = 0.0
     # spinning: a sleep would round the moment up to the scheduler's tick
     end = time.perf_counter() + pause
     while time.perf_counter() < end:
