@@ -153,7 +153,7 @@ class Actions(QObject):
         """Return the action of an id."""
         return self._by_id[spec_id]
 
-    def bind(self, spec_id: str, slot: Callable[[], None]) -> None:
+    def bind(self, spec_id: str, slot: Callable[[], object]) -> None:
         """Say what an action does: a bound method without arguments."""
         self._by_id[spec_id].triggered.connect(slot)
 

@@ -148,12 +148,21 @@ class Commands(QObject):
     @Slot()
     def next_scan(self) -> None:
         """Show the next scan of the worklist."""
-        self._session.step_scan(1, among=self._window.worklist.model.ids())
+        self._step(1)
 
     @Slot()
     def previous_scan(self) -> None:
         """Show the scan before in the worklist."""
-        self._session.step_scan(-1, among=self._window.worklist.model.ids())
+        self._step(-1)
+
+    def _step(self, direction: int) -> None:
+        """Go on from the scan shown, or from the one that is being opened: keys may be quick."""
+        session, model = self._session, self._window.worklist.model
+        current = session.loading or (session.scan.id if session.scan is not None else "")
+        row = model.row_of(current)
+        there = direction - 1 if row is None and direction > 0 else (row or 0) + direction
+        if 0 <= there < model.rowCount():
+            session.open_scan(model.scan_at(there).id)
 
     @Slot()
     def done_next(self) -> None:

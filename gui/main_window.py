@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon
+from PySide6.QtCore import QByteArray, QEvent, Qt, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
 from core.messages import text
@@ -26,6 +26,9 @@ from gui.worklist.panel import Worklist
 
 _SMALLEST = (1080, 680)
 _FIRST = (1600, 960)
+_WIDE = 1500
+_PEEK = (Qt.Key.Key_AsciiTilde, Qt.Key.Key_QuoteLeft, Qt.Key.Key_Dead_Tilde, Qt.Key.Key_AsciiCircum)
+"""Where "~" is on a keyboard, whatever it writes there."""
 
 
 class MainWindow(QMainWindow):
@@ -149,6 +152,27 @@ class MainWindow(QMainWindow):
         if not (isinstance(saved, QByteArray) and not saved.isEmpty() and self.restoreGeometry(saved)):
             room = self.screen().availableSize()
             self.resize(min(_FIRST[0], room.width()), min(_FIRST[1], room.height()))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in _PEEK and not event.isAutoRepeat():
+            self.annotate.peek(True)
+        super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() in _PEEK and not event.isAutoRepeat():
+            self.annotate.peek(False)
+        super().keyReleaseEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        # a key let go in another window is never heard here
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.annotate.peek(False)
+        super().changeEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        # on a small screen the scan needs the room more than the list
+        self.worklist.setFixedWidth(theme.space("worklist") if self.width() >= _WIDE else theme.space("worklist_small"))
+        super().resizeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):

@@ -26,18 +26,6 @@ class OpenedProject:
             self.lock.release()
 
 
-def check_project(path: Path) -> None:
-    """Raise what is wrong with a path that is no project.
-
-    Raises
-    ------
-    ProjectError
-        ``project-missing`` and the like.
-    """
-    if not (path / "meninx.json").is_file():
-        Project.open(path).close()
-
-
 def open_for_drawing(path: Path, reader: str) -> OpenedProject:
     """Open a project; read-only if somebody else is drawing in it or the medium allows no writing.
 
@@ -46,11 +34,15 @@ def open_for_drawing(path: Path, reader: str) -> OpenedProject:
     ProjectError
         If it cannot be opened at all.
     """
-    lock: AnnotationLock | None = AnnotationLock(path, reader)
+    if not (path / "meninx.json").is_file():
+        # no project: says so, and no lock file is left in a folder that is somebody else's
+        Project.open(path).close()
+    asked = AnnotationLock(path, reader)
+    lock: AnnotationLock | None = asked
     reason = ""
     try:
         # before opening: opening for writing tidies up, which only the holder may do
-        lock.acquire()
+        asked.acquire()
     except LockedError as error:
         lock, reason = None, sentence(error)
     except StorageError:

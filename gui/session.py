@@ -96,7 +96,7 @@ class Session(QObject):
     scan_updated = Signal(str)
     """The row (status) of this scan id changed."""
     scan_loading = Signal(str)
-    """This scan id is being opened; tools are off until :attr:`scan_changed`."""
+    """This scan id is being opened, tools are off until :attr:`scan_changed`; empty: it could not be."""
     scan_changed = Signal()
     """Another scan (or none) is shown; volume and editor are there."""
     labels_changed = Signal()
@@ -334,38 +334,33 @@ class Session(QObject):
         self._loading = ""
         self._loaded = loaded
         loaded.opened.editor.listen(self._hear_editor)
-        self._set_save_state(SaveState.SAVED, None)
-        self.window = loaded.window
+        # what its saver said before this moment was nobody's: recovered strokes may wait to be saved
+        waits = loaded.saver is not None and loaded.opened.editor.dirty
+        self._set_save_state(SaveState.UNSAVED if waits else SaveState.SAVED, None)
+        both_ct = left is not None and left.volume.modality == loaded.volume.modality == "CT"
+        # Hounsfield units mean the same everywhere: the window chosen stays from scan to scan
+        self.window = self.window if both_ct and self.window is not None else loaded.window
         self.scan_changed.emit()
         self.window_changed.emit(self.window)
         if left is not None:
             self.scan_updated.emit(left.scan.id)
         recovered = loaded.opened.recovered_steps
         if recovered:
-            self.notifier.tell(text("session.recovered", count=recovered), "good", seconds=15.0)
-            self.poke()
+            key = "session.recovered_one" if recovered == 1 else "session.recovered"
+            self.notifier.tell(text(key, count=recovered), "good", seconds=15.0)
         self._go_on()
 
     @Slot(object)
     def _scan_refused(self, error: MeninxError) -> None:
         self._loading = ""
         self.notifier.error(error)
-        self.scan_changed.emit()
+        self.scan_loading.emit("")
         self._go_on()
 
     def _go_on(self) -> None:
         if self._next is not None:
             (scan_id, mark), self._next = self._next, None
             self.open_scan(scan_id, mark_left=mark)
-
-    def step_scan(self, direction: int, *, among: Sequence[str]) -> None:
-        """Show the scan before (-1) or after (1) the one shown in a list of ids."""
-        if not among:
-            return
-        here = among.index(self.scan.id) if self.scan is not None and self.scan.id in among else -1
-        there = here + direction
-        if 0 <= there < len(among):
-            self.open_scan(among[there])
 
     def refresh_scan(self) -> None:
         """Read the row of the scan shown again (its status changed on disk)."""

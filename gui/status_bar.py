@@ -80,8 +80,11 @@ class StatusBar(QFrame):
         self._show_saved(self._session.save_state.value)
 
     @Slot(str)
-    def _loading(self, _scan_id: str) -> None:
-        self.place.setText(text("place.opening"))
+    def _loading(self, scan_id: str) -> None:
+        if scan_id:
+            self.place.setText(text("place.opening"))
+        else:
+            self._rest()
 
     def _rest(self) -> None:
         scan, volume = self._session.scan, self._session.volume

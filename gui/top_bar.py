@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtWidgets import QButtonGroup, QFrame, QGridLayout, QMenu, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QFrame, QGridLayout, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from core.messages import text
 from gui import theme
@@ -86,7 +86,7 @@ class TopBar(QFrame):
         button.setMenu(menu)
         return button
 
-    def _make_tabs(self, actions: Actions) -> theme.QHBoxLayout:
+    def _make_tabs(self, actions: Actions) -> QHBoxLayout:
         line = theme.row(gap=0)
         group = QButtonGroup(self)
         for name in WORKSPACES:

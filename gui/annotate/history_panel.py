@@ -86,9 +86,7 @@ class HistoryPanel(QWidget):
         self.list = QListView()
         self.list.setModel(self.model)
         self.list.setUniformItemSizes(True)
-        self.list.setStyleSheet(
-            "QListView { border: none; padding: 0; } QListView::item { padding: 0; margin-left: -2px; }"
-        )
+        self.list.setStyleSheet("QListView { border: none; } QListView::item { padding: 0; margin-left: -2px; }")
         self.list.setFont(theme.font("small"))
         self.list.setSelectionMode(QListView.SelectionMode.NoSelection)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)

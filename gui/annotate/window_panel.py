@@ -31,6 +31,7 @@ class WindowPanel(QWidget):
         grid.setSpacing(6)
         for place in range(MOST):
             button = theme.button("", "small", tip=shown_key(actions[f"window_{place + 1}"]))
+            button.setParent(self)
             button.setCheckable(True)
             button.setProperty("place", place)
             button.clicked.connect(self._clicked)
@@ -52,11 +53,11 @@ class WindowPanel(QWidget):
         columns = _COLUMNS if len(self._presets) not in (2, 4) else 2
         for place, button in enumerate(self.buttons):
             there = place < len(self._presets)
-            button.setVisible(there)
             self._grid.removeWidget(button)
             if there:
                 button.setText(self._presets[place].name)
                 self._grid.addWidget(button, place // columns, place % columns)
+            button.setVisible(there)
         self._show_window(self._session.window if loaded is not None else None)
 
     @Slot(object)

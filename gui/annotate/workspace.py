@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication, QStackedLayout, QWidget
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from core.editing.editor import Change, Step
 from core.geometry import Box
@@ -25,7 +24,6 @@ from gui.session import Pointer, Session
 from gui.viewer.linked import LinkedViews
 from gui.viewer.overlay import Overlay, rgb
 
-_PEEK = (Qt.Key.Key_AsciiTilde, Qt.Key.Key_QuoteLeft, Qt.Key.Key_Dead_Tilde, Qt.Key.Key_AsciiCircum)
 _FAR = 5
 
 
@@ -96,7 +94,7 @@ class AnnotateWorkspace(QWidget):
         right.addLayout(self._make_end())
         lay.addWidget(side)
 
-    def _make_end(self) -> theme.QVBoxLayout:
+    def _make_end(self) -> QVBoxLayout:
         self.finished = theme.button("")
         self.finished.setCheckable(True)
         self.finished.setToolTip(text("annotate.finished_tip"))
@@ -167,9 +165,6 @@ class AnnotateWorkspace(QWidget):
         self.empty.asked.connect(self.import_asked)
         self.hand.tool_changed.connect(self._tool_changed)
         self.hand.shape_changed.connect(self.views.cursor_changed)
-        application = QApplication.instance()
-        if application is not None:
-            application.installEventFilter(self)
 
     # ---------------------------------------------------------------- tools
 
@@ -254,13 +249,10 @@ class AnnotateWorkspace(QWidget):
         self.views.set_overlays(overlays)
         self._show_states()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        kind = event.type()
-        if kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and isinstance(event, QKeyEvent):
-            here = self.isVisible() and self.window().isActiveWindow()
-            if here and event.key() in _PEEK and not event.isAutoRepeat() and self._session.overlay.visible:
-                self.views.set_overlays_visible(kind == QEvent.Type.KeyRelease)
-        return super().eventFilter(watched, event)
+    def peek(self, below: bool) -> None:
+        """Hide the masks while a key is held."""
+        if self._session.overlay.visible:
+            self.views.set_overlays_visible(not below)
 
     # ----------------------------------------------------------------- scan
 
@@ -275,6 +267,7 @@ class AnnotateWorkspace(QWidget):
     @Slot(str)
     def _scan_loading(self, _scan_id: str) -> None:
         self._under = None
+        self._show_page()
         self._session.pointer_changed.emit(None)
 
     @Slot()

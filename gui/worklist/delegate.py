@@ -41,10 +41,10 @@ class ScanDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        area: QRect = option.rect.adjusted(6, 1, -6, -1)  # type: ignore[attr-defined]  # missing in Qt's stubs
+        area: QRect = option.rect.adjusted(6, 1, -6, -1)
         current = bool(index.data(Role.CURRENT))
-        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)  # type: ignore[attr-defined]
-        focused = bool(option.state & QStyle.StateFlag.State_HasFocus)  # type: ignore[attr-defined]
+        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
         self._background(painter, area, current, hovered, focused)
         left = QRect(area.left() + 6, area.center().y() - PICTURE // 2 + 1, PICTURE, PICTURE)
         self._picture(painter, left, index.data(Role.THUMBNAIL))

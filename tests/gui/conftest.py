@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QThread, QTimer
+from shell_support import opened, project_path, shell_template, window  # noqa: F401 - fixtures for all tests of the window
 
 
 @pytest.fixture(autouse=True)
