@@ -236,9 +236,7 @@ def test_masks_of_another_grid_are_refused(tmp_path, capsys, shape, shift, code)
     affine[0, 3] += shift
     other = Volume(np.zeros(shape, np.uint8), Geometry(shape, affine))
     save_mask(tmp_path / "p.nii.gz", other, other.array)
-    status, facts, _ = said(
-        capsys, "evaluate", "--truth", tmp_path / "t.nii.gz", "--predicted", tmp_path / "p.nii.gz"
-    )
+    status, facts, _ = said(capsys, "evaluate", "--truth", tmp_path / "t.nii.gz", "--predicted", tmp_path / "p.nii.gz")
     assert (status, facts["error"]["code"]) == (1, code)
 
 

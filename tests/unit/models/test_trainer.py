@@ -1,0 +1,327 @@
+import dataclasses
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from learning_project import disc_project, disc_volume
+
+from core.errors import Cancelled, InputError, LearningError
+from core.events import Finished, Notice, Progress
+from core.learning import runs
+from core.learning.config import TrainingConfig
+from core.learning.dataset import count_finished, read_training_set
+from core.learning.events import EpochEnded, RunEnded, SamplesDrawn, TrainingStarted
+from core.learning.runs import RunState
+from core.project.project import Project
+from core.project.records import Origin, SliceState
+from models import checkpoint, learner
+from models.trainer import train_job
+
+CONFIG = TrainingConfig(
+    labels=("Tumour",),
+    network="unet_light",
+    size=32,
+    slices=1,
+    epochs=2,
+    batch=4,
+    steps=6,
+    precision="float32",
+    learning_rate=3e-3,
+)
+
+
+def changed(**changes) -> TrainingConfig:
+    return dataclasses.replace(CONFIG, **changes)
+
+
+def train(project, config=CONFIG, **more) -> list:
+    return list(train_job(project.path, config, **more))
+
+
+def of_kind(events, kind) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+class StopAfter:
+    """Says a word from the n-th question on."""
+
+    def __init__(self, word: str, questions: int) -> None:
+        self.word, self.left = word, questions
+
+    def __call__(self) -> str:
+        self.left -= 1
+        return self.word if self.left < 0 else ""
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def project(tmp_path):
+    with disc_project(tmp_path / "p.meninx") as made:
+        yield made
+
+
+def test_two_epochs_learn_discs(project):
+    events = train(project, changed(steps=40, augment="none"))
+    started = of_kind(events, TrainingStarted)[0]
+    assert (started.scans, started.slices, started.train, started.validation, started.test) == (6, 36, 24, 6, 6)
+    assert 0.8 < started.baseline_accuracy < 1.0
+    assert not started.leaky
+    epochs = of_kind(events, EpochEnded)
+    assert [epoch.epoch for epoch in epochs] == [1, 2]
+    assert epochs[-1].validation.dice > 0.8
+    assert epochs[-1].validation.dice > epochs[0].train.dice
+    assert epochs[-1].validation.accuracy > started.baseline_accuracy
+    run = runs.find_run(project, started.run)
+    assert (run.state, run.best_epoch) == (RunState.DONE, epochs[-1].best_epoch)
+    assert run.best_dice == pytest.approx(epochs[-1].best_dice)
+    assert run.usable
+    assert runs.history(project, run.id) == epochs
+    result = of_kind(events, Finished)[0].result
+    assert (result["run"], result["state"], result["epochs"]) == (run.id, "done", 2)
+
+
+def test_the_run_folder_is_complete(project):
+    events = train(project)
+    run = runs.find_run(project, "last")
+    folder = runs.run_folder(project, run.id)
+    expected = {"config.json", "events.jsonl", "model.safetensors", "model.onnx", "model.json", "card.md", "split.json"}
+    assert expected == {path.name for path in folder.iterdir() if path.is_file()}
+    facts = runs.read_model_facts(project, run.id)
+    assert facts["labels"] == ["Tumour"]
+    assert 0 <= facts["export_difference"] <= checkpoint.EXPORT_TOLERANCE
+    for samples in of_kind(events, SamplesDrawn):
+        assert len(samples.pictures) == 4
+        for picture in samples.pictures:
+            drawn = cv2.imdecode(np.frombuffer((folder / picture.file).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+            assert drawn.shape == (64, 64, 3)
+            # colour: the true outline is on it
+            assert (drawn.max(axis=2) != drawn.min(axis=2)).any()
+    assert "research use only" in (folder / "card.md").read_text("utf-8")
+
+
+def test_masks_and_scans_are_pinned(project):
+    train(project, changed(epochs=1, steps=1))
+    run = runs.find_run(project, "last")
+    pins = {pin.scan: pin for pin in runs.read_pins(project, run.id)}
+    split = runs.read_split(project, run.id)
+    for part, scans in split.items():
+        for scan in scans:
+            annotation = project.annotations(scan)[0]
+            newest = project.layer_versions(annotation.id, "lesions")[-1]
+            assert pins[scan].part == part
+            assert pins[scan].masks == {"lesions": newest.sha256}
+            assert pins[scan].scan_sha256 == project.scan(scan).sha256
+    assert len(pins) == 6
+
+
+def test_the_same_seed_gives_the_same_numbers(project):
+    first, second = (of_kind(train(project), EpochEnded) for _ in range(2))
+    for one, two in zip(first, second, strict=True):
+        assert one.train == two.train
+        assert one.validation == two.validation
+    other = of_kind(train(project, changed(seed=5)), EpochEnded)
+    assert other[0].train != first[0].train
+
+
+def test_stop_keeps_the_best(project):
+    # questions: 6 while reading, 6 steps and 1 after the first epoch, then in the second
+    events = train(project, changed(epochs=50), should_stop=StopAfter("stop", 15))
+    assert of_kind(events, RunEnded)[0].state == "stopped"
+    run = runs.find_run(project, "last")
+    assert run.state is RunState.STOPPED
+    assert run.usable
+    assert run.best_epoch == 1
+    assert len(of_kind(events, EpochEnded)) == 1
+
+
+def test_stop_in_the_first_epoch_leaves_a_model(project):
+    events = train(project, changed(epochs=50, steps=1000), should_stop=StopAfter("stop", 10))
+    assert len(of_kind(events, EpochEnded)) == 1
+    assert runs.find_run(project, "last").usable
+
+
+def test_pause_and_resume_go_on_as_if_nothing_had_been(project):
+    config = changed(epochs=3, steps=5)
+    whole = of_kind(train(project, config), EpochEnded)
+    # in the middle of the second epoch
+    paused = train(project, config, should_stop=StopAfter("pause", 6 + 6 + 2))
+    run = runs.find_run(project, "last")
+    assert of_kind(paused, Finished)[0].result["state"] == "paused"
+    assert (run.state, run.resumable, run.usable) == (RunState.PAUSED, True, False)
+    # nothing but tensors and plain data
+    torch.load(runs.run_folder(project, run.id) / runs.RESUME_FILE, weights_only=True)
+    resumed = list(train_job(project.path, resume=run.name))
+    assert of_kind(resumed, TrainingStarted)[0].run == run.id
+    done = of_kind(paused, EpochEnded) + of_kind(resumed, EpochEnded)
+    assert [(e.epoch, e.train, e.validation) for e in done] == [(e.epoch, e.train, e.validation) for e in whole]
+    after = runs.find_run(project, run.id)
+    assert (after.state, after.usable, after.resumable) == (RunState.DONE, True, False)
+    assert len(runs.history(project, run.id)) == 3
+
+
+def test_a_finished_run_is_not_resumed(project):
+    train(project, changed(epochs=1, steps=1))
+    with pytest.raises(LearningError, match="run-not-resumable"):
+        list(train_job(project.path, resume="last"))
+
+
+def test_cancel_ends_at_once(project):
+    with pytest.raises(Cancelled):
+        train(project, changed(epochs=50), should_stop=StopAfter("cancel", 10))
+    run = runs.find_run(project, "last")
+    assert run.state is RunState.CANCELLED
+    assert not run.usable
+
+
+def test_a_job_that_is_dropped_does_not_look_alive(project):
+    job = train_job(project.path, changed(epochs=50))
+    for event in job:
+        if isinstance(event, TrainingStarted):
+            break
+    job.close()
+    assert runs.find_run(project, "last").state is RunState.FAILED
+
+
+def test_a_time_budget_ends_the_training(project):
+    events = train(project, changed(minutes=0.02, steps=3))
+    epochs = of_kind(events, EpochEnded)
+    assert epochs
+    assert epochs[-1].epochs == 0
+    assert of_kind(events, Finished)[0].result["state"] == "done"
+
+
+def test_short_memory_halves_the_batch_and_goes_on(project, monkeypatch):
+    real = learner.Learner.step
+
+    def hungry(self, done):
+        if self.batch > 2:
+            raise torch.OutOfMemoryError
+        real(self, done)
+
+    monkeypatch.setattr(learner.Learner, "step", hungry)
+    events = train(project, changed(batch=8, epochs=1))
+    assert [event.fields["batch"] for event in of_kind(events, Notice)] == [4, 2]
+    assert of_kind(events, Finished)[0].result["state"] == "done"
+
+
+def test_no_memory_at_all_is_one_sentence(project, monkeypatch):
+    def hungry(self, done):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+
+    monkeypatch.setattr(learner.Learner, "step", hungry)
+    with pytest.raises(LearningError, match="device-memory-short"):
+        train(project)
+    assert runs.find_run(project, "last").state is RunState.FAILED
+
+
+def test_a_fault_is_not_taken_for_short_memory(project, monkeypatch):
+    def broken(self, done):
+        raise RuntimeError("shape mismatch")
+
+    monkeypatch.setattr(learner.Learner, "step", broken)
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        train(project)
+
+
+def test_a_child_starts_from_its_parent(project):
+    first = of_kind(train(project, changed(steps=40, augment="none")), EpochEnded)
+    parent = runs.find_run(project, "last")
+    child = of_kind(train(project, changed(epochs=1, steps=1, parent=parent.id, seed=9)), EpochEnded)
+    # one step from scratch would leave it near zero
+    assert child[0].validation.dice > 0.5
+    assert first[-1].validation.dice > 0.5
+    run = runs.find_run(project, "last")
+    assert run.parent == parent.id
+    assert runs.read_split(project, run.id) == runs.read_split(project, parent.id)
+
+
+def test_a_parent_of_another_kind_is_refused(project):
+    train(project, changed(epochs=1, steps=1))
+    parent = runs.find_run(project, "last")
+    for what, value in (("network", "attention_unet"), ("slices", 3)):
+        with pytest.raises(LearningError) as caught:
+            train(project, changed(parent=parent.id, **{what: value}))
+        assert caught.value.fields["what"] == what
+    assert len(runs.list_runs(project)) == 1
+
+
+def test_unfinished_slices_do_not_count(tmp_path):
+    with disc_project(tmp_path / "u.meninx", finished=False) as project:
+        with pytest.raises(LearningError, match="finished-none"):
+            train(project)
+        assert runs.list_runs(project) == []
+        with pytest.raises(InputError, match="label-unknown"):
+            train(project, changed(labels=("Haemorrhage",)))
+
+
+def test_one_finished_slice_is_too_few(tmp_path):
+    with disc_project(tmp_path / "o.meninx", patients=1, slices=1) as project, pytest.raises(LearningError) as caught:
+        train(project)
+    assert caught.value.code == "finished-few"
+
+
+def test_one_patient_trains_and_says_that_it_leaks(tmp_path):
+    with disc_project(tmp_path / "l.meninx", patients=1) as project:
+        events = train(project, changed(epochs=1, steps=2))
+    assert of_kind(events, TrainingStarted)[0].leaky
+    assert [event.key for event in of_kind(events, Notice)] == ["training-leaky-one-patient"]
+    assert of_kind(events, Finished)[0].result["leaky"]
+
+
+def read_all(project, config):
+    job = read_training_set(project, config, lambda: "")
+    while True:
+        try:
+            assert isinstance(next(job), Progress)
+        except StopIteration as end:
+            return end.value
+
+
+def test_labels_of_two_layers_are_known_apart(tmp_path):
+    with Project.create(tmp_path / "two.meninx") as project:
+        brain, tumour = project.ensure_label("Brain"), project.ensure_label("Tumour")
+        volume, mask = disc_volume(1, slices=4, size=32)
+        scan = project.add_scan(volume, patient="a")
+        annotation = project.ensure_annotation(scan.id, "reader")
+        whole = np.ones_like(mask) * np.uint8(brain.value)
+        states = {
+            brain.layer: [SliceState(index, Origin.DRAWN, finished=index < 2) for index in range(4)],
+            tumour.layer: [SliceState(index, Origin.DRAWN, finished=index == 1) for index in range(4)],
+        }
+        layers = {brain.layer: whole, tumour.layer: mask * np.uint8(tumour.value)}
+        project.save_layers(annotation.id, layers, states, journal_sequence=0)
+        labels = [brain, tumour]
+        assert count_finished(project, labels) == (1, 1, 2)
+        data = read_all(project, changed(labels=("Brain", "Tumour"), slices=3))
+    assert data.slice_of.tolist() == [0, 1]
+    assert data.known.tolist() == [[True, False], [True, True]]
+    assert data.masks[:, 0].all()
+    assert not data.masks[0, 1].any()
+    assert np.array_equal(data.masks[1, 1], mask[1])
+    # slices 0-2 are needed as neighbours; nothing else is kept
+    assert data.stacks.tolist() == [[0, 0, 1], [0, 1, 2]]
+    assert data.images.shape == (3, 32, 32)
+    assert data.images.dtype == np.float16
+
+
+def test_only_the_chosen_readers_masks_count(project):
+    data = read_all(project, CONFIG)
+    assert len(data) == 36
+    with pytest.raises(LearningError, match="finished-none"):
+        read_all(project, changed(reader="somebody else"))
+
+
+def test_model_facts_hold_no_identity(project):
+    train(project, changed(epochs=1, steps=1))
+    folder = runs.run_folder(project, runs.find_run(project, "last").id)
+    words = "".join(
+        (folder / name).read_text("utf-8") for name in ("model.json", "card.md", "config.json", "split.json")
+    )
+    assert "patient 1" not in words
+    assert json.loads((folder / "config.json").read_text("utf-8")) == changed(epochs=1, steps=1).to_json()
