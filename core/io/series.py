@@ -15,6 +15,8 @@ from core.io.patients import Patients
 from core.io.sniff import Format
 from core.io.source import FindOptions, Source
 
+_SERIES_LEAST = 4
+"""Slices from which on a folder is that of a series, and a single slice of another one is a stray."""
 _IDENTITY = (
     "PatientName",
     "PatientID",
@@ -73,7 +75,7 @@ def find_series(
     for header in slices:
         # files without a series UID have nothing to do with one another
         by_series[(Path() if header.series else header.path, header.series)].append(header)
-    folders = {series[0].path.parent for series in by_series.values() if len(series) > 1}
+    folders = {series[0].path.parent for series in by_series.values() if len(series) >= _SERIES_LEAST}
     for series in by_series.values():
         found_here = _series(series, roots, patients, options)
         if len(series) == 1 and series[0].path.parent in folders:

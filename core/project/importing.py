@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from core.project.project import Project
 from core.project.records import Origin, Scan, SliceState, current_reader
 from core.project.scanfile import pixel_hash
 from core.volume import Volume
+
+_LOOK_EVERY = 0.25
 
 
 @dataclass(frozen=True)
@@ -132,20 +135,17 @@ def import_job(
     options = options or ImportOptions()
     parse_labels(options.label)
     with Project.open(project_path) as project, Decoder() as decoder:
-        yield Progress(0, 0, "import_find")
-
-        def on_file(_path: Path) -> None:
-            if should_stop() == "cancel":
-                raise Cancelled
-
-        found = decoder.find(list(sources), options.find_options(), on_file)
+        found = yield from _find(decoder, sources, options, should_stop)
         count = _Count()
         yield from _passed(found, count, options)
         yield from found.notices
         started = time.monotonic()
         total = len(found.sources)
         for done, source in enumerate(found.sources):
-            if should_stop():
+            asked = should_stop()
+            if asked == "cancel":
+                raise Cancelled
+            if asked:
                 break
             rate = done / max(time.monotonic() - started, 1e-6)
             left = (total - done) / rate if rate > 0 else -1.0
@@ -165,6 +165,30 @@ def import_job(
                 "present": count.present,
             }
         )
+
+
+def _find(
+    decoder: Decoder, sources: Sequence[Path], options: ImportOptions, should_stop: StopCheck
+) -> Generator[JobEvent, None, Found]:
+    """Look for scans beside this thread, so that it can tell how far the search is."""
+    looked_at = 0
+    given_up = False
+
+    def on_file(_path: Path) -> None:
+        nonlocal looked_at
+        looked_at += 1
+        if given_up or should_stop():
+            raise Cancelled
+
+    yield Progress(0, 0, "import_find")
+    with ThreadPoolExecutor(1, thread_name_prefix="import-find") as pool:
+        search = pool.submit(decoder.find, list(sources), options.find_options(), on_file)
+        try:
+            while not wait([search], timeout=_LOOK_EVERY).done:
+                yield Progress(looked_at, 0, "import_find")
+        finally:
+            given_up = True
+        return search.result()
 
 
 def _passed(found: Found, count: _Count, options: ImportOptions) -> Iterator[JobEvent]:
