@@ -52,7 +52,7 @@ def _row(scan: Scan, identity: str | None) -> str:
         "project.scan_row",
         name=scan.name,
         patient=patient,
-        status=text(f"status.{scan.status.value}"),
+        status=text(f"worklist.status_{scan.status.value}"),
         modality=scan.modality,
         size=" x ".join(str(count) for count in reversed(scan.shape)),
         description=scan.description,

@@ -21,7 +21,10 @@ from hypothesis.extra import numpy as hnp
 from core.errors import InputError, ProjectError
 from core.geometry import Geometry
 from core.labels import LabelSet
+from core.learning.config import TrainingConfig
+from core.learning.runs import create_run
 from core.project import schema
+from core.project.predictions import write_prediction
 from core.project.project import FOLDERS, Project
 from core.project.records import Origin, ScanStatus, SliceState
 from core.project.scanfile import pixel_hash
@@ -395,6 +398,19 @@ def test_a_damaged_scan_is_found_after_it_was_read_once(project: Project) -> Non
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(ProjectError, match="scan-corrupt"):
         project.read_slices(scan, 0, 1)
+
+
+def test_predictions_are_checked_too(project: Project) -> None:
+    scan, _ = saved(project)
+    run = create_run(project, TrainingConfig(labels=("Brain",)))
+    mask = np.ones(project.scan(scan).shape, np.uint8)
+    record = write_prediction(project, run.id, scan, {"Brain": mask}, {"Brain": mask * 200})
+    assert project.verify() == []
+    assert path_is_portable(record.file)
+    with damaged(project.path / record.file, 40, 3):
+        assert [record.file in problem for problem in project.verify()] == [True]
+    (project.path / record.file).unlink()
+    assert [record.file in problem for problem in project.verify()] == [True]
 
 
 def test_missing_files_are_named_and_nothing_is_opened_empty(project: Project) -> None:
