@@ -436,7 +436,8 @@ class ReviewWorkspace(QWidget):
         elif isinstance(work.outcome, Finished):
             count = len(work.result.get("scans", []))
             name = work.result.get("name", "")
-            self._session.notifier.tell(text("review.told_predicted", run=name, count=count), "good")
+            key = "told_predicted_one" if count == 1 else "told_predicted"
+            self._session.notifier.tell(text(f"review.{key}", run=name, count=count), "good")
         self._show()
 
     @Slot()

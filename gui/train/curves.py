@@ -16,6 +16,8 @@ from gui import theme
 from gui.plots import WholeAxis
 
 PARTS = ("train", "validation")
+NARROW = 300
+"""Below this width (px) a card's title does not fit beside its values."""
 
 
 def dashes(color: str) -> QPen:
@@ -202,7 +204,9 @@ class CurveCard(QFrame):
         self._floor.setVisible(self._baseline is not None and bool(epochs))
         if self._baseline is not None:
             self._floor.setValue(self._baseline)
-            self._floor.label.setFormat(text("train.baseline_mark", baseline=f"{self._baseline:.2f}"))
+            # where the title has no room for it, the line itself says what it is
+            mark = text("train.baseline_mark", baseline=f"{self._baseline:.2f}") if self.width() < NARROW else ""
+            self._floor.label.setFormat(mark)
 
     def _range(self, numbers: np.ndarray, low: float, high: float) -> None:
         last = float(numbers[-1]) if numbers.size else 1.0

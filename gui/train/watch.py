@@ -24,8 +24,8 @@ class RunWatch:
         Ended epochs in order.
     samples
         Newest pictures of the pinned validation slices.
-    progress
-        Newest progress while it runs.
+    progress, overall
+        Newest progress while it runs, of whatever stage; and the newest of the training as a whole.
     state
         ``waiting running``, or the last word: a run state, ``failed``, ``cancelled``.
     words
@@ -38,6 +38,7 @@ class RunWatch:
     samples: tuple[Sample, ...] = ()
     samples_epoch: int = 0
     progress: Progress | None = None
+    overall: Progress | None = None
     state: str = "waiting"
     words: str = ""
     notices: list[str] = field(default_factory=list)
@@ -54,6 +55,8 @@ class RunWatch:
                 self.samples, self.samples_epoch = event.pictures, event.epoch
             case Progress():
                 self.progress = event
+                if event.stage == "training":
+                    self.overall = event
             case RunEnded():
                 self.state = event.state
             case Notice():
@@ -73,7 +76,7 @@ class RunWatch:
     @property
     def fraction(self) -> float:
         """Part done, 0..1: by epochs where they are counted, else by the progress sent."""
-        progress = self.progress
+        progress = self.overall if self.started is not None else self.progress
         if progress is not None and progress.total > 0:
             return min(1.0, progress.done / progress.total)
         last = self.last
@@ -102,7 +105,7 @@ class RunWatch:
     def line(self) -> str:
         """Return the line below the bar: epoch, rate, device, time left, best so far."""
         parts: list[str] = []
-        last, progress, started = self.last, self.progress, self.started
+        last, progress, started = self.last, self.overall, self.started
         if self.state == "running":
             epoch = (last.epoch if last else started.epoch if started else 0) + 1
             planned = (last.epochs if last else 0) or (started.epochs if started else 0)
@@ -118,6 +121,8 @@ class RunWatch:
             parts.append(device_words(started.device))
         if self.state == "running" and progress is not None and progress.seconds_left >= 0:
             parts.append(time_left(progress.seconds_left))
+        if self.state == "running" and self.progress is not None and self.progress.stage != "training":
+            parts.append(text(f"stages.{self.progress.stage}"))
         if last is not None and last.best_epoch > 0:
             parts.append(
                 text(

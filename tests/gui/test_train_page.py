@@ -204,6 +204,9 @@ def test_start_saves_first_and_the_curves_grow(folder, page_of, qtbot):
     work.thread.say(Progress(300, 1200, "training", rate=412, seconds_left=110))
     for part in ("epoch 13 of 50", "412 slices/s", "processor", "1 min 50 s left", "best so far"):
         assert part in page.header.line
+    work.thread.say(Progress(29, 29, "validating"))
+    assert "validation slices" in page.header.line
+    assert page.header._bar.value() == 250
     assert not page.panel.start.isEnabled()
 
 
