@@ -237,9 +237,9 @@ class Editor:
     ) -> Step | None:
         """Replace a layer as one step, for example by a prediction.
 
-        Only slices whose voxels differ are marked with the origin. A machine-made
-        origin takes their "finished" away, since nobody has vouched for them yet;
-        undo gives it back.
+        Only slices whose voxels differ are marked with the origin. Voxels that a
+        machine made (a run is named, or the origin says so) take the "finished" of
+        their slices away, since nobody has vouched for them yet; undo gives it back.
 
         Parameters
         ----------
@@ -274,9 +274,10 @@ class Editor:
         xor = mask[box.slices] ^ new[box.slices]
         mask[box.slices] = new[box.slices]
         changes = []
+        machine_made = origin in MACHINE_MADE or run is not None
         for number in self._touched(box, xor):
             before = self.state(layer, number)
-            finished = before is not None and before.finished and origin not in MACHINE_MADE
+            finished = before is not None and before.finished and not machine_made
             seconds = before.seconds if before is not None else 0.0
             changes.append(
                 StateChange(layer, number, before, SliceState(number, origin, run, finished, self.reader, seconds))

@@ -232,6 +232,25 @@ def test_a_drawn_on_slice_is_corrected_and_stays_finished(was, becomes):
     assert target.state("lesions", 0) == state
 
 
+@pytest.mark.parametrize(
+    ("origin", "run", "stays"),
+    [
+        (Origin.PREDICTED, "r1", False),
+        (Origin.CORRECTED, "r1", False),
+        (Origin.INTERPOLATED, None, False),
+        (Origin.IMPORTED, None, True),
+        (Origin.DRAWN, None, True),
+    ],
+)
+def test_what_a_machine_made_is_not_finished(origin, run, stays):
+    target = editor()
+    target.set_finished(["lesions"], [0, 1], True)
+    new = np.zeros(target.geometry.shape, np.uint8)
+    new[0, 3, 3] = TUMOUR.value
+    target.replace("lesions", new, action="correct", origin=origin, run=run)
+    assert list(target.finished("lesions")[:2]) == [stays, True]
+
+
 def test_replacing_is_one_step_with_its_origin():
     target = editor()
     paint(target, TUMOUR, 5, 5, index=0)
