@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QDialog, QFileDialog
 
 from core.errors import MeninxError
+from core.events import Finished
 from core.messages import sentence, text
 from core.project.records import ScanStatus
 from gui.actions import Actions
 from gui.dialogs.about import AboutDialog, KeysDialog
+from gui.dialogs.export_dialog import ExportDialog
 from gui.dialogs.import_dialog import ImportDialog
 from gui.dialogs.label_dialog import LabelDialog
 from gui.dialogs.questions import Question
 from gui.intake import Intake, is_project
+from gui.jobs.jobs import Work
 from gui.session import Session
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ class Commands(QObject):
             "export": self.ask_export,
         }.items():
             actions.bind(name, slot)
+        session.jobs.ended.connect(self._job_ended)
 
     # ---------------------------------------------------------------- files
 
@@ -132,8 +136,41 @@ class Commands(QObject):
 
     @Slot()
     def ask_export(self) -> None:
-        """Ask where the mask of this scan shall go, in the scan's own geometry."""
-        self._session.export_requested.emit()
+        """Ask what shall be written where, and write it in the background."""
+        session = self._session
+        project, scan = session.project, session.scan
+        if project is None or scan is None:
+            return
+        listed = self._window.worklist.model.ids()
+        label = session.label.name if session.label is not None else ""
+        folder = project.exports_folder
+        dialog = ExportDialog(session.labels, label, (scan.id, scan.name), listed, folder, self._window)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self.export(dialog.arguments())
+        dialog.deleteLater()
+
+    def export(self, arguments: Mapping[str, Any]) -> None:
+        """Save what is drawn, then write files out of the project."""
+        # what is on the screen is what goes out
+        self._session.save_now()
+        try:
+            self._session.jobs.start_export(arguments)
+        except MeninxError as error:
+            self._session.notifier.error(error)
+
+    @Slot(object)
+    def _job_ended(self, work: Work) -> None:
+        if work.kind != "export":
+            return
+        if work.error is not None:
+            self._session.notifier.error(work.error)
+        elif isinstance(work.outcome, Finished):
+            files = [Path(file) for file in work.result.get("files", [])]
+            folder = files[0].parent if files else ""
+            key = "dialogs.exported_one" if len(files) == 1 else "dialogs.exported"
+            name = files[0].name if files else ""
+            said = text(key, count=len(files), name=name, folder=folder)
+            self._session.notifier.tell(said, "good", seconds=10)
 
     @Slot()
     def go_to_start(self) -> None:

@@ -126,9 +126,6 @@ class Session(QObject):
     predictions_changed = Signal(str)
     """A prediction for this scan id was stored."""
 
-    export_requested = Signal()
-    """Ask what of the scan shown shall be written where."""
-
     _saver_spoke = Signal(int, str, object)
 
     def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:

@@ -52,7 +52,13 @@ class KeysDialog(Dialog):
         grid = QGridLayout(box)
         grid.setHorizontalSpacing(theme.space("l"))
         grid.setVerticalSpacing(5)
-        listed = [(" , ".join(keys[spec.id][:2]), words_of(spec.id)) for spec in ACTIONS if keys.get(spec.id)]
+        numbered = ("label_", "window_")
+        listed = [
+            ("   ".join(keys[spec.id][:2]).replace("Return", "↵"), words_of(spec.id))
+            for spec in ACTIONS
+            if keys.get(spec.id) and not spec.id.startswith(numbered)
+        ]
+        listed += [("1 … 9", text("mouse.labels")), ("Shift+1 … 6", text("mouse.windows"))]
         mouse = [(text(f"mouse.{name}"), text(f"mouse.{name}_does")) for name in _MOUSE]
         rows = [*mouse, *listed]
         half = (len(rows) + 1) // 2
@@ -67,7 +73,7 @@ class KeysDialog(Dialog):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(box)
-        scroll.setMinimumSize(720, 480)
+        scroll.setMinimumSize(820, 560)
         self.body.addWidget(scroll)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QWidget
 
 from core.messages import text
@@ -41,6 +42,14 @@ class Dialog(QDialog):
             self.accept_button.setDefault(True)
         line.addWidget(self.accept_button)
         outer.addLayout(line)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        # wrapped words need more height the narrower they are, which the first size does not know
+        wide = max(self.width(), self.minimumWidth(), self.minimumSizeHint().width())
+        whole = self.layout()
+        if whole is not None and whole.hasHeightForWidth():
+            self.resize(wide, max(self.height(), whole.totalHeightForWidth(wide)))
+        super().showEvent(event)
 
     def field(self, words: str, widget: QWidget, hint: str = "") -> None:
         """Add a named field, with a line of help below it."""

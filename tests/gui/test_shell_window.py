@@ -20,6 +20,7 @@ from core.project.records import ScanStatus
 from core.project.saver import SaveState
 from gui.actions import ACTIONS, keymap, words_of
 from gui.dialogs.about import AboutDialog, KeysDialog
+from gui.dialogs.export_dialog import ExportDialog
 from gui.dialogs.import_dialog import ImportDialog
 from gui.dialogs.label_dialog import LabelDialog
 from gui.intake import is_scratch
@@ -359,3 +360,34 @@ def test_a_session_alone_opens_and_closes_without_threads_left(project_path: Pat
     qtbot.waitUntil(lambda: session.scan is not None, timeout=10_000)
     session.close()
     assert session.project is None
+
+
+def test_export_writes_the_mask_of_the_scan_shown(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    import nibabel as nib
+
+    session = opened.session
+    stroke(opened, (20, 30), (36, 30))
+    assert session.scan is not None
+    assert session.editor is not None
+    drawn = session.editor.mask("brain").copy()
+    dialog = ExportDialog(
+        session.labels, "Brain", (session.scan.id, session.scan.name), [session.scan.id], tmp_path / "out"
+    )
+    qtbot.addWidget(dialog)
+    opened.commands.export(dialog.arguments())
+    qtbot.waitUntil(lambda: any("was written to" in said for said in words(opened)), timeout=60_000)
+    files = list((tmp_path / "out").glob("*.nii.gz"))
+    assert len(files) == 1
+    np.testing.assert_array_equal(np.asarray(nib.load(files[0]).dataobj).transpose(2, 1, 0) != 0, drawn != 0)
+
+
+def test_export_dialog_needs_something_to_write(qtbot: QtBot, tmp_path: Path) -> None:
+    dialog = ExportDialog(LabelSet().with_label("Brain"), "Brain", ("id", "S0001"), ["id"], tmp_path)
+    qtbot.addWidget(dialog)
+    assert dialog.accept_button.isEnabled()
+    dialog.mask_box.setChecked(False)
+    assert not dialog.accept_button.isEnabled()
+    dialog.brain_box.setChecked(True)
+    dialog.which.setCurrentIndex(1)
+    assert dialog.arguments()["scans"] == ["id"]
+    assert dialog.arguments()["brain"] is True
