@@ -101,7 +101,7 @@ def test_every_look_at_the_test_set_is_recorded(project, split_run, capsys):
     row = facts["scans"][0]
     assert (row["scan"], row["finished"], row["slices"]) == ("S0003", 2, 4)
     assert row["voxels"] == 2 * 24 * 24, "only the finished slices count"
-    assert "2 times" in err
+    assert "so far: 2" in err
 
 
 def test_all_holds_the_training_scans_and_says_so(project, split_run, capsys):
