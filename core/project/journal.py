@@ -7,6 +7,7 @@ it, and after any restart it gives the undo history back.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -138,9 +139,11 @@ class Journal:
         if thread is not None:
             thread.join()
         with self._file_lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+            file, self._file = self._file, None
+            if file is not None:
+                # what counts was flushed by the thread; closing flushes once more
+                with contextlib.suppress(MeninxError):
+                    file.close()
         if self._on_disk < self._enqueued and self.error is not None:
             raise self.error
 
@@ -216,9 +219,9 @@ class Journal:
                     shift = target.tell() - size
                     source.seek(size)
                     target.write(source.read())
-                if self._file is not None:
-                    self._file.close()
-                    self._file = None
+                file, self._file = self._file, None
+                if file is not None:
+                    file.close()
             for sequence, (offset, length) in self._places.items():
                 if offset >= size:
                     places[sequence] = (offset + shift, length)

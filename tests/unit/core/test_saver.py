@@ -15,6 +15,7 @@ from core.editing.opening import open_annotation
 from core.errors import MeninxError, StorageError
 from core.geometry import Plane
 from core.io import atomic
+from core.project import journal as journal_module
 from core.project import saver as saver_module
 from core.project.project import Project
 from core.project.records import Origin
@@ -340,3 +341,54 @@ def test_reopening_after_closing_gives_everything_back(project):
     assert again.editor.redo_available
     assert again.recovered_steps == 0
     again.close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
+def test_every_write_may_fail_once_and_nothing_is_lost(tmp_path, monkeypatch, number):
+    """SQLite's method: refuse the first call to the disk, then the second, until a run needs no more."""
+    monkeypatch.setattr(saver_module, "_RETRY", (0.01,))
+    monkeypatch.setattr(journal_module, "_RETRY_SECONDS", 0.01)
+    calls, refused_at = 0, 0
+
+    def guard(real):
+        def call(*values):
+            nonlocal calls
+            calls += 1
+            if calls == refused_at:
+                raise OSError(number, "refused")
+            return real(*values)
+
+        return call
+
+    runs = 0
+    while refused_at <= calls:
+        runs += 1
+        with small_project(tmp_path / f"run{runs}") as (project, scan), monkeypatch.context() as patched:
+            for name in ("_write_all", "_sync", "_replace"):
+                patched.setattr(atomic, name, guard(getattr(atomic, name)))
+            calls, refused_at = 0, runs
+            opened = open_annotation(project, scan, "anna")
+            truths, said = [], []
+
+            def heard(state, _, project=project, scan=scan, opened=opened, truths=truths, said=said):
+                said.append(state)
+                if state is SaveState.SAVED:
+                    truths.append(np.array_equal(on_disk(project, scan), opened.editor.mask("lesions")))
+
+            saver = Saver(project, opened, heard, delay=60.0)
+            for column in (3, 6):
+                paint(opened, 4, column)
+                try:
+                    saver.flush()
+                except MeninxError:
+                    assert SaveState.FAILED in said  # and it tries again by itself
+            saver.flush()
+            saver.close()
+            assert all(truths)
+            assert truths
+            again = open_annotation(project, scan, "anna")
+            assert state_of(again.editor) == state_of(opened.editor)
+            assert again.set_aside is None
+            assert again.recovered_steps == 0
+            assert again.editor.position == 2
+    assert runs > 10
