@@ -155,6 +155,10 @@ def _take(walk: _Walk, path: Path, root: Path, *, named: bool = False) -> None:
         walk.skip(path, InputError(refused, file=path.name))
         return
     walk.heartbeat(path)
+    if path.exists() and not path.is_file():
+        # a pipe or device would be waited on for ever
+        walk.skip(path, InputError("file-foreign", file=path.name))
+        return
     try:
         kind = sniff(path)
     except OSError:

@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ import numpy as np
 from core.errors import Cancelled, InputError, MeninxError
 from core.geometry import Array, Geometry
 from core.io.files import MAX_VOLUME
+from core.io.handover import hand_over, offer
 from core.io.limits import limit_memory
 from core.io.source import FindOptions, Found, MaskData, NotGrey, OpenScan, Source
 from core.volume import Volume
@@ -136,14 +136,16 @@ class Decoder:
                     kind, payload = self._receive(connection)
                     if kind == "header":
                         header, shape, dtype = payload
-                        shared = _offer(connection, memories, shape, dtype)
+                        ring = offer(connection, memories, shape, dtype)
                         volume = replace(header, array=np.zeros(shape, dtype))
                         if on_header is not None:
                             on_header(volume)
                     elif kind == "slice" and volume is not None:
-                        volume.array[payload] = shared.array()[payload]
+                        index, slot = payload
+                        volume.array[index] = ring.slot(slot)
+                        self._acknowledge(connection)
                         if on_slice is not None:
-                            on_slice(payload)
+                            on_slice(index)
                     elif kind == "done" and volume is not None:
                         return volume
 
@@ -178,10 +180,21 @@ class Decoder:
     def _take_masks(self, connection: Connection[Any, Any]) -> MaskData:
         with contextlib.ExitStack() as memories:
             _kind, (masks, shape, dtype) = self._receive(connection)
-            shared = _offer(connection, memories, shape, dtype)
-            self._receive(connection)
-            taken: MaskData = replace(masks, array=shared.array().copy())
-            return taken
+            ring = offer(connection, memories, shape, dtype)
+            array = np.zeros(shape, dtype)
+            while True:
+                kind, payload = self._receive(connection)
+                if kind == "done":
+                    taken: MaskData = replace(masks, array=array)
+                    return taken
+                index, slot = payload
+                array[index] = ring.slot(slot)
+                self._acknowledge(connection)
+
+    def _acknowledge(self, connection: Connection[Any, Any]) -> None:
+        """Tell the child that a slot is free; if it is gone, its next word says so."""
+        with contextlib.suppress(OSError):
+            connection.send(None)
 
     def close(self) -> None:
         """End the child, whatever it is doing."""
@@ -278,43 +291,6 @@ def _one_error(name: str) -> Iterator[None]:
         raise InputError(broken.error.code, file=name) from None
 
 
-class _Shared:
-    """An array in shared memory. No view of it is kept, or it could not be closed when an error passes."""
-
-    def __init__(self, memory: SharedMemory, shape: tuple[int, ...], dtype: str) -> None:
-        self._memory = memory
-        self._shape = shape
-        self._dtype = dtype
-
-    def array(self) -> Array:
-        """Return the array, to be used within one statement."""
-        return np.ndarray(self._shape, self._dtype, buffer=self._memory.buf)
-
-
-def _offer(
-    connection: Connection[Any, Any], memories: contextlib.ExitStack, shape: tuple[int, ...], dtype: str
-) -> _Shared:
-    """Make shared memory for an array and tell the child its name; it is gone when ``memories`` closes."""
-    memories.close()
-    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    try:
-        memory = SharedMemory(create=True, size=max(1, size))
-    except OSError as error:
-        raise InputError("memory-short") from error
-    memories.callback(_unlink, memory)
-    memories.callback(memory.close)
-    with contextlib.suppress(OSError):
-        # if the child is gone the next word from it says so
-        connection.send(memory.name)
-    return _Shared(memory, shape, dtype)
-
-
-def _unlink(memory: SharedMemory) -> None:
-    # a child that could not map it has removed it already: the library's way of attaching
-    with contextlib.suppress(FileNotFoundError):
-        memory.unlink()
-
-
 # ------------------------------------------------------------------ in the child
 
 
@@ -390,32 +366,15 @@ class _Child:
         raise InputError("picture-unreadable", file=source.name)
 
     def _send_slices(self, scan: OpenScan) -> None:
-        with self._attached((scan.volume, scan.shape, scan.dtype.str), "header", scan.shape, scan.dtype.str) as shared:
-            for index in self._reading.decode_order(scan.shape[0]):
-                shared.array()[index] = scan.slice(index)
-                self._connection.send(("slice", index))
+        self._connection.send(("header", (scan.volume, scan.shape, scan.dtype.str)))
+        order = self._reading.decode_order(scan.shape[0])
+        hand_over(self._connection, scan.shape, scan.dtype.str, order, scan.slice)
 
     def _hand_masks(self, masks: MaskData) -> None:
         array = masks.array
-        facts = (replace(masks, array=np.empty(0, np.uint8)), array.shape, array.dtype.str)
-        with self._attached(facts, "masks", array.shape, array.dtype.str) as shared:
-            shared.array()[...] = array
+        self._connection.send(("masks", (replace(masks, array=np.empty(0, np.uint8)), array.shape, array.dtype.str)))
+        hand_over(self._connection, array.shape, array.dtype.str, range(array.shape[0]), array.__getitem__)
         self._connection.send(("done", None))
-
-    @contextlib.contextmanager
-    def _attached(self, facts: object, kind: str, shape: tuple[int, ...], dtype: str) -> Iterator[_Shared]:
-        """Tell the other side what is coming and open the memory it offers."""
-        self._connection.send((kind, facts))
-        name = self._connection.recv()
-        try:
-            memory = SharedMemory(name)
-        except OSError as error:
-            # the ceiling: there is no room to map it
-            raise MemoryError from error
-        try:
-            yield _Shared(memory, shape, dtype)
-        finally:
-            memory.close()
 
 
 def _gone(_index: int) -> Array:
