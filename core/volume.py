@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,11 +98,22 @@ class Volume:
         return np.asarray(np.rint(luminance)).astype(self.array.dtype)
 
 
+_AUTO: WeakKeyDictionary[Volume, Window] = WeakKeyDictionary()
+
+
 def auto_window(volume: Volume) -> Window:
     """Return the window that shows a scan well: the 1st to 99.5th percentile of what is not air.
 
-    A sample of at most about a million voxels is looked at; padding is left out.
+    A sample of at most about a million voxels is looked at; padding is left out. It
+    is worked out once per volume: several panes ask, in the thread that must not wait.
     """
+    found = _AUTO.get(volume)
+    if found is None:
+        found = _AUTO[volume] = _fitting_window(volume)
+    return found
+
+
+def _fitting_window(volume: Volume) -> Window:
     stored = volume.grey()
     step = max(1, int(np.ceil((stored.size / 1_000_000) ** (1 / 3))))
     sample = stored[:: step if stored.shape[0] > step else 1, ::step, ::step].ravel()

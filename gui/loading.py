@@ -83,7 +83,9 @@ def load(order: LoadOrder, on_state: OnState) -> LoadedScan:
     def heard(state: SaveState, error: MeninxError | None) -> None:
         on_state(token, state, error)
 
-    window = volume.windows[0] if volume.modality == "CT" and volume.windows else auto_window(volume)
+    # worked out here also where the header has a window: the panes ask for it in the window's thread
+    automatic = auto_window(volume)
+    window = volume.windows[0] if volume.modality == "CT" and volume.windows else automatic
     histogram = histogram_of(volume)
     saver = None if project.read_only else Saver(project, opened, heard)
     loaded = LoadedScan(scan, volume, opened, saver, window, histogram, token)

@@ -67,11 +67,7 @@ class StatusBar(QFrame):
             self._rest()
             return
         x, y, z = pointer.xyz
-        labels = [
-            label
-            for label in self._session.labels
-            if editor.drawn(label.layer)[z] and editor.mask(label.layer)[z, y, x] == label.value
-        ]
+        labels = [label for label in self._session.labels if editor.mask(label.layer)[z, y, x] == label.value]
         self.place.setText(place_words(volume, pointer, labels))
 
     @Slot()

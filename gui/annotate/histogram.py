@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil, floor
+
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
@@ -102,9 +104,16 @@ class HistogramView(QWidget):
         line = QRectF(0, plot.bottom() + 2, plot.width(), _AXIS - 2)
         histogram = self._histogram
         assert histogram is not None
-        whole = histogram.high - histogram.low >= 20
-        for edge, side in ((histogram.low, Qt.AlignmentFlag.AlignLeft), (histogram.high, Qt.AlignmentFlag.AlignRight)):
-            painter.drawText(line, side | Qt.AlignmentFlag.AlignVCenter, figure(round(edge) if whole else edge))
+        low, high = histogram.low, histogram.high
+        if high - low >= 20:
+            # bins of whole grey steps begin and end between two of them
+            low, high = ceil(low), floor(high)
+        for edge, side in ((low, Qt.AlignmentFlag.AlignLeft), (high, Qt.AlignmentFlag.AlignRight)):
+            painter.drawText(
+                line,
+                side | Qt.AlignmentFlag.AlignVCenter,
+                figure(edge),
+            )
         words = f"{figure(self._window.low)} – {figure(self._window.high)}"
         painter.setPen(theme.qcolor("text"))
         painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)

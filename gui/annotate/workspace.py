@@ -260,6 +260,7 @@ class AnnotateWorkspace(QWidget):
     def _scan_changed(self) -> None:
         session = self._session
         self.views.set_volume(session.volume, session.window)
+        self.strip.setVisible(session.volume is not None and not session.volume.is_picture)
         self._show_overlays()
         self._show_page()
         self._position_changed(self.views.position)
