@@ -113,7 +113,10 @@ class RunWatch:
                 parts.append(text("jobs.epoch", epoch=min(epoch, planned), epochs=planned))
             else:
                 parts.append(text("train.epoch_alone", epoch=epoch))
-            if progress is not None and progress.rate > 0:
+            between = self.progress is not None and self.progress.stage != "training"
+            if self.progress is not None and between:
+                parts.append(text(f"stages.{self.progress.stage}"))
+            elif progress is not None and progress.rate > 0:
                 parts.append(text("train.rate", rate=grouped(progress.rate)))
         elif last is not None:
             parts.append(text("train.epochs_done", epochs=last.epoch))
@@ -121,8 +124,6 @@ class RunWatch:
             parts.append(device_words(started.device))
         if self.state == "running" and progress is not None and progress.seconds_left >= 0:
             parts.append(time_left(progress.seconds_left))
-        if self.state == "running" and self.progress is not None and self.progress.stage != "training":
-            parts.append(text(f"stages.{self.progress.stage}"))
         if last is not None and last.best_epoch > 0:
             parts.append(
                 text(
@@ -131,7 +132,7 @@ class RunWatch:
                     dice=f"{last.best_dice:.4f}",
                 )
             )
-        return "   ·   ".join(parts)
+        return "  ·  ".join(parts)
 
 
 def network_words(name: str) -> str:

@@ -238,7 +238,8 @@ class TrainWorkspace(QWidget):
         live = shown is self._live and self._work is not None
         run = self._row_of(shown.run)
         name = shown.started.name if shown.started is not None else run.name if run is not None else ""
-        if not live and run is not None:
+        if not live and run is not None and shown.state in ("waiting", "running"):
+            # its events end before it did: the run's row knows what became of it
             shown.state = run.state.value
         self.header.show_run(
             shown,
