@@ -56,10 +56,15 @@ def pick_precision(name: str, device: torch.device, network: nn.Module, example:
         return torch.float32
     deadline = time.monotonic() + PROBE_SECONDS
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
-    # in turn, and in CPU time: what else this computer does meanwhile must not decide
-    while time.monotonic() < deadline:
-        for precision in best:
-            best[precision] = min(best[precision], _step_seconds(network, example[:1], precision))
+    # in turn, on one thread and in CPU time: what else this computer does meanwhile must not decide
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        while time.monotonic() < deadline:
+            for precision in best:
+                best[precision] = min(best[precision], _step_seconds(network, example[:1], precision))
+    finally:
+        torch.set_num_threads(threads)
     network.zero_grad(set_to_none=True)
     return torch.bfloat16 if best[torch.bfloat16] * GAIN <= best[torch.float32] else torch.float32
 

@@ -64,6 +64,8 @@ def events_of(job: Job, should_stop: StopCheck = never_stop) -> Events:
         ``torch-missing`` if the job needs torch and this copy has none.
     """
     module_name, function_name = JOBS[job.kind].split(":")
+    # read when OpenMP is first loaded: threads that wait sleep instead of spinning on cores that others need
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -137,6 +139,8 @@ def run_job(connection: Connection, job: Job) -> None:
     _be_humble()
     sender = _Sender(connection)
     listener = _Listener(connection)
+    # before anything heavy is loaded: the window shows at once that it has begun
+    sender.send(Progress(0, 0, "starting"))
     sender.send(_run_to_end(job, listener.should_stop, sender.send))
 
 
@@ -175,5 +179,3 @@ def _be_humble() -> None:
     threads = str(max(1, (os.cpu_count() or 1) - 1))
     # read by OpenMP, and so by torch and numpy, when they are first loaded in this child
     os.environ.setdefault("OMP_NUM_THREADS", threads)
-    # waiting threads sleep instead of spinning on the window's cores
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -5,9 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import time
+from multiprocessing.connection import Connection
 
 from core.errors import Cancelled, InputError
 from core.events import Events, Finished, Progress, StopCheck
+from models import worker
+
+
+def child_entry(connection: Connection, job: worker.Job) -> None:
+    """Top of the spawned child: the real entry, with the jobs below added."""
+    for kind in ("count", "hold", "broken", "greedy", "crash", "sentence"):
+        worker.JOBS[kind] = f"{__name__}:{kind}"
+    worker.run_job(connection, job)
 
 
 def count(steps: int, should_stop: StopCheck) -> Events:
