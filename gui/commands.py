@@ -205,8 +205,7 @@ class Commands(QObject):
     def done_next(self) -> None:
         """Finish what is drawn on this scan, mark it done and show the next one to do.
 
-        Slices that are drawn count as finished then; empty ones stay unknown, and
-        a message offers to count them too.
+        Slices that are drawn count as finished then; empty ones stay unknown.
         """
         session, editor, scan = self._session, self._session.editor, self._session.scan
         if editor is None or scan is None or not session.can_edit:

@@ -23,7 +23,7 @@ from core.labels import BRAIN, layer_name
 from core.learning.runs import find_run, require_usable
 from core.project.exporting import Outputs, save_outputs, stem_of
 from core.project.project import Project
-from core.review.strip import classical_brain
+from core.review.rough import classical_brain
 from core.volume import Volume
 
 CLASSICAL = "classical"

@@ -15,8 +15,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
-from nibabel.nifti2 import Nifti2Header
 from numpy.typing import NDArray
 
 from core.errors import InputError, MeninxError
@@ -51,6 +49,10 @@ def encode_volume(volume: Volume) -> bytes:
     array = _storable(volume.array)
     # the mask's header has the same grid; only what the numbers are differs
     raw = maskfile.header_of(volume.geometry)
+    # nibabel (with pydicom behind it) takes most of a second to load: not before it is needed
+    from nibabel.nifti1 import Nifti1Header
+    from nibabel.nifti2 import Nifti2Header
+
     kind = Nifti1Header if raw[:4] == b"\x5c\x01\x00\x00" else Nifti2Header
     header = kind(binaryblock=raw[: kind.sizeof_hdr], endianness="<")
     header.set_data_dtype(_RGB if array.ndim == 4 else array.dtype)

@@ -7,8 +7,6 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
-from nibabel.nifti2 import Nifti2Header
 from numpy.typing import NDArray
 
 from core.errors import InputError
@@ -92,6 +90,10 @@ def counts_of(mask: NDArray[np.uint8]) -> dict[int, int]:
 def header_of(geometry: Geometry) -> bytes:
     """Return the NIfTI header (little-endian, uint8, slope 1) of a layer on this grid."""
     depth, height, width = geometry.shape
+    # nibabel (with pydicom behind it) takes most of a second to load: not before it is needed
+    from nibabel.nifti1 import Nifti1Header
+    from nibabel.nifti2 import Nifti2Header
+
     kind = Nifti1Header if max(geometry.shape) <= _NIFTI1_MOST else Nifti2Header
     header = kind(endianness="<")
     header.set_data_dtype(np.uint8)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -145,6 +144,8 @@ def read_prediction(project: Project, run: str, scan: str) -> dict[str, NDArray[
         raise LearningError("prediction-damaged", file=file) from error
     if hashlib.sha256(content).hexdigest() != record.sha256:
         raise LearningError("prediction-damaged", file=file)
+    import nibabel as nib  # slow to load: not before it is needed
+
     packed = np.asarray(nib.load(file).dataobj).transpose(2, 1, 0)
     return {name: np.ascontiguousarray((packed >> number) & 1).astype(np.uint8) for number, name in enumerate(names)}
 
@@ -213,6 +214,8 @@ def _packed(masks: list[NDArray[np.uint8]]) -> NDArray[np.uint8] | NDArray[np.ui
 
 
 def _write_mask(file: Path, packed: NDArray[Any], geometry: Geometry) -> None:
+    import nibabel as nib  # slow to load: not before it is needed
+
     picture = nib.Nifti1Image(packed.transpose(2, 1, 0), geometry.affine)
     if geometry.spacing_known:
         picture.header.set_xyzt_units("mm")

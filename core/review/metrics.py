@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from core.errors import InputError
 from core.geometry import Array, Box, Geometry, bounding_box
@@ -253,6 +252,8 @@ def _directed(points: Bools, targets: Bools, geometry: Geometry) -> NDArray[np.f
     distances = np.zeros(int(np.count_nonzero(points)))
     if lonely.any():
         spacing = np.array(geometry.spacing)
+        from scipy.spatial import KDTree  # slow to load: not before it is needed
+
         tree = KDTree(np.argwhere(targets) * spacing, balanced_tree=False, compact_nodes=False)
         found, _ = tree.query(np.argwhere(lonely) * spacing, workers=-1)
         distances[: np.size(found)] = found

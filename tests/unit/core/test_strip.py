@@ -12,7 +12,8 @@ from scipy.ndimage import distance_transform_edt
 from core.geometry import Geometry
 from core.phantom import make_head
 from core.review.metrics import measure
-from core.review.strip import apply_mask, classical_brain, grown, otsu
+from core.review.rough import classical_brain, otsu
+from core.review.strip import apply_mask, grown
 from core.volume import Volume
 
 
