@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from core.geometry import Geometry
+from core.review.strip import offset
 from core.volume import Volume
 
 Bools = NDArray[np.bool_]
