@@ -1,0 +1,8 @@
+"""The whole loop uses the window's own test support and leak checks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gui"))
