@@ -102,7 +102,12 @@ _AUTO: WeakKeyDictionary[Volume, Window] = WeakKeyDictionary()
 
 
 def auto_window(volume: Volume) -> Window:
-    """Return the window that shows a scan well: the 1st to 99.5th percentile of what is not air.
+    """Return the window that shows a scan well.
+
+    CT: the brain window. Else from the 1st percentile of what is not air to just above
+    the brightest of the inside: fat under the skin and behind the eyes is several times
+    as bright as the brain in much of MR, and would leave the brain dark; it is at the
+    rim, and may be shown white. What is bright inside (a lesion, fluid) is not cut off.
 
     A sample of at most about a million voxels is looked at; padding is left out. It
     is worked out once per volume: several panes ask, in the thread that must not wait.
@@ -113,21 +118,63 @@ def auto_window(volume: Volume) -> Window:
     return found
 
 
+_CORE = 0.7
+"""Radius of the inside, as a share of the half axes of what is not air."""
+_LARGE = 0.8
+"""Slices that show at least this share of the largest one's area are looked at."""
+_HEADROOM = 1.15
+
+
 def _fitting_window(volume: Volume) -> Window:
     stored = volume.grey()
     step = max(1, int(np.ceil((stored.size / 1_000_000) ** (1 / 3))))
-    sample = stored[:: step if stored.shape[0] > step else 1, ::step, ::step].ravel()
-    if volume.padding is not None:
-        sample = sample[sample != volume.padding]
+    sample = stored[:: step if stored.shape[0] > step else 1, ::step, ::step]
     values = volume.values(sample)
-    values = values[np.isfinite(values)]
-    if values.size == 0:
+    known = np.isfinite(values)
+    if volume.padding is not None:
+        known &= sample != volume.padding
+    if not known.any():
         return Window(0.5, 1.0)
     if volume.modality == "CT":
         return Window(40.0, 80.0)
-    low, high = float(values.min()), float(np.percentile(values, 99.5))
-    tissue = values[values > low]
+    shown = values[known]
+    low, high = float(shown.min()), float(np.percentile(shown, 99.5))
+    tissue = shown[shown > low]
     if tissue.size:
         low, high = (float(value) for value in np.percentile(tissue, (1.0, 99.5)))
-        low = min(low, float(np.percentile(values, 50)))
+        low = min(low, float(np.percentile(shown, 50)))
+    high = min(high, _brightest_inside(values, known, low, high))
     return Window.between(low, high if high > low else low + 1.0)
+
+
+def _brightest_inside(values: NDArray[np.float32], known: NDArray[np.bool_], low: float, high: float) -> float:
+    """Return the value just above the 99.5th percentile of the middle of what is not air.
+
+    ``values`` and ``known`` are ``[z, y, x]``. Infinite where there is no inside to speak of.
+    """
+    # air is dark against the mean of all that is not quite dark, however bright the fat is
+    lit = known & (values > low + 0.1 * (high - low))
+    if not lit.any():
+        return np.inf
+    body = lit & (values > low + 0.4 * (float(values[lit].mean()) - low))
+    areas = np.count_nonzero(body, axis=(1, 2))
+    inside = [
+        values[number][body[number] & _middle(body[number])]
+        # near the crown a slice cuts the skin so flat that fat is everywhere
+        for number in np.flatnonzero(areas >= _LARGE * areas.max())
+    ]
+    found = np.concatenate(inside)
+    if found.size < 64:
+        return np.inf
+    return low + _HEADROOM * (float(np.percentile(found, 99.5)) - low)
+
+
+def _middle(body: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the middle of the ellipse around what is there, ``[y, x]``."""
+    distance = np.zeros(body.shape, dtype=np.float32)
+    for axis in (0, 1):
+        places = np.flatnonzero(body.any(axis=1 - axis))
+        centre, half = (places[0] + places[-1]) / 2, max((places[-1] - places[0]) / 2, 1.0)
+        along = np.square((np.arange(body.shape[axis], dtype=np.float32) - centre) / half)
+        distance = distance + (along[:, None] if axis == 0 else along[None, :])
+    return np.asarray(distance <= _CORE**2)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.editing.opening import OpenAnnotation, open_annotation
 from core.errors import MeninxError
+from core.labels import Label
 from core.project.project import Project
 from core.project.records import Scan, ScanStatus
 from core.project.saver import Saver, SaveState
@@ -37,7 +38,7 @@ class Histogram:
 
 @dataclass(eq=False)
 class LoadedScan:
-    """All that belongs to the scan that is shown."""
+    """All that belongs to the scan that is shown; ``start`` is the voxel (x, y, z) to begin at."""
 
     scan: Scan
     volume: Volume
@@ -46,11 +47,12 @@ class LoadedScan:
     window: Window
     histogram: Histogram
     token: int
+    start: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class LoadOrder:
-    """What to open and what to put away first."""
+    """What to open and what to put away first; ``label`` is the one it is opened for."""
 
     project: Project
     scan_id: str
@@ -58,6 +60,7 @@ class LoadOrder:
     token: int
     leaving: LoadedScan | None = None
     mark_left: ScanStatus | None = None
+    label: Label | None = None
 
 
 OnState = Callable[[int, SaveState, MeninxError | None], None]
@@ -88,7 +91,8 @@ def load(order: LoadOrder, on_state: OnState) -> LoadedScan:
     window = volume.windows[0] if volume.modality == "CT" and volume.windows else automatic
     histogram = histogram_of(volume)
     saver = None if project.read_only else Saver(project, opened, heard)
-    loaded = LoadedScan(scan, volume, opened, saver, window, histogram, token)
+    start = first_voxel(volume, opened, order.label)
+    loaded = LoadedScan(scan, volume, opened, saver, window, histogram, token, start)
     if order.leaving is not None:
         try:
             close_loaded(order.leaving)
@@ -96,6 +100,21 @@ def load(order: LoadOrder, on_state: OnState) -> LoadedScan:
             close_loaded(loaded, discard=True)
             raise
     return loaded
+
+
+def first_voxel(volume: Volume, opened: OpenAnnotation, label: Label | None) -> tuple[int, int, int]:
+    """Return the voxel (x, y, z) to begin at: amid the slice with most of the label, else the middle of the scan."""
+    slices, rows, columns = volume.shape
+    middle = (columns // 2, rows // 2, slices // 2)
+    if label is None:
+        return middle
+    drawn = opened.editor.mask(label.layer) == label.value
+    amounts = np.count_nonzero(drawn, axis=(1, 2))
+    if not amounts.any():
+        return middle
+    z = int(amounts.argmax())
+    y, x = (int(np.median(places)) for places in np.nonzero(drawn[z]))
+    return x, y, z
 
 
 def leave(loaded: LoadedScan | None, project: Project | None, status: ScanStatus | None) -> None:

@@ -316,7 +316,7 @@ class Session(QObject):
         self.poke()
         self._token += 1
         self._loading = scan_id
-        order = LoadOrder(self.project, scan_id, self.reader, self._token, self._loaded, mark_left)
+        order = LoadOrder(self.project, scan_id, self.reader, self._token, self._loaded, mark_left, self.label)
         self.scan_loading.emit(scan_id)
         self._tasks.start(functools.partial(load, order, self._saver_spoke.emit), self._scan_there, self._scan_refused)
 

@@ -259,7 +259,8 @@ class AnnotateWorkspace(QWidget):
     @Slot()
     def _scan_changed(self) -> None:
         session = self._session
-        self.views.set_volume(session.volume, session.window)
+        loaded = session.loaded
+        self.views.set_volume(session.volume, session.window, loaded.start if loaded is not None else None)
         self.strip.setVisible(session.volume is not None and not session.volume.is_picture)
         self._show_overlays()
         self._show_page()

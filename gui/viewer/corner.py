@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from PySide6.QtCore import QPoint, QRect, QRectF
 from PySide6.QtGui import QColor, QPainter, QRegion
@@ -43,6 +44,12 @@ def bar_length(zoom: float, most: float = _BAR_MOST) -> float:
     return next(step * power for step in (5.0, 2.0, 1.0) if step * power <= fits * (1 + 1e-9))
 
 
+def _widest(line: str, strong: bool) -> int:
+    """Return the width of a line whose numbers are all as long as its longest: it does not change with the slice."""
+    numbers = re.findall(r"\d+", line)
+    return words.width(re.sub(r"\d+", max(numbers, key=len, default=""), line), strong)
+
+
 class Corner:
     """Draws the words of one pane and says where they are, so that little is repainted."""
 
@@ -66,10 +73,13 @@ class Corner:
         """Return the squares of the left, right, top and bottom letter, always inside the pane."""
         middle = size.center()
         half = LETTER // 2
+        # in a narrow pane the title needs the whole line, and the letter steps below it
+        below = MARGIN + words.line_height(True) + (words.line_height(False) + 4 if self.subtitle else 0)
+        narrow = max(_widest(self.title, True), _widest(self.subtitle, False)) > middle.x() - half - MARGIN - 4
         return (
             QRect(4, middle.y() - half, LETTER, LETTER),
             QRect(size.width() - 4 - LETTER, middle.y() - half, LETTER, LETTER),
-            QRect(middle.x() - half, 4, LETTER, LETTER),
+            QRect(middle.x() - half, below if narrow else 4, LETTER, LETTER),
             QRect(middle.x() - half, size.height() - 4 - LETTER, LETTER, LETTER),
         )
 
@@ -91,10 +101,8 @@ class Corner:
 
     def _paint_words(self, painter: QPainter, size: QRect) -> None:
         room = size.width() - 2 * MARGIN
-        # the top letter stands in the middle: the title ends before it in a narrow pane
-        beside = size.width() // 2 - LETTER // 2 - MARGIN - 4 if self.letters[2] else room
         top = QPoint(MARGIN, MARGIN - 3)
-        words.draw(painter, top, self.title, "text", strong=True, room=beside)
+        words.draw(painter, top, self.title, "text", strong=True, room=room)
         words.draw(painter, top + QPoint(0, words.line_height(True) + 4), self.subtitle, "muted", room=room)
 
     def _paint_bar(self, painter: QPainter, size: QRect, zoom: float) -> None:

@@ -78,8 +78,10 @@ class LinkedViews(QWidget):
 
     # ------------------------------------------------------------------ what is shown
 
-    def set_volume(self, volume: Volume | None, window: Window | None = None) -> None:
-        """Show a scan at its middle in a window (its own if None); None empties the panes."""
+    def set_volume(
+        self, volume: Volume | None, window: Window | None = None, start: tuple[int, int, int] | None = None
+    ) -> None:
+        """Show a scan at a voxel (x, y, z; its middle if None) in a window (its own if None); None empties the panes."""
         self._volume = volume
         self._maximised = None
         self._active = self._main
@@ -95,7 +97,7 @@ class LinkedViews(QWidget):
                 if window is not None:
                     view.set_window(window)
             z, y, x = volume.shape
-            self._position = (x // 2, y // 2, z // 2)
+            self._position = start if start is not None else (x // 2, y // 2, z // 2)
         self._linking = False
         self._window = self._main.window_shown
         self._arrange()

@@ -400,7 +400,7 @@ class SliceView(QWidget):
                 corner.title = text("viewer.picture").upper()
             corner.subtitle = details(source.view, source.window, corner.unit) if self._details else ""
         if before != (corner.title, corner.subtitle, corner.letters, corner.unit):
-            self.update(corner.text_rect(self.rect()))
+            self.update()
 
     # ------------------------------------------------------------------ painting
 

@@ -58,6 +58,11 @@ def line_height(strong: bool) -> int:
     return QFontMetrics(font_of(strong)).height()
 
 
+def width(words: str, strong: bool) -> int:
+    """Return how wide words are, in logical pixels."""
+    return QFontMetrics(font_of(strong)).horizontalAdvance(words)
+
+
 def draw(painter: QPainter, place: QPoint, words: str, color: str, *, strong: bool = False, room: int = 0) -> None:
     """Draw words with their top left at a place, shortened to ``room`` pixels if that is given."""
     if room > 0:
