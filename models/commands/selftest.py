@@ -85,8 +85,16 @@ def _training() -> None:
 def _window() -> None:
     """Open the window without a screen in a process of its own, and close it at once."""
     program = (
-        "from PySide6.QtWidgets import QApplication, QWidget; "
-        "a = QApplication([]); import gui.main_window, pyqtgraph; w = QWidget(); w.show(); a.processEvents()"
+        "from PySide6.QtCore import QTimer\n"
+        "from gui.app import make_application\n"
+        "from gui.main_window import MainWindow\n"
+        "from gui.session import Session\n"
+        "from gui.settings import Settings\n"
+        "application = make_application()\n"
+        "window = MainWindow(Session(Settings()))\n"
+        "window.show()\n"
+        "QTimer.singleShot(200, window.close)\n"
+        "application.exec()\n"
     )
     root = Path(__file__).resolve().parents[2]
     environment = {"QT_QPA_PLATFORM": "offscreen"}

@@ -12,11 +12,11 @@ from shell_support import opened, project_path, shell_template, window  # noqa: 
 
 @pytest.fixture(autouse=True)
 def no_leaked_qt(qtbot: object) -> Iterator[None]:
-    before = {id(item) for item in gc.get_objects() if isinstance(item, (QThread, QTimer))}
+    before = {id(item) for item in _threads_and_timers()}
     yield
     running = []
-    for item in gc.get_objects():
-        if isinstance(item, (QThread, QTimer)) and id(item) not in before:
+    for item in _threads_and_timers():
+        if id(item) not in before:
             try:
                 alive = item.isRunning() if isinstance(item, QThread) else item.isActive() and item.parent() is None
             except RuntimeError:  # the C++ half is gone already
@@ -24,3 +24,8 @@ def no_leaked_qt(qtbot: object) -> Iterator[None]:
             if alive:
                 running.append(repr(item))
     assert not running, f"left running: {running}"
+
+
+def _threads_and_timers() -> list[QThread | QTimer]:
+    # by type(), because isinstance() asks lazy modules of other libraries for attributes they warn about
+    return [item for item in gc.get_objects() if issubclass(type(item), (QThread, QTimer))]
