@@ -14,9 +14,19 @@ _EXACT = 1 << 24
 
 def histogram(plane: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Count each value of ``[y, x]``, int64 ``[256]``; several times as fast as numpy's ways."""
+    plane = np.ascontiguousarray(plane)
+    # most slices hold one label and nothing else: three passes that the processor does in wide steps
+    # are a fifth of the work of counting pixel by pixel
+    top = int(plane.max(initial=0))
+    highest = int(np.count_nonzero(plane == top))
+    if int(np.count_nonzero(plane != 0)) == (highest if top else 0):
+        few = np.zeros(256, dtype=np.int64)
+        few[0] = plane.size - highest
+        few[top] = highest
+        return few
     if plane.size >= _EXACT:
         return np.bincount(plane.ravel(), minlength=256)
-    counts = cv2.calcHist([np.ascontiguousarray(plane)], [0], None, [256], [0, 256])
+    counts = cv2.calcHist([plane], [0], None, [256], [0, 256])
     return counts.ravel().astype(np.int64)
 
 
@@ -27,6 +37,8 @@ class VoxelCounts:
     ----------
     mask
         The layer, uint8 ``[z, y, x]``; counted once, here.
+    blank
+        That it is all zeros, known without a look.
 
     Attributes
     ----------
@@ -34,8 +46,11 @@ class VoxelCounts:
         int64 ``[slices, 256]``.
     """
 
-    def __init__(self, mask: NDArray[np.uint8]) -> None:
+    def __init__(self, mask: NDArray[np.uint8], *, blank: bool = False) -> None:
         self.table = np.zeros((mask.shape[0], 256), dtype=np.int64)
+        if blank:
+            self.table[:, 0] = mask.shape[1] * mask.shape[2]
+            return
         for number, plane in enumerate(mask):
             if plane.any():
                 self.table[number] = histogram(plane)

@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 
 from core.editing.changes import Change, ChangeKind, Log, Patch, Snapshot
 from core.editing.counts import VoxelCounts
+from core.editing.flipping import flip
 from core.editing.history import History
 from core.editing.open_stroke import OpenStroke
+from core.editing.replacing import Replacement, prepare, states_after
 from core.editing.steps import (
     NOWHERE,
     Layers,
+    Part,
     StateChange,
     States,
     Step,
@@ -30,17 +33,13 @@ from core.editing.steps import (
     pack,
     pack_changes,
     spans_of,
-    unpack,
 )
 from core.editing.stroke import footprint
-from core.geometry import Box, Geometry, PlaneView, bounding_box
+from core.geometry import Box, Geometry, PlaneView
 from core.labels import Label, LabelSet
 from core.project.records import Origin, SliceState
 
 __all__ = ["Change", "Editor", "Patch", "Snapshot", "Step"]
-
-MACHINE_MADE = frozenset({Origin.PREDICTED, Origin.INTERPOLATED})
-"""Origins nobody has looked at yet: putting them in takes the "finished" of a slice away."""
 
 
 class Editor:
@@ -104,6 +103,8 @@ class Editor:
         self._counts = {name: VoxelCounts(mask) for name, mask in self._layers.items()}
         self._listeners: list[Callable[[Change], None]] = []
         self._stroke: OpenStroke | None = None
+        self._revision = 0
+        self._lent: Layers = {}
 
     # -- what is there ---------------------------------------------------------------
 
@@ -114,7 +115,7 @@ class Editor:
         """
         if layer not in self._layers:
             self._layers[layer] = np.zeros(self.geometry.shape, dtype=np.uint8)
-            self._counts[layer] = VoxelCounts(self._layers[layer])
+            self._counts[layer] = VoxelCounts(self._layers[layer], blank=True)
         return self._layers[layer]
 
     def label_voxels(self, label: Label) -> int:
@@ -211,9 +212,11 @@ class Editor:
             return None
         box, xor = changed
         spent = time.monotonic() - stroke.begun
-        touched = self._touched(box, xor)
-        changes = [self._drawn_on(stroke.label.layer, number, spent / len(touched)) for number in touched]
-        return self._done(stroke.action, stroke.label.layer, stroke.label.value, box, xor, changes)
+        layer = stroke.label.layer
+        touched = [box.low[0] + int(number) for number in np.flatnonzero(xor.any(axis=(1, 2)))]
+        changes = [self._drawn_on(layer, number, spent / len(touched)) for number in touched]
+        self._counts[layer].update(self._layers[layer][box.slices], box, xor)
+        return self._done(stroke.action, stroke.label.value, (Part(layer, box, pack(xor)),), changes)
 
     def cancel(self) -> None:
         """Close the stroke and take its voxels back."""
@@ -265,24 +268,39 @@ class Editor:
             If the shape is not the grid's.
         """
         self.commit()
-        mask = self.mask(layer)
-        if new.shape != mask.shape or new.dtype != np.uint8:
-            raise ValueError(f"replace() takes uint8 {mask.shape}, not {new.dtype} {new.shape}")
-        box = bounding_box(mask != new)
-        if box is None:
+        ready = prepare(self._revision, {layer: self.mask(layer)}, {layer: new}, owned=False)
+        return self.put(ready, action=action, label=label, origin=origin, run=run)
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of voxels or states, each move of a stroke included."""
+        return self._revision
+
+    def put(
+        self, ready: Replacement, *, action: str, label: Label | None = None, origin: Origin, run: str | None = None
+    ) -> Step | None:
+        """Put in a replacement of one or several layers as one step, as :meth:`replace` does.
+
+        Raises
+        ------
+        RuntimeError
+            If something changed since it was prepared or a stroke is open: a fault of the caller.
+        """
+        if ready.revision != self._revision or self._stroke is not None:
+            raise RuntimeError("put() of a replacement for another state; compare revision and stroking first")
+        if not ready.layers:
             return None
-        xor = mask[box.slices] ^ new[box.slices]
-        mask[box.slices] = new[box.slices]
-        changes = []
-        machine_made = origin in MACHINE_MADE or run is not None
-        for number in self._touched(box, xor):
-            before = self.state(layer, number)
-            finished = before is not None and before.finished and not machine_made
-            seconds = before.seconds if before is not None else 0.0
-            changes.append(
-                StateChange(layer, number, before, SliceState(number, origin, run, finished, self.reader, seconds))
-            )
-        return self._done(action, layer, label.value if label is not None else 0, box, xor, changes)
+        for new in ready.layers:
+            mask = self.mask(new.layer)
+            for part in new.parts:
+                mask[part.box.slices] = new.voxels[part.box.slices]
+            self._counts[new.layer] = new.counts
+        changes = states_after(ready, self.state, origin=origin, run=run, reader=self.reader)
+        self._lent = {new.layer: new.voxels for new in ready.layers} if ready.owned else {}
+        try:
+            return self._done(action, label.value if label is not None else 0, ready.parts, changes)
+        finally:
+            self._lent = {}
 
     def set_finished(self, layers: Sequence[str], slices: Sequence[int], finished: bool) -> Step | None:
         """Say of native slices that all of the layers is drawn there (or no longer).
@@ -316,7 +334,7 @@ class Editor:
         for layer in layers:
             self.mask(layer)
         action = "finish" if finished else "unfinish"
-        return self._done(action, changes[0].layer, 0, NOWHERE, None, changes)
+        return self._done(action, 0, (), changes)
 
     @property
     def undo_available(self) -> bool:
@@ -393,7 +411,13 @@ class Editor:
         patches: dict[str, Patch | None] = {}
         states: dict[str, tuple[SliceState, ...]] = {}
         for layer, box in self._unsaved.items():
-            patches[layer] = None if box is None else Patch(box, self._layers[layer][box.slices].copy())
+            lent = self._lent.get(layer)
+            if box is None:
+                patches[layer] = None
+            elif lent is not None:
+                patches[layer] = Patch(box, lent[box.slices])
+            else:
+                patches[layer] = Patch(box, self._layers[layer][box.slices].copy())
             of_layer = self._states.get(layer, {})
             states[layer] = tuple(of_layer[number] for number in sorted(of_layer))
         voxels = {layer: self._counts[layer].drawn() for layer in self._unsaved}
@@ -407,13 +431,10 @@ class Editor:
     # -- within --------------------------------------------------------------------------
 
     def _tell(self, layer: str, box: Box, step: Step | None, kind: ChangeKind) -> None:
+        self._revision += 1
         change = Change(layer, box, step, kind)
         for callback in tuple(self._listeners):
             callback(change)
-
-    @staticmethod
-    def _touched(box: Box, xor: NDArray[np.uint8]) -> list[int]:
-        return [box.low[0] + int(number) for number in np.flatnonzero(xor.any(axis=(1, 2)))]
 
     def _drawn_on(self, layer: str, number: int, seconds: float) -> StateChange:
         """Return what becomes of a slice that was drawn on by hand.
@@ -430,39 +451,25 @@ class Editor:
             after = replace(before, origin=origin, reader=self.reader, seconds=spent)
         return StateChange(layer, number, before, after)
 
-    def _done(
-        self,
-        action: str,
-        layer: str,
-        value: int,
-        box: Box,
-        xor: NDArray[np.uint8] | None,
-        changes: Sequence[StateChange],
-    ) -> Step:
-        """Make a step of a change whose voxels are in the layer already."""
-        payload = b"" if xor is None else pack(xor)
-        layers = tuple(dict.fromkeys((layer, *(change.layer for change in changes))))
+    def _done(self, action: str, value: int, parts: tuple[Part, ...], changes: Sequence[StateChange]) -> Step:
+        """Make a step of a change whose voxels are in the layers, and counted, already."""
+        layers = tuple(dict.fromkeys((*(part.layer for part in parts), *(change.layer for change in changes))))
         spans = spans_of(change.slice for change in changes)
-        step = Step(self._sequence + 1, action, layers, value, spans, box, payload, pack_changes(changes))
-        if xor is not None:
-            self._counts[layer].update(self._layers[layer][box.slices], box, xor)
+        step = Step(self._sequence + 1, action, layers, value, spans, parts, pack_changes(changes))
         apply_states(changes, self._states, forward=True)
         self._sequence = step.sequence
         self._history.push(step)
         if self._journal is not None:
             self._journal.record_step(step)
-        self._changed(step, "commit" if xor is not None else "state")
+        self._changed(step, "commit" if parts else "state")
         return step
 
     def _move(self, step: Step | None, kind: Literal["undo", "redo"]) -> Step | None:
         if step is None:
             return None
-        if step.payload:
-            xor = unpack(step.payload, step.box)
-            inside = self.mask(step.layer)[step.box.slices]
-            inside ^= xor
-            self._counts[step.layer].update(inside, step.box, xor)
-        apply_states(step.state_changes, self._states, forward=kind == "redo")
+        changes = step.state_changes
+        flip(step.parts, self.mask, self._counts)
+        apply_states(changes, self._states, forward=kind == "redo")
         self._history.moved(1 if kind == "redo" else -1)
         self._sequence += 1
         if self._journal is not None:
@@ -472,9 +479,9 @@ class Editor:
 
     def _changed(self, step: Step, kind: ChangeKind) -> None:
         """Remember what has to be saved, then tell the listeners."""
-        for layer in step.layers:
-            box = step.box if layer == step.layer and step.payload else None
+        boxes = {layer: step.box_of(layer) for layer in step.layers}
+        for layer, box in boxes.items():
             old = self._unsaved.get(layer)
-            self._unsaved[layer] = old if box is None else box if old is None else old.union(box)
-        for layer in step.layers:
-            self._tell(layer, step.box if layer == step.layer else NOWHERE, step, kind)
+            self._unsaved[layer] = old if box == NOWHERE else box if old is None else old.union(box)
+        for layer, box in boxes.items():
+            self._tell(layer, box, step, kind)

@@ -7,7 +7,6 @@ where it has dropped them, they are forgotten, oldest first.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Protocol
 
 from core.editing.steps import Step
@@ -116,7 +115,7 @@ class History:
         # the newest step is always held: a step that was done can be taken back
         while self._bytes > self._limit and self._archive is not None and self._bare < len(self._steps) - 1:
             whole = self._steps[self._bare]
-            bare = replace(whole, payload=b"", changes=b"")
+            bare = whole.without_content()
             self._steps[self._bare] = bare
             self._bytes -= whole.cost - bare.cost
             self._bare += 1

@@ -252,8 +252,11 @@ class _Replay:
             self.sequence = max(self.sequence, record.sequence)
 
     def _check(self, step: Step) -> None:
-        pairs = zip(step.box.low, step.box.high, self._geometry.shape, strict=True)
-        inside = all(low <= high <= count for low, high, count in pairs)
+        inside = all(
+            low < high <= count
+            for part in step.parts
+            for low, high, count in zip(part.box.low, part.box.high, self._geometry.shape, strict=True)
+        )
         if not inside or not all(0 <= start < stop <= self._geometry.shape[0] for start, stop in step.spans):
             raise ProjectError("journal-damaged")
 
@@ -261,10 +264,11 @@ class _Replay:
         for layer in step.layers:
             self._layer(layer)
             self.unsaved.setdefault(layer, None)
-        if step.payload:
-            self._layer(step.layer)[step.box.slices] ^= unpack(step.payload, step.box)
-            old = self.unsaved[step.layer]
-            self.unsaved[step.layer] = step.box if old is None else old.union(step.box)
+        # a part that cannot be read ends the whole reading, and all of it is thrown away
+        for part in step.parts:
+            self._layer(part.layer)[part.box.slices] ^= unpack(part.payload, part.box)
+            old = self.unsaved[part.layer]
+            self.unsaved[part.layer] = part.box if old is None else old.union(part.box)
         apply_states(step.state_changes, self._states, forward=forward)
 
     def _layer(self, layer: str) -> NDArray[np.uint8]:

@@ -1,7 +1,8 @@
 """One undoable step: which voxels changed (as XOR) and which slices' states.
 
 A step is its own inverse for the voxels: applying the XOR again takes it back.
-The states of slices carry their value before and after.
+The states of slices carry their value before and after. A step may change several
+layers, and is done, undone, written down and read back as a whole.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -42,6 +43,26 @@ class StateChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Changed voxels of one layer inside one box.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    box
+        Tightest box around the voxels, never empty.
+    payload
+        Packed XOR of the box, see :func:`pack`; empty in a step that the history
+        holds by name only.
+    """
+
+    layer: str
+    box: Box
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A step of the history.
 
@@ -52,15 +73,14 @@ class Step:
     action
         Key of its name (``"brush"``, ``"correct"``, ``"finish"``).
     layers
-        Every layer it touches; voxels change in the first one only.
+        Every layer it touches, by its voxels or by its slices' states.
     label_value
         The label drawn or erased, 0 if it concerns none or several.
     spans
         The native slices (array axis 0) it touches, as half-open runs, ascending.
-    box
-        Tightest box around the changed voxels, :data:`NOWHERE` if none changed.
-    payload
-        Packed XOR of that box, see :func:`pack`; empty if no voxel changed.
+    parts
+        The changed voxels. A layer may have several parts: a large change is cut into
+        runs of slices, so that each stays small. The parts of a layer don't overlap.
     changes
         Packed state changes, see :func:`pack_changes`.
     """
@@ -70,14 +90,22 @@ class Step:
     layers: tuple[str, ...]
     label_value: int
     spans: tuple[tuple[int, int], ...]
-    box: Box
-    payload: bytes = field(repr=False)
+    parts: tuple[Part, ...]
     changes: bytes = field(repr=False)
 
     @property
     def layer(self) -> str:
-        """The layer whose voxels it changes."""
+        """The layer it is about first of all."""
         return self.layers[0]
+
+    @property
+    def box(self) -> Box:
+        """Tightest box around all changed voxels, :data:`NOWHERE` if none changed."""
+        return union_box(part.box for part in self.parts)
+
+    def box_of(self, layer: str) -> Box:
+        """Return the tightest box around the changed voxels of one layer, :data:`NOWHERE` if none changed."""
+        return union_box(part.box for part in self.parts if part.layer == layer)
 
     @property
     def slices(self) -> tuple[int, ...]:
@@ -92,7 +120,20 @@ class Step:
     @property
     def cost(self) -> int:
         """Bytes it takes in memory, about."""
-        return len(self.payload) + len(self.changes) + 500 + 120 * len(self.spans)
+        payloads = sum(len(part.payload) + 250 for part in self.parts)
+        return payloads + len(self.changes) + 300 + 120 * len(self.spans)
+
+    def without_content(self) -> Step:
+        """Return the step by its name and place only."""
+        return replace(self, parts=tuple(replace(part, payload=b"") for part in self.parts), changes=b"")
+
+
+def union_box(boxes: Iterable[Box]) -> Box:
+    """Return the smallest box around all, :data:`NOWHERE` for none."""
+    whole: Box | None = None
+    for box in boxes:
+        whole = box if whole is None else whole.union(box)
+    return NOWHERE if whole is None else whole
 
 
 def spans_of(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
@@ -166,7 +207,8 @@ def _inflate(data: bytes, size: int) -> bytes:
         raw = inflater.decompress(data, size + 1)
     except zlib.error as error:
         raise ProjectError("journal-damaged") from error
-    if len(raw) != size:
+    # at its end zlib has compared its own checksum
+    if len(raw) != size or not inflater.eof:
         raise ProjectError("journal-damaged")
     return raw
 

@@ -3,8 +3,13 @@
 Layout, little-endian: a header (magic, version, annotation, base hash, base
 sequence, CRC), then records of ``u32 length, u32 crc32`` and
 
-    u64 sequence · u32 length, JSON operation · 6 x u32 bounding box (low z y x,
-    high z y x) · u32 length, packed XOR · u32 length, packed slice-state changes
+    u64 sequence · u32 length, JSON operation · u32 length, packed slice-state
+    changes · u32 count of parts · per part: u32 place of its layer in the
+    operation's list · 6 x u32 bounding box (low z y x, high z y x) · u32 length,
+    packed XOR
+
+One step is one record, whatever number of layers it changes: a crash leaves all
+of it or nothing.
 
 The base hash names the saved layer versions as they were at the base sequence;
 a journal over other masks is never applied (XOR on the wrong mask would be
@@ -22,20 +27,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from core.editing.steps import NOWHERE, Step
+from core.editing.steps import Part, Step
 from core.errors import ProjectError, StorageError
 from core.geometry import Box
 from core.project.records import LayerVersion
 
 MAGIC = b"MNXJRNL\n"
-VERSION = 1
+VERSION = 2
+"""1 was never released: it had one layer per step."""
 
 _HEADER = struct.Struct("<8sHxx26s32sQ")
 _CRC = struct.Struct("<I")
 HEADER_SIZE = _HEADER.size + _CRC.size
 FRAME = struct.Struct("<II")
 _HEAD = struct.Struct("<QI")
-_BOX = struct.Struct("<6I")
+_PART = struct.Struct("<7I")
 _LENGTH = struct.Struct("<I")
 
 Kind = Literal["step", "undo", "redo", "resume"]
@@ -81,6 +87,8 @@ class Header:
         _, version, annotation, base, start = _HEADER.unpack(body)
         if version > VERSION:
             raise ProjectError("journal-newer")
+        if version < VERSION:
+            raise ProjectError("journal-damaged")
         return cls(annotation.decode("ascii"), base, start)
 
 
@@ -119,20 +127,27 @@ def encode_record(record: Record) -> bytes:
     """Return a record's payload (without length and CRC)."""
     step = record.step
     operation: dict[str, object] = {"op": record.kind}
-    box, payload, changes = NOWHERE, b"", b""
+    changes, parts = b"", b""
+    count = 0
     if step is not None:
         operation |= {"action": step.action, "layers": step.layers, "label": step.label_value, "slices": step.spans}
-        box, payload, changes = step.box, step.payload, step.changes
+        changes, count = step.changes, len(step.parts)
+        parts = b"".join(
+            _PART.pack(step.layers.index(part.layer), *part.box.low, *part.box.high)
+            + _LENGTH.pack(len(part.payload))
+            + part.payload
+            for part in step.parts
+        )
     if record.kind == "resume":
         operation["undone"] = record.undone
     words = json.dumps(operation, separators=(",", ":")).encode()
-    parts = (
-        _HEAD.pack(record.sequence, len(words)) + words,
-        _BOX.pack(*box.low, *box.high),
-        _LENGTH.pack(len(payload)) + payload,
-        _LENGTH.pack(len(changes)) + changes,
+    return b"".join(
+        (
+            _HEAD.pack(record.sequence, len(words)) + words,
+            _LENGTH.pack(len(changes)) + changes,
+            _LENGTH.pack(count) + parts,
+        )
     )
-    return b"".join(parts)
 
 
 def decode_record(data: bytes) -> Record:
@@ -147,25 +162,36 @@ def decode_record(data: bytes) -> Record:
         sequence, length = _HEAD.unpack_from(data)
         at = _HEAD.size + length
         operation = json.loads(data[_HEAD.size : at])
-        corners = _BOX.unpack_from(data, at)
-        payload, at = _blob(data, at + _BOX.size)
         changes, at = _blob(data, at)
         kind = operation["op"]
-        if at != len(data) or kind not in ("step", "undo", "redo", "resume"):
+        if kind not in ("step", "undo", "redo", "resume"):
+            raise ProjectError("journal-damaged")
+        layers = tuple(str(layer) for layer in operation["layers"]) if kind == "step" else ()
+        parts, at = _parts(data, at, layers)
+        if at != len(data):
             raise ProjectError("journal-damaged")
         if kind != "step":
             return Record(sequence, kind, None, int(operation.get("undone", 0)))
-        box = Box(corners[:3], corners[3:])
-        layers = tuple(str(layer) for layer in operation["layers"])
         spans = tuple((int(start), int(stop)) for start, stop in operation["slices"])
         label = int(operation["label"])
         if not layers:
             raise ProjectError("journal-damaged")
-        return Record(
-            sequence, "step", Step(sequence, str(operation["action"]), layers, label, spans, box, payload, changes)
-        )
-    except (struct.error, ValueError, KeyError, TypeError) as error:
+        return Record(sequence, "step", Step(sequence, str(operation["action"]), layers, label, spans, parts, changes))
+    except (struct.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise ProjectError("journal-damaged") from error
+
+
+def _parts(data: bytes, at: int, layers: tuple[str, ...]) -> tuple[tuple[Part, ...], int]:
+    """Read the parts that start at an offset; return where they end too."""
+    (count,) = _LENGTH.unpack_from(data, at)
+    at += _LENGTH.size
+    parts = []
+    for _ in range(count):
+        place, *corners = _PART.unpack_from(data, at)
+        payload, at = _blob(data, at + _PART.size)
+        low, high = (corners[0], corners[1], corners[2]), (corners[3], corners[4], corners[5])
+        parts.append(Part(layers[place], Box(low, high), payload))
+    return tuple(parts), at
 
 
 def _blob(data: bytes, at: int) -> tuple[bytes, int]:

@@ -24,10 +24,12 @@ import numpy as np
 
 from core.editing.editor import Editor
 from core.editing.opening import open_annotation
+from core.editing.replacing import prepare
 from core.errors import MeninxError
 from core.geometry import Plane
 from core.project.journal import Journal
 from core.project.project import Project
+from core.project.records import Origin
 from core.project.saver import Saver, SaveState
 
 
@@ -61,6 +63,9 @@ def draw(editor: Editor, rng: np.random.Generator) -> None:
     elif chance < 0.3:
         say("phase", "commit")
         editor.set_finished(["brain"], [int(rng.integers(editor.geometry.shape[0]))], bool(rng.random() < 0.7))
+    elif chance < 0.34:
+        say("phase", "commit")
+        correct(editor, rng)
     else:
         say("phase", "begin")
         view = editor.geometry.view(list(Plane)[int(rng.integers(3))])
@@ -76,6 +81,16 @@ def draw(editor: Editor, rng: np.random.Generator) -> None:
             time.sleep(rng.uniform(0, 0.004))
         say("phase", "commit")
         editor.commit()
+
+
+def correct(editor: Editor, rng: np.random.Generator) -> None:
+    """Take something over into both layers, as one step."""
+    z, y, x = (int(rng.integers(count)) for count in editor.geometry.shape)
+    new = {layer: editor.mask(layer).copy() for layer in ("brain", "lesions")}
+    for mask in new.values():
+        mask[z : z + 5, y : y + 9, x : x + 9] ^= 1
+    ready = prepare(editor.revision, {layer: editor.mask(layer) for layer in new}, new)
+    editor.put(ready, action="correct", origin=Origin.PREDICTED, run="run1")
 
 
 def main(path: str, scan: str, seed: str, delay: str, limit: str) -> None:

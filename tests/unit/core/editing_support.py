@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from core.editing.editor import Editor
+from core.editing.replacing import prepare
 from core.geometry import Geometry, Plane
 from core.labels import LabelSet
 from core.project.project import Project
@@ -74,6 +75,23 @@ class Replace:
 
 
 @dataclass(frozen=True)
+class Correct:
+    """Several layers in one step, as a prediction that is taken over."""
+
+    seed: int
+    layers: tuple[str, ...] = ("lesions", "brain")
+
+    def apply(self, target: Editor):
+        target.commit()
+        rng = np.random.default_rng(self.seed)
+        shape = target.geometry.shape
+        old = {name: target.mask(name) for name in self.layers}
+        new = {name: rng.integers(0, 3, shape, dtype=np.uint8) * (rng.random(shape) < 0.2) for name in self.layers}
+        ready = prepare(target.revision, old, new)
+        return target.put(ready, action="correct", origin=Origin.PREDICTED, run="run1")
+
+
+@dataclass(frozen=True)
 class Move:
     kind: str
 
@@ -101,9 +119,10 @@ finishes = st.builds(
 replaces = st.builds(
     Replace, layer=st.sampled_from(["brain", "lesions"]), seed=st.integers(0, 99), origin=st.sampled_from(Origin)
 )
+corrections = st.builds(Correct, seed=st.integers(0, 99))
 moves = st.builds(Move, kind=st.sampled_from(["undo", "redo"]))
-steps = st.one_of(strokes, strokes, finishes, replaces)
-operations = st.one_of(strokes, finishes, replaces, moves, moves)
+steps = st.one_of(strokes, strokes, finishes, replaces, corrections)
+operations = st.one_of(strokes, finishes, replaces, corrections, moves, moves)
 
 
 def state_of(target: Editor):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from core.editing.editor import Change, Editor
+from core.editing.replacing import prepare
 from core.editing.steps import NOWHERE
 from core.editing.stroke import footprint
 from core.geometry import Box, Geometry, Plane
@@ -272,6 +273,63 @@ def test_replacing_is_one_step_with_its_origin():
     assert list(target.finished("lesions")) == [True, True, False, False, False, True]
     with pytest.raises(ValueError, match="uint8"):
         target.replace("lesions", new[:3], action="correct", origin=Origin.PREDICTED)
+
+
+@pytest.mark.parametrize("meanwhile", ["dab", "cancel", "commit", "undo", "finish"])
+def test_a_replacement_for_another_state_is_refused(meanwhile):
+    target = editor()
+    paint(target, BRAIN, 3, 3)
+    revision = target.revision
+    if meanwhile in ("dab", "cancel"):
+        target.begin("brush", TUMOUR)
+        target.dab(target.geometry.view(Plane.AXIAL), 0, (5, 5), (5, 5), 2.0)
+    if meanwhile == "cancel":
+        # the voxels are what they were, but who read them in between saw others
+        target.cancel()
+    elif meanwhile == "commit":
+        paint(target, TUMOUR, 5, 5)
+    elif meanwhile == "undo":
+        target.undo()
+    elif meanwhile == "finish":
+        target.set_finished(["brain"], [0], True)
+    new = np.ones(target.geometry.shape, np.uint8)
+    ready = prepare(revision, {"lesions": target.mask("lesions")}, {"lesions": new})
+    before = state_of(target)
+    with pytest.raises(RuntimeError, match="another state"):
+        target.put(ready, action="correct", origin=Origin.PREDICTED, run="r1")
+    assert state_of(target) == before
+
+
+def test_a_prediction_that_is_drawn_on_is_corrected_and_keeps_its_run():
+    target = editor()
+    new = {name: np.ones(target.geometry.shape, np.uint8) for name in ("brain", "lesions")}
+    ready = prepare(target.revision, {name: target.mask(name) for name in new}, new)
+    step = target.put(ready, action="correct", origin=Origin.PREDICTED, run="r1")
+    assert step is not None
+    assert step.slices == tuple(range(6))
+    paint(target, BRAIN, 5, 5, 3.0, erase=True)
+    first, second = target.state("brain", 0), target.state("brain", 1)
+    assert (first.origin, first.run) == (Origin.CORRECTED, "r1")
+    assert (second.origin, second.run) == (Origin.PREDICTED, "r1")
+    assert target.state("lesions", 0).origin is Origin.PREDICTED
+
+
+def test_the_saver_is_lent_what_was_put_in_and_copies_what_was_replaced():
+    target = editor()
+    patches = []
+    target.listen(lambda change: change.kind != "live" and patches.append(target.snapshot().patches))
+    new = np.ones(target.geometry.shape, np.uint8)
+    target.put(
+        prepare(target.revision, {"brain": target.mask("brain")}, {"brain": new}), action="correct", origin=Origin.DRAWN
+    )
+    assert np.shares_memory(patches[0]["brain"].voxels, new)
+    assert not np.shares_memory(target.mask("brain"), new)
+    other = np.zeros(target.geometry.shape, np.uint8)
+    target.replace("brain", other, action="import", origin=Origin.IMPORTED)
+    assert not np.shares_memory(patches[1]["brain"].voxels, other)
+    np.testing.assert_array_equal(patches[1]["brain"].voxels, other)
+    paint(target, BRAIN, 5, 5)
+    assert not np.shares_memory(patches[-1]["brain"].voxels, target.mask("brain"))
 
 
 def test_finished_is_undoable_and_begins_a_layer():

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from editing_support import LABELS, TUMOUR, editor, grid, operations, state_of, steps
+from editing_support import LABELS, TUMOUR, Correct, editor, grid, operations, state_of, steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.editing.editor import Editor
 from core.editing.history import History
 from core.editing.steps import (
-    NOWHERE,
+    Part,
     StateChange,
     Step,
     pack,
@@ -113,7 +113,7 @@ def test_state_changes_survive_packing():
 
 
 def a_step(sequence: int, size: int) -> Step:
-    return Step(sequence, "brush", ("brain",), 1, (), NOWHERE, bytes(size), b"")
+    return Step(sequence, "brush", ("brain",), 1, (), (Part("brain", Box((0, 0, 0), (1, 1, 1)), bytes(size)),), b"")
 
 
 class Shelf:
@@ -225,6 +225,42 @@ def test_a_thousand_strokes_at_full_size_stay_small_and_undo_at_once():
     assert all(target.state("lesions", number) is None for number in range(300))
     assert len(slow) == 1000
     assert max(slow) <= 0.050
+
+
+def test_one_undo_takes_all_layers_back():
+    target = editor()
+    target.set_finished(["brain", "lesions"], [0, 1], True)
+    before = state_of(target)
+    heard = []
+    target.listen(heard.append)
+    step = Correct(3).apply(target)
+    assert step.layers == ("lesions", "brain")
+    assert step.label_value == 0
+    assert [(change.layer, change.box) for change in heard] == [(name, step.box_of(name)) for name in step.layers]
+    assert len(target.steps()) == 2
+    assert not target.finished("brain")[list(step.slices)].any()
+    after = state_of(target)
+    assert target.undo() == step
+    assert state_of(target) == before
+    assert [change.kind for change in heard] == ["commit", "commit", "undo", "undo"]
+    assert target.redo() == step
+    assert state_of(target) == after
+
+
+def test_a_step_that_cannot_be_unpacked_whole_is_not_undone_in_part():
+    target = editor()
+    shelf = Shelf()
+    history = History(shelf)
+    target._history = history
+    step = Correct(3).apply(target)
+    broken = replace(step.parts[1], payload=step.parts[1].payload[:-2])
+    history._steps[0] = replace(step, parts=(step.parts[0], broken))
+    before, counted = state_of(target), [target.label_voxels(label) for label in LABELS]
+    with pytest.raises(ProjectError, match="journal-damaged"):
+        target.undo()
+    assert state_of(target) == before
+    assert [target.label_voxels(label) for label in LABELS] == counted
+    assert target.position == 1
 
 
 def test_steps_compare_by_what_they_hold():

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import errno
 import shutil
+import struct
 import threading
 import time
+import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from editing_support import TUMOUR, Finish, Move, Stroke, operations, small_project, state_of
+from editing_support import TUMOUR, Correct, Finish, Move, Stroke, operations, small_project, state_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.editing.opening import open_annotation
-from core.editing.steps import NOWHERE, Step
+from core.editing.steps import Part, Step
 from core.errors import MeninxError, ProjectError, StorageError
 from core.geometry import Box, Plane
 from core.io import atomic
@@ -44,6 +47,7 @@ SOME = (
     stroke(3, 3),
     stroke(6, 5, index=2, label=2),
     Finish(("lesions", "brain"), (0, 2), True),
+    Correct(5),
     stroke(4, 4, plane=Plane.SAGITTAL, radius=3.0, label=0),
     Move("undo"),
     Move("undo"),
@@ -85,11 +89,10 @@ def ends_of(file):
 
 @given(st.integers(1, 2**63), st.text(max_size=12), st.integers(0, 255), st.binary(max_size=40), st.binary(max_size=40))
 def test_a_record_reads_back_as_written(sequence, action, label, payload, changes):
-    step = Step(
-        sequence, action, ("lesions", "brain"), label, ((1, 3), (7, 8)), Box((1, 2, 3), (4, 5, 6)), payload, changes
-    )
+    layers, spans = ("lesions", "brain"), ((1, 3), (7, 8))
+    parts = (Part("brain", Box((1, 2, 3), (4, 5, 6)), payload), Part("lesions", Box((0, 0, 0), (1, 1, 1)), b"x"))
     for record in (
-        Record(sequence, "step", step),
+        *(Record(sequence, "step", Step(sequence, action, layers, label, spans, parts[:n], changes)) for n in range(3)),
         Record(sequence, "undo"),
         Record(sequence, "redo"),
         Record(sequence, "resume", undone=3),
@@ -176,6 +179,57 @@ def test_drawing_goes_on_after_any_crash(tmp_path_factory, todo, part, more):
         third.close()
         assert not third.editor.mask("lesions").any()
         assert not third.editor.mask("brain").any()
+
+
+def test_a_step_of_several_layers_comes_back_whole_or_not_at_all(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    seen = draw(opened, [stroke(3, 3), Correct(1), Move("undo"), Move("redo")])
+    opened.close()
+    file = journal_of(project, scan)
+    whole, ends = file.read_bytes(), ends_of(file)
+    step = opened.editor.steps()[-1]
+    assert {part.layer for part in step.parts} == {"brain", "lesions"}
+    for size in range(ends[0], ends[1]):
+        file.write_bytes(whole[:size])
+        assert state_of(open_annotation(project, scan, "anna").editor) == seen[1]
+    file.write_bytes(whole)
+    again = open_annotation(project, scan, "anna")
+    assert again.editor.steps()[-1] == step
+    assert again.editor.undo() == step
+    assert state_of(again.editor) == seen[1]
+    again.close()
+
+
+@pytest.mark.parametrize("wrong", ["payload", "box", "layer", "count"])
+def test_a_step_with_one_bad_part_is_not_applied_in_part(project, wrong):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    draw(opened, [stroke(3, 3), Correct(1)])
+    opened.close()
+    file = journal_of(project, scan)
+    known = JournalFile(file)
+    first, last = known.records()
+    good, bad = last.step.parts
+    if wrong == "payload":
+        bad = replace(bad, payload=bad.payload[:-3])
+    elif wrong == "box":
+        bad = replace(bad, box=Box((0, 0, 0), (6, 12, 11)))
+    payload = encode_record(replace(last, step=replace(last.step, parts=(good, bad))))
+    if wrong == "layer":
+        place = payload.rindex(struct.pack("<7I", last.step.layers.index(bad.layer), *bad.box.low, *bad.box.high))
+        payload = payload[:place] + struct.pack("<I", 7) + payload[place + 4 :]
+    elif wrong == "count":
+        count = payload.index(struct.pack("<8I", 2, 0, *good.box.low, *good.box.high))
+        payload = payload[:count] + struct.pack("<I", 2**31) + payload[count + 4 :]
+    records = [encode_record(first), payload]
+    frames = b"".join(FRAME.pack(len(each), zlib.crc32(each)) + each for each in records)
+    file.write_bytes(known.header.encode() + frames)
+    again = open_annotation(project, scan, "anna")
+    assert again.set_aside is not None
+    assert again.recovered_steps == 0
+    assert not again.editor.mask("brain").any()
+    assert not again.editor.mask("lesions").any()
 
 
 def test_a_header_that_was_cut_short_is_set_aside(project):
@@ -396,8 +450,12 @@ def test_the_base_names_versions_up_to_its_sequence():
 # -- the writer --------------------------------------------------------------------------
 
 
+def a_part(payload):
+    return Part("brain", Box((2, 0, 0), (5, 1, 1)), payload)
+
+
 def a_step(number, size=100):
-    return Step(number, "brush", ("brain",), 1, ((2, 5),), NOWHERE, bytes(size), b"")
+    return Step(number, "brush", ("brain",), 1, ((2, 5),), (a_part(bytes(size)),), b"")
 
 
 @pytest.fixture
@@ -475,7 +533,7 @@ def test_trimming_drops_the_oldest_and_keeps_order_position_and_what_is_unsaved(
     number = 0
     for _ in range(100):
         number += 1
-        journal.record_step(Step(number, "brush", ("brain",), 1, (), NOWHERE, rng.bytes(1000), b""))
+        journal.record_step(Step(number, "brush", ("brain",), 1, (), (a_part(rng.bytes(1000)),), b""))
     for kind in ("undo", "undo", "undo", "redo"):
         number += 1
         journal.record_move(number, kind)
@@ -543,7 +601,7 @@ def test_trimming_while_writing_goes_on(journal):
     total = 1500
     trimmers = []
     for number in range(1, total + 1):
-        journal.record_step(Step(number, "brush", ("brain",), 1, (), NOWHERE, rng.bytes(300), b""))
+        journal.record_step(Step(number, "brush", ("brain",), 1, (), (a_part(rng.bytes(300)),), b""))
         if number % 300 == 0:
             journal.sync()
             values = (number, lambda _: bytes(32))
