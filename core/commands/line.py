@@ -96,7 +96,8 @@ class Line:
 
     def _show(self, event: Progress) -> None:
         now = time.monotonic()
-        if now - self._last < 1.0 and event.done != event.total:
+        at_end = event.total > 0 and event.done == event.total
+        if now - self._last < 1.0 and not at_end:
             return
         self._last = now
         parts = [text(f"stages.{event.stage}"), f"{event.done}/{event.total}" if event.total else str(event.done)]

@@ -128,7 +128,7 @@ def import_job(
     Raises
     ------
     InputError
-        ``nothing-usable``; with ``strict`` the first reason for passing something over.
+        ``nothing-usable``, or ``nothing-there`` for an empty folder; with ``strict`` the first reason for passing something over.
     ProjectError, StorageError
         Where the project cannot be opened or written.
     """
@@ -156,7 +156,8 @@ def import_job(
         if count.unlabelled:
             yield Notice("masks-not-taken", {"scans": count.unlabelled})
         if not count.scans and not count.present and not should_stop():
-            raise InputError("nothing-usable", file=", ".join(path.name or str(path) for path in sources))
+            code = "nothing-usable" if count.skipped else "nothing-there"
+            raise InputError(code, file=", ".join(path.name or str(path) for path in sources))
         yield Finished(
             {
                 "scans": count.scans,
