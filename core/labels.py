@@ -17,6 +17,8 @@ SCRIBBLED_BACKGROUND = 255
 
 PALETTE = ("#2ec4b6", "#ff5d5d", "#ffb000", "#8f7bff", "#56b4e9", "#e377c2", "#c5d86d", "#d55e00", "#9ad1ff")
 """Colours told apart under the common colour-blindnesses and on grey scans."""
+_USUAL = {"brain": 0, "tumour": 1, "tumor": 1, "haemorrhage": 2, "hemorrhage": 2}
+"""Labels that have the same colour in every project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,20 @@ class LabelSet:
             raise InputError("layer-full", layer=layer)
         keys = {label.key for label in self.labels}
         key = next((digit for digit in "123456789" if digit not in keys), "")
-        colors = {label.color for label in self.labels}
-        free = [color for color in PALETTE if color not in colors] or [PALETTE[len(self.labels) % len(PALETTE)]]
-        label = Label(value, name, color or free[0], key, layer, source_value)
+        label = Label(value, name, color or self._free_color(name), key, layer, source_value)
         return LabelSet((*self.labels, label))
+
+    def _free_color(self, name: str) -> str:
+        taken = {label.color for label in self.labels}
+        usual = _USUAL.get(name.casefold())
+        if usual is not None and PALETTE[usual] not in taken:
+            return PALETTE[usual]
+        kept = {PALETTE[place] for place in _USUAL.values()}
+        free = [color for color in PALETTE if color not in taken]
+        # the usual colours are given away last
+        return next(
+            (color for color in free if color not in kept), free[0] if free else PALETTE[len(self) % len(PALETTE)]
+        )
 
     def with_changed(self, name: str, *, new_name: str = "", color: str = "") -> LabelSet:
         """Return a set in which one label has another name or colour."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import InputError
-from core.labels import BRAIN_LAYER, DEFAULT_LAYER, LabelSet, layer_name
+from core.labels import BRAIN_LAYER, DEFAULT_LAYER, PALETTE, LabelSet, layer_name
 
 
 def test_brain_has_its_own_layer_and_others_share_one():
@@ -15,6 +15,17 @@ def test_brain_has_its_own_layer_and_others_share_one():
     ]
     assert len({label.color for label in labels}) == 3
     assert labels.layers == (BRAIN_LAYER, DEFAULT_LAYER)
+
+
+def test_usual_labels_have_their_usual_colour_whatever_comes_first():
+    labels = LabelSet().with_label("Oedema").with_label("Tumour").with_label("Brain").with_label("Haemorrhage")
+    colors = {label.name: label.color for label in labels}
+    assert (colors["Brain"], colors["Tumour"], colors["Haemorrhage"]) == PALETTE[:3]
+    assert colors["Oedema"] not in PALETTE[:3]
+    many = LabelSet()
+    for number in range(12):
+        many = many.with_label(f"L{number}")
+    assert {label.color for label in many} == set(PALETTE)
 
 
 def test_names_are_one_whatever_their_case():
