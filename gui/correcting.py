@@ -1,16 +1,23 @@
-"""Correct: a prediction becomes the annotation, as steps that can be undone."""
+"""Correct: a prediction becomes the annotation, as one step that can be undone.
+
+Reading, comparing and packing happen in a thread against the masks as they are;
+the window's thread only puts the result in. If something was drawn meanwhile it is
+made ready again.
+"""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Slot
 
-from core.labels import Label
+from core.editing.editor import Editor
+from core.editing.replacing import Replacement, prepare
+from core.labels import Label, LabelSet
 from core.messages import text
 from core.project.predictions import read_prediction
 from core.project.project import Project
@@ -20,23 +27,104 @@ from gui.background import Tasks
 if TYPE_CHECKING:
     from gui.session import Session
 
+Masks = dict[str, NDArray[np.uint8]]
+
 
 @dataclass(frozen=True, eq=False)
-class Taken:
-    """A prediction that was read: masks uint8 ``[z, y, x]`` by label name, and for which opening of a scan."""
+class Order:
+    """Which prediction to take over.
 
+    Parameters
+    ----------
+    project, run, scan
+        The prediction; ids.
+    token
+        Number of the opening of the scan.
+    keep_finished
+        Leave finished slices alone.
+    predicted
+        Its masks by label name, uint8 ``[z, y, x]``; None: still to be read.
+    """
+
+    project: Project
     run: str
+    scan: str
     token: int
-    masks: dict[str, NDArray[np.uint8]]
-    keep_finished: bool = False
+    keep_finished: bool
+    predicted: Masks | None = None
 
 
-def _read(project: Project, run: str, scan_id: str, token: int, keep_finished: bool) -> Taken:
-    return Taken(run, token, dict(read_prediction(project, run, scan_id)), keep_finished)
+@dataclass(frozen=True, eq=False)
+class Base:
+    """The annotation that it goes into, as it is when the work begins.
+
+    Parameters
+    ----------
+    labels
+        Labels of the project.
+    revision
+        Of the editor.
+    layers
+        Its living masks by layer, uint8 ``[z, y, x]``.
+    finished
+        By layer, which native slices are finished, bool ``[slices]``.
+    """
+
+    labels: LabelSet
+    revision: int
+    layers: Masks
+    finished: dict[str, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """What was worked out; ``label`` is the one label it is about, None for several."""
+
+    order: Order
+    base: Base
+    replacement: Replacement
+    label: Label | None
+
+
+def make_ready(order: Order, base: Base) -> Ready:
+    """Read the prediction unless it was, and work out what changes. Any thread.
+
+    Raises
+    ------
+    LearningError
+        ``prediction-missing``, ``prediction-damaged``.
+    """
+    predicted = order.predicted
+    if predicted is None:
+        predicted = dict(read_prediction(order.project, order.run, order.scan))
+    by_layer: dict[str, list[tuple[Label, NDArray[np.uint8]]]] = {}
+    for name, mask in predicted.items():
+        label = base.labels.find(name)
+        if label is not None:
+            by_layer.setdefault(label.layer, []).append((label, mask))
+    new: Masks = {}
+    for layer, found in by_layer.items():
+        new[layer] = _taken_over(base.layers[layer], found)
+        if order.keep_finished:
+            kept = base.finished[layer]
+            new[layer][kept] = base.layers[layer][kept]
+    labels = [label for found in by_layer.values() for label, _ in found]
+    replacement = prepare(base.revision, base.layers, new)
+    return Ready(replace(order, predicted=predicted), base, replacement, labels[0] if len(labels) == 1 else None)
+
+
+def _taken_over(mask: NDArray[np.uint8], found: list[tuple[Label, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """Return the layer with these labels as predicted; labels the run does not know stay."""
+    new = mask.copy()
+    for label, _ in found:
+        np.copyto(new, np.uint8(0), where=new == label.value)
+    for label, predicted in found:
+        np.copyto(new, np.uint8(label.value), where=predicted != 0)
+    return new
 
 
 class Corrector(QObject):
-    """Reads a prediction in a thread and puts it into the editor."""
+    """Takes predictions into the annotation of the scan shown."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -44,7 +132,7 @@ class Corrector(QObject):
         self._tasks = Tasks(self)
 
     def take(self, run: str, *, keep_finished: bool = False) -> None:
-        """Take the prediction of a run (id) for the scan shown: one step per layer.
+        """Take the prediction of a run (id) for the scan shown, all labels as one step.
 
         Parameters
         ----------
@@ -52,38 +140,37 @@ class Corrector(QObject):
             Leave slices alone that the reader has marked as finished.
         """
         session = self._session
-        if session.project is None or session.scan is None or not session.can_edit:
+        if session.project is None or session.scan is None or session.editor is None or not session.can_edit:
             return
-        read = functools.partial(_read, session.project, run, session.scan.id, session.token, keep_finished)
-        self._tasks.start(read, self._there, session.notifier.error)
+        order = Order(session.project, run, session.scan.id, session.token, keep_finished)
+        self._start(order, session.editor)
 
     def close(self) -> None:
-        """Wait for what is being read."""
+        """Wait for what is being made ready."""
         self._tasks.wait()
 
+    def _start(self, order: Order, editor: Editor) -> None:
+        labels = self._session.labels
+        base = Base(
+            labels,
+            editor.revision,
+            {layer: editor.mask(layer) for layer in labels.layers},
+            {layer: editor.finished(layer) for layer in labels.layers},
+        )
+        self._tasks.start(functools.partial(make_ready, order, base), self._there, self._session.notifier.error)
+
     @Slot(object)
-    def _there(self, found: Taken) -> None:
+    def _there(self, ready: Ready) -> None:
         session, editor = self._session, self._session.editor
-        if editor is None or not session.can_edit or found.token != session.token:
+        if editor is None or not session.can_edit or ready.order.token != session.token:
             return
-        by_layer: dict[str, list[Label]] = {}
-        for name in found.masks:
-            label = session.labels.find(name)
-            if label is not None:
-                by_layer.setdefault(label.layer, []).append(label)
-        taken = False
-        for layer, labels in by_layer.items():
-            new = editor.mask(layer).copy()
-            for label in labels:
-                new[new == label.value] = 0
-            for label in labels:
-                new[found.masks[label.name] != 0] = label.value
-            if found.keep_finished:
-                kept = editor.finished(layer)
-                new[kept] = editor.mask(layer)[kept]
-            one = labels[0] if len(labels) == 1 else None
-            step = editor.replace(layer, new, action="correct", label=one, origin=Origin.CORRECTED, run=found.run)
-            taken = taken or step is not None
-        key = "session.prediction_taken" if taken else "session.prediction_same"
-        session.notifier.tell(text(key), "good" if taken else "info")
+        if editor.stroking or editor.revision != ready.base.revision or session.labels != ready.base.labels:
+            # drawn on meanwhile: it was made for masks that are no longer there
+            self._start(ready.order, editor)
+            return
+        step = editor.put(
+            ready.replacement, action="correct", label=ready.label, origin=Origin.PREDICTED, run=ready.order.run
+        )
+        key = "session.prediction_taken" if step is not None else "session.prediction_same"
+        session.notifier.tell(text(key), "good" if step is not None else "info")
         session.workspace_requested.emit("annotate")
