@@ -126,6 +126,8 @@ _HEADROOM = 1.15
 
 
 def _fitting_window(volume: Volume) -> Window:
+    if volume.modality == "CT":
+        return Window(40.0, 80.0)
     stored = volume.grey()
     step = max(1, int(np.ceil((stored.size / 1_000_000) ** (1 / 3))))
     sample = stored[:: step if stored.shape[0] > step else 1, ::step, ::step]
@@ -133,10 +135,23 @@ def _fitting_window(volume: Volume) -> Window:
     known = np.isfinite(values)
     if volume.padding is not None:
         known &= sample != volume.padding
+    return Window.between(*fitting_levels(values, known))
+
+
+def fitting_levels(values: NDArray[np.float32], known: NDArray[np.bool_] | None = None) -> tuple[float, float]:
+    """Return the values shown black and white, as :func:`auto_window` chooses them for MR.
+
+    Parameters
+    ----------
+    values
+        ``[z, y, x]``.
+    known
+        Which of them count; None for all.
+    """
+    if known is None:
+        known = np.isfinite(values)
     if not known.any():
-        return Window(0.5, 1.0)
-    if volume.modality == "CT":
-        return Window(40.0, 80.0)
+        return 0.0, 1.0
     shown = values[known]
     low, high = float(shown.min()), float(np.percentile(shown, 99.5))
     tissue = shown[shown > low]
@@ -144,7 +159,7 @@ def _fitting_window(volume: Volume) -> Window:
         low, high = (float(value) for value in np.percentile(tissue, (1.0, 99.5)))
         low = min(low, float(np.percentile(shown, 50)))
     high = min(high, _brightest_inside(values, known, low, high))
-    return Window.between(low, high if high > low else low + 1.0)
+    return low, high if high > low else low + 1.0
 
 
 def _brightest_inside(values: NDArray[np.float32], known: NDArray[np.bool_], low: float, high: float) -> float:

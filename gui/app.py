@@ -53,7 +53,8 @@ def open_window(arguments: Sequence[str]) -> int:
         window.intake.open(path)
     elif recent:
         window.intake.open_project(recent[0])
-    if not session.settings.preferences.research_notice_seen:
+    # the start page says it by itself
+    if (path is not None or recent) and not session.settings.preferences.research_notice_seen:
         session.notifier.tell(text("app.research_only"), seconds=8)
         session.settings.preferences.research_notice_seen = True
         session.settings.save()

@@ -91,7 +91,9 @@ class Commands(QObject):
     def ask_scan(self) -> None:
         """Ask for scan files and open them."""
         preferences = self._session.settings.preferences
-        names, _ = QFileDialog.getOpenFileNames(self._window, text("start.scan"), preferences.last_folder)
+        names, _ = QFileDialog.getOpenFileNames(
+            self._window, text("start.scan"), preferences.last_folder or str(Path.home())
+        )
         if names:
             preferences.last_folder = str(Path(names[0]).parent)
             self._intake.take([Path(name) for name in names])
@@ -100,7 +102,9 @@ class Commands(QObject):
     def ask_project(self) -> None:
         """Ask for a project folder and open it."""
         preferences = self._session.settings.preferences
-        name = QFileDialog.getExistingDirectory(self._window, text("start.project"), preferences.last_folder)
+        name = QFileDialog.getExistingDirectory(
+            self._window, text("start.project"), preferences.last_folder or str(Path.home())
+        )
         if not name:
             return
         preferences.last_folder = str(Path(name).parent)

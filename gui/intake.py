@@ -20,7 +20,7 @@ from gui.background import Tasks
 from gui.jobs import runners
 from gui.jobs.jobs import Work
 from gui.session import Session
-from gui.settings import user_folder
+from gui.settings import scratch_folder, user_folder
 
 _MOST_LISTED = 12
 
@@ -69,7 +69,7 @@ class Intake(QObject):
     def open_project(self, path: Path) -> bool:
         """Open a project; return whether it is open."""
         try:
-            self._session.open_project(path)
+            self._session.open_project(path, scratch=is_scratch(path))
         except MeninxError as error:
             self._session.notifier.error(error)
             return False
@@ -233,7 +233,7 @@ class Intake(QObject):
         source, target = kept
         if self.open_project(target):
             self._session.notifier.tell(text("intake.kept", name=target.name), "good")
-            if source.parent == _scratch_folder():
+            if source.parent == scratch_folder():
                 shutil.rmtree(source, ignore_errors=True)
 
     @Slot(object)
@@ -241,7 +241,7 @@ class Intake(QObject):
         kept, self._kept = self._kept, None
         self._session.notifier.error(error)
         if kept is not None:
-            self._session.open_project(kept[0], scratch=kept[0].parent == _scratch_folder())
+            self._session.open_project(kept[0], scratch=kept[0].parent == scratch_folder())
             self._open_first()
 
     def close(self) -> None:
@@ -250,14 +250,10 @@ class Intake(QObject):
         self._tasks.wait()
 
 
-def _scratch_folder() -> Path:
-    return user_folder() / "scratch"
-
-
 def is_scratch(path: Path) -> bool:
     """Whether a project is one of the scratch projects."""
-    return Path(path).parent == _scratch_folder()
+    return Path(path).parent == scratch_folder()
 
 
 def _scratch_path() -> Path:
-    return _scratch_folder() / f"{datetime.now():%Y-%m-%d}-{new_id()[-6:]}.meninx"
+    return scratch_folder() / f"{datetime.now():%Y-%m-%d}-{new_id()[-6:]}.meninx"

@@ -109,9 +109,21 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def show_workspace(self, name: str) -> None:
         """Show Annotate, Train or Review."""
+        self._keep_slice(name)
         self.workspaces.setCurrentIndex(WORKSPACES.index(name))
         self.top.show_workspace(name)
         self.actions_table.set_annotating(name == "annotate")
+
+    def _keep_slice(self, name: str) -> None:
+        """Annotate and Review show the same slice: who goes over looks at the same place."""
+        volume, shown = self.session.volume, self.workspaces.currentWidget()
+        if volume is None:
+            return
+        x, y, z = self.annotate.views.position
+        if name == "review" and shown is not self.review:
+            self.review.panes.set_index(z)
+        elif shown is self.review and name != "review":
+            self.annotate.views.go_to((x, y, self.review.panes.index))
 
     @Slot()
     def _workspace_chosen(self) -> None:

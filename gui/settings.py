@@ -26,6 +26,11 @@ def user_folder() -> Path:
     return folder
 
 
+def scratch_folder() -> Path:
+    """Return the folder of the projects that nobody has given a place yet."""
+    return user_folder() / "scratch"
+
+
 @dataclass
 class Preferences:
     """What stays as it was from scan to scan and from start to start.
@@ -99,6 +104,12 @@ class Settings:
     def recent_projects(self) -> list[Path]:
         """Return the recent projects that are still there, newest first."""
         return [Path(place) for place in self.preferences.recent if (Path(place) / "meninx.json").is_file()]
+
+    @staticmethod
+    def scratch_projects() -> list[Path]:
+        """Return the scratch projects that hold a scan, newest first."""
+        found = [path.parent for path in scratch_folder().glob("*/meninx.json") if any(path.parent.glob("scans/*.h5"))]
+        return sorted(found, key=lambda path: (path / "meninx.json").stat().st_mtime, reverse=True)
 
     @staticmethod
     def geometry() -> QSettings:

@@ -44,7 +44,8 @@ def evaluate_job(
     Yields
     ------
     JobEvent
-        Progress, Skipped, at the end Finished with :meth:`core.review.evaluation.Evaluation.facts`.
+        Progress, Skipped, at the end Finished with :meth:`core.review.evaluation.Evaluation.facts`,
+        which are kept in the run's folder.
 
     Raises
     ------
@@ -82,6 +83,9 @@ def evaluate_job(
         yield Progress(len(made.scans), len(made.scans), "measuring")
         result: Evaluation = closed(project, made, rows, unmeasured)
         facts = result.facts()
+        # another reader's truth is another question: only the run's own is its figure
+        if reader is None and not project.read_only:
+            runs.write_evaluation(project, made.run, on, facts)
         if folder is not None:
             write_numbers(Path(folder), facts)
         yield Finished(facts)

@@ -13,6 +13,7 @@ from core.io import atomic
 from core.learning.dataset import TrainingSet
 from core.learning.events import Sample
 from core.learning.runs import SAMPLES_FOLDER
+from core.volume import fitting_levels
 
 PINNED = 4
 FILL = 0.35
@@ -77,7 +78,7 @@ def compose(
     grey: NDArray[np.float32], truth: NDArray[np.uint8], predicted: NDArray[np.uint8], colors: Sequence[str]
 ) -> NDArray[np.uint8]:
     """Return ``[2 size, 2 size, 3]`` BGR: grey slice, predicted fill, true outline in each label's colour."""
-    low, high = (float(value) for value in np.percentile(grey, (0.5, 99.8)))
+    low, high = fitting_levels(grey[None])
     unit = np.clip((grey - low) / max(high - low, 1e-6), 0, 1)
     size = (grey.shape[1] * OUTLINE_UPSCALE, grey.shape[0] * OUTLINE_UPSCALE)
     large = cv2.resize((unit * 255).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)

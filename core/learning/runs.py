@@ -34,6 +34,7 @@ ONNX_FILE = "model.onnx"
 MODEL_FILE = "model.json"
 RESUME_FILE = "resume.pt"
 CARD_FILE = "card.md"
+EVALUATION_FILE = "evaluation-{part}.json"
 SAMPLES_FOLDER = "samples"
 _ALIVE_FILE = "running.json"
 
@@ -260,6 +261,38 @@ def read_split(project: Project, run: str) -> dict[str, list[str]]:
     """
     data = read_split_file(project, run)
     return {part: [str(scan) for scan in data.get(part, [])] for part in ("train", "validation", "test")}
+
+
+def write_evaluation(project: Project, run: Run, part: str, facts: Mapping[str, Any]) -> None:
+    """Keep what measuring a run gave (``evaluation-<part>.json``), with the best epoch it was measured at.
+
+    Parameters
+    ----------
+    part
+        ``val``, ``test`` or ``all``.
+    facts
+        :meth:`core.review.evaluation.Evaluation.facts`.
+    """
+    stamp = {"at": utc_now(), "best_epoch": run.best_epoch, "best_dice": run.best_dice}
+    atomic.write_bytes(
+        run_folder(project, run.id) / EVALUATION_FILE.format(part=part), _json_bytes(stamp | dict(facts))
+    )
+
+
+def read_evaluation(project: Project, run: Run, part: str) -> dict[str, Any] | None:
+    """Return what the last measuring of a run on a part gave; None before, or where the run learnt on since.
+
+    Raises
+    ------
+    ProjectError
+        ``run-damaged`` if the file is not readable.
+    """
+    file = run_folder(project, run.id) / EVALUATION_FILE.format(part=part)
+    if not file.is_file():
+        return None
+    facts = _read_json(file)
+    same = facts.get("best_epoch") == run.best_epoch and facts.get("best_dice") == run.best_dice
+    return facts if same else None
 
 
 def read_model_facts(project: Project, run: str) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class LabelComparison:
         Pixels called wrong on each native slice; 0 where it is not finished.
     known
         Which native slices are finished.
+    blank
+        Which native slices have nothing in the annotation.
     truth_ml, predicted_ml
         Volumes of all slices, finished or not; None where the spacing is unknown or the
         mask is not begun.
@@ -50,6 +52,7 @@ class LabelComparison:
     per_slice: NDArray[np.float64]
     wrong: NDArray[np.int64]
     known: Bools
+    blank: Bools
     truth_ml: float | None
     predicted_ml: float | None
 
@@ -126,6 +129,7 @@ def compare_label(
         per_slice=dice_per_slice(true, guess, known=sure),
         wrong=np.asarray(wrong, dtype=np.int64),
         known=sure,
+        blank=np.asarray(~true.any(axis=(1, 2)), dtype=bool),
         truth_ml=None if ml is None or truth is None else int(np.count_nonzero(true)) * ml,
         predicted_ml=None if ml is None else int(np.count_nonzero(guess)) * ml,
     )

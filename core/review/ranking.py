@@ -24,7 +24,7 @@ class RankedSlice:
     wrong
         Pixels called wrong (or, unsure).
     reason
-        Key below ``[ranking]``: ``missed``, ``differs``, ``unsure``.
+        Key below ``[ranking]``: ``missed``, ``spurious``, ``differs``, ``unsure``.
     """
 
     slice: int
@@ -47,12 +47,14 @@ def worst_slices(compared: LabelComparison, *, most: int = 0) -> list[RankedSlic
     dice = compared.per_slice
     badness = compared.wrong * (1.0 - np.nan_to_num(dice, nan=1.0))
     order = [int(z) for z in np.argsort(-badness, kind="stable") if compared.wrong[z] > 0]
-    ranked = [RankedSlice(z, float(dice[z]), int(compared.wrong[z]), _reason(float(dice[z]))) for z in order]
+    ranked = [RankedSlice(z, float(dice[z]), int(compared.wrong[z]), _reason(compared, z)) for z in order]
     return ranked[:most] if most else ranked
 
 
-def _reason(dice: float) -> str:
-    return "missed" if dice == 0 else "differs"
+def _reason(compared: LabelComparison, z: int) -> str:
+    if compared.blank[z]:
+        return "spurious"
+    return "missed" if compared.per_slice[z] == 0 else "differs"
 
 
 def unsure_slices(probability: NDArray[np.uint8], *, most: int = 0) -> list[RankedSlice]:

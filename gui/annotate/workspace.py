@@ -369,7 +369,8 @@ class AnnotateWorkspace(QWidget):
         if editor is not None and label is not None and volume is not None:
             states = editor.finished(label.layer)
             on = bool(states[place])
-            words = text("annotate.finished_count", done=int(states.sum()), total=len(states))
+            done = int(states.sum())
+            words = text("annotate.finished_count" if done else "annotate.finished_none", done=done, total=len(states))
         key = shown_key(self._actions["finished"])
         self.finished.setText(text("annotate.finished_on" if on else "annotate.finished_off", key=key))
         self.finished.setChecked(on)

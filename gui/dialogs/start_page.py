@@ -14,6 +14,7 @@ from gui.icons import pixmap
 from gui.settings import Settings
 
 _MOST_RECENT = 5
+_MOST_SCRATCH = 2
 _CARD = QSize(236, 172)
 
 
@@ -125,15 +126,20 @@ class StartPage(QWidget):
                 widget.deleteLater()
         self.recent_buttons = []
         recent = self._settings.recent_projects()[:_MOST_RECENT]
-        self._recent.setVisible(bool(recent))
-        if not recent:
+        scratch = self._settings.scratch_projects()[:_MOST_SCRATCH]
+        self._recent.setVisible(bool(recent or scratch))
+        if not recent and not scratch:
             return
         self._recent_lay.addWidget(theme.heading(text("start.recent")))
         for path in recent:
-            self._recent_lay.addWidget(self._recent_button(path))
+            self._recent_lay.addWidget(
+                self._recent_button(path, f"{path.name.removesuffix('.meninx')}    {_short(path.parent)}")
+            )
+        for path in scratch:
+            self._recent_lay.addWidget(self._recent_button(path, text("start.scratch", day=path.name[:10])))
 
-    def _recent_button(self, path: Path) -> QPushButton:
-        words = f"{path.name.removesuffix('.meninx')}    {_short(path.parent)}".replace("&", "&&")
+    def _recent_button(self, path: Path, words: str) -> QPushButton:
+        words = words.replace("&", "&&")
         button = theme.button(words, "flat", tip=str(path))
         button.setStyleSheet("text-align: left;")
         button.setProperty("path", str(path))

@@ -184,6 +184,20 @@ class Jobs(QObject):
         work.run = run
         return work
 
+    def start_test(self, run: str) -> Work:
+        """Measure a run (id) on its test scans; scans it has not predicted yet are predicted first.
+
+        Raises
+        ------
+        LearningError
+            ``prediction-runs-already`` while scans are predicted.
+        """
+        if self.of_kind("predict") or self.of_kind("evaluate"):
+            raise LearningError("prediction-runs-already")
+        work = self.start(runners.evaluate(self._project_path(), run, "test"))
+        work.run = run
+        return work
+
     def start_import(self, paths: Sequence[Path], options: ImportOptions) -> Work:
         """Take files into the project."""
         return self.start(runners.import_files(self._project_path(), paths, options))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.learning.config import TrainingConfig
     from core.project.importing import ImportOptions
 
-__all__ = ["Job", "Target", "export", "import_files", "predict", "resume", "run_job", "train"]
+__all__ = ["Job", "Target", "evaluate", "export", "import_files", "predict", "resume", "run_job", "train"]
 
 Target: TypeAlias = Callable[[Connection, Job], None]
 """Entry of a child: reads orders from the connection and sends events into it.
@@ -41,6 +41,11 @@ def predict(project: Path, run: str, scans: Sequence[str], *, missing_only: bool
     """Return the job that predicts scans (ids; none means all) with a run and stores the predictions."""
     facts = {"project_path": project, "run": run, "scans": list(scans), "missing_only": missing_only}
     return Job("predict", facts)
+
+
+def evaluate(project: Path, run: str, part: str) -> Job:
+    """Return the job that measures a run (id) on a part (``val test all``) of its scans and keeps the figures."""
+    return Job("evaluate", {"project_path": project, "run": run, "on": part})
 
 
 def import_files(project: Path, sources: Sequence[Path], options: ImportOptions) -> Job:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QFrame, QProgressBar, QWidget
 
 from core.messages import text
@@ -30,6 +30,23 @@ class JobLine(QFrame):
         row.addWidget(self._stop)
         self.hide()
 
+    def lie_over(self, panes: QWidget) -> None:
+        """Lie over the lower edge of the panes: they would jump if the row came between."""
+        self.setParent(panes)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        panes.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._lie_below()
+        return super().eventFilter(watched, event)
+
+    def _lie_below(self) -> None:
+        panes = self.parentWidget()
+        if panes is not None:
+            height = self.sizeHint().height()
+            self.setGeometry(0, panes.height() - height, panes.width(), height)
+
     @property
     def words(self) -> str:
         """What the row says."""
@@ -40,6 +57,8 @@ class JobLine(QFrame):
         self.setVisible(work is not None)
         if work is None:
             return
+        self._lie_below()
+        self.raise_()
         progress = work.progress
         parts = [text("review.stopping") if work.asked else text("jobs.kind_predict")]
         known = progress is not None and progress.total > 0

@@ -60,8 +60,9 @@ def difference_words(measures: Measures, geometry: Geometry) -> str:
     sign = "+" if voxels > 0 else "−" if voxels < 0 else ""
     words = f"{sign}{volume_words(abs(voxels), geometry)}"
     if measures.difference_percent is not None:
-        percent = f"{abs(measures.difference_percent):.1f}"
-        words += f"  ({sign if percent != '0.0' else ''}{percent} %)"
+        size = abs(measures.difference_percent)
+        percent = f"{size:.1f}" if size < 100 else f"{size:.0f}"
+        words += f" ({sign if percent != '0.0' else ''}{percent} %)"
     return words
 
 
@@ -129,7 +130,8 @@ class NumbersPanel(QWidget):
             value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             grid.addWidget(name, number, 0)
-            grid.addWidget(value, number, 1)
+            # over the name's column too: a long value has the whole row
+            grid.addWidget(value, number, 0, 1, 2)
         self._note = theme.label("", "muted", wrap=True)
         self._warning = theme.label("", "warning", wrap=True)
         outer = theme.column(self, gap=6)

@@ -29,12 +29,12 @@ class ReviewPanes(ComparePanes):
         self._subject: Volume | None = None
         self.index_changed.connect(self._say_slice)
 
-    def show_volume(self, volume: Volume | None, window: Window | None) -> None:
-        """Show another scan, its masks still unknown."""
+    def show_volume(self, volume: Volume | None, window: Window | None, start: int | None = None) -> None:
+        """Show another scan at a slice (its middle if None), its masks still unknown."""
         self._subject = volume
         self.set_volume(volume, window=window)
         if volume is not None:
-            self.set_index(volume.shape[0] // 2)
+            self.set_index(volume.shape[0] // 2 if start is None else start)
 
     def show_case(
         self,

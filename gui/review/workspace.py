@@ -69,8 +69,8 @@ class ReviewWorkspace(QWidget):
         centre = QWidget()
         column = theme.column(centre, gap=0)
         column.addWidget(self.bar)
-        column.addWidget(self.line)
         column.addWidget(self.panes, 1)
+        self.line.lie_over(self.panes)
         page = QWidget()
         row = theme.row(page, gap=0)
         row.addWidget(centre, 1)
@@ -92,7 +92,7 @@ class ReviewWorkspace(QWidget):
         session.predictions_changed.connect(self._prediction_changed)
         session.window_changed.connect(self._take_window)
         session.review_requested.connect(self._review)
-        jobs.started.connect(self._jobs_changed)
+        jobs.started.connect(self._job_started)
         jobs.said.connect(self._job_said)
         jobs.ended.connect(self._job_ended)
         jobs.changed.connect(self._jobs_changed)
@@ -160,7 +160,8 @@ class ReviewWorkspace(QWidget):
         scan = session.scan
         shown = scan.id if scan is not None else ""
         if shown != self._shown_scan or volume is None:
-            self.panes.show_volume(volume, session.window)
+            start = session.loaded.start[2] if session.loaded is not None else None
+            self.panes.show_volume(volume, session.window, start)
             self.side.difference.show_volume(volume, session.window)
             self._shown_scan = shown
         self.refresh()
@@ -421,6 +422,11 @@ class ReviewWorkspace(QWidget):
         self.bar.predict.setEnabled(shown and self.run is not None and work is None and not self._session.read_only)
         self.bar.worst.setEnabled(predicted and self.label_case is not None and bool(self.label_case.ranked))
         self.bar.correct.setEnabled(predicted and self._session.can_edit)
+
+    @Slot(object)
+    def _job_started(self, work: Work) -> None:
+        if work.kind == "predict":
+            self._show()
 
     @Slot(object, object)
     def _job_said(self, work: Work, event: JobEvent) -> None:

@@ -16,7 +16,7 @@ from core.messages import text
 from core.project.project import Project
 from gui import theme
 from gui.jobs.asking import Asker
-from gui.train.watch import grouped
+from gui.train.watch import counted, grouped
 
 BINS = 16
 
@@ -118,8 +118,16 @@ class DataBox(QWidget):
         if found.slices:
             words = "\n".join(
                 (
-                    text("train.data_scans", scans=grouped(found.scans), patients=grouped(found.patients)),
-                    text("train.data_slices", slices=grouped(found.slices), without=grouped(found.without_label)),
+                    text(
+                        "train.data_scans",
+                        scans=counted("annotated_scan", found.scans),
+                        patients=counted("patient", found.patients),
+                    ),
+                    text(
+                        "train.data_slices",
+                        slices=counted("finished_slice", found.slices),
+                        without=grouped(found.without_label),
+                    ),
                 )
             )
         if found.areas.size:
@@ -159,7 +167,8 @@ def advice(found: Survey, names: Sequence[str]) -> str:
     if not found.with_label:
         return text("train.advice_all_empty", label=label)
     if found.patients < FEW_PATIENTS:
-        return text("train.advice_few_patients", count=found.patients, least=FEW_PATIENTS)
+        patients = counted("patient", found.patients)
+        return text("train.advice_few_patients", patients=patients, least=FEW_PATIENTS)
     if found.slices < FEW_SLICES:
         return text("train.advice_few_slices", count=found.slices)
     if found.patients_unknown:

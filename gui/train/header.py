@@ -20,6 +20,7 @@ class RunHeader(QWidget):
     cancel_asked = Signal()
     review_asked = Signal()
     resume_asked = Signal()
+    test_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,6 +31,7 @@ class RunHeader(QWidget):
         self.stop = theme.button(text("train.stop"), tip=text("train.stop_tip"))
         self.cancel = theme.button(text("train.cancel"), "danger", tip=text("train.cancel_tip"))
         self.review = theme.button(text("train.review"), tip=text("train.review_tip"))
+        self.test = theme.button(text("train.test"), tip=text("train.test_tip"))
         self.resume = theme.button(text("train.resume"), tip=text("train.resume_tip"))
         for button, signal in (
             (self.pause, self.pause_asked),
@@ -37,13 +39,14 @@ class RunHeader(QWidget):
             (self.cancel, self.cancel_asked),
             (self.review, self.review_asked),
             (self.resume, self.resume_asked),
+            (self.test, self.test_asked),
         ):
             button.clicked.connect(signal)
         top = theme.row(gap=theme.space("s"))
         top.addWidget(self._title)
         top.addSpacing(theme.space("xs"))
         top.addWidget(self._facts, 1)
-        for button in (self.resume, self.review, self.pause, self.stop, self.cancel):
+        for button in (self.resume, self.test, self.review, self.pause, self.stop, self.cancel):
             top.addWidget(button)
         self._bar = QProgressBar()
         self._bar.setProperty("kind", "large")
@@ -72,7 +75,18 @@ class RunHeader(QWidget):
         """What went wrong, empty for nothing."""
         return self._words.text()
 
-    def show_run(self, watch: RunWatch, *, name: str, live: bool, asked: str, usable: bool, resumable: bool) -> None:
+    def show_run(
+        self,
+        watch: RunWatch,
+        *,
+        name: str,
+        live: bool,
+        asked: str,
+        usable: bool,
+        resumable: bool,
+        testable: bool = False,
+        testing: bool = False,
+    ) -> None:
         """Show a run.
 
         Parameters
@@ -83,6 +97,8 @@ class RunHeader(QWidget):
             What it was asked to do and has not done yet (``stop pause cancel``).
         usable, resumable
             It can predict; it can go on.
+        testable, testing
+            It can be measured on its test scans; that, or a prediction, runs now.
         """
         self._title.setText(name or text("train.new_run_title"))
         self._facts.setText(watch.facts())
@@ -93,6 +109,10 @@ class RunHeader(QWidget):
         self.cancel.setEnabled(asked != "cancel")
         self.review.setVisible(not live and usable)
         self.resume.setVisible(not live and resumable)
+        kept_aside = watch.started.test if watch.started is not None else 0
+        self.test.setVisible(not live and testable and kept_aside > 0)
+        self.test.setEnabled(not testing)
+        self.test.setText(text("train.testing" if testing else "train.test"))
         self._show_progress(watch, live, asked)
         words = watch.words or (text(f"train.words_{watch.state}") if watch.state in ("interrupted", "failed") else "")
         self._words.setText(words)
@@ -103,8 +123,7 @@ class RunHeader(QWidget):
         waiting = live and watch.started is None and (progress is None or progress.total <= 0)
         self._bar.setRange(0, 0 if waiting else STEPS)
         if not waiting:
-            self._bar.setValue(round(watch.fraction * STEPS) if live else STEPS * bool(watch.epochs))
-        self._bar.setVisible(live)
+            self._bar.setValue(STEPS if watch.state == "done" else round(watch.fraction * STEPS))
         if asked:
             self._line.setText(text(f"train.asked_{asked}"))
         elif live and watch.started is None:

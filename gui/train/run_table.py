@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import (
@@ -18,9 +18,11 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from core.learning.runs import Run, RunState, best_run, list_runs
+from core.errors import ProjectError
+from core.learning.runs import Run, RunState, best_run, list_runs, read_evaluation
 from core.messages import text
 from core.project.project import Project
+from core.review.evaluation import count_looks
 from gui import theme
 from gui.train.watch import RunWatch, clock, grouped, network_words
 
@@ -38,17 +40,36 @@ class RunRow:
     ----------
     parent_name
         Display name of its parent, ``""`` without one.
-    test_dice
-        Mean Dice of the last look at the test scans, None before.
+    test_dice, test_interval
+        Mean Dice of the last look at the test scans and its 95 % interval; None before,
+        the interval also where one patient says nothing about others.
     looks
         How often somebody looked.
+    stamp
+        Why the figure may flatter, in words.
     """
 
     run: Run
     parent_name: str = ""
     best: bool = False
     test_dice: float | None = None
+    test_interval: tuple[float, float] | None = None
     looks: int = 0
+    stamp: str = ""
+
+    @property
+    def test_words(self) -> str:
+        """The figure with its interval."""
+        if self.test_dice is None:
+            return _DASH
+        if self.test_interval is None:
+            return f"{self.test_dice:.3f}"
+        return text(
+            "train.test_dice",
+            dice=f"{self.test_dice:.3f}",
+            low=_hundredths(self.test_interval[0]),
+            high=_hundredths(self.test_interval[1]),
+        )
 
 
 def read_rows(project: Project) -> list[RunRow]:
@@ -59,8 +80,31 @@ def read_rows(project: Project) -> list[RunRow]:
     rows = []
     for run in reversed(runs):
         parent = names.get(run.parent, run.parent) if run.parent else ""
-        rows.append(RunRow(run, parent or "", best is not None and run.id == best.id))
+        row = RunRow(run, parent or "", best is not None and run.id == best.id)
+        rows.append(_with_test(project, row))
     return rows
+
+
+def _with_test(project: Project, row: RunRow) -> RunRow:
+    looks = count_looks(project, row.run.id)
+    try:
+        facts = read_evaluation(project, row.run, "test") or {}
+    except ProjectError:
+        # a damaged figure is no figure; verify names the file
+        facts = {}
+    found = facts.get("summary", {}).get("dice") or {}
+    interval = found.get("ci95")
+    return replace(
+        row,
+        test_dice=found.get("mean"),
+        test_interval=(interval[0], interval[1]) if interval else None,
+        looks=looks,
+        stamp=str(facts.get("stamp", "")),
+    )
+
+
+def _hundredths(value: float) -> str:
+    return f"{value:.2f}"
 
 
 class RunModel(QAbstractTableModel):
@@ -141,7 +185,7 @@ class RunModel(QAbstractTableModel):
                 dice = live.last.best_dice if live is not None and live.last is not None else run.best_dice
                 return _DASH if dice is None else f"{dice:.4f}"
             case "test_dice":
-                return _DASH if row.test_dice is None else f"{row.test_dice:.4f}"
+                return row.test_words
             case _:
                 seconds = sum(event.seconds for event in live.epochs) if live is not None else run.seconds
                 return clock(seconds) if seconds else _DASH
@@ -159,9 +203,10 @@ class RunModel(QAbstractTableModel):
 
     def _tip(self, row: RunRow, column: str) -> str:
         if column == "test_dice":
-            if row.looks:
-                return text("train.test_looked", count=row.looks)
-            return text("train.test_not_looked")
+            if not row.looks:
+                return text("train.test_not_looked")
+            looked = text("train.test_looked_one" if row.looks == 1 else "train.test_looked", count=row.looks)
+            return "\n".join(part for part in (looked, row.stamp) if part)
         return text("train.run_tip", state=text(f"train.state_{row.run.state.value}"), created=row.run.created[:16])
 
 

@@ -9,10 +9,13 @@ from PySide6.QtCore import QRectF, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from core.errors import MeninxError
 from core.learning.events import Sample
 from core.messages import text
+from core.project.project import Project
 from gui import theme
 from gui.jobs.asking import Asker
+from gui.worklist.model import title
 
 COUNT = 4
 
@@ -79,8 +82,17 @@ def _words_over(painter: QPainter, line: int, words: str, color: QColor) -> None
     painter.drawText(10, line, words)
 
 
-def _load(folder: Path, samples: Sequence[Sample]) -> list[tuple[Sample, QImage]]:
-    return [(sample, QImage(str(folder / sample.file))) for sample in samples]
+def _load(folder: Path, samples: Sequence[Sample], project: Project) -> list[tuple[Sample, str, QImage]]:
+    """Return the pictures with the name that the worklist gives each scan."""
+    return [(sample, _name(project, sample.scan_name), QImage(str(folder / sample.file))) for sample in samples]
+
+
+def _name(project: Project, scan: str) -> str:
+    try:
+        return title(project.scan(scan))
+    except MeninxError:
+        # the scan was taken away since
+        return scan
 
 
 class Samples(QWidget):
@@ -108,26 +120,26 @@ class Samples(QWidget):
         for tile in self.tiles:
             tile.show_picture(QImage(), "", text("train.samples_later"))
 
-    def show_samples(self, folder: Path, samples: Sequence[Sample], epoch: int) -> None:
+    def show_samples(self, project: Project, folder: Path, samples: Sequence[Sample], epoch: int) -> None:
         """Load the pictures (off the window's thread) and show them."""
         key = (folder, epoch, tuple(samples))
         if key != self._key:
             self._key = key
-            self._asker.ask(_load, folder, tuple(samples)[:COUNT])
+            self._asker.ask(_load, folder, tuple(samples)[:COUNT], project)
 
     def close_page(self) -> None:
         """End the loading thread."""
         self._asker.close()
 
     @Slot(object)
-    def _show(self, loaded: list[tuple[Sample, QImage]]) -> None:
+    def _show(self, loaded: list[tuple[Sample, str, QImage]]) -> None:
         for number, tile in enumerate(self.tiles):
             if number >= len(loaded):
-                tile.show_picture(QImage(), "", "")
+                tile.show_picture(QImage(), "", text("train.samples_no_more") if number == len(loaded) else "")
                 continue
-            sample, picture = loaded[number]
-            title = text("train.sample_title", scan=sample.scan_name, slice=sample.slice + 1)
+            sample, name, picture = loaded[number]
+            heading = text("train.sample_title", scan=name, slice=sample.slice + 1)
             words = (
                 text("train.sample_empty") if sample.dice < 0 else text("train.sample_dice", dice=f"{sample.dice:.3f}")
             )
-            tile.show_picture(picture, title, words)
+            tile.show_picture(picture, heading, words)

@@ -92,7 +92,7 @@ class RunWatch:
         parts = [
             network_words(event.network),
             text("train.parameters", count=f"{event.parameters / 1e6:.1f}"),
-            text("train.scans_slices", scans=grouped(event.scans), slices=grouped(event.slices)),
+            f"{counted('scan', event.scans)}, {counted('slice', event.slices)}",
             text(
                 "train.split_counts",
                 train=grouped(event.train),
@@ -149,6 +149,11 @@ def device_words(device: str) -> str:
 def grouped(number: float) -> str:
     """Write a count with thin groups of three: ``1 180``."""
     return f"{number:,.0f}".replace(",", "\u2009") if number >= 10 or number == int(number) else f"{number:.1f}"
+
+
+def counted(what: str, number: int) -> str:
+    """Write a count with its noun: ``1 scan``, ``34 scans``; ``what`` is a key ending of ``train.count_``."""
+    return text(f"train.count_{what}" if number == 1 else f"train.count_{what}s", count=grouped(number))
 
 
 def clock(seconds: float) -> str:

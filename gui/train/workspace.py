@@ -16,6 +16,7 @@ from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded, TrainingStarted
 from core.learning.runs import Run, RunState, read_events, run_folder
 from core.messages import text
+from core.project.predictions import list_predictions
 from core.project.project import Project
 from gui import theme
 from gui.background import Tasks
@@ -27,7 +28,7 @@ from gui.train.header import RunHeader
 from gui.train.new_run import NewRunPanel
 from gui.train.run_table import RunRow, RunTable, read_rows
 from gui.train.samples import Samples
-from gui.train.watch import RunWatch, grouped
+from gui.train.watch import RunWatch, counted
 
 if TYPE_CHECKING:
     from gui.session import Session
@@ -114,6 +115,7 @@ class TrainWorkspace(QWidget):
         self.header.cancel_asked.connect(self._cancel)
         self.header.review_asked.connect(self._review)
         self.header.resume_asked.connect(self._resume)
+        self.header.test_asked.connect(self._test)
         self.table.chosen.connect(self._choose)
         self.table.opened.connect(self._review_run)
 
@@ -225,7 +227,9 @@ class TrainWorkspace(QWidget):
         if self._session.project is None:
             self._empty.say(text("train.no_project_title"), text("train.no_project"))
         elif self.panel.data.ready:
-            slices = grouped(self.panel.data.survey.slices) if self.panel.data.survey is not None else ""
+            slices = (
+                counted("finished_slice", self.panel.data.survey.slices) if self.panel.data.survey is not None else ""
+            )
             self._empty.say(text("train.ready_title"), text("train.ready_words", slices=slices))
         else:
             self._empty.say(text("train.empty_title"), text("train.empty_words"), text("train.to_annotate"))
@@ -248,6 +252,8 @@ class TrainWorkspace(QWidget):
             asked=self._work.asked if live and self._work is not None else "",
             usable=run is not None and run.usable,
             resumable=run is not None and run.resumable and not self._session.read_only and self._work is None,
+            testable=run is not None and run.usable and not self._session.read_only,
+            testing=bool(self._session.jobs.of_kind("evaluate") or self._session.jobs.of_kind("predict")),
         )
 
     def _show_samples(self) -> None:
@@ -255,7 +261,7 @@ class TrainWorkspace(QWidget):
         if shown is None or project is None or not shown.samples:
             self.samples.clear()
             return
-        self.samples.show_samples(Path(run_folder(project, shown.run)), shown.samples, shown.samples_epoch)
+        self.samples.show_samples(project, Path(run_folder(project, shown.run)), shown.samples, shown.samples_epoch)
 
     @Slot()
     def _refresh_buttons(self) -> None:
@@ -320,6 +326,8 @@ class TrainWorkspace(QWidget):
 
     @Slot(object)
     def _job_ended(self, work: Work) -> None:
+        if work.kind == "evaluate":
+            self._tested(work)
         if work is not self._work:
             return
         live = self._live
@@ -339,7 +347,9 @@ class TrainWorkspace(QWidget):
         elif live is not None and live.last is not None and live.state in (RunState.DONE, RunState.STOPPED):
             name = live.started.name if live.started is not None else ""
             words = text("train.told_done", run=name, dice=f"{live.last.best_dice:.3f}", epoch=live.last.best_epoch)
-            notifier.offer(words, text("train.told_review"), functools.partial(self._review_run, live.run), kind="good")
+            notifier.offer(
+                words, text("train.told_review"), functools.partial(self._review_run, live.run), kind="good", seconds=60
+            )
         elif live is not None and live.state == RunState.PAUSED and live.started is not None:
             notifier.tell(text("train.told_paused", run=live.started.name))
 
@@ -369,13 +379,44 @@ class TrainWorkspace(QWidget):
             self._session.notifier.error(error)
 
     @Slot()
+    def _test(self) -> None:
+        """Measure the run shown on the scans kept aside for that."""
+        if self._shown is None:
+            return
+        try:
+            self._session.jobs.start_test(self._shown.run)
+        except MeninxError as error:
+            self._session.notifier.error(error)
+
+    def _tested(self, work: Work) -> None:
+        if work.error is not None:
+            self._session.notifier.error(work.error)
+        elif work.result:
+            dice = work.result["summary"]["dice"]["mean"]
+            words = "" if dice is None else f"{dice:.3f}"
+            key = "train.told_tested" if words else "train.told_tested_empty"
+            self._session.notifier.tell(text(key, run=work.result["run"], dice=words), "good")
+        self._session.runs_changed.emit()
+
+    @Slot()
     def _review(self) -> None:
         if self._shown is not None:
             self._review_run(self._shown.run)
 
     @Slot(str)
     def _review_run(self, run: str) -> None:
-        self._session.review_requested.emit(run)
+        """Compare with a run; the scan shown is predicted if it is not yet: there is nothing to see without."""
+        session = self._session
+        session.review_requested.emit(run)
+        predicting = session.jobs.of_kind("predict") or session.jobs.of_kind("evaluate")
+        if session.project is not None and session.scan is not None and not session.read_only and not predicting:
+            row = self._row_of(run)
+            usable = row is None or row.usable
+            if usable and not list_predictions(session.project, scan=session.scan.id, run=run):
+                try:
+                    session.jobs.start_prediction(run, [session.scan.id])
+                except MeninxError as error:
+                    session.notifier.error(error)
         self._session.workspace_requested.emit("review")
 
     def close_page(self) -> None:

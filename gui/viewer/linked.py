@@ -81,7 +81,7 @@ class LinkedViews(QWidget):
     def set_volume(
         self, volume: Volume | None, window: Window | None = None, start: tuple[int, int, int] | None = None
     ) -> None:
-        """Show a scan at a voxel (x, y, z; its middle if None) in a window (its own if None); None empties the panes."""
+        """Show a scan at a voxel (x, y, z; None: its middle) in a window (None: its own); no scan empties the panes."""
         self._volume = volume
         self._maximised = None
         self._active = self._main

@@ -433,7 +433,7 @@ def test_figures_of_the_odd_cases():
     assert "1 finished slices of 2" in half.note
     pixels = Geometry.of_picture(4, 4, 2)
     words = difference_words(measure(some, empty, pixels), pixels)
-    assert words == "−4 px  (−100.0 %)"
+    assert words == "−4 px (−100 %)"
 
 
 def test_small_words():

@@ -7,17 +7,20 @@ import time
 import numpy as np
 import pytest
 import small_project as small
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog
 
 from core.errors import LearningError
 from core.events import Failed, Finished, Progress, WasCancelled
 from core.learning.config import TrainingConfig
 from core.learning.events import RunEnded
-from core.learning.runs import RunState, create_run, update_run
+from core.learning.runs import RunState, create_run, update_run, write_evaluation
 from core.project.project import Project
+from core.review.evaluation import record_look
 from gui.jobs.jobs import time_left
 from gui.train.data_box import advice
 from gui.train.expert import ExpertDialog
+from gui.train.run_table import COLUMNS, RunModel, read_rows
 from gui.train.watch import clock, grouped
 from gui.train.workspace import TrainWorkspace
 
@@ -217,7 +220,7 @@ def test_samples_show_the_newest_pictures(folder, page_of, qtbot):
     work.thread.say(small.sample_pictures(session.project, run.id, 1))
     qtbot.waitUntil(lambda: not page.samples.tiles[3].picture.isNull(), timeout=10000)
     title, words = page.samples.tiles[1].words
-    assert title == "S0002 · slice 12"
+    assert title == "P002 · slice 12", "as the worklist calls it"
     assert words == "Dice 0.960"
 
 
@@ -309,6 +312,23 @@ def test_the_table_marks_best_failed_and_running(with_runs, page_of, qtbot):
     work.thread.say(*epochs)
     assert cell(0, 0).startswith("●  Run 4")
     assert cell(0, 5) == f"{epochs[-1].best_dice:.4f}"
+
+
+def test_the_last_look_at_the_test_scans_stands_in_the_table(with_runs):
+    with Project.open(with_runs) as project:
+        run = next(row.run for row in read_rows(project) if row.run.usable)
+        record_look(project, run.id)
+        summary = {"dice": {"mean": 0.8642, "median": 0.87, "ci95": [0.8049, 0.912], "count": 5}}
+        write_evaluation(project, run, "test", {"summary": summary, "stamp": "Few patients."})
+        rows = {row.run.id: row for row in read_rows(project)}
+    model = RunModel()
+    model.set_rows(list(rows.values()))
+    column = COLUMNS.index("test_dice")
+    said = [model.index(number, column).data() for number in range(len(rows))]
+    assert said == ["0.864 (0.80–0.91)" if run.id == one else "—" for one in rows]
+    tip = model.index(list(rows).index(run.id), column).data(Qt.ItemDataRole.ToolTipRole)
+    assert "once" in tip
+    assert "Few patients." in tip
 
 
 def test_a_past_run_is_shown_from_its_folder(with_runs, page_of, qtbot):

@@ -139,6 +139,15 @@ def test_worst_slice_is_not_the_pole():
     assert worst_slices(compare_label("Brain", truth, guess, geometry), most=1) == ranked[:1]
 
 
+def test_what_only_the_run_sees_is_not_called_missed():
+    geometry = Geometry(SHAPE, np.eye(4))
+    truth, guess = square((2, 14), (2, 14)), square((2, 14), (2, 14))
+    truth[1] = 0
+    guess[2] = 0
+    ranked = worst_slices(compare_label("Brain", truth, guess, geometry))
+    assert {one.slice: one.reason for one in ranked} == {1: "spurious", 2: "missed"}
+
+
 def test_unsure_slices_first():
     probability = np.zeros((4, 10, 10), dtype=np.uint8)
     probability[1:, 2:8, 2:8] = 255

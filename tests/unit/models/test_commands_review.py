@@ -16,6 +16,7 @@ from review_support import bright_run
 from core.commands.line import run as command
 from core.events import Finished, Progress, Skipped, never_stop
 from core.geometry import Geometry
+from core.learning.runs import find_run, read_evaluation, update_run
 from core.phantom import make_head
 from core.project.exporting import encode_volume, save_mask
 from core.project.predictions import list_predictions
@@ -102,6 +103,19 @@ def test_every_look_at_the_test_set_is_recorded(project, split_run, capsys):
     assert (row["scan"], row["finished"], row["slices"]) == ("S0003", 2, 4)
     assert row["voxels"] == 2 * 24 * 24, "only the finished slices count"
     assert "so far: 2" in err
+
+
+def test_what_measuring_gave_is_kept_until_the_run_learns_on(project, split_run, capsys):
+    run = find_run(project, split_run.id)
+    assert read_evaluation(project, run, "test") is None
+    _, facts, _ = said(capsys, "evaluate", project.path, "--run", split_run.name, "--on", "test")
+    kept = read_evaluation(project, run, "test")
+    assert kept["summary"] == facts["summary"]
+    assert read_evaluation(project, run, "val") is None
+    said(capsys, "evaluate", project.path, "--run", split_run.name, "--on", "val", "--reader", "anna")
+    assert read_evaluation(project, run, "val") is None, "another reader's truth is another question"
+    update_run(project, run.id, best_epoch=run.best_epoch + 1)
+    assert read_evaluation(project, find_run(project, run.id), "test") is None
 
 
 def test_all_holds_the_training_scans_and_says_so(project, split_run, capsys):
