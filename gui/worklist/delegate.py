@@ -94,6 +94,10 @@ class ScanDelegate(QStyledItemDelegate):
         painter.setFont(theme.font("small"))
         painter.setPen(theme.qcolor("muted"))
         painter.drawText(bottom.adjusted(15, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, status_words(scan.status))
+        if name != scan.name and said != scan.name:
+            # a patient may have several scans
+            painter.setPen(theme.qcolor("faint"))
+            painter.drawText(bottom, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, scan.name)
 
     @staticmethod
     def _dot(painter: QPainter, place: QRectF, status: ScanStatus) -> None:
