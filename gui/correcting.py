@@ -1,22 +1,25 @@
 """Correct: a prediction becomes the annotation, as one step that can be undone.
 
 Reading, comparing and packing happen in a thread against the masks as they are;
-the window's thread only puts the result in. If something was drawn meanwhile it is
-made ready again.
+the window's thread only puts the result in, in turns that nobody feels. If
+something was drawn meanwhile it is made ready again.
 """
 
 from __future__ import annotations
 
 import functools
+import time
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, QTimer, Slot
 
 from core.editing.editor import Editor
 from core.editing.replacing import Replacement, prepare
+from core.editing.steps import Part
 from core.labels import Label, LabelSet
 from core.messages import text
 from core.project.predictions import read_prediction
@@ -26,6 +29,9 @@ from gui.background import Tasks
 
 if TYPE_CHECKING:
     from gui.session import Session
+
+TURN = 0.008
+"""Seconds of the window's thread that are taken at a time."""
 
 Masks = dict[str, NDArray[np.uint8]]
 
@@ -130,6 +136,10 @@ class Corrector(QObject):
         super().__init__(session)
         self._session = session
         self._tasks = Tasks(self)
+        self._waiting: deque[tuple[Ready, deque[Part]]] = deque()
+        self._turns = QTimer(self)
+        self._turns.setInterval(0)
+        self._turns.timeout.connect(self._turn)
 
     def take(self, run: str, *, keep_finished: bool = False) -> None:
         """Take the prediction of a run (id) for the scan shown, all labels as one step.
@@ -146,8 +156,10 @@ class Corrector(QObject):
         self._start(order, session.editor)
 
     def close(self) -> None:
-        """Wait for what is being made ready."""
+        """Wait for what is being made ready; none of it is put in any more."""
         self._tasks.wait()
+        self._waiting.clear()
+        self._turns.stop()
 
     def _start(self, order: Order, editor: Editor) -> None:
         labels = self._session.labels
@@ -161,16 +173,41 @@ class Corrector(QObject):
 
     @Slot(object)
     def _there(self, ready: Ready) -> None:
-        session, editor = self._session, self._session.editor
-        if editor is None or not session.can_edit or ready.order.token != session.token:
-            return
-        if editor.stroking or editor.revision != ready.base.revision or session.labels != ready.base.labels:
-            # drawn on meanwhile: it was made for masks that are no longer there
+        self._waiting.append((ready, deque(ready.replacement.parts)))
+        self._turns.start()
+
+    @Slot()
+    def _turn(self) -> None:
+        """Do a little of what waits."""
+        ready, cold = self._waiting[0]
+        editor = self._session.editor
+        if editor is None or not self._session.can_edit or ready.order.token != self._session.token:
+            self._next()
+        elif self._is_stale(ready, editor):
+            self._next()
             self._start(ready.order, editor)
-            return
+        elif cold:
+            end = time.perf_counter() + TURN
+            while cold and time.perf_counter() < end:
+                editor.warm(cold.popleft())
+        else:
+            self._next()
+            self._put(ready, editor)
+
+    def _next(self) -> None:
+        self._waiting.popleft()
+        if not self._waiting:
+            self._turns.stop()
+
+    def _is_stale(self, ready: Ready, editor: Editor) -> bool:
+        """Whether it was made for masks or labels that are no longer there."""
+        changed = editor.revision != ready.base.revision or self._session.labels != ready.base.labels
+        return editor.stroking or changed
+
+    def _put(self, ready: Ready, editor: Editor) -> None:
         step = editor.put(
             ready.replacement, action="correct", label=ready.label, origin=Origin.PREDICTED, run=ready.order.run
         )
         key = "session.prediction_taken" if step is not None else "session.prediction_same"
-        session.notifier.tell(text(key), "good" if step is not None else "info")
-        session.workspace_requested.emit("annotate")
+        self._session.notifier.tell(text(key), "good" if step is not None else "info")
+        self._session.workspace_requested.emit("annotate")

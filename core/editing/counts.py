@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +65,12 @@ class VoxelCounts:
             after = now[offset]
             self.table[box.low[0] + offset] += histogram(after) - histogram(after ^ xor[offset])
 
+    def copy(self) -> VoxelCounts:
+        """Return the same counts, on their own."""
+        other = VoxelCounts.__new__(VoxelCounts)
+        other.table = self.table.copy()
+        return other
+
     def of(self, value: int) -> int:
         """Return the voxels of a value on all slices."""
         return int(self.table[:, value].sum())
@@ -70,3 +78,27 @@ class VoxelCounts:
     def drawn(self) -> NDArray[np.int64]:
         """Return the voxels of any label on each slice, int64 ``[slices]``."""
         return np.asarray(self.table[:, 1:].sum(axis=1))
+
+
+class KnownCounts:
+    """The counts before and after the newest large steps, so that their undo need not count again.
+
+    A step is undone only from the very state that it led to, so these counts are exact.
+    """
+
+    _MOST = 2
+
+    def __init__(self) -> None:
+        self._steps: dict[int, tuple[dict[str, VoxelCounts], dict[str, VoxelCounts]]] = {}
+
+    def remember(self, sequence: int, before: Mapping[str, VoxelCounts], after: Mapping[str, VoxelCounts]) -> None:
+        """Keep copies of the counts around the step of this number; the oldest are dropped."""
+        first, second = ({layer: counts.copy() for layer, counts in each.items()} for each in (before, after))
+        self._steps[sequence] = (first, second)
+        while len(self._steps) > self._MOST:
+            del self._steps[min(self._steps)]
+
+    def at(self, sequence: int, *, forward: bool) -> dict[str, VoxelCounts]:
+        """Return copies of the counts of the changed layers after (or before) a step; empty if not known."""
+        found = self._steps.get(sequence)
+        return {} if found is None else {layer: counts.copy() for layer, counts in found[forward].items()}

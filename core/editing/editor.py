@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.editing.changes import Change, ChangeKind, Log, Patch, Snapshot
-from core.editing.counts import VoxelCounts
+from core.editing.counts import KnownCounts, VoxelCounts
 from core.editing.flipping import flip
 from core.editing.history import History
 from core.editing.open_stroke import OpenStroke
@@ -103,6 +103,7 @@ class Editor:
         self._counts = {name: VoxelCounts(mask) for name, mask in self._layers.items()}
         self._listeners: list[Callable[[Change], None]] = []
         self._stroke: OpenStroke | None = None
+        self._known = KnownCounts()
         self._revision = 0
         self._lent: Layers = {}
 
@@ -271,6 +272,11 @@ class Editor:
         ready = prepare(self._revision, {layer: self.mask(layer)}, {layer: new}, owned=False)
         return self.put(ready, action=action, label=label, origin=origin, run=run)
 
+    def warm(self, part: Part) -> None:
+        """Write a part's voxels back as they are: :meth:`put` then finds memory that is there already."""
+        inside = self.mask(part.layer)[part.box.slices]
+        inside ^= np.uint8(0)
+
     @property
     def revision(self) -> int:
         """Grows with every change of voxels or states, each move of a stroke included."""
@@ -290,11 +296,14 @@ class Editor:
             raise RuntimeError("put() of a replacement for another state; compare revision and stroking first")
         if not ready.layers:
             return None
+        before: dict[str, VoxelCounts] = {}
         for new in ready.layers:
             mask = self.mask(new.layer)
+            before[new.layer] = self._counts[new.layer]
             for part in new.parts:
                 mask[part.box.slices] = new.voxels[part.box.slices]
             self._counts[new.layer] = new.counts
+        self._known.remember(self._sequence + 1, before, {new.layer: new.counts for new in ready.layers})
         changes = states_after(ready, self.state, origin=origin, run=run, reader=self.reader)
         self._lent = {new.layer: new.voxels for new in ready.layers} if ready.owned else {}
         try:
@@ -468,7 +477,9 @@ class Editor:
         if step is None:
             return None
         changes = step.state_changes
-        flip(step.parts, self.mask, self._counts)
+        known = self._known.at(step.sequence, forward=kind == "redo")
+        flip(step.parts, self.mask, {} if known else self._counts)
+        self._counts.update(known)
         apply_states(changes, self._states, forward=kind == "redo")
         self._history.moved(1 if kind == "redo" else -1)
         self._sequence += 1

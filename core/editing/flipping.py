@@ -22,7 +22,7 @@ def flip(parts: Sequence[Part], mask: Callable[[str], NDArray[np.uint8]], counts
     mask
         Gives a layer's living voxels, uint8 ``[z, y, x]``.
     counts
-        By layer; there for every layer that ``mask`` has given.
+        By layer; those of a layer that is missing are left to the caller.
 
     Raises
     ------
@@ -44,4 +44,5 @@ def _flip_one(part: Part, mask: Callable[[str], NDArray[np.uint8]], counts: Mapp
     xor = unpack(part.payload, part.box)
     inside = mask(part.layer)[part.box.slices]
     inside ^= xor
-    counts[part.layer].update(inside, part.box, xor)
+    if part.layer in counts:
+        counts[part.layer].update(inside, part.box, xor)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from core.editing.counts import KnownCounts
 from core.editing.editor import Editor
+from core.editing.replacing import Replacement, prepare
 from core.geometry import Geometry, Plane
 from core.labels import LabelSet
 from core.project.records import Origin
@@ -122,6 +124,43 @@ def test_hand_over_to_the_saver(benchmark, editor):
         strokes(editor, Plane.AXIAL, 2)
 
     benchmark.pedantic(editor.snapshot, setup=setup, rounds=30)
+
+
+def correction(editor: Editor) -> Replacement:
+    """Prepare what Correct puts in: another brain and a tumour, two layers."""
+    z, y, x = np.ogrid[:300, :512, :512]
+    brain = (((z - 148) / 120) ** 2 + ((y - 250) / 190) ** 2 + ((x - 260) / 150) ** 2 < 1).astype(np.uint8)
+    tumour = (((z - 150) / 40) ** 2 + ((y - 230) / 50) ** 2 + ((x - 200) / 50) ** 2 < 1).astype(np.uint8)
+    new = {"brain": editor.mask("brain") ^ brain, "lesions": tumour}
+    return prepare(editor.revision, {layer: editor.mask(layer) for layer in new}, new)
+
+
+def test_put_a_prediction_in(benchmark, editor):
+    editor.listen(lambda _: editor.snapshot())
+
+    def setup():
+        ready = correction(editor)
+        for part in ready.parts:
+            editor.warm(part)
+        return (ready,), {"action": "correct", "origin": Origin.PREDICTED, "run": "r"}
+
+    benchmark.pedantic(editor.put, setup=setup, rounds=8)
+    assert p95_ms(benchmark) <= UNDO_MS
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["just now", "after others or a restart"])
+def test_undo_a_prediction(benchmark, editor, known):
+    editor.listen(lambda change: change.kind == "undo" and editor.snapshot())
+    editor.put(correction(editor), action="correct", origin=Origin.PREDICTED, run="r")
+
+    def setup():
+        editor.redo()
+        if not known:
+            editor._known = KnownCounts()
+        return (), {}
+
+    benchmark.pedantic(editor.undo, setup=setup, rounds=20)
+    assert p95_ms(benchmark) <= UNDO_MS
 
 
 def test_replace_a_whole_layer(benchmark, editor):

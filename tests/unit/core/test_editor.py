@@ -300,6 +300,38 @@ def test_a_replacement_for_another_state_is_refused(meanwhile):
     assert state_of(target) == before
 
 
+def test_warming_changes_nothing_and_needs_no_new_preparation():
+    target = editor()
+    paint(target, BRAIN, 3, 3)
+    new = np.full(target.geometry.shape, 2, np.uint8)
+    ready = prepare(target.revision, {"lesions": target.mask("lesions")}, {"lesions": new})
+    before = state_of(target)
+    for part in ready.parts:
+        target.warm(part)
+    assert state_of(target) == before
+    assert target.put(ready, action="correct", origin=Origin.PREDICTED, run="r1") is not None
+    np.testing.assert_array_equal(target.mask("lesions"), new)
+
+
+def test_a_large_change_is_cut_into_runs_of_slices():
+    target = editor(Geometry((40, 6, 5), np.eye(4)))
+    old = target.mask("brain")
+    new = old.copy()
+    new[[0, 3, 20, 39], 2:4, 1:3] = BRAIN.value
+    new[20, 5, 4] = BRAIN.value
+    ready = prepare(target.revision, {"brain": old}, {"brain": new})
+    assert [part.box for part in ready.parts] == [
+        Box((0, 2, 1), (4, 4, 3)),
+        Box((20, 2, 1), (21, 6, 5)),
+        Box((39, 2, 1), (40, 4, 3)),
+    ]
+    step = target.put(ready, action="correct", origin=Origin.PREDICTED, run="r1")
+    assert step.slices == (0, 3, 20, 39)
+    assert step.box == Box((0, 2, 1), (40, 6, 5))
+    with pytest.raises(ValueError, match="uint8"):
+        prepare(target.revision, {"brain": old}, {"brain": new.astype(np.uint16)})
+
+
 def test_a_prediction_that_is_drawn_on_is_corrected_and_keeps_its_run():
     target = editor()
     new = {name: np.ones(target.geometry.shape, np.uint8) for name in ("brain", "lesions")}
