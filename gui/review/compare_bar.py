@@ -34,7 +34,7 @@ class CompareBar(QFrame):
         self.setFixedHeight(theme.space("option_bar"))
         self.run = _combo(6)
         self.run.setToolTip(text("review.run_tip"))
-        self.reference = _combo(8)
+        self.reference = _combo(10)
         self.reference.setToolTip(text("review.reference_tip"))
         self.run.currentIndexChanged.connect(self._run_changed)
         self.reference.currentIndexChanged.connect(self._reference_changed)

@@ -70,7 +70,11 @@ class Elided(QLabel):
 
     def _fit(self) -> None:
         self.ensurePolished()
-        self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.width()))
+        words, metrics = self._words, self.fontMetrics()
+        if metrics.horizontalAdvance(words) > self.width():
+            # what is in brackets is for wide cards; the tip still says it
+            words = words.partition(" (")[0]
+        self.setText(metrics.elidedText(words, Qt.TextElideMode.ElideRight, self.width()))
 
 
 class CurveCard(QFrame):

@@ -65,6 +65,10 @@ class Corner:
         """How far lines stay away from the sides so as not to run through the letters."""
         return LETTER + 8 if self.shown and any(self.letters) else 0
 
+    def top_inset(self, size: QRect) -> int:
+        """How far lines stay away from the top, where the letter may stand below the title."""
+        return self.letter_rects(size)[2].bottom() + 5 if self.inset else 0
+
     def text_rect(self, size: QRect) -> QRect:
         """Return where title and second line are, at least as large as what was there before."""
         return QRect(0, 0, size.width(), MARGIN + words.line_height(True) + words.line_height(False) + 8)

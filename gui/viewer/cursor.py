@@ -91,10 +91,10 @@ def crosshair_rects(point: QPointF, size: QRect) -> tuple[QRect, QRect]:
     return QRect(x - 1, 0, 3, size.height()), QRect(0, y - 1, size.width(), 3)
 
 
-def paint_crosshair(painter: QPainter, point: QPointF, size: QRect, inset: int) -> None:
-    """Draw the dashed crosshair across the pane, ending ``inset`` pixels before its sides, where the letters are."""
+def paint_crosshair(painter: QPainter, point: QPointF, size: QRect, inset: int, top: int) -> None:
+    """Draw the dashed crosshair across the pane, ending ``inset`` (``top``) pixels before its sides, at the letters."""
     x, y = int(point.x()), int(point.y())
-    painter.fillRect(x, inset, 1, size.height() - 2 * inset, _dashes(1, _DASH + _GAP))
+    painter.fillRect(x, top, 1, size.height() - inset - top, _dashes(1, _DASH + _GAP))
     painter.fillRect(inset, y, size.width() - 2 * inset, 1, _dashes(_DASH + _GAP, 1))
 
 
@@ -172,10 +172,10 @@ class Marks:
                 if ring is not None:
                     self._view.update(ring.rect)
 
-    def paint_below(self, painter: QPainter, inset: int) -> None:
-        """Draw what lies under the words; ``inset`` as for :func:`paint_crosshair`."""
+    def paint_below(self, painter: QPainter, inset: int, top: int) -> None:
+        """Draw what lies under the words; ``inset`` and ``top`` as for :func:`paint_crosshair`."""
         if self._crosshair is not None and self._crosshair_shown:
-            paint_crosshair(painter, self._view.point_of(self._crosshair), self._view.rect(), inset)
+            paint_crosshair(painter, self._view.point_of(self._crosshair), self._view.rect(), inset, top)
 
     def paint_above(self, painter: QPainter, region: QRegion) -> None:
         """Draw what lies over the words, where the region needs it."""

@@ -413,7 +413,7 @@ class SliceView(QWidget):
             if self._source is not None:
                 self._paint_scan(painter, rect, self._source)
         if self._source is not None:
-            self._marks.paint_below(painter, self._corner.inset)
+            self._marks.paint_below(painter, self._corner.inset, self._corner.top_inset(self.rect()))
             self._corner.paint(painter, region, self.rect(), self._camera.zoom)
             self._marks.paint_above(painter, region)
         painter.end()

@@ -81,9 +81,10 @@ class ScanDelegate(QStyledItemDelegate):
         painter.setPen(theme.qcolor("text_bright" if current else "text"))
         name = title(scan)
         painter.drawText(top, Qt.AlignmentFlag.AlignVCenter, name)
-        used = QFontMetrics(name_font).horizontalAdvance(name) + 8
-        words_font = theme.font()
+        used = QFontMetrics(name_font).horizontalAdvance(name) + 7
+        words_font = theme.font("small")
         painter.setFont(words_font)
+        painter.setPen(theme.qcolor("text"))
         rest = top.adjusted(used, 0, 0, 0)
         said = scan.description or (scan.name if name != scan.name else "")
         elided = QFontMetrics(words_font).elidedText(said, Qt.TextElideMode.ElideRight, rest.width())
