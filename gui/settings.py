@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ def user_folder() -> Path:
     folder = Path(given) if given else Path(platformdirs.user_data_dir("Meninx", appauthor=False))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def last_worked(project: Path) -> datetime:
+    """Return when something in a project changed last, in local time."""
+    return max(datetime.fromtimestamp(file.stat().st_mtime) for file in project.iterdir() if file.is_file())
 
 
 def scratch_folder() -> Path:
@@ -109,7 +115,7 @@ class Settings:
     def scratch_projects() -> list[Path]:
         """Return the scratch projects that hold a scan, newest first."""
         found = [path.parent for path in scratch_folder().glob("*/meninx.json") if any(path.parent.glob("scans/*.h5"))]
-        return sorted(found, key=lambda path: (path / "meninx.json").stat().st_mtime, reverse=True)
+        return sorted(found, key=last_worked, reverse=True)
 
     @staticmethod
     def geometry() -> QSettings:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QWidget
 from core.messages import text
 from gui import theme
 from gui.icons import pixmap
-from gui.settings import Settings
+from gui.settings import Settings, last_worked
 
 _MOST_RECENT = 5
 _MOST_SCRATCH = 2
@@ -136,7 +136,8 @@ class StartPage(QWidget):
                 self._recent_button(path, f"{path.name.removesuffix('.meninx')}    {_short(path.parent)}")
             )
         for path in scratch:
-            self._recent_lay.addWidget(self._recent_button(path, text("start.scratch", day=path.name[:10])))
+            words = text("start.scratch", day=f"{last_worked(path):%Y-%m-%d %H:%M}")
+            self._recent_lay.addWidget(self._recent_button(path, words))
 
     def _recent_button(self, path: Path, words: str) -> QPushButton:
         words = words.replace("&", "&&")

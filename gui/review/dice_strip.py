@@ -12,7 +12,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from core.messages import text
-from gui import theme
+from gui import plots, theme
 from gui.plots import WholeAxis
 
 
@@ -35,7 +35,7 @@ class DiceStrip(pg.PlotWidget):
         item.getAxis("left").setWidth(30)
         item.setYRange(0.0, 1.0, padding=0.04)
         self._curve = item.plot(
-            pen=pg.mkPen(theme.color("train"), width=1.8),
+            pen=plots.pen("train", 1.8),
             antialias=True,
             connect="finite",
             symbol="o",
@@ -43,7 +43,7 @@ class DiceStrip(pg.PlotWidget):
             symbolBrush=theme.color("train"),
             symbolPen=None,
         )
-        self._here = pg.InfiniteLine(angle=90, pen=pg.mkPen(theme.color("crosshair"), width=1.2))
+        self._here = pg.InfiniteLine(angle=90, pen=plots.pen("crosshair", 1.2))
         item.addItem(self._here)
         self._values: NDArray[np.float64] = np.zeros(0)
         self._dragging = False

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QSizePo
 
 from core.learning.events import EpochEnded
 from core.messages import text
-from gui import theme
+from gui import plots, theme
 from gui.plots import WholeAxis
 
 PARTS = ("train", "validation")
@@ -22,7 +22,7 @@ NARROW = 300
 
 def dashes(color: str) -> QPen:
     """Return the pen of the line at the best epoch."""
-    pen = QPen(QColor(color), 1.0)
+    pen = QPen(QColor(color), plots.density())
     pen.setCosmetic(True)
     pen.setDashPattern([4.0, 4.0])
     return pen
@@ -119,7 +119,7 @@ class CurveCard(QFrame):
         item.getAxis("left").setWidth(38)
         self._curves = {
             part: item.plot(
-                pen=pg.mkPen(theme.color(part), width=2),
+                pen=plots.pen(part, 2),
                 antialias=True,
                 symbolSize=5,
                 symbolBrush=theme.color(part),
@@ -130,7 +130,7 @@ class CurveCard(QFrame):
         self._best = pg.InfiniteLine(angle=90, pen=dashes(theme.color("best")))
         self._floor = pg.InfiniteLine(
             angle=0,
-            pen=pg.mkPen(theme.color("muted"), width=1, style=Qt.PenStyle.DotLine),
+            pen=plots.pen("muted", 1, Qt.PenStyle.DotLine),
             label="",
             labelOpts={"position": 0.98, "anchors": [(1.0, 1.0), (1.0, 1.0)], "color": theme.color("muted")},
         )

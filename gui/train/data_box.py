@@ -14,7 +14,7 @@ from core.labels import Label
 from core.learning.survey import FEW_PATIENTS, FEW_SLICES, Survey, survey
 from core.messages import text
 from core.project.project import Project
-from gui import theme
+from gui import plots, theme
 from gui.jobs.asking import Asker
 from gui.train.watch import counted, grouped
 
@@ -51,7 +51,7 @@ class DataBox(QWidget):
             stepMode="center",
             fillLevel=0,
             brush=theme.qcolor("best", 90),
-            pen=pg.mkPen(theme.color("best"), width=1.2),
+            pen=plots.pen("best", 1.2),
             x=[0, 1],
             y=[0],
         )
