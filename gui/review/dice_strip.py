@@ -15,6 +15,14 @@ from core.messages import text
 from gui import plots, theme
 from gui.plots import WholeAxis
 
+_FEW = 40
+
+
+def stands_alone(known: NDArray[np.bool_]) -> bool:
+    """Whether a slice has a value and neither neighbour has: no line reaches it, only a dot shows it."""
+    beside = np.pad(known, 1)
+    return bool((known & ~beside[:-2] & ~beside[2:]).any())
+
 
 class DiceStrip(pg.PlotWidget):
     """The curve, the slice shown as a line."""
@@ -58,9 +66,9 @@ class DiceStrip(pg.PlotWidget):
         """Show another scan's or label's slices."""
         self._values = values
         numbers = np.arange(1, len(values) + 1, dtype=float)
-        there = bool(np.isfinite(values).any())
-        # dots where there are few slices: one between two empty ones has no line
-        self._curve.setSymbol("o" if there and len(values) < 40 else None)
+        known = np.isfinite(values)
+        there = bool(known.any())
+        self._curve.setSymbol("o" if there and (len(values) < _FEW or stands_alone(known)) else None)
         self._curve.setData(numbers if there else [], values if there else [])
         self.getPlotItem().setXRange(1, max(2, len(values)), padding=0.03)
         finite = values[np.isfinite(values)]

@@ -24,6 +24,7 @@ from core.volume import Volume
 from gui.review import saving as saving_module
 from gui.review import workspace as workspace_module
 from gui.review.case import ONLY_PREDICTION, ONLY_REFERENCE
+from gui.review.dice_strip import DiceStrip
 from gui.review.numbers import DASH, difference_words, figures
 from gui.review.panes import prediction_color
 from gui.review.saving import with_ending, write
@@ -442,3 +443,14 @@ def test_small_words():
     assert with_ending(Path("a/b"), ".nii.gz") == Path("a/b.nii.gz")
     assert with_ending(Path("a/b.NII.GZ"), ".nii.gz") == Path("a/b.NII.GZ")
     assert prediction_color("#2ec4b6") != prediction_color("#ffb000")
+
+
+def test_a_lone_finished_slice_of_a_long_scan_has_a_dot(qtbot):
+    strip = DiceStrip()
+    qtbot.addWidget(strip)
+    values = np.full(120, np.nan)
+    values[[20, 40, 60]] = 0.9
+    strip.show_values(values)
+    assert strip._curve.opts["symbol"] == "o"
+    strip.show_values(np.full(120, 0.9))
+    assert strip._curve.opts["symbol"] is None, "a line says it all"
