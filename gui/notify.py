@@ -52,6 +52,8 @@ class Notifier(QObject):
 
     told = Signal(object)
     """A :class:`Told`."""
+    withdrawn = Signal(str)
+    """These words are out of date."""
 
     def tell(self, words: str, kind: Kind = "info", *, seconds: float = 5.0) -> None:
         """Tell something in passing."""
@@ -62,6 +64,10 @@ class Notifier(QObject):
     ) -> None:
         """Tell something together with one thing to do about it."""
         self.told.emit(Told(words, kind, seconds, action_words, action))
+
+    def withdraw(self, words: str) -> None:
+        """Take an offer back that is out of date: what it offered was done."""
+        self.withdrawn.emit(words)
 
     @Slot(object)
     def error(self, error: MeninxError) -> None:
@@ -125,6 +131,7 @@ class ToastArea(QObject):
         self.toasts: list[Toast] = []
         window.installEventFilter(self)
         notifier.told.connect(self.show)
+        notifier.withdrawn.connect(self._withdraw)
 
     @Slot(object)
     def show(self, told: Told) -> None:
@@ -137,6 +144,11 @@ class ToastArea(QObject):
             self._remove(self.toasts[0])
         toast.show()
         self._place()
+
+    @Slot(str)
+    def _withdraw(self, words: str) -> None:
+        for toast in [toast for toast in self.toasts if toast.told.words == words]:
+            self._remove(toast)
 
     @Slot(object)
     def _remove(self, toast: Toast) -> None:

@@ -161,8 +161,9 @@ class ReviewWorkspace(QWidget):
         shown = scan.id if scan is not None else ""
         if shown != self._shown_scan or volume is None:
             start = session.loaded.start[2] if session.loaded is not None else None
-            self.panes.show_volume(volume, session.window, start)
+            # the panes last: they say which slice is shown, and the small view follows
             self.side.difference.show_volume(volume, session.window)
+            self.panes.show_volume(volume, session.window, start)
             self._shown_scan = shown
         self.refresh()
 

@@ -58,6 +58,7 @@ class TrainWorkspace(QWidget):
         self._shown: RunWatch | None = None
         self._wanted_config: TrainingConfig | None = None
         self._stale = True
+        self._told = ""
         self._reader = Asker(self)
         self._reader.answered.connect(self._take_rows)
         self._reader.refused.connect(session.notifier.error)
@@ -347,6 +348,7 @@ class TrainWorkspace(QWidget):
         elif live is not None and live.last is not None and live.state in (RunState.DONE, RunState.STOPPED):
             name = live.started.name if live.started is not None else ""
             words = text("train.told_done", run=name, dice=f"{live.last.best_dice:.3f}", epoch=live.last.best_epoch)
+            self._told = words
             notifier.offer(
                 words, text("train.told_review"), functools.partial(self._review_run, live.run), kind="good", seconds=60
             )
@@ -407,6 +409,7 @@ class TrainWorkspace(QWidget):
     def _review_run(self, run: str) -> None:
         """Compare with a run; the scan shown is predicted if it is not yet: there is nothing to see without."""
         session = self._session
+        session.notifier.withdraw(self._told)
         session.review_requested.emit(run)
         predicting = session.jobs.of_kind("predict") or session.jobs.of_kind("evaluate")
         if session.project is not None and session.scan is not None and not session.read_only and not predicting:

@@ -82,6 +82,13 @@ def open_scan(session, page, qtbot, number: int, *, predicted: bool = True):
     return scan
 
 
+def test_the_page_begins_at_the_slice_with_most_of_the_label(shown, qtbot):
+    session, page = shown
+    amounts = np.count_nonzero(session.editor.mask("brain"), axis=(1, 2))
+    assert amounts.any()
+    assert page.panes.index == page.side.difference.view.index == int(amounts.argmax())
+
+
 def test_the_figures_are_those_of_the_metrics(shown):
     session, page = shown
     scan = session.scan
