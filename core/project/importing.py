@@ -128,7 +128,8 @@ def import_job(
     Raises
     ------
     InputError
-        ``nothing-usable``, or ``nothing-there`` for an empty folder; with ``strict`` the first reason for passing something over.
+        ``nothing-usable``, or ``nothing-there`` for an empty folder; with ``strict`` the first
+        reason for passing something over.
     ProjectError, StorageError
         Where the project cannot be opened or written.
     """
