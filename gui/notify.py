@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import faulthandler
 import logging
 import sys
 import threading
@@ -10,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from types import TracebackType
-from typing import Literal
+from typing import Literal, TextIO
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFrame, QWidget
@@ -174,11 +176,23 @@ class ToastArea(QObject):
 
 
 def start_log() -> None:
-    """Write what goes wrong to ``meninx.log`` in the user's folder (no scan names, no patients)."""
+    """Write what goes wrong to ``meninx.log`` in the user's folder (no scan names, no patients).
+
+    What ends the process without Python (a crash in a library) leaves its stack in
+    ``crash.log`` beside it: file and function names only.
+    """
+    crashes = (user_folder() / "crash.log").open("a", encoding="utf-8")
+    faulthandler.enable(crashes)
+    atexit.register(_end_crash_log, crashes)
     handler = RotatingFileHandler(user_folder() / "meninx.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+
+
+def _end_crash_log(crashes: TextIO) -> None:
+    faulthandler.disable()
+    crashes.close()
 
 
 class Unexpected(QObject):

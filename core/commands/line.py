@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import signal
 import sys
 import time
@@ -164,6 +165,10 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(line, arguments[0], Cancelled(), 130)
     except MeninxError as error:
         return _fail(line, arguments[0], error, 1)
+    except BrokenPipeError:
+        # whoever read the output has seen enough (| head); Python would complain again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except FileNotFoundError as error:
         return _fail(line, arguments[0], InputError("file-missing", file=error.filename), 1)
     finally:
