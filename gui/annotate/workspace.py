@@ -260,6 +260,8 @@ class AnnotateWorkspace(QWidget):
     def _scan_changed(self) -> None:
         session = self._session
         loaded = session.loaded
+        # a voxel of the scan before: the zoom that follows must not ask the new one about it
+        self._under = None
         self.views.set_volume(session.volume, session.window, loaded.start if loaded is not None else None)
         self.strip.setVisible(session.volume is not None and not session.volume.is_picture)
         self._show_overlays()

@@ -270,3 +270,22 @@ def test_letters_typed_into_the_filter_choose_no_tool(opened: MainWindow, qtbot:
     qtbot.keyClicks(opened.worklist.filter, "en")
     assert opened.annotate.hand.tool == "brush"
     assert opened.worklist.filter.text() == "en"
+
+
+def test_the_place_under_the_pointer_is_forgotten_with_its_scan(
+    opened: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen by random clicking: the next scan was asked about a voxel of the last one."""
+    told = []
+    opened.session.pointer_changed.connect(told.append)
+    opened.annotate._hovered((5, 5, 7))
+    assert told[-1].xyz == (5, 5, 7)
+    # the pointer moves over the old scan while the next one loads
+    first = opened.session.scan
+    assert first is not None
+    other = next(scan.id for scan in opened.session.project.scans() if scan.id != first.id)
+    opened.session.open_scan(other)
+    opened.annotate._hovered((5, 5, 7))
+    told.clear()
+    wait_loaded(opened, qtbot)
+    assert all(pointer is None for pointer in told)
