@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -35,6 +36,19 @@ def worded(error: sqlite3.Error, file: Path) -> MeninxError:
     if code in _REFUSED:
         return StorageError("read-only", file=file)
     return StorageError("write-failed", file=file, reason=str(error))
+
+
+@dataclass(frozen=True, eq=False)
+class _Handle:
+    """A thread's connection; ``busy`` is held while the thread is inside SQLite.
+
+    Closing a connection that another thread is using ends the process (SQLite frees
+    what the other still reads), so :meth:`Store.close` waits for ``busy``.
+    """
+
+    thread: threading.Thread
+    connection: sqlite3.Connection
+    busy: threading.RLock = field(default_factory=threading.RLock)
 
 
 class Store:
@@ -71,7 +85,7 @@ class Store:
         self.on_network = medium.on_network(file.parent)
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._open: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._open: list[_Handle] = []
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._closed = False
         self._uri = _uri(file, "rwc" if create else "rw")
@@ -104,26 +118,50 @@ class Store:
         return _uri(Path(self._copy.name) / self.file.name, "rw")
 
     def read(self) -> sqlite3.Connection:
-        """Return this thread's connection; outside :meth:`transaction` for reading only."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._connect()
-            self._local.connection = connection
-        return connection
+        """Return this thread's connection, for a thread that alone decides when the store is closed."""
+        return self._handle().connection
 
-    def _connect(self) -> sqlite3.Connection:
+    @contextlib.contextmanager
+    def using(self) -> Iterator[sqlite3.Connection]:
+        """Hold this thread's connection: a close by another thread waits for the end of the block.
+
+        Raises
+        ------
+        ProjectError
+            ``project-closed``.
+        """
+        handle = self._handle()
+        with handle.busy:
+            if self._closed:
+                raise ProjectError("project-closed", file=self.file)
+            yield handle.connection
+
+    def _handle(self) -> _Handle:
+        handle: _Handle | None = getattr(self._local, "handle", None)
+        if handle is None:
+            handle = self._connect()
+            self._local.handle = handle
+        return handle
+
+    def _connect(self) -> _Handle:
         with self._lock:
             if self._closed:
                 raise ProjectError("project-closed", file=self.file)
             # threads that ended cannot close their own
-            for thread, old in self._open:
-                if not thread.is_alive():
-                    old.close()
-            self._open = [pair for pair in self._open if pair[0].is_alive()]
+            for old in self._open:
+                if not old.thread.is_alive():
+                    old.connection.close()
+            self._open = [old for old in self._open if old.thread.is_alive()]
             connection = sqlite3.connect(
                 self._uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self._open.append((threading.current_thread(), connection))
+            handle = _Handle(threading.current_thread(), connection)
+            self._open.append(handle)
+        with handle.busy:
+            self._set_up(connection)
+        return handle
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -131,13 +169,12 @@ class Store:
         if self.read_only:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            return connection
+            return
         connection.execute(f"PRAGMA journal_mode = {'DELETE' if self.on_network else 'WAL'}")
         connection.execute("PRAGMA synchronous = FULL")
         # macOS: a plain fsync leaves the data in the drive's cache
         connection.execute("PRAGMA fullfsync = ON")
         connection.execute("PRAGMA checkpoint_fullfsync = ON")
-        return connection
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """Return what a query finds.
@@ -148,7 +185,8 @@ class Store:
             ``project-corrupt`` or ``project-busy``.
         """
         try:
-            return self.read().execute(sql, values).fetchall()
+            with self.using() as connection:
+                return connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise worded(error, self.file) from error
 
@@ -173,28 +211,36 @@ class Store:
         """
         if self.read_only:
             raise StorageError("read-only", file=self.file)
-        connection = self.read()
-        if connection.in_transaction:
-            yield connection
-            return
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+        with self.using() as connection:
+            if connection.in_transaction:
                 yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                _roll_back(connection)
-                raise
-        except sqlite3.Error as error:
-            raise worded(error, self.file) from error
+                return
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    _roll_back(connection)
+                    raise
+            except sqlite3.Error as error:
+                raise worded(error, self.file) from error
 
     def close(self) -> None:
-        """Close the connections of all threads; may be called twice."""
+        """Close the connections of all threads; may be called twice.
+
+        A query or transaction that another thread is in the middle of is waited for;
+        one that does not end within ten seconds keeps its connection until its thread ends.
+        """
         with self._lock:
             self._closed = True
-            connections, self._open = self._open, []
-        for _, connection in connections:
-            connection.close()
+            handles, self._open = self._open, []
+        for handle in handles:
+            if handle.busy.acquire(timeout=_WAIT_SECONDS):
+                try:
+                    handle.connection.close()
+                finally:
+                    handle.busy.release()
         self._local = threading.local()
         if self._copy is not None:
             self._copy.cleanup()

@@ -100,16 +100,16 @@ def verify_job(project: Project, should_stop: StopCheck = never_stop) -> Events:
 def _index_problems(project: Project) -> Iterator[MeninxError]:
     index = project.store.file.name
     try:
-        connection = project.store.read()
-        if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
-            yield ProjectError("project-corrupt", file=index)
-            return
-        if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
-            yield ProjectError("project-corrupt", file=index)
-        broken = audit.verify(connection)
-        if broken is not None:
-            yield ProjectError("audit-broken", row=broken)
-        yield from _unaudited(connection)
+        with project.store.using() as connection:
+            if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
+                yield ProjectError("project-corrupt", file=index)
+                return
+            if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+                yield ProjectError("project-corrupt", file=index)
+            broken = audit.verify(connection)
+            if broken is not None:
+                yield ProjectError("audit-broken", row=broken)
+            yield from _unaudited(connection)
     except sqlite3.Error:
         yield ProjectError("project-corrupt", file=index)
 
