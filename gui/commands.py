@@ -44,6 +44,7 @@ class Commands(QObject):
         self._session = session
         self._actions = actions
         self._intake = intake
+        intake.masks_asked.connect(self._ask_masks)
         for name, slot in {
             "import": self.ask_import,
             "open_project": self.ask_project,
@@ -70,9 +71,16 @@ class Commands(QObject):
         """Ask what to bring in."""
         self._import([])
 
-    def _import(self, paths: Sequence[Path]) -> None:
+    @Slot(object)
+    def _ask_masks(self, paths: Sequence[Path]) -> None:
+        """Ask which label the masks beside these files are."""
+        self._import(paths, with_masks=True)
+
+    def _import(self, paths: Sequence[Path], *, with_masks: bool = False) -> None:
         preferences = self._session.settings.preferences
         dialog = ImportDialog(self._session.labels, preferences.last_folder, paths, self._window)
+        if with_masks:
+            dialog.label.setCurrentIndex(1)
         if dialog.exec() == QDialog.DialogCode.Accepted:
             preferences.last_folder = dialog.folder
             self._intake.take(dialog.paths, dialog.options())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from core.errors import MeninxError
 from core.events import Failed, Finished, JobEvent, Notice, ScanReady, Skipped
@@ -37,9 +37,13 @@ class Intake(QObject):
     that nothing drawn on them is ever lost.
     """
 
+    masks_asked = Signal(object)
+    """Paths whose scans have masks beside them, which the person wants to bring in."""
+
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
+        self._sources: dict[str, list[Path]] = {}
         self._skipped: dict[str, list[tuple[str, str]]] = {}
         self._fresh: set[str] = set()
         self._demo: tuple[str, Path] | None = None
@@ -116,6 +120,7 @@ class Intake(QObject):
             return
         self._fresh.add(work.id)
         self._skipped[work.id] = []
+        self._sources[work.id] = list(paths)
 
     @Slot(object, object)
     def _hear(self, work: Work, event: JobEvent) -> None:
@@ -125,8 +130,16 @@ class Intake(QObject):
             self._scan_came(work, event.scan)
         elif isinstance(event, Skipped):
             self._skipped.setdefault(work.id, []).append((event.source, sentence(event.error)))
+        elif isinstance(event, Notice) and event.key == "masks-not-taken":
+            self._offer_masks(self._sources.get(work.id, []), int(event.fields["scans"]))
         elif isinstance(event, Notice):
             self._session.notifier.tell(text(f"notices.{event.key}", **event.fields), "info", seconds=10)
+
+    def _offer_masks(self, paths: list[Path], count: int) -> None:
+        """Masks lie beside the scans: which label they are only the person knows."""
+        words = text("intake.mask_beside" if count == 1 else "intake.masks_beside", count=count)
+        take = functools.partial(self.masks_asked.emit, paths)
+        self._session.notifier.offer(words, text("intake.take_masks"), take, seconds=60.0)
 
     def _scan_came(self, work: Work, scan: str) -> None:
         project = self._session.project
@@ -141,6 +154,10 @@ class Intake(QObject):
             self._session.reload_labels()
             if self._session.scan is None or self._session.is_scratch:
                 self._session.open_scan(project.scan(scan).id)
+        shown = self._session.scan
+        if shown is not None and shown.name == scan:
+            # it was here already: what came in are its masks
+            self._session.open_scan(shown.id, again=True)
 
     @Slot(object)
     def _ended(self, work: Work) -> None:
@@ -151,6 +168,7 @@ class Intake(QObject):
         self._later.stop()
         self._fresh.discard(work.id)
         skipped = self._skipped.pop(work.id, [])
+        self._sources.pop(work.id, None)
         session = self._session
         if session.project is not None:
             session.reload_labels()
@@ -171,7 +189,9 @@ class Intake(QObject):
         notifier = self._session.notifier
         words = text("intake.one_came" if count == 1 else "intake.came", count=count)
         masks = int(outcome.result.get("masks", 0))
-        if masks:
+        if masks and not count:
+            words = text("intake.one_mask" if masks == 1 else "intake.only_masks", count=masks)
+        elif masks:
             words += " " + text("intake.masks", count=masks)
         if not skipped:
             notifier.tell(words, "good")

@@ -148,7 +148,7 @@ class Session(QObject):
         self._tasks = Tasks(self)
         self._token = 0
         self._loading = ""
-        self._next: tuple[str, ScanStatus | None] | None = None
+        self._next: tuple[str, ScanStatus | None, bool] | None = None
         self._corrector = Corrector(self)
         self._saver_spoke.connect(self._hear_saver)
         from gui.jobs.jobs import Jobs
@@ -296,20 +296,22 @@ class Session(QObject):
 
     # --------------------------------------------------------------- scans
 
-    def open_scan(self, scan_id: str, *, mark_left: ScanStatus | None = None) -> None:
+    def open_scan(self, scan_id: str, *, mark_left: ScanStatus | None = None, again: bool = False) -> None:
         """Show a scan: the one shown is saved, then the new one read, in a thread.
 
         Parameters
         ----------
         mark_left
             Status the scan that is left gets once it is saved.
+        again
+            Read it anew even if it is the one shown: masks came in from elsewhere.
         """
         if self.project is None:
             return
         if self._loading:
-            self._next = (scan_id, mark_left)
+            self._next = (scan_id, mark_left, again)
             return
-        if self._loaded is not None and self._loaded.scan.id == scan_id:
+        if self._loaded is not None and self._loaded.scan.id == scan_id and not again:
             return
         if self.editor is not None:
             self.editor.commit()
@@ -356,8 +358,8 @@ class Session(QObject):
 
     def _go_on(self) -> None:
         if self._next is not None:
-            (scan_id, mark), self._next = self._next, None
-            self.open_scan(scan_id, mark_left=mark)
+            (scan_id, mark, again), self._next = self._next, None
+            self.open_scan(scan_id, mark_left=mark, again=again)
 
     def refresh_scan(self) -> None:
         """Read the row of the scan shown again (its status changed on disk)."""

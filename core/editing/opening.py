@@ -65,9 +65,19 @@ class OpenAnnotation:
         return base
 
     def ensure(self) -> Annotation:
-        """Return the annotation, begun now if there is none yet. Any thread may call it."""
+        """Return the annotation, begun now if there is none yet. Any thread may call it.
+
+        Raises
+        ------
+        ProjectError
+            ``annotation-appeared`` if masks came in from elsewhere since this was opened:
+            saving over them would hide them.
+        """
         if self.annotation is None:
-            self.annotation = self.project.ensure_annotation(self.scan.id, self.reader)
+            found = self.project.annotation(self.scan.id, self.reader)
+            if found is not None and self.project.layers(found.id):
+                raise ProjectError("annotation-appeared", scan=self.scan.name)
+            self.annotation = found or self.project.ensure_annotation(self.scan.id, self.reader)
         return self.annotation
 
     def base_hash(self, start: int) -> bytes:
