@@ -413,6 +413,7 @@ def test_review_requested_chooses_the_run(shown, qtbot):
     assert not page.case.predicted
 
 
+@pytest.mark.timing
 def test_taking_an_answer_in_never_blocks_the_window(shown):
     _, page = shown
     case = page.case

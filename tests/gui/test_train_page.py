@@ -380,6 +380,7 @@ def test_entering_the_table_chooses_nothing(with_runs, page_of, qtbot):
     assert page.shown.run == run.id
 
 
+@pytest.mark.timing
 def test_a_flood_of_events_never_blocks_the_window(folder, page_of, qtbot):
     session, page = page_of(folder)
     work, run = start(session, page, qtbot, epochs=300)

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 from PySide6.QtCore import QModelIndex, Qt
+import pytest
 from pytestqt.qtbot import QtBot
 
 from core.project.records import Scan, ScanStatus
@@ -76,6 +77,7 @@ class _ManyScans:
         return self._scans
 
 
+@pytest.mark.timing
 def test_ten_thousand_scans_filter_within_a_tenth_of_a_second(opened: MainWindow, qtbot: QtBot) -> None:
     template = opened.worklist.model.scan_at(0)
     session = Session(Settings())

@@ -197,6 +197,7 @@ def test_a_new_step_ends_what_could_be_redone():
     assert [step.slices for step in target.steps()] == [(0,), (1,)]
 
 
+@pytest.mark.timing
 def test_a_thousand_strokes_at_full_size_stay_small_and_undo_at_once():
     geometry = Geometry((300, 512, 512), np.diag([-0.5, -0.5, 1.0, 1.0]))
     target = Editor(geometry, LABELS, {}, {}, reader="anna")
@@ -216,7 +217,7 @@ def test_a_thousand_strokes_at_full_size_stay_small_and_undo_at_once():
     assert target._history.bytes_held <= 64 << 20
     slow = []
     while target.undo_available:
-        # time of this thread: other tests run beside it (tests/bench has the wall clock)
+        # time of this thread: other programs run beside it (tests/bench has the wall clock)
         begun = time.thread_time()
         target.undo()
         slow.append(time.thread_time() - begun)
@@ -224,8 +225,7 @@ def test_a_thousand_strokes_at_full_size_stay_small_and_undo_at_once():
     assert not target.mask("lesions").any()
     assert all(target.state("lesions", number) is None for number in range(300))
     assert len(slow) == 1000
-    # a machine full of other tests disturbs single ones (58 ms seen once); tests/bench holds each to the bar, alone
-    assert sorted(slow)[989] <= 0.050
+    assert max(slow) <= 0.050
 
 
 def test_one_undo_takes_all_layers_back():

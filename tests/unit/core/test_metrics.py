@@ -243,6 +243,7 @@ def test_summary_counts_and_units():
     assert set(found.facts()["dice"]) == {"mean", "median", "ci95", "count"}
 
 
+@pytest.mark.timing
 def test_a_whole_head_is_measured_while_a_person_waits():
     z, y, x = np.ogrid[:200, :256, :256]
     truth = ((z - 100) / 70) ** 2 + ((y - 128) / 90) ** 2 + ((x - 128) / 70) ** 2 < 1

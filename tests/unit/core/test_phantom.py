@@ -113,6 +113,7 @@ def test_spacing_is_kept():
     )
 
 
+@pytest.mark.timing
 def test_it_is_fast():
     start = time.process_time()
     make_head(1, shape=(24, 192, 160), lesion="tumour")

@@ -653,6 +653,7 @@ def test_a_label_that_any_saved_mask_holds_stays(project: Project) -> None:
 # ten thousand scans
 
 
+@pytest.mark.timing
 def test_ten_thousand_scans_open_and_filter_at_once(tmp_path: Path) -> None:
     import time
 
