@@ -30,7 +30,7 @@ from models.previews import draw_samples, pin_examples
 
 CPU_CHECKED, GPU_CHECKED = 240, 6000
 """At most so many validation slices are checked per epoch, evenly spread over them."""
-HURRIED = 64
+HURRIED = 16
 """Validation slices looked at when a stop comes before the first epoch is through."""
 PREVIEW_SECONDS = 15.0
 RESUME_SECONDS = 120.0
@@ -186,23 +186,50 @@ class _Training:
                 raise LearningError("loss-diverged", epoch=number)
             yield Notice("training-diverged", {"epoch": number})
             return "stop"
-        checked = thinned(self.checked, HURRIED) if word else self.checked
-        validation = yield from evaluate(
-            self.learner.average,
-            self.data,
-            checked,
-            self.learner.loss,
-            batch=self.learner.batch,
-            device=self.learner.device,
-            precision=self.learner.precision,
-        )
+        validation, word = yield from self._check(word, should_stop)
+        if validation is None:
+            return word
         self._judge(number, validation)
-        yield self._kept(self._preview(number))
+        if not word:
+            yield self._kept(self._preview(number))
         yield self._kept(self._ended_epoch(number, train, validation, started))
         self._save_now_and_then()
         return word or should_stop()
 
     # pieces
+
+    def _check(self, word: str, should_stop: StopCheck) -> Generator[JobEvent, None, tuple[Scores | None, str]]:
+        """Score the average weights on validation; return None for the scores if it was ended before.
+
+        Whoever presses Stop waits for this: with a best of an earlier epoch it ends at
+        once, and without one a few slices must do, as there is nothing to choose between.
+        """
+        if not word:
+            checking = self._evaluation(self.checked)
+            while True:
+                try:
+                    yield next(checking)
+                except StopIteration as done:
+                    return done.value, ""
+                word = should_stop()
+                if word in {"stop", "cancel"}:
+                    checking.close()
+                    break
+        if word == "cancel" or self.best_epoch:
+            return None, word
+        return (yield from self._evaluation(thinned(self.checked, HURRIED))), word
+
+    def _evaluation(self, examples: NDArray[np.int64]) -> Generator[JobEvent, None, Scores]:
+        learner = self.learner
+        return evaluate(
+            learner.average,
+            self.data,
+            examples,
+            learner.loss,
+            batch=learner.batch,
+            device=learner.device,
+            precision=learner.precision,
+        )
 
     def _judge(self, number: int, validation: Scores) -> None:
         """Keep the weights if validation Dice says that they are the best so far."""

@@ -146,6 +146,27 @@ def test_stop_in_the_first_epoch_leaves_a_model(project):
     assert runs.find_run(project, "last").usable
 
 
+def test_stop_while_checking_ends_the_check(project):
+    said = []
+
+    def stop_in_second_check():
+        return (
+            "stop" if [event.stage for event in said if isinstance(event, Progress)].count("validating") > first else ""
+        )
+
+    first = sum(
+        isinstance(event, Progress) and event.stage == "validating"
+        for event in train(project, changed(epochs=1, batch=2))
+    )
+    assert first > 1, "one check has several batches"
+    for event in train_job(project.path, changed(epochs=50, batch=2), should_stop=stop_in_second_check):
+        said.append(event)
+    checks = [event for event in said if isinstance(event, Progress) and event.stage == "validating"]
+    assert len(checks) == first + 1
+    assert len(of_kind(said, EpochEnded)) == 1
+    assert runs.find_run(project, "last").usable
+
+
 def test_pause_and_resume_go_on_as_if_nothing_had_been(project):
     config = changed(epochs=3, steps=5)
     whole = of_kind(train(project, config), EpochEnded)
