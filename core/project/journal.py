@@ -96,10 +96,14 @@ class Journal:
             self._queue.append(record)
             self._enqueued += 1
             self._last = record.sequence
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="meninx-journal", daemon=True)
-                self._thread.start()
+            self._start()
             self._changed.notify_all()
+
+    def _start(self) -> None:
+        """Start the writer if none runs; under ``_changed``."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="meninx-journal", daemon=True)
+            self._thread.start()
 
     # -- the saver's side -----------------------------------------------------------------
 
@@ -119,6 +123,11 @@ class Journal:
             self._asked = max(self._asked, wanted)
             self._changed.notify_all()
             while self._on_disk < wanted:
+                if self.error is not None and self._thread is None and not self._closing:
+                    # the writer met a fault before this wait began: say so now, and let another try
+                    error = self.error
+                    self._start()
+                    raise error
                 if self.error is not None and self._attempts > attempts:
                     raise self.error
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:

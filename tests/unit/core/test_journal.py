@@ -635,7 +635,8 @@ def test_a_step_that_comes_after_closing_is_written_all_the_same(journal):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_of_the_program_is_told_and_the_next_step_tries_again(tmp_path):
+@pytest.mark.parametrize("pause", [0.0, 0.3], ids=["at once", "after the writer has ended"])
+def test_a_fault_of_the_program_is_told_and_the_next_step_tries_again(tmp_path, pause):
     faults = [ZeroDivisionError()]
 
     def prepare():
@@ -645,8 +646,11 @@ def test_a_fault_of_the_program_is_told_and_the_next_step_tries_again(tmp_path):
 
     made = Journal(prepare)
     made.record_step(a_step(1))
+    time.sleep(pause)
+    begun = time.monotonic()
     with pytest.raises(MeninxError) as caught:
         made.sync()
+    assert time.monotonic() - begun < 5
     assert caught.value.code == "save-stopped"
     made.record_step(a_step(2))
     made.sync()
