@@ -48,8 +48,9 @@ def test_a_mask_beside_the_scan_is_offered_and_comes_into_the_open_scan(
     assert np.array_equal(session.editor.mask("brain"), mask)
     assert session.editor.finished("brain").all()
     assert session.labels.find("Brain") is not None
-    qtbot.waitUntil(lambda: not session.jobs.running, timeout=60_000)
-    assert told[-1].words == "The mask came in."
+    # the message follows the end of the job
+    qtbot.waitUntil(lambda: told[-1].words == "The mask came in.", timeout=60_000)
+    assert not session.jobs.running
 
 
 def test_masks_that_came_in_meanwhile_are_never_saved_over(project_path: Path) -> None:
