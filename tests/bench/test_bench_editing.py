@@ -22,6 +22,10 @@ BRAIN, TUMOUR = LABELS
 DAB_MS = 5.0
 SPHERE_MS = 33.0
 UNDO_MS = 50.0
+BRUSH_MS = 10.0
+"""From the event to the paint: letting the brush go may not take more."""
+WINDOW_MS = 50.0
+"""The window is never held longer."""
 RADIUS_PX = 60
 
 
@@ -108,6 +112,7 @@ def test_commit(benchmark, editor, plane):
             editor.dab(view, index, *next(moves), radius)
 
     benchmark.pedantic(editor.commit, setup=setup, rounds=60)
+    assert p95_ms(benchmark) <= BRUSH_MS
 
 
 @pytest.mark.parametrize("plane", list(Plane))
@@ -124,6 +129,7 @@ def test_hand_over_to_the_saver(benchmark, editor):
         strokes(editor, Plane.AXIAL, 2)
 
     benchmark.pedantic(editor.snapshot, setup=setup, rounds=30)
+    assert p95_ms(benchmark) <= WINDOW_MS
 
 
 def correction(editor: Editor) -> Replacement:
