@@ -185,7 +185,7 @@ def one_sentence(path: Path, code: str = "dicom-unreadable") -> Iterator[None]:
         raise InputError(code, file=path.name) from error
 
 
-def _read(path: Path, *, pixels: bool) -> tuple[FileDataset, str]:
+def _read(path: Path, *, pixels: bool, every: bool = False) -> tuple[FileDataset, str]:
     """Read a DICOM file within the byte budgets, and name its element of pixels (empty if there are none).
 
     Raises
@@ -210,7 +210,7 @@ def _read(path: Path, *, pixels: bool) -> tuple[FileDataset, str]:
             source,
             force=head[128:132] != b"DICM",
             stop_before_pixels=not pixels and not deflated,
-            specific_tags=None if pixels or deflated else list(_TAGS),
+            specific_tags=None if pixels or deflated or every else list(_TAGS),
         )
         if not pixels:
             # the reader stands before the pixels now, if there are any
@@ -228,6 +228,17 @@ def load(path: Path) -> FileDataset:
         ``dicom-unreadable``, ``file-too-large``, ``file-truncated``.
     """
     return _read(path, pixels=True)[0]
+
+
+def load_header(path: Path) -> FileDataset:
+    """Read all of a DICOM file's header but its pixels, within the byte budgets.
+
+    Raises
+    ------
+    InputError
+        ``dicom-unreadable``, ``file-too-large``, ``file-truncated``.
+    """
+    return _read(path, pixels=False, every=True)[0]
 
 
 def _check_deflated(path: Path, head: bytes, size: int) -> None:

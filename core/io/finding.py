@@ -19,7 +19,7 @@ from core.io import raster
 from core.io.files import members, natural
 from core.io.patients import CONTAINERS, Patients, owner
 from core.io.series import find_series
-from core.io.sniff import PICTURES, Format, sniff, stem
+from core.io.sniff import PICTURES, READABLE, VOLUMES, Format, sniff, stem
 from core.io.source import FindOptions, Found, Passed, Source
 
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "gt", "groundtruth", "ground_truth")
@@ -111,7 +111,7 @@ def find_sources(
             [(item.path, item.root) for item in dicom_items], walk.patients, options, walk.heartbeat, walk.skip
         )
         sources = [_with_single_mask(walk, source) for source in sources]
-    sources += [_nifti(walk, item) for item in walk.items if item.kind is Format.NIFTI]
+    sources += [_whole(walk, item) for item in walk.items if item.kind in VOLUMES]
     sources += _pictures(walk, [item for item in walk.items if item.kind in PICTURES])
     stacks = sum(source.format in PICTURES and len(source.files) > 1 for source in sources)
     if stacks and options.as_ == "auto":
@@ -170,7 +170,7 @@ def _take(walk: _Walk, path: Path, root: Path, *, named: bool = False) -> None:
     if kind is Format.ZIP:
         _take_zip(walk, path)
         return
-    if kind is None or kind not in (*PICTURES, Format.DICOM, Format.NIFTI):
+    if kind is None or kind not in READABLE:
         walk.skip(path, refusal(path, kind))
         return
     if walk.options.pair_masks and _take_mask(walk, path):
@@ -292,7 +292,7 @@ def _mask_of(walk: _Walk, path: Path) -> Path | None:
     return None
 
 
-def _nifti(walk: _Walk, item: _Item) -> Source:
+def _whole(walk: _Walk, item: _Item) -> Source:
     mask = _mask_of(walk, item.path)
     return Source(
         item.kind,

@@ -29,7 +29,7 @@ from core.geometry import Array, Geometry
 from core.io.files import MAX_VOLUME
 from core.io.handover import hand_over, offer
 from core.io.limits import limit_memory
-from core.io.source import FindOptions, Found, MaskData, NotGrey, OpenScan, Source
+from core.io.source import FindOptions, Found, HeaderEntry, MaskData, NotGrey, OpenScan, Preview, Source
 from core.volume import Volume
 
 if TYPE_CHECKING:
@@ -160,6 +160,37 @@ class Decoder:
         with self._turn, _one_error(source.name), self._exchange("header", source) as connection:
             volume, shape, dtype = self._receive(connection)[1]
             return volume, shape, dtype
+
+    def preview(self, source: Source) -> Preview:
+        """Look at a source: its header, a small picture of its middle, what there is to choose.
+
+        Raises
+        ------
+        InputError
+            As :meth:`read`, but for what the person has yet to choose.
+        """
+        with self._turn, _one_error(source.name), self._exchange("preview", source) as connection:
+            seen: Preview = self._receive(connection)[1]
+            return seen
+
+    def entries(self, source: Source, *, identity: bool) -> tuple[HeaderEntry, ...]:
+        """Return the header of a source's first file line by line.
+
+        Parameters
+        ----------
+        source
+            From :meth:`find`.
+        identity
+            Whether values that could tell who the patient is are shown.
+
+        Raises
+        ------
+        InputError
+            As :meth:`read`.
+        """
+        with self._turn, _one_error(source.name), self._exchange("entries", source, identity) as connection:
+            lines: tuple[HeaderEntry, ...] = self._receive(connection)[1]
+            return lines
 
     def read_masks(self, source: Source) -> MaskData:
         """Read the masks of a scan and check that they fit it (:func:`core.io.masks.read_masks`)."""
@@ -342,6 +373,10 @@ class _Child:
         elif kind == "header":
             scan = self._reading.open_source(facts[0])
             self._connection.send(("done", (scan.volume, scan.shape, scan.dtype.str)))
+        elif kind == "preview":
+            self._connection.send(("done", self._reading.preview_source(*facts)))
+        elif kind == "entries":
+            self._connection.send(("done", self._reading.header_entries(*facts)))
         elif kind == "read":
             self._read(facts[0])
         elif kind == "masks":

@@ -28,11 +28,14 @@ class Format(StrEnum):
     AFNI = "afni"
     PAR_REC = "par-rec"
     NRRD = "nrrd"
+    METAIMAGE = "metaimage"
     NIFTI_PAIR = "nifti-pair"
 
 
 PICTURES = frozenset({Format.PNG, Format.TIFF, Format.WEBP, Format.JPEG, Format.BMP})
-READABLE = PICTURES | {Format.DICOM, Format.NIFTI}
+VOLUMES = frozenset({Format.NIFTI})
+"""Formats whose every file is a scan of its own."""
+READABLE = PICTURES | VOLUMES | {Format.DICOM}
 
 _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"\x89PNG\r\n\x1a\n", Format.PNG),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,8 @@ class Source:
         Mask files: one per file, or None where that slice has none; empty if there are no masks.
     volume
         Which volume of several.
+    dataset
+        Which array of an archive (HDF5): its path inside.
     identity
         What must only go to the links: names, IDs, UIDs.
     notices
@@ -73,13 +76,90 @@ class Source:
     patient: str | None = None
     masks: tuple[Path | None, ...] = ()
     volume: int | None = None
+    dataset: str = ""
     identity: tuple[tuple[str, str], ...] = ()
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What tells it from other sources, however often they are looked for: a hash of its files."""
+        names = "\0".join(path.as_posix() for path in self.files)
+        return hashlib.sha256(names.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     @property
     def has_masks(self) -> bool:
         """Whether at least one mask file was found."""
         return any(mask is not None for mask in self.masks)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A source that a person picked in the tree of what was found.
+
+    Parameters
+    ----------
+    key
+        :attr:`Source.key`.
+    volume
+        Which of several volumes, or None.
+    dataset
+        Which array of an archive, or empty.
+    """
+
+    key: str
+    volume: int | None = None
+    dataset: str = ""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What can be said of a source before it is taken in.
+
+    Parameters
+    ----------
+    volume
+        Everything but the voxels (its array is empty).
+    shape, dtype
+        Of the array that would be read.
+    thumbnail
+        uint8 ``[96, 96]`` of the middle slice as :func:`core.volume.auto_window` shows it, or ``[96, 96, 3]``.
+    volumes
+        How many volumes it has to choose from (1: nothing to choose).
+    datasets
+        Arrays of an archive to choose from, empty where there is nothing to choose.
+    """
+
+    volume: Volume
+    shape: tuple[int, ...]
+    dtype: str
+    thumbnail: Array
+    volumes: int = 1
+    datasets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HeaderEntry:
+    """One line of a file's header, as the header panel shows it.
+
+    Parameters
+    ----------
+    tag
+        ``(0018,0081)``, or the field's own name where the format has no tags.
+    name
+        What it is called in the standard ("Echo Time").
+    value
+        In words, shortened; ``...`` where it is hidden.
+    identity
+        Whether it could tell who the patient is.
+    depth
+        Nesting in sequences, 0 at the top.
+    """
+
+    tag: str
+    name: str
+    value: str
+    identity: bool = False
+    depth: int = 0
 
 
 @dataclass(frozen=True)
