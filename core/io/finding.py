@@ -301,6 +301,7 @@ def _whole(walk: _Walk, item: _Item) -> Source:
         walk.patients.of(item.path, item.kind, root=item.root),
         (mask,) if mask else (),
         walk.options.volume,
+        walk.options.dataset,
     )
 
 

@@ -34,6 +34,8 @@ class FindOptions:
         Files known to break the reader, with the error's code.
     mask_folder
         A further folder name that holds masks (the label's name: ``brain/`` for Brain).
+    dataset
+        Which array of archives that hold several (its path inside), or empty to ask.
     """
 
     as_: str = "auto"
@@ -42,6 +44,7 @@ class FindOptions:
     patient_from: str = ""
     mask_folder: str = ""
     refused: tuple[tuple[Path, str], ...] = ()
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
@@ -225,9 +228,18 @@ class MaskData:
         The non-zero values that occur.
     passed
         Mask files of single slices that could not be used.
+    convention
+        What the numbers of the files were taken to mean: one of :data:`core.io.meaning.CONVENTIONS`.
+    resampled
+        Whether the mask was on another grid and was brought onto the scan's by nearest neighbour.
+    notices
+        What the person should know about how it was read.
     """
 
     array: Array
     present: tuple[bool, ...]
     values: tuple[int, ...] = field(default=())
     passed: tuple[Passed, ...] = ()
+    convention: str = ""
+    resampled: bool = False
+    notices: tuple[Notice, ...] = ()

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from core.events import Events, Finished, JobEvent, Notice, Progress, ScanReady,
 from core.geometry import Array
 from core.io.sandbox import Decoder
 from core.io.sniff import PICTURES
-from core.io.source import FindOptions, Found, MaskData, Source
+from core.io.source import Chosen, FindOptions, Found, MaskData, Source
 from core.labels import Label
 from core.messages import text
 from core.project.project import Project
@@ -54,6 +54,12 @@ class ImportOptions:
         Fail at the first input that cannot be used.
     reader
         Who the masks are by; empty for who is logged in.
+    chosen
+        Only these of what is found, each with its volume and dataset; empty for all.
+    resample_masks
+        Bring masks of another grid in the same space onto their scan's, by nearest neighbour.
+    dataset
+        Which array of archives that hold several (HDF5).
     """
 
     label: str | None = None
@@ -63,11 +69,14 @@ class ImportOptions:
     masks: str = "pair"
     strict: bool = False
     reader: str = ""
+    chosen: tuple[Chosen, ...] = ()
+    resample_masks: bool = False
+    dataset: str = ""
 
     def find_options(self) -> FindOptions:
         """Return the part of it that the finder needs."""
         name = self.label if self.label is not None and "=" not in self.label else ""
-        return FindOptions(self.as_, self.volume, self.masks == "pair", self.patient_from, name)
+        return FindOptions(self.as_, self.volume, self.masks == "pair", self.patient_from, name, dataset=self.dataset)
 
 
 @dataclass
@@ -136,7 +145,7 @@ def import_job(
     options = options or ImportOptions()
     parse_labels(options.label)
     with Project.open(project_path) as project, Decoder() as decoder:
-        found = yield from _find(decoder, sources, options, should_stop)
+        found = _chosen((yield from _find(decoder, sources, options, should_stop)), options)
         count = _Count()
         yield from _passed(found, count, options)
         yield from found.notices
@@ -191,6 +200,20 @@ def _find(
         finally:
             given_up = True
         return search.result()
+
+
+def _chosen(found: Found, options: ImportOptions) -> Found:
+    """Keep what the person picked, with the volume and dataset they picked."""
+    if not options.chosen:
+        return found
+    picked = {one.key: one for one in options.chosen}
+    sources = tuple(
+        replace(source, volume=picked[source.key].volume, dataset=picked[source.key].dataset)
+        for source in found.sources
+        if source.key in picked
+    )
+    # what was passed over was told when the tree was shown
+    return Found(sources, (), ())
 
 
 def _passed(found: Found, count: _Count, options: ImportOptions) -> Iterator[JobEvent]:
