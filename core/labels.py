@@ -39,6 +39,8 @@ class Label:
         Name of the layer; labels of one layer exclude one another.
     source_value
         Value it had in the file it was imported from, or None.
+    locked
+        Its voxels stay as they are: it is neither drawn, erased nor drawn over.
     """
 
     value: int
@@ -47,13 +49,37 @@ class Label:
     key: str
     layer: str
     source_value: int | None = None
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedLabel:
+    """A label that is no longer there; its value on its layer is given to no other.
+
+    Parameters
+    ----------
+    label
+        As it was.
+    kind
+        ``delete``, ``merge`` or ``move``.
+    to
+        Layer and value that its voxels got; None where they were cleared.
+    at
+        UTC, ISO 8601.
+    """
+
+    label: Label
+    kind: str
+    to: tuple[str, int] | None
+    at: str
 
 
 @dataclass(frozen=True)
 class LabelSet:
-    """The labels of a project, in the order they are shown."""
+    """The labels of a project in the order they are shown, and those that were removed."""
 
     labels: tuple[Label, ...] = ()
+    removed: tuple[RemovedLabel, ...] = ()
 
     def __iter__(self) -> Iterator[Label]:
         return iter(self.labels)
@@ -102,14 +128,25 @@ class LabelSet:
         if self.find(name) is not None:
             return self
         layer = layer or (BRAIN_LAYER if name.casefold() == BRAIN.casefold() else DEFAULT_LAYER)
+        keys = {label.key for label in self.labels}
+        key = next((digit for digit in "123456789" if digit not in keys), "")
+        label = Label(self.free_value(layer), name, color or self._free_color(name), key, layer, source_value)
+        return replace(self, labels=(*self.labels, label))
+
+    def free_value(self, layer: str) -> int:
+        """Return the lowest value of a layer that no label has or ever had.
+
+        Raises
+        ------
+        InputError
+            ``layer-full``.
+        """
         taken = {label.value for label in self.on_layer(layer)}
+        taken |= {gone.label.value for gone in self.removed if gone.label.layer == layer}
         value = next((number for number in range(1, MAX_VALUE + 1) if number not in taken), None)
         if value is None:
             raise InputError("layer-full", layer=layer)
-        keys = {label.key for label in self.labels}
-        key = next((digit for digit in "123456789" if digit not in keys), "")
-        label = Label(value, name, color or self._free_color(name), key, layer, source_value)
-        return LabelSet((*self.labels, label))
+        return value
 
     def _free_color(self, name: str) -> str:
         taken = {label.color for label in self.labels}
@@ -123,11 +160,80 @@ class LabelSet:
             (color for color in free if color not in kept), free[0] if free else PALETTE[len(self) % len(PALETTE)]
         )
 
-    def with_changed(self, name: str, *, new_name: str = "", color: str = "") -> LabelSet:
-        """Return a set in which one label has another name or colour."""
+    def with_changed(self, name: str, *, new_name: str = "", color: str = "", locked: bool | None = None) -> LabelSet:
+        """Return a set in which one label has another name or colour, or is locked or unlocked.
+
+        Raises
+        ------
+        InputError
+            ``label-unknown``; ``label-present`` if another label has the new name.
+        """
         old = self.named(name)
-        new = replace(old, name=new_name.strip() or old.name, color=color or old.color)
-        return LabelSet(tuple(new if label is old else label for label in self.labels))
+        wanted = new_name.strip() or old.name
+        if self.find(wanted) not in (None, old):
+            raise InputError("label-present", name=wanted)
+        new = replace(old, name=wanted, color=color or old.color, locked=old.locked if locked is None else locked)
+        return self._with(old, new)
+
+    def with_key(self, name: str, key: str) -> LabelSet:
+        """Return a set in which a digit key selects this label; the label that had it gets this one's key."""
+        label = self.named(name)
+        other = next((one for one in self.labels if one.key == key and one is not label), None) if key else None
+        changed = self._with(label, replace(label, key=key))
+        return changed if other is None else changed._with(other, replace(other, key=label.key))
+
+    def moved(self, name: str, place: int) -> LabelSet:
+        """Return a set in which a label is shown at another place, counted from 0 among the others."""
+        label = self.named(name)
+        others = [one for one in self.labels if one is not label]
+        others.insert(min(max(place, 0), len(others)), label)
+        return replace(self, labels=tuple(others))
+
+    def without(self, name: str, kind: str = "", to: tuple[str, int] | None = None, at: str = "") -> LabelSet:
+        """Return a set without a label; with a ``kind`` it is remembered (:class:`RemovedLabel`)."""
+        label = self.named(name)
+        kept = tuple(one for one in self.labels if one is not label)
+        removed = (*self.removed, RemovedLabel(label, kind, to, at)) if kind else self.removed
+        return LabelSet(kept, removed)
+
+    def brought_back(self, gone: RemovedLabel) -> LabelSet:
+        """Return a set with a removed label again, at the end.
+
+        One that was moved takes the place of what it became. Where another label has its
+        name or key by now, the one brought back gives way: ``Tumour (2)``, no key.
+
+        Raises
+        ------
+        InputError
+            ``label-not-removed`` if it was brought back already.
+        """
+        if gone not in self.removed:
+            raise InputError("label-not-removed", name=gone.label.name)
+        labels = list(self.labels)
+        place = len(labels)
+        label = gone.label
+        became = next((one for one in labels if (one.layer, one.value) == gone.to), None)
+        removed = tuple(one for one in self.removed if one is not gone)
+        if gone.kind == "move" and became is not None:
+            # what was said of it meanwhile (name, colour) stays said
+            place = labels.index(became)
+            labels.remove(became)
+            label = replace(became, layer=label.layer, value=label.value)
+            removed = (*removed, RemovedLabel(became, "move", (label.layer, label.value), gone.at))
+        names = {one.name.casefold() for one in labels}
+        name, number = label.name, 2
+        while name.casefold() in names:
+            name, number = f"{label.name} ({number})", number + 1
+        key = "" if label.key in {one.key for one in labels} else label.key
+        labels.insert(place, replace(label, name=name, key=key))
+        return LabelSet(tuple(labels), removed)
+
+    def locked_values(self, layer: str) -> tuple[int, ...]:
+        """Return the values of a layer whose voxels must stay."""
+        return tuple(label.value for label in self.on_layer(layer) if label.locked)
+
+    def _with(self, old: Label, new: Label) -> LabelSet:
+        return replace(self, labels=tuple(new if label is old else label for label in self.labels))
 
 
 def layer_name(text: str) -> str:

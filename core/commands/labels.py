@@ -67,8 +67,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
 
 def _changed(labels: LabelSet, arguments: argparse.Namespace) -> LabelSet:
     for name in arguments.remove:
-        gone = labels.named(name)
-        labels = LabelSet(tuple(label for label in labels if label is not gone))
+        labels = labels.without(name)
     for name, new in arguments.rename:
         other = labels.find(new.strip())
         if other is not None and other is not labels.named(name):

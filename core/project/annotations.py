@@ -23,7 +23,7 @@ from core.project.store import Store
 
 _LAYER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _ANNOTATION = "id, scan, reader, created, updated, journal_sequence, round"
-_VERSION = "annotation, layer, sequence, sha256, file, journal_sequence, created, counts"
+_VERSION = "annotation, layer, sequence, sha256, file, journal_sequence, created, counts, who, action, removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,9 @@ class Annotations:
         return begun
 
     def versions(self, annotation: str, layer: str) -> list[LayerVersion]:
-        """Return the saved versions of a layer whose files are there, oldest first."""
+        """Return all saved versions of a layer, oldest first; the files of some may be thinned out."""
         found = self._store.rows(
-            f"SELECT {_VERSION} FROM layer_version WHERE annotation = ? AND layer = ? AND removed IS NULL "
-            "ORDER BY sequence",
+            f"SELECT {_VERSION} FROM layer_version WHERE annotation = ? AND layer = ? ORDER BY sequence",
             annotation,
             layer,
         )
@@ -124,9 +123,11 @@ class Annotations:
         Raises
         ------
         ProjectError
-            ``mask-corrupt`` or ``mask-missing`` names the file. Nothing is opened
-            empty instead.
+            ``mask-corrupt`` or ``mask-missing`` names the file, ``version-thinned`` says that
+            it is no longer kept. Nothing is opened empty instead.
         """
+        if version.removed:
+            raise ProjectError("version-thinned", created=version.created)
         file = self._folder / version.file
         try:
             data = file.read_bytes()
@@ -182,7 +183,7 @@ class Annotations:
         with self._store.transaction() as connection:
             now = utc_now()
             for item in pending:
-                _insert_version(connection, annotation, item, journal_sequence, now)
+                _insert_version(connection, annotation, item, journal_sequence, (now, owner.reader, action))
             for layer, known in states.items():
                 _replace_states(connection, annotation, layer, known, geometry.shape[0])
             connection.execute(
@@ -246,16 +247,19 @@ def _version(row: sqlite3.Row) -> LayerVersion:
         row["journal_sequence"],
         row["created"],
         counts,
+        row["who"],
+        row["action"],
+        row["removed"] or "",
     )
 
 
 def _insert_version(
-    connection: sqlite3.Connection, annotation: str, item: _Pending, journal_sequence: int, now: str
+    connection: sqlite3.Connection, annotation: str, item: _Pending, journal_sequence: int, told: tuple[str, str, str]
 ) -> None:
     try:
         connection.execute(
             "INSERT INTO layer_version (annotation, layer, sequence, file, sha256, content_sha256, size, counts, "
-            "journal_sequence, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "journal_sequence, created, who, action) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 annotation,
                 item.layer,
@@ -266,7 +270,7 @@ def _insert_version(
                 len(item.encoded.data),
                 json.dumps({str(value): count for value, count in item.encoded.counts.items()}),
                 journal_sequence,
-                now,
+                *told,
             ),
         )
     except sqlite3.IntegrityError as error:

@@ -14,13 +14,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import InputError, ProjectError
+from core.errors import ProjectError
 from core.geometry import Array, Geometry
 from core.ids import new_id
 from core.io import atomic
 from core.labels import Label, LabelSet
-from core.project import audit, schema
-from core.project.annotations import Annotations, check_layer_name
+from core.project import audit, label_table, schema
+from core.project.annotations import Annotations
 from core.project.links import Links
 from core.project.records import (
     Annotation,
@@ -168,8 +168,7 @@ class Project:
 
     def labels(self) -> LabelSet:
         """Return the labels in the order they are shown."""
-        found = self.store.rows("SELECT value, name, color, key, layer, source_value FROM label ORDER BY position")
-        return LabelSet(tuple(Label(*row) for row in found))
+        return label_table.read(self.store)
 
     def set_labels(self, labels: LabelSet) -> None:
         """Replace the labels.
@@ -177,31 +176,13 @@ class Project:
         Raises
         ------
         InputError
-            ``label-in-use`` if a label is missing whose voxels any saved mask holds;
+            ``label-in-use`` if a label is missing whose voxels any saved mask holds
+            (:mod:`core.project.relabel` removes it from the masks too);
             ``label-present`` for two of one name, ``layer-name-bad``.
         StorageError
             As :meth:`core.project.store.Store.transaction`.
         """
-        for position, label in enumerate(labels):
-            check_layer_name(label.layer)
-            if labels.find(label.name) is not labels.labels[position]:
-                raise InputError("label-present", name=label.name)
-        with self.store.transaction() as connection:
-            kept = {(label.layer, label.value) for label in labels}
-            for old in self.labels():
-                if (old.layer, old.value) not in kept and self._label_used(old):
-                    raise InputError("label-in-use", name=old.name)
-            connection.execute("DELETE FROM label")
-            connection.executemany(
-                "INSERT INTO label (value, name, color, key, layer, source_value, position) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (label.value, label.name, label.color, label.key, label.layer, label.source_value, position)
-                    for position, label in enumerate(labels)
-                ],
-            )
-            names = {f"{label.layer}:{label.value}": label.name for label in labels}
-            audit.append(connection, current_reader(), "labels", {"labels": names})
+        label_table.write(self.store, labels)
 
     def ensure_label(self, name: str, *, color: str = "") -> Label:
         """Return the label of this name, added if it is not there."""
@@ -215,14 +196,6 @@ class Project:
                 self.set_labels(self.labels().with_label(name, color=color))
                 known = self.labels().named(name.strip())
         return known
-
-    def _label_used(self, label: Label) -> bool:
-        found = self.store.row(
-            "SELECT 1 FROM layer_version WHERE layer = ? AND json_extract(counts, ?) IS NOT NULL LIMIT 1",
-            label.layer,
-            f'$."{label.value}"',
-        )
-        return found is not None
 
     # scans
 
@@ -338,7 +311,7 @@ class Project:
         return self._annotations.latest(annotation_id)
 
     def layer_versions(self, annotation_id: str, layer: str) -> list[LayerVersion]:
-        """Return the saved versions of a layer, oldest first."""
+        """Return all saved versions of a layer, oldest first; ``removed`` tells whose file was thinned out."""
         return self._annotations.versions(annotation_id, layer)
 
     def slice_states(self, annotation_id: str, layer: str) -> list[SliceState]:

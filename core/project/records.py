@@ -133,6 +133,10 @@ class LayerVersion:
         UTC, ISO 8601.
     counts
         Voxels per value, zero left out.
+    who, action
+        Who saved it, and by doing what (a word of the audit: ``draw``, ``import``); empty if not known.
+    removed
+        When its file was thinned out, UTC; empty while the file is there.
     """
 
     annotation: str
@@ -143,6 +147,9 @@ class LayerVersion:
     journal_sequence: int
     created: str
     counts: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    who: str = ""
+    action: str = ""
+    removed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

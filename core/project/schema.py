@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Mapping
 
-VERSION = 1
+VERSION = 2
 """``PRAGMA user_version`` of the tables below."""
 APPLICATION = 0x4D4E5831
 """``PRAGMA application_id``: MNX1."""
@@ -16,17 +17,21 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- position: order shown; a (layer, value) that a mask ever used is never taken away
+-- position: order shown; a (layer, value) that a mask ever used is never given to another label:
+-- a label that was deleted, merged or moved stays with removed = {"kind", "at", "to": [layer, value] or null}
 CREATE TABLE label (
     layer TEXT NOT NULL,
     value INTEGER NOT NULL CHECK (value BETWEEN 1 AND 250),
-    name TEXT NOT NULL COLLATE NOCASE UNIQUE,
+    name TEXT NOT NULL COLLATE NOCASE,
     color TEXT NOT NULL,
     key TEXT NOT NULL,
     source_value INTEGER,
     position INTEGER NOT NULL,
+    locked INTEGER NOT NULL DEFAULT 0,
+    removed TEXT,
     PRIMARY KEY (layer, value)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX label_name ON label (name) WHERE removed IS NULL;
 
 -- key: salted hash of the identity (salt and identity are not in the project), or random if unknown
 CREATE TABLE patient (
@@ -74,6 +79,7 @@ CREATE TABLE annotation (
 ) STRICT, WITHOUT ROWID;
 
 -- content_sha256: of the voxels; counts: {"value": voxels}; removed: when an old version's file was thinned out
+-- who, action: who saved it and by doing what
 CREATE TABLE layer_version (
     annotation TEXT NOT NULL REFERENCES annotation (id),
     layer TEXT NOT NULL,
@@ -86,6 +92,8 @@ CREATE TABLE layer_version (
     journal_sequence INTEGER NOT NULL,
     created TEXT NOT NULL,
     removed TEXT,
+    who TEXT NOT NULL DEFAULT '',
+    action TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (annotation, layer, sequence)
 ) STRICT, WITHOUT ROWID;
 
@@ -168,7 +176,31 @@ CREATE TABLE audit (
 """
 
 Migration = Callable[[sqlite3.Connection], None]
-MIGRATIONS: Mapping[int, Migration] = {}
+
+
+def _labels_and_versions(connection: sqlite3.Connection) -> None:
+    """1 to 2: labels can be locked and removed; versions tell who made them, taken from the audit."""
+    script = TABLES[TABLES.index("CREATE TABLE label") : TABLES.index("-- key: salted hash")]
+    table, index = _statements(script)
+    connection.execute("ALTER TABLE label RENAME TO label_before")
+    connection.execute(table)
+    columns = "layer, value, name, color, key, source_value, position"
+    connection.execute(f"INSERT INTO label ({columns}) SELECT {columns} FROM label_before")
+    connection.execute("DROP TABLE label_before")
+    connection.execute(index)
+    for column in ("who", "action"):
+        connection.execute(f"ALTER TABLE layer_version ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+    for who, action, words in connection.execute("SELECT who, action, facts FROM audit").fetchall():
+        facts = json.loads(words)
+        layers = facts.get("layers")
+        for layer, fact in (layers if isinstance(layers, dict) else {}).items():
+            connection.execute(
+                "UPDATE layer_version SET who = ?, action = ? WHERE annotation = ? AND layer = ? AND sequence = ?",
+                (who, action, facts.get("annotation"), layer, fact.get("sequence")),
+            )
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions}
 """From a version to the next one. Each runs inside the one transaction of :func:`migrate`;
 none may commit, and none may touch a mask file."""
 

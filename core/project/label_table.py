@@ -1,0 +1,80 @@
+"""The labels in a project's index."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from core.errors import InputError
+from core.labels import Label, LabelSet, RemovedLabel
+from core.project import audit
+from core.project.annotations import check_layer_name
+from core.project.records import current_reader
+from core.project.store import Store
+
+_LABEL = "value, name, color, key, layer, source_value, locked"
+
+
+def read(store: Store) -> LabelSet:
+    """Return the labels in the order they are shown, and those that were removed."""
+    labels, removed = [], []
+    for row in store.rows(f"SELECT {_LABEL}, removed FROM label ORDER BY position"):
+        value, name, color, key, layer, source, locked, _ = row
+        label = Label(value, name, color, key, layer, source, bool(locked))
+        if row["removed"] is None:
+            labels.append(label)
+            continue
+        told = json.loads(row["removed"])
+        to = (str(told["to"][0]), int(told["to"][1])) if told["to"] else None
+        removed.append(RemovedLabel(label, str(told["kind"]), to, str(told["at"])))
+    return LabelSet(tuple(labels), tuple(removed))
+
+
+def write(store: Store, labels: LabelSet) -> None:
+    """Replace the labels: see :meth:`core.project.project.Project.set_labels`."""
+    for label in labels:
+        check_layer_name(label.layer)
+        if labels.find(label.name) is not label:
+            raise InputError("label-present", name=label.name)
+    with store.transaction() as connection:
+        before = read(store)
+        known = {(label.layer, label.value) for label in labels}
+        gone = {(one.label.layer, one.label.value): one for one in labels.removed}
+        for old in before:
+            place = (old.layer, old.value)
+            if place not in known and place not in gone and _used(connection, old):
+                raise InputError("label-in-use", name=old.name)
+        for one in before.removed:
+            # a caller that knows nothing of removed labels does not forget them
+            gone.setdefault((one.label.layer, one.label.value), one)
+        rows: list[tuple[object, ...]] = [(*_row(label), place, None) for place, label in enumerate(labels)]
+        for place, one in gone.items():
+            if place not in known:
+                told = json.dumps({"kind": one.kind, "at": one.at, "to": one.to})
+                rows.append((*_row(one.label), len(rows), told))
+        connection.execute("DELETE FROM label")
+        connection.executemany(
+            f"INSERT INTO label ({_LABEL}, position, removed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+        )
+        names = {f"{label.layer}:{label.value}": label.name for label in labels}
+        audit.append(connection, current_reader(), "labels", {"labels": names})
+
+
+def _row(label: Label) -> tuple[object, ...]:
+    return (
+        label.value,
+        label.name,
+        label.color,
+        label.key,
+        label.layer,
+        label.source_value,
+        int(label.locked),
+    )
+
+
+def _used(connection: sqlite3.Connection, label: Label) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM layer_version WHERE layer = ? AND json_extract(counts, ?) IS NOT NULL LIMIT 1",
+        (label.layer, f'$."{label.value}"'),
+    ).fetchone()
+    return found is not None
