@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
-from core.messages import RESOURCES, text
+from core.messages import text
+from gui import keymap
 from gui.icons import icon
+from gui.keymap import Keymap
 
 if TYPE_CHECKING:
     from gui.session import Session
@@ -67,6 +68,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("start_page", "menu"),
     ActionSpec("find_scan", "search", _P),
     ActionSpec("keys", "info"),
+    ActionSpec("palette", "search"),
+    ActionSpec("settings"),
+    ActionSpec("tour", needs=_S, annotate=True),
     ActionSpec("about", "info"),
     ActionSpec("quit"),
     ActionSpec("undo", "undo", _E, annotate=True),
@@ -99,12 +103,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
 )
 
 
-def keymap(name: str = "default") -> dict[str, list[str]]:
-    """Return the keys of each action from ``resources/keymaps``."""
-    with (RESOURCES / "keymaps" / f"{name}.toml").open("rb") as file:
-        return dict(tomllib.load(file)["keys"])
-
-
 def words_of(spec_id: str) -> str:
     """Return the words of an action; numbered ones share a string."""
     stem, _, digit = spec_id.rpartition("_")
@@ -124,25 +122,27 @@ class Actions(QObject):
         Gets the actions, so that their keys work everywhere in it.
     """
 
+    keymap_changed = Signal(object)
+    """The :class:`gui.keymap.Keymap` that is in force now."""
+
     def __init__(self, session: Session, window: QWidget) -> None:
         super().__init__(window)
         self._session = session
         self._annotating = True
         self._by_id: dict[str, QAction] = {}
-        keys = keymap()
         for spec in ACTIONS:
             action = QAction(words_of(spec.id), self)
             action.setObjectName(spec.id)
             action.setCheckable(spec.checkable)
             if spec.icon:
                 action.setIcon(icon(spec.icon))
-            sequences = [QKeySequence(key) for key in keys.get(spec.id, [])]
-            action.setShortcuts(sequences)
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
             action.setAutoRepeat(spec.id.startswith(("slice_", "size_", "opacity_", "undo", "redo")))
-            action.setToolTip(self._tip(action))
             self._by_id[spec.id] = action
             window.addAction(action)
+        preferences = session.settings.preferences
+        self.keymap = keymap.load(preferences.keymap, preferences.keys)
+        self._give_keys()
         for signal in (session.project_changed, session.scan_changed):
             signal.connect(self.refresh)
         session.scan_loading.connect(self.refresh)
@@ -156,6 +156,17 @@ class Actions(QObject):
     def bind(self, spec_id: str, slot: Callable[[], object]) -> None:
         """Say what an action does: a bound method without arguments."""
         self._by_id[spec_id].triggered.connect(slot)
+
+    def use(self, chosen: Keymap) -> None:
+        """Give all actions the keys of a keymap."""
+        self.keymap = chosen
+        self._give_keys()
+        self.keymap_changed.emit(chosen)
+
+    def _give_keys(self) -> None:
+        for name, action in self._by_id.items():
+            action.setShortcuts([QKeySequence(key) for key in self.keymap.keys.get(name, ())])
+            action.setToolTip(self._tip(action))
 
     def set_annotating(self, shown: bool) -> None:
         """Give the single-letter keys to Annotate, or leave them to the other workspaces."""

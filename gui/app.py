@@ -47,6 +47,7 @@ def open_window(arguments: Sequence[str]) -> int:
     Unexpected(session.notifier).install()
     window = MainWindow(session)
     window.show()
+    window.commands.tour_when_ready()
     path = Path(arguments[0]).absolute() if arguments else None
     recent = session.settings.recent_projects()
     if path is not None:

@@ -14,14 +14,18 @@ from core.events import Finished
 from core.messages import sentence, text
 from core.project.records import ScanStatus
 from gui.actions import Actions
-from gui.dialogs.about import AboutDialog, KeysDialog
+from gui.dialogs.about import AboutDialog
+from gui.dialogs.command_palette import CommandPalette
 from gui.dialogs.export_dialog import ExportDialog
 from gui.dialogs.import_dialog import ImportDialog
+from gui.dialogs.keys_sheet import KeysDialog
 from gui.dialogs.label_dialog import LabelDialog
 from gui.dialogs.questions import Question
+from gui.dialogs.settings_dialog import SettingsDialog
 from gui.intake import Intake, is_project
 from gui.jobs.jobs import Work
 from gui.session import Session
+from gui.tour import STEPS, Tour
 
 if TYPE_CHECKING:
     from gui.main_window import MainWindow
@@ -44,6 +48,7 @@ class Commands(QObject):
         self._session = session
         self._actions = actions
         self._intake = intake
+        self._tour: Tour | None = None
         intake.masks_asked.connect(self._ask_masks)
         for name, slot in {
             "import": self.ask_import,
@@ -53,6 +58,9 @@ class Commands(QObject):
             "keep_project": self.ask_keep,
             "start_page": self.go_to_start,
             "keys": self.show_keys,
+            "palette": self.show_palette,
+            "settings": self.ask_settings,
+            "tour": self.show_tour,
             "about": self.show_about,
             "quit": window.close,
             "save_now": self.save_now,
@@ -272,7 +280,57 @@ class Commands(QObject):
     @Slot()
     def show_keys(self) -> None:
         """List the keys."""
-        self._show(KeysDialog(self._window))
+        self._show(KeysDialog(self._actions.keymap, self._window))
+
+    @Slot()
+    def show_palette(self) -> None:
+        """Find an action by its words and do it."""
+        palette = CommandPalette(self._actions, self._window)
+        chosen = palette.chosen if palette.exec() == QDialog.DialogCode.Accepted else ""
+        palette.deleteLater()
+        if chosen:
+            self._actions[chosen].trigger()
+
+    def tour_when_ready(self) -> None:
+        """Show a person who is here for the first time around, once there is a scan to show."""
+        if not self._session.settings.preferences.tour_seen:
+            self._session.scan_changed.connect(self._first_scan)
+
+    @Slot()
+    def _first_scan(self) -> None:
+        if self._session.scan is not None:
+            self._session.scan_changed.disconnect(self._first_scan)
+            self.show_tour()
+
+    @Slot()
+    def show_tour(self) -> None:
+        """Walk through the window in five steps."""
+        if self._tour is not None:
+            return
+        annotate, window = self._window.annotate, self._window
+        window.show_workspace("annotate")
+        places = (window.worklist, annotate.views, annotate.rail, annotate.labels, window.top)
+        self._tour = Tour(window, dict(zip(STEPS, places, strict=True)))
+        self._tour.ended.connect(self._tour_ended)
+
+    @Slot()
+    def _tour_ended(self) -> None:
+        self._tour = None
+        self._session.settings.preferences.tour_seen = True
+        self._session.settings.save()
+
+    @Slot()
+    def ask_settings(self) -> None:
+        """Ask for keys and mouse, and use them at once."""
+        preferences = self._session.settings.preferences
+        dialog = SettingsDialog(preferences, self._window)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            preferences.keymap, preferences.keys = dialog.keymap.preset, dialog.changes
+            error = self._session.settings.save()
+            if error is not None:
+                self._session.notifier.error(error)
+            self._actions.use(dialog.keymap)
+        dialog.deleteLater()
 
     @staticmethod
     def _show(dialog: QDialog) -> None:

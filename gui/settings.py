@@ -57,6 +57,12 @@ class Preferences:
         Where the last file dialog was.
     research_notice_seen
         Whether "for research use only" was shown once.
+    tour_seen
+        Whether the first-run tour was walked or skipped.
+    keymap
+        Preset of keys and mouse (:data:`gui.keymap.PRESETS`).
+    keys
+        Own keys by action id, in place of the preset's.
     """
 
     brush_size: float = 12.0
@@ -67,6 +73,9 @@ class Preferences:
     recent: list[str] = field(default_factory=list)
     last_folder: str = ""
     research_notice_seen: bool = False
+    tour_seen: bool = False
+    keymap: str = "default"
+    keys: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Settings:

@@ -20,7 +20,10 @@ MENU = (
     "keep_project",
     "start_page",
     "",
+    "palette",
     "keys",
+    "settings",
+    "tour",
     "about",
     "quit",
 )

@@ -18,10 +18,12 @@ from core.project.lock import AnnotationLock
 from core.project.project import Project
 from core.project.records import ScanStatus
 from core.project.saver import SaveState
-from gui.actions import ACTIONS, keymap, words_of
-from gui.dialogs.about import AboutDialog, KeysDialog
+from gui import keymap
+from gui.actions import ACTIONS, words_of
+from gui.dialogs.about import AboutDialog
 from gui.dialogs.export_dialog import ExportDialog
 from gui.dialogs.import_dialog import ImportDialog
+from gui.dialogs.keys_sheet import KeysDialog
 from gui.dialogs.label_dialog import LabelDialog
 from gui.intake import is_scratch
 from gui.main_window import MainWindow
@@ -268,7 +270,7 @@ def test_preferences_survive_and_damage_does_not_matter(qapp: object) -> None:
 
 
 def test_every_action_has_words_and_keys_are_unique_within_reach() -> None:
-    keys = keymap()
+    keys = keymap.load().keys
     known = {spec.id for spec in ACTIONS}
     assert set(keys) <= known
     for spec in ACTIONS:
@@ -278,7 +280,7 @@ def test_every_action_has_words_and_keys_are_unique_within_reach() -> None:
 
 
 def test_no_single_letter_takes_anything_away() -> None:
-    letters = {name for name, keys in keymap().items() for key in keys if len(key) == 1 and key.isalpha()}
+    letters = {name for name, keys in keymap.load().keys.items() for key in keys if len(key) == 1 and key.isalpha()}
     harmless = {"brush", "erase", "navigate", "opacity_down", "opacity_up", "outline", "overlay"}
     assert letters == harmless | {"finished", "reset_view"}
 

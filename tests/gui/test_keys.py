@@ -1,0 +1,198 @@
+"""Keys and mouse: presets, own keys, clashes; the cheat sheet, the palette and the tour."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+from shell_support import window as window  # noqa: PLC0414 - a fixture
+
+from gui import keymap
+from gui.actions import ACTIONS, words_of
+from gui.dialogs.command_palette import CommandPalette, rank
+from gui.dialogs.keys_sheet import KeysDialog
+from gui.dialogs.settings_dialog import SettingsDialog
+from gui.main_window import MainWindow
+from gui.settings import Preferences, Settings
+from gui.tour import STEPS
+
+KNOWN = {spec.id for spec in ACTIONS}
+
+
+@pytest.mark.parametrize("preset", keymap.PRESETS)
+def test_presets_name_real_actions_and_never_clash(preset: str) -> None:
+    found = keymap.load(preset)
+    assert set(found.keys) <= KNOWN
+    assert keymap.conflicts(found.keys) == {}
+    assert set(found.mouse) == set(keymap.MOUSE)
+    assert all(does in keymap.MOUSE[entry] for entry, does in found.mouse.items())
+    for keys in found.keys.values():
+        for key in keys:
+            # what Qt doesn't know it would drop in silence
+            assert QKeySequence(key).toString(), key
+
+
+def test_nothing_that_can_be_done_is_without_a_key_in_one_preset_only() -> None:
+    usual = {name for name, keys in keymap.load().keys.items() if keys}
+    for preset in keymap.PRESETS[1:]:
+        assert {name for name, keys in keymap.load(preset).keys.items() if keys} >= usual
+
+
+def test_presets_do_what_their_tools_do() -> None:
+    assert keymap.load("itk_snap").keys["overlay"] == ("S",)
+    assert keymap.load("itk_snap").mouse["right_drag"] == "zoom"
+    assert "Z" in keymap.load("slicer").keys["undo"]
+    assert keymap.load("pacs").keys["window_2"] == ("2",)
+    assert keymap.load("pacs").mouse["left_navigate"] == "window"
+
+
+def test_own_keys_stand_over_the_preset_and_nonsense_is_left_out() -> None:
+    changes = {"brush": ["Q"], "erase": [], "mouse.wheel": ["zoom"], "mouse.right_drag": ["fly"], "undo": "Z"}
+    found = keymap.load("default", changes)  # type: ignore[arg-type] # a broken preferences file
+    assert found.keys["brush"] == ("Q",)
+    assert found.keys["erase"] == ()
+    assert found.keys["undo"] == ("Ctrl+Z",)
+    assert (found.mouse["wheel"], found.mouse["right_drag"]) == ("zoom", "window")
+    assert keymap.load("emacs").preset == "default"
+
+
+def test_conflicts_are_named() -> None:
+    found = keymap.load("default", {"brush": ["E"]})
+    assert keymap.conflicts(found.keys) == {"E": ["brush", "erase"]}
+
+
+def test_every_action_belongs_to_a_group_with_words(qtbot: QtBot) -> None:
+    sheet = KeysDialog()
+    qtbot.addWidget(sheet)
+    listed = {words for group in ("draw", "view", "scans", "program") for _keys, words in sheet.rows(group)}
+    numbered = ("label_", "window_")
+    wanted = {words_of(spec.id) for spec in ACTIONS if keymap.load().keys.get(spec.id) and not spec.id[:-1] in numbered}
+    assert wanted <= listed
+    shown = [label.text() for label in sheet.findChildren(QLabel)]
+    assert "window (across), level (down)" in shown
+    assert "1 … 9" in shown
+
+
+def test_the_sheet_shows_the_keymap_in_force(qtbot: QtBot) -> None:
+    sheet = KeysDialog(keymap.load("pacs"))
+    qtbot.addWidget(sheet)
+    shown = [label.text() for label in sheet.findChildren(QLabel)]
+    assert "Keys: As at a reading station (PACS)" in shown
+    assert "1 … 6" in shown
+
+
+def test_settings_take_a_key_from_its_owner_and_say_so(qtbot: QtBot) -> None:
+    dialog = SettingsDialog(Preferences())
+    qtbot.addWidget(dialog)
+    dialog.select("navigate")
+    dialog.pressed.setKeySequence(QKeySequence("B"))
+    assert dialog.problem.text() == "B is now: Brush. It will be taken from there."
+    dialog.set_button.click()
+    assert dialog.changes == {"navigate": ["B"], "brush": []}
+    assert dialog.keymap.keys["navigate"] == ("B",)
+    assert dialog.problem.text() == ""
+    assert dialog.accept_button.isEnabled()
+    dialog.pressed.setKeySequence(QKeySequence("N"))
+    dialog.add_button.click()
+    assert dialog.keymap.keys["navigate"] == ("B", "N")
+    dialog.reset.click()
+    assert dialog.changes == {}
+    assert dialog.keymap == keymap.load()
+
+
+def test_settings_show_a_clash_of_a_broken_file_and_wait_for_its_end(qtbot: QtBot) -> None:
+    dialog = SettingsDialog(Preferences(keys={"brush": ["E"]}))
+    qtbot.addWidget(dialog)
+    assert "E stands for several actions: Brush, Erase" in dialog.problem.text()
+    assert not dialog.accept_button.isEnabled()
+    dialog.select("brush")
+    dialog.clear_button.click()
+    assert dialog.accept_button.isEnabled()
+
+
+def test_settings_preset_and_mouse(qtbot: QtBot) -> None:
+    dialog = SettingsDialog(Preferences())
+    qtbot.addWidget(dialog)
+    dialog.preset.setCurrentIndex(keymap.PRESETS.index("itk_snap"))
+    dialog.preset.activated.emit(dialog.preset.currentIndex())
+    assert dialog.keymap.preset == "itk_snap"
+    assert dialog.mouse["right_drag"].currentData() == "zoom"
+    box = dialog.mouse["right_drag"]
+    box.setCurrentIndex(box.findData("erase"))
+    box.activated.emit(box.currentIndex())
+    assert dialog.changes == {"mouse.right_drag": ["erase"]}
+    dialog.search.setText("undo")
+    shown = [ACTIONS[row].id for row in range(dialog.table.rowCount()) if not dialog.table.isRowHidden(row)]
+    assert shown == ["undo"]
+
+
+def test_own_keys_survive_a_restart_and_act_at_once(window: MainWindow) -> None:
+    preferences = window.session.settings.preferences
+    preferences.keymap, preferences.keys = "slicer", {"palette": ["Ctrl+P"]}
+    assert window.session.settings.save() is None
+    again = Settings().preferences
+    window.actions_table.use(keymap.load(again.keymap, again.keys))
+    assert window.actions_table["palette"].shortcut() == QKeySequence("Ctrl+P")
+    assert QKeySequence("Z") in window.actions_table["undo"].shortcuts()
+    assert "Ctrl+P" in window.actions_table["palette"].toolTip()
+
+
+def test_rank_prefers_beginnings_and_finds_letters_in_order() -> None:
+    assert rank("Larger brush", "bru") == 0
+    assert rank("Larger brush", "rush") == 10
+    assert rank("Larger brush", "lgb") == 100
+    assert rank("Larger brush", "bz") is None
+    assert rank("Larger brush", "larger br") == 0
+    assert rank("Larger brush", "") == 0
+
+
+def test_palette_finds_and_chooses_only_what_is_possible(window: MainWindow, qtbot: QtBot) -> None:
+    palette = CommandPalette(window.actions_table, window)
+    qtbot.addWidget(palette)
+    palette.show()
+    assert "palette" not in palette.model.ids
+    qtbot.keyClicks(palette.field, "new pro")
+    assert palette.model.ids[0] == "new_project"
+    qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert palette.chosen == "new_project"
+    other = CommandPalette(window.actions_table, window)
+    qtbot.addWidget(other)
+    qtbot.keyClicks(other.field, "undo")
+    assert not window.actions_table["undo"].isEnabled()
+    qtbot.keyClick(other.field, Qt.Key.Key_Return)
+    assert other.chosen == ""
+    other.field.setText("xyzzy")
+    assert not other.none.isHidden()
+
+
+def test_tour_has_five_steps_inside_the_window_and_is_shown_once(window: MainWindow, qtbot: QtBot) -> None:
+    window.pages.setCurrentIndex(1)
+    ended = []
+    window.commands.show_tour()
+    tour = window.commands._tour
+    assert tour is not None
+    tour.ended.connect(lambda: ended.append(True))
+    assert len(STEPS) == 5
+    seen = []
+    for step in range(5):
+        assert tour.step == step
+        assert window.rect().contains(tour.card.geometry())
+        seen.append(tour.title.text())
+        # what is below can still be clicked
+        assert window.childAt(QPoint(5, 5)) is not None
+        tour.next_button.click()
+    assert len(set(seen)) == 5
+    assert ended == [True]
+    assert Settings().preferences.tour_seen
+    assert window.commands._tour is None
+
+
+def test_tour_can_be_skipped_with_escape(window: MainWindow, qtbot: QtBot) -> None:
+    window.pages.setCurrentIndex(1)
+    window.commands.show_tour()
+    tour = window.commands._tour
+    assert tour is not None
+    qtbot.keyClick(tour.card, Qt.Key.Key_Escape)
+    assert window.commands._tour is None
