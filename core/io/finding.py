@@ -35,6 +35,8 @@ _MANY = 3
 
 Heartbeat = Callable[[Path], None]
 """Told each file before it is looked at."""
+Tally = Callable[[int], None]
+"""Told how many files so far can be read."""
 
 
 @dataclass
@@ -52,6 +54,7 @@ class _Walk:
     options: FindOptions
     patients: Patients
     heartbeat: Heartbeat
+    tally: Tally
     items: list[_Item] = field(default_factory=list)
     roots: list[Path] = field(default_factory=list)
     passed: list[tuple[Path, MeninxError]] = field(default_factory=list)
@@ -81,7 +84,10 @@ class _Walk:
 
 
 def find_sources(
-    paths: Sequence[Path], options: FindOptions | None = None, heartbeat: Heartbeat | None = None
+    paths: Sequence[Path],
+    options: FindOptions | None = None,
+    heartbeat: Heartbeat | None = None,
+    tally: Tally | None = None,
 ) -> Found:
     """Find the scans in files and folders.
 
@@ -93,6 +99,8 @@ def find_sources(
         How files are put together.
     heartbeat
         Called with each file before it is looked at.
+    tally
+        Called with how many files so far can be read.
 
     Raises
     ------
@@ -101,7 +109,9 @@ def find_sources(
         :class:`core.io.patients.Patients`.
     """
     options = options or FindOptions()
-    walk = _Walk(options, Patients(options.patient_from), heartbeat or (lambda _path: None))
+    walk = _Walk(
+        options, Patients(options.patient_from), heartbeat or (lambda _path: None), tally or (lambda _count: None)
+    )
     for path in paths:
         _look(walk, Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() would follow links
     sources: list[Source] = []
@@ -183,6 +193,7 @@ def _take(walk: _Walk, path: Path, root: Path, *, named: bool = False) -> None:
             walk.skip(path, error)
             return
     walk.items.append(item)
+    walk.tally(len(walk.items))
     if named and walk.options.pair_masks:
         _masks_beside(walk, path)
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 OnHeader = Callable[[Volume], None]
 OnSlice = Callable[[int], None]
 OnFile = Callable[[Path], None]
+OnKept = Callable[[int], None]
 
 MEMORY = 2 * MAX_VOLUME + (1 << 30)
 """Bytes by which the child may grow: a packed file, the decoded scan and what is handed over."""
@@ -74,11 +75,18 @@ class Decoder:
         with self._turn:
             self._ensure()
 
-    def find(self, paths: Sequence[Path], options: FindOptions | None = None, on_file: OnFile | None = None) -> Found:
+    def find(
+        self,
+        paths: Sequence[Path],
+        options: FindOptions | None = None,
+        on_file: OnFile | None = None,
+        on_kept: OnKept | None = None,
+    ) -> Found:
         """Find the scans in files and folders (:func:`core.io.finding.find_sources`).
 
         A file that breaks the child is passed over by name and the search begins
-        again without it.
+        again without it. ``on_file`` is told each file before it is looked at,
+        ``on_kept`` how many so far can be read.
 
         Raises
         ------
@@ -88,14 +96,14 @@ class Decoder:
         options = options or FindOptions()
         for _attempt in range(_MOST_RESTARTS):
             try:
-                return self._find(paths, options, on_file)
+                return self._find(paths, options, on_file, on_kept or (lambda _count: None))
             except _Broken as broken:
                 if broken.path is None:
                     raise broken.error from None
                 options = replace(options, refused=(*options.refused, (broken.path, broken.error.code)))
         raise InputError("file-killed-decoder", file=options.refused[-1][0].name)
 
-    def _find(self, paths: Sequence[Path], options: FindOptions, on_file: OnFile | None) -> Found:
+    def _find(self, paths: Sequence[Path], options: FindOptions, on_file: OnFile | None, on_kept: OnKept) -> Found:
         at: Path | None = None
         with self._turn, self._exchange("find", list(paths), options) as connection:
             while True:
@@ -104,6 +112,8 @@ class Decoder:
                     at = payload
                     if on_file is not None:
                         on_file(payload)
+                elif kind == "kept":
+                    on_kept(payload)
                 elif kind == "done":
                     found: Found = payload
                     return found
@@ -368,7 +378,12 @@ class _Child:
     def _work(self, kind: str, *facts: Any) -> None:
         if kind == "find":
             paths, options = facts
-            found = self._reading.find_sources(paths, options, lambda path: self._connection.send(("at", path)))
+            found = self._reading.find_sources(
+                paths,
+                options,
+                lambda path: self._connection.send(("at", path)),
+                lambda count: self._connection.send(("kept", count)),
+            )
             self._connection.send(("done", found))
         elif kind == "header":
             scan = self._reading.open_source(facts[0])

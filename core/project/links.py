@@ -54,6 +54,10 @@ def normal(identity: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", identity).casefold().split())
 
 
+def _key(salt: bytes, patient: str) -> str:
+    return hmac.new(salt, normal(patient).encode(), hashlib.sha256).hexdigest()[:32]
+
+
 class Links:
     """The links of one project on this workstation.
 
@@ -100,14 +104,18 @@ class Links:
 
     def _row(self, sql: str, *values: str) -> tuple[Any, ...] | None:
         """Return the first row of a query; None also where there are no links yet."""
+        return next(iter(self._rows(sql, *values)), None)
+
+    def _rows(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query; none also where there are no links yet."""
         if not self.file.exists():
-            return None
+            return []
         try:
             # not for writing: reading works where the home folder cannot be written
             uri = f"{self.file.absolute().as_uri()}?mode=ro"
             with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10.0)) as connection:
-                row: tuple[Any, ...] | None = connection.execute(sql, values).fetchone()
-                return row
+                rows: list[tuple[Any, ...]] = connection.execute(sql, values).fetchall()
+                return rows
         except sqlite3.Error as error:
             raise worded(error, self.file) from error
 
@@ -149,7 +157,7 @@ class Links:
             )
             if patient is None:
                 return None
-            key = hmac.new(salt, normal(patient).encode(), hashlib.sha256).hexdigest()[:32]
+            key = _key(salt, patient)
             connection.execute(
                 "INSERT INTO patient (project, key, identity) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 (self.project, key, patient),
@@ -160,6 +168,21 @@ class Links:
         """Return the identity behind a patient key, or None where this workstation does not know it."""
         row = self._row("SELECT identity FROM patient WHERE project = ? AND key = ?", self.project, key)
         return None if row is None else str(row[0])
+
+    def key(self, patient: str) -> str | None:
+        """Return the key a patient has in this project, or None where this workstation has no salt for it."""
+        row = self._row("SELECT salt FROM project WHERE id = ?", self.project)
+        return None if row is None else _key(bytes(row[0]), patient)
+
+    def scans(self) -> dict[str, Link]:
+        """Return where the scans of this project came from, by their ids; empty without links."""
+        rows = self._rows("SELECT scan, source, identity FROM scan WHERE project = ?", self.project)
+        return {str(row[0]): Link(tuple(json.loads(row[1])), json.loads(row[2])) for row in rows}
+
+    def patients(self) -> dict[str, str]:
+        """Return the identities behind the patient keys of this project; empty without links."""
+        rows = self._rows("SELECT key, identity FROM patient WHERE project = ?", self.project)
+        return {str(row[0]): str(row[1]) for row in rows}
 
     def scan(self, scan: str) -> Link | None:
         """Return where a scan came from, or None where this workstation does not know it."""
