@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from core.editing.editor import Editor
-from core.editing.replacing import Replacement, prepare
+from core.editing.replacing import Replacement, prepare, respecting
 from core.editing.steps import Part
 from core.labels import Label, LabelSet
 from core.messages import text
@@ -110,7 +110,8 @@ def make_ready(order: Order, base: Base) -> Ready:
             by_layer.setdefault(label.layer, []).append((label, mask))
     new: Masks = {}
     for layer, found in by_layer.items():
-        new[layer] = _taken_over(base.layers[layer], found)
+        taken = _taken_over(base.layers[layer], found)
+        new[layer] = respecting(base.layers[layer], taken, base.labels.locked_values(layer))
         if order.keep_finished:
             kept = base.finished[layer]
             new[layer][kept] = base.layers[layer][kept]
@@ -209,5 +210,10 @@ class Corrector(QObject):
             ready.replacement, action="correct", label=ready.label, origin=Origin.PREDICTED, run=ready.order.run
         )
         key = "session.prediction_taken" if step is not None else "session.prediction_same"
-        self._session.notifier.tell(text(key), "good" if step is not None else "info")
+        told = [text(key)]
+        layers = {label.layer for label in ready.base.labels if label.name in (ready.order.predicted or {})}
+        kept = [label.name for label in ready.base.labels if label.locked and label.layer in layers]
+        if kept:
+            told.append(text("session.locked_stayed", names=", ".join(kept)))
+        self._session.notifier.tell(" ".join(told), "good" if step is not None else "info")
         self._session.workspace_requested.emit("annotate")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -21,7 +20,8 @@ from core.editing.counts import KnownCounts, VoxelCounts
 from core.editing.flipping import flip
 from core.editing.history import History
 from core.editing.open_stroke import OpenStroke
-from core.editing.replacing import Replacement, prepare, states_after
+from core.editing.replacing import Replacement, prepare, respecting, states_after
+from core.editing.slice_rules import drawn_on, finished_now
 from core.editing.steps import (
     NOWHERE,
     Layers,
@@ -35,6 +35,7 @@ from core.editing.steps import (
     spans_of,
 )
 from core.editing.stroke import footprint
+from core.errors import InputError
 from core.geometry import Box, Geometry, PlaneView
 from core.labels import Label, LabelSet
 from core.project.records import Origin, SliceState
@@ -173,9 +174,17 @@ class Editor:
             What is drawn or erased.
         erase
             Clear the label's own voxels instead; other labels stay.
+
+        Raises
+        ------
+        InputError
+            ``label-locked``. Other labels that are locked are not drawn over.
         """
         self.commit()
-        self._stroke = OpenStroke(self.mask(label.layer), action, label, erase=erase)
+        locked = self.labels.locked_values(label.layer)
+        if label.value in locked:
+            raise InputError("label-locked", name=label.name)
+        self._stroke = OpenStroke(self.mask(label.layer), action, label, erase=erase, locked=locked)
 
     def dab(
         self,
@@ -215,7 +224,9 @@ class Editor:
         spent = time.monotonic() - stroke.begun
         layer = stroke.label.layer
         touched = [box.low[0] + int(number) for number in np.flatnonzero(xor.any(axis=(1, 2)))]
-        changes = [self._drawn_on(layer, number, spent / len(touched)) for number in touched]
+        changes = [
+            drawn_on(layer, number, self.state(layer, number), self.reader, spent / len(touched)) for number in touched
+        ]
         self._counts[layer].update(self._layers[layer][box.slices], box, xor)
         return self._done(stroke.action, stroke.label.value, (Part(layer, box, pack(xor)),), changes)
 
@@ -244,6 +255,7 @@ class Editor:
         Only slices whose voxels differ are marked with the origin. Voxels that a
         machine made (a run is named, or the origin says so) take the "finished" of
         their slices away, since nobody has vouched for them yet; undo gives it back.
+        Locked labels neither lose nor win a voxel.
 
         Parameters
         ----------
@@ -269,7 +281,9 @@ class Editor:
             If the shape is not the grid's.
         """
         self.commit()
-        ready = prepare(self._revision, {layer: self.mask(layer)}, {layer: new}, owned=False)
+        old = self.mask(layer)
+        kept = respecting(old, new, self.labels.locked_values(layer))
+        ready = prepare(self._revision, {layer: old}, {layer: kept}, owned=False)
         return self.put(ready, action=action, label=label, origin=origin, run=run)
 
     def warm(self, part: Part) -> None:
@@ -290,7 +304,8 @@ class Editor:
         Raises
         ------
         RuntimeError
-            If something changed since it was prepared or a stroke is open: a fault of the caller.
+            If something changed since it was prepared or a stroke is open: a fault of the caller,
+            who also sees to locked labels (:func:`core.editing.replacing.respecting`).
         """
         if ready.revision != self._revision or self._stroke is not None:
             raise RuntimeError("put() of a replacement for another state; compare revision and stroking first")
@@ -327,17 +342,12 @@ class Editor:
         self.commit()
         if not all(0 <= number < self.geometry.shape[0] for number in slices):
             raise ValueError(f"slices {list(slices)} of {self.geometry.shape[0]}")
-        changes = []
-        for layer in layers:
-            for number in sorted(set(slices)):
-                before = self.state(layer, number)
-                if before is None:
-                    if finished:
-                        after = SliceState(number, Origin.DRAWN, None, True, self.reader, 0.0)
-                        changes.append(StateChange(layer, number, None, after))
-                elif before.finished != finished:
-                    after = replace(before, finished=finished, reader=self.reader)
-                    changes.append(StateChange(layer, number, before, after))
+        changes = [
+            change
+            for layer in layers
+            for number in sorted(set(slices))
+            if (change := finished_now(layer, number, self.state(layer, number), self.reader, finished)) is not None
+        ]
         if not changes:
             return None
         for layer in layers:
@@ -444,21 +454,6 @@ class Editor:
         change = Change(layer, box, step, kind)
         for callback in tuple(self._listeners):
             callback(change)
-
-    def _drawn_on(self, layer: str, number: int, seconds: float) -> StateChange:
-        """Return what becomes of a slice that was drawn on by hand.
-
-        A slice that came from elsewhere (predicted, imported, interpolated) is
-        corrected from now on and keeps the run it came from; "finished" stays.
-        """
-        before = self.state(layer, number)
-        if before is None:
-            after = SliceState(number, Origin.DRAWN, None, False, self.reader, round(seconds, 3))
-        else:
-            origin = before.origin if before.origin is Origin.DRAWN else Origin.CORRECTED
-            spent = round(before.seconds + seconds, 3)
-            after = replace(before, origin=origin, reader=self.reader, seconds=spent)
-        return StateChange(layer, number, before, after)
 
     def _done(self, action: str, value: int, parts: tuple[Part, ...], changes: Sequence[StateChange]) -> Step:
         """Make a step of a change whose voxels are in the layers, and counted, already."""

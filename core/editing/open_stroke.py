@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -31,10 +32,15 @@ class OpenStroke:
         What is drawn or erased.
     erase
         Whether the label is cleared instead of set.
+    locked
+        Values of the layer that are not drawn over.
     """
 
-    def __init__(self, mask: NDArray[np.uint8], action: str, label: Label, *, erase: bool) -> None:
+    def __init__(
+        self, mask: NDArray[np.uint8], action: str, label: Label, *, erase: bool, locked: Sequence[int] = ()
+    ) -> None:
         self._mask = mask
+        self._locked = locked
         self._tiles: dict[_Key, NDArray[np.uint8]] = {}
         self._drawn: Box | None = None
         self.action = action
@@ -47,6 +53,9 @@ class OpenStroke:
         inside = self._mask[box.slices]
         value = np.uint8(self.label.value)
         change = hit & (inside == value) if self.erase else hit & (inside != value)
+        if not self.erase:
+            for kept in self._locked:
+                change &= inside != np.uint8(kept)
         if not change.any():
             return False
         self._put_aside(box)

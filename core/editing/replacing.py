@@ -8,7 +8,7 @@ meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,39 @@ class Replacement:
     def parts(self) -> tuple[Part, ...]:
         """All parts of all layers."""
         return tuple(part for layer in self.layers for part in layer.parts)
+
+
+def respecting(old: NDArray[np.uint8], new: NDArray[np.uint8], locked: Sequence[int]) -> NDArray[np.uint8]:
+    """Return what a layer may become: voxels that have a locked label, or would get one, stay as they are.
+
+    Parameters
+    ----------
+    old, new
+        The layer now and as it shall be, uint8 ``[z, y, x]`` of one shape.
+    locked
+        Values that are locked (:meth:`core.labels.LabelSet.locked_values`).
+
+    Returns
+    -------
+    ndarray
+        ``new`` itself where nothing is locked, else a new array.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if new.shape != old.shape:
+        raise ValueError(f"a layer here is uint8 {old.shape}, not {new.dtype} {new.shape}")
+    if not locked:
+        return new
+    table = np.zeros(256, dtype=np.bool_)
+    table[list(locked)] = True
+    allowed = new.copy()
+    for place in range(len(old)):
+        # a slice at a time: the lookups are as large as what they look up
+        np.copyto(allowed[place], old[place], where=table[old[place]] | table[new[place]])
+    return allowed
 
 
 def prepare(

@@ -96,6 +96,8 @@ class BrushTool:
             self._refused("busy")
         elif session.label is None:
             self._refused("no_label")
+        elif session.label.locked:
+            self._refused("label_locked")
         elif session.label.name in session.hidden:
             self._refused("label_hidden")
         elif not session.overlay.visible:

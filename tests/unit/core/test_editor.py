@@ -15,6 +15,7 @@ from core.editing.editor import Change, Editor
 from core.editing.replacing import prepare
 from core.editing.steps import NOWHERE
 from core.editing.stroke import footprint
+from core.errors import InputError
 from core.geometry import Box, Geometry, Plane
 from core.labels import LabelSet
 from core.project.records import Origin, SliceState
@@ -447,3 +448,60 @@ def test_a_snapshot_holds_the_changed_boxes_only_and_copies():
 def test_layers_of_another_size_are_refused():
     with pytest.raises(ValueError, match="shape"):
         Editor(grid(), LabelSet((BRAIN,)), {"brain": np.zeros((2, 2, 2), np.uint8)}, {}, reader="anna")
+
+
+# -- locked labels ------------------------------------------------------------------------
+
+
+def locked_editor(*names: str) -> Editor:
+    labels = LabelSet().with_label("Tumour").with_label("Oedema").with_label("Brain")
+    for name in names:
+        labels = labels.with_changed(name, locked=True)
+    mask = np.zeros((3, 12, 12), np.uint8)
+    mask[1, 2:6, 2:10] = 2
+    return Editor(Geometry((3, 12, 12), np.eye(4)), labels, {"lesions": mask}, {}, reader="anna")
+
+
+def test_a_locked_label_is_not_drawn_over():
+    editor = locked_editor("Oedema")
+    before = editor.mask("lesions").copy()
+    view = editor.geometry.view(Plane.AXIAL)
+    editor.begin("brush", editor.labels.named("Tumour"))
+    editor.dab(view, 1, (5, 5), (5, 5), 4.0)
+    editor.commit()
+    after = editor.mask("lesions")
+    np.testing.assert_array_equal(after == 2, before == 2)
+    assert np.count_nonzero(after == 1) > 10
+    # where all is locked nothing changes, so there is no step
+    editor.mask("lesions")[2] = 2
+    steps = len(editor.steps())
+    editor.begin("brush", editor.labels.named("Tumour"))
+    editor.dab(view, 2, (5, 5), (7, 7), 4.0)
+    assert editor.commit() is None
+    assert len(editor.steps()) == steps
+
+
+@pytest.mark.parametrize("erase", [False, True])
+def test_a_locked_label_is_neither_drawn_nor_erased(erase):
+    editor = locked_editor("Oedema")
+    with pytest.raises(InputError, match="label-locked"):
+        editor.begin("brush", editor.labels.named("Oedema"), erase=erase)
+    assert not editor.stroking
+    assert not editor.undo_available
+
+
+def test_a_replacement_leaves_locked_labels_alone():
+    editor = locked_editor("Oedema")
+    old = editor.mask("lesions").copy()
+    new = np.ones_like(old)
+    new[2] = 2
+    step = editor.replace("lesions", new, action="correct", origin=Origin.PREDICTED, run="r")
+    assert step is not None
+    after = editor.mask("lesions")
+    np.testing.assert_array_equal(after == 2, old == 2)
+    assert (after[0] == 1).all()
+    assert step.slices == (0, 1)
+    # undo goes by what was, whatever is locked
+    editor.set_labels(editor.labels.with_changed("Tumour", locked=True))
+    editor.undo()
+    np.testing.assert_array_equal(editor.mask("lesions"), old)
