@@ -312,6 +312,8 @@ class Commands(QObject):
         places = (window.worklist, annotate.views, annotate.rail, annotate.labels, window.top)
         self._tour = Tour(window, dict(zip(STEPS, places, strict=True)))
         self._tour.ended.connect(self._tour_ended)
+        # what it speaks of is in Annotate
+        window.workspaces.currentChanged.connect(self._tour.end)
 
     @Slot()
     def _tour_ended(self) -> None:

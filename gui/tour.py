@@ -158,8 +158,10 @@ class Tour(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() == QEvent.Type.Resize:
             self._place()
-        escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
-        if watched is self.card and escape and event.type() == QEvent.Type.KeyPress:
-            self.end()
-            return True
+        if watched is self.card and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            ways = {Qt.Key.Key_Escape: self.end, Qt.Key.Key_Return: self.forward, Qt.Key.Key_Enter: self.forward}
+            way = ways.get(Qt.Key(event.key()))
+            if way is not None:
+                way()
+                return True
         return super().eventFilter(watched, event)

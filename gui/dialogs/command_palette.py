@@ -101,7 +101,7 @@ class _Rows(QStyledItemDelegate):
     """What it is, what it is about, and its key at the right."""
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
-        return QSize(_WIDTH, _ROW)
+        return QSize(0, _ROW)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         rect: QRect = option.rect
@@ -152,7 +152,7 @@ class CommandPalette(QDialog):
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setUniformItemSizes(True)
         self.list.setFixedHeight(_ROW * _SHOWN)
-        self.list.setMouseTracking(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.none = theme.label(text("keys.palette_none"), "muted")
         lay = theme.column(self, margin=8, gap=6)
         lay.addWidget(self.field)

@@ -13,7 +13,7 @@ from gui.dialogs.base import Dialog
 from gui.keymap import Keymap, group_of, load
 
 _NUMBERED = ("label_", "window_")
-_COLUMNS = (("mouse", "draw"), ("view",), ("scans", "program"))
+_COLUMNS = (("mouse", "program"), ("draw", "scans"), ("view",))
 _MOUSE_FIXED = ("left", "ctrl_left", "alt_left", "middle", "shift_wheel", "peek")
 
 
@@ -27,13 +27,13 @@ class KeysDialog(Dialog):
     """
 
     def __init__(self, keymap: Keymap | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(text("actions.keys"), "", parent, width=980)
+        super().__init__(text("actions.keys"), "", parent, width=1000)
         self.keymap = keymap or load()
         if self.keymap.preset != "default":
             preset = text(f"keys.preset_{self.keymap.preset}")
             self.body.addWidget(theme.label(text("keys.sheet_preset", preset=preset), "muted"))
         box = QWidget()
-        line = theme.row(box, gap=theme.space("xl"))
+        line = theme.row(box, gap=theme.space("m"))
         for names in _COLUMNS:
             column = theme.column(gap=theme.space("l"))
             for name in names:
@@ -43,7 +43,8 @@ class KeysDialog(Dialog):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(box)
-        scroll.setMinimumSize(980, 560)
+        scroll.setMinimumSize(1000, 600)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.body.addWidget(scroll)
 
     def rows(self, group: str) -> list[tuple[tuple[str, ...], str]]:
@@ -68,7 +69,7 @@ class KeysDialog(Dialog):
         column = theme.column(frame, margin=theme.space("m"), gap=theme.space("s"))
         column.addWidget(theme.heading(text(f"keys.group_{group}")))
         grid = QGridLayout()
-        grid.setHorizontalSpacing(theme.space("m"))
+        grid.setHorizontalSpacing(theme.space("s"))
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(0, 1)
         for place, (keys, words) in enumerate(self.rows(group)):

@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
-from shell_support import window as window  # noqa: PLC0414 - a fixture
+from shell_support import window as window
 
 from gui import keymap
 from gui.actions import ACTIONS, words_of
@@ -68,7 +68,7 @@ def test_every_action_belongs_to_a_group_with_words(qtbot: QtBot) -> None:
     qtbot.addWidget(sheet)
     listed = {words for group in ("draw", "view", "scans", "program") for _keys, words in sheet.rows(group)}
     numbered = ("label_", "window_")
-    wanted = {words_of(spec.id) for spec in ACTIONS if keymap.load().keys.get(spec.id) and not spec.id[:-1] in numbered}
+    wanted = {words_of(spec.id) for spec in ACTIONS if keymap.load().keys.get(spec.id) and spec.id[:-1] not in numbered}
     assert wanted <= listed
     shown = [label.text() for label in sheet.findChildren(QLabel)]
     assert "window (across), level (down)" in shown
@@ -194,5 +194,7 @@ def test_tour_can_be_skipped_with_escape(window: MainWindow, qtbot: QtBot) -> No
     window.commands.show_tour()
     tour = window.commands._tour
     assert tour is not None
-    qtbot.keyClick(tour.card, Qt.Key.Key_Escape)
+    qtbot.keyClick(tour.next_button, Qt.Key.Key_Return)
+    assert tour.step == 1
+    qtbot.keyClick(tour.next_button, Qt.Key.Key_Escape)
     assert window.commands._tour is None
