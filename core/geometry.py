@@ -190,6 +190,9 @@ class Geometry:
     orientation_known
         False where no header says how the patient lies: then no letters are drawn
         and the display never flips.
+    depth_known
+        False where slices lie unevenly, or a single one has no thickness: then the
+        third voxel size is only a mean, and no volume in mL follows from it.
 
     Raises
     ------
@@ -201,6 +204,7 @@ class Geometry:
     affine: NDArray[np.float64]
     spacing_known: bool = True
     orientation_known: bool = True
+    depth_known: bool = True
 
     def __post_init__(self) -> None:
         affine = np.array(self.affine, dtype=np.float64)
@@ -225,6 +229,20 @@ class Geometry:
     def voxel_ml(self) -> float:
         """Volume of a voxel in mL; meaningless unless ``spacing_known``."""
         return abs(float(np.linalg.det(self.affine[:3, :3]))) / 1000.0
+
+    @property
+    def measurable(self) -> bool:
+        """Whether volumes in mL and distances through slices may be told."""
+        return self.spacing_known and self.depth_known
+
+    @property
+    def oblique_degrees(self) -> float:
+        """Largest angle between a voxel axis and the anatomical axis that it is named after."""
+        columns = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
+        nearest = [abs(columns[int(world), axis]) for axis, (world, _) in enumerate(io_orientation(self.affine))]
+        # by the part that is off the axis: the arc cosine of nearly one is rounding
+        off = np.sqrt(np.maximum(0.0, (columns**2).sum(axis=0) - np.square(nearest)))
+        return float(np.degrees(np.arctan2(off, nearest)).max())
 
     @property
     def unit(self) -> str:

@@ -79,6 +79,11 @@ class Volume:
         return self.geometry.shape
 
     @property
+    def even(self) -> bool:
+        """Whether the slices lie at even, known distances; else nothing is told in mL until a person accepts it."""
+        return self.geometry.depth_known
+
+    @property
     def is_picture(self) -> bool:
         """Whether it is a single picture."""
         return self.shape[0] == 1

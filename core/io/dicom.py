@@ -13,7 +13,7 @@ from pydicom.dataset import FileDataset
 
 from core.errors import InputError
 from core.geometry import Array, Geometry
-from core.io import stacking
+from core.io import grouping, stacking
 from core.io.dicom_file import SliceHeader, decode, headers, load, number, numbers, one_sentence, word
 from core.io.files import check_budget
 from core.io.source import NotGrey, OpenScan, Source
@@ -64,19 +64,11 @@ def open_dicom(source: Source, *, colour: bool = False) -> OpenScan:
     with one_sentence(source.files[0]):
         if found[0].mosaic:
             return _open_mosaic(source, found)
-        volumes = _volumes(found)
+        # the finder has compared all with one slice, perhaps another one than the first here
+        volumes = grouping.volumes_of(found, tolerance=3 * grouping.ORIENTATION_MATCH)
         slices = volumes[_choose(source, len(volumes))]
         grid = stacking.lay(slices, source.name)
         return _open_grid(source, grid, colour)
-
-
-def _volumes(found: list[SliceHeader]) -> list[list[SliceHeader]]:
-    """Split frames that cannot lie on one grid or repeat one another's place."""
-    volumes: list[list[SliceHeader]] = []
-    for group in stacking.groups_of(found):
-        placed = group[0].position is not None and group[0].orientation is not None
-        volumes += stacking.split_repeats(group)[0] if placed else [group]
-    return volumes
 
 
 def _choose(source: Source, volumes: int) -> int:
@@ -203,13 +195,7 @@ def _facts(header: SliceHeader, grid: stacking.Grid) -> dict[str, str | int | fl
         value = number(header.dataset, element)
         if value is not None:
             facts[name] = value
-    if grid.missing:
-        facts["missing_slices"] = ",".join(str(index) for index in grid.missing)
-    if not grid.even:
-        facts["uneven_slices"] = 1
-    if grid.tilt > 0.1:
-        facts["tilt_degrees"] = round(grid.tilt, 2)
-    return facts
+    return facts | grid.facts
 
 
 def _open_mosaic(source: Source, found: list[SliceHeader]) -> OpenScan:

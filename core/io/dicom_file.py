@@ -99,7 +99,9 @@ _TAGS = [
     "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated", "BitsStored",
     "HighBit", "PixelRepresentation", "PixelPaddingValue", "WindowCenter", "WindowWidth", "RescaleIntercept",
     "RescaleSlope", "ModalityLUTSequence", "BurnedInAnnotation", "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence", "SmallestImagePixelValue",
+    "PerFrameFunctionalGroupsSequence", "SmallestImagePixelValue", "ConvolutionKernel", "TriggerTime",
+    "ComplexImageComponent", "DiffusionGradientOrientation", "DimensionIndexSequence", "StackID",
+    "0x0019100C", "0x20011003", "0x00431039",
 ]  # fmt: skip
 _NO_SCAN = {
     "SEG": "dicom-seg",
@@ -133,10 +135,12 @@ class SliceHeader:
         Distance to the next slice as the header tells it, or None.
     slope, intercept
         Rescale; ``table`` tells that a modality LUT is used instead.
-    splitters
-        What tells apart slices at one position (echo, time, b-value...).
     dataset
         The header without pixels.
+    depth
+        SliceThickness alone, in mm, or None: how deep a slice is that stands alone.
+    stack
+        The stack a frame says it is of (two slabs in one file), or empty.
     """
 
     path: Path
@@ -153,8 +157,9 @@ class SliceHeader:
     slope: float
     intercept: float
     table: bool
-    splitters: tuple[str, ...]
     dataset: Dataset
+    depth: float | None = None
+    stack: str = ""
 
     @property
     def series(self) -> str:
@@ -392,23 +397,9 @@ def _slice(
         slope=slope[0] if slope and slope[0] else 1.0,
         intercept=intercept[0] if intercept else 0.0,
         table=bool(dataset.get("ModalityLUTSequence")),
-        splitters=_splitters(dataset, group),
         dataset=dataset,
-    )
-
-
-def _splitters(dataset: Dataset, group: Dataset) -> tuple[str, ...]:
-    frame_content = _first(group, "FrameContentSequence")
-    echo = _first(group, "MREchoSequence")
-    diffusion = _first(group, "MRDiffusionSequence")
-    return (
-        word(frame_content, "TemporalPositionIndex") or word(dataset, "TemporalPositionIdentifier"),
-        word(echo, "EffectiveEchoTime") or word(dataset, "EchoTime") or word(dataset, "EchoNumbers"),
-        word(diffusion, "DiffusionBValue") or word(dataset, "DiffusionBValue"),
-        "/".join(words(dataset, "ImageType")),
-        word(dataset, "AcquisitionNumber"),
-        word(dataset, "AcquisitionTime"),
-        word(dataset, "ContentTime"),
+        depth=abs(thick[0]) if thick and thick[0] else None,
+        stack=word(_first(group, "FrameContentSequence"), "StackID"),
     )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from core.errors import InputError
 from core.events import Notice
 from core.io import stacking
-from core.io.dicom_file import SliceHeader, headers, word
+from core.io.dicom_file import SliceHeader, headers, one_sentence, word
+from core.io.grouping import groups_of, is_placed, split_repeats, volumes_of
 from core.io.patients import Patients
 from core.io.sniff import Format
 from core.io.source import FindOptions, Source
@@ -55,29 +56,33 @@ def find_series(
     roots = dict(files)
     slices: list[SliceHeader] = []
     sources: list[Source] = []
-    mosaics: dict[str, list[SliceHeader]] = defaultdict(list)
+    mosaics: list[SliceHeader] = []
     for path, _root in files:
         heartbeat(path)
         try:
             found = headers(path)
+            if found[0].frames > 1 and not found[0].mosaic:
+                with one_sentence(path):
+                    sources.append(_multi_frame(found, roots, patients, options))
         except InputError as error:
             skip(path, error)
             continue
         if found[0].mosaic:
-            mosaics[found[0].series].append(found[0])
-        elif found[0].frames > 1:
-            sources.append(_source(found[:1], roots, patients, options))
-        else:
+            mosaics.append(found[0])
+        elif found[0].frames == 1:
             slices += found
-    for same in mosaics.values():
+    for same in groups_of(mosaics):
         sources.append(_source(sorted(same, key=lambda header: header.number), roots, patients, options))
-    by_series: dict[tuple[Path, str], list[SliceHeader]] = defaultdict(list)
-    for header in slices:
-        # files without a series UID have nothing to do with one another
-        by_series[(Path() if header.series else header.path, header.series)].append(header)
-    folders = {series[0].path.parent for series in by_series.values() if len(series) >= _SERIES_LEAST}
-    for series in by_series.values():
-        found_here = _series(series, roots, patients, options)
+    by_series = _by_series(slices)
+    folders = {series[0].path.parent for series in by_series if len(series) >= _SERIES_LEAST}
+    for series in by_series:
+        try:
+            with one_sentence(series[0].path):
+                found_here = _series(series, roots, patients, options)
+        except InputError as error:
+            for header in series:
+                skip(header.path, error)
+            continue
         if len(series) == 1 and series[0].path.parent in folders:
             stray = Notice("slice-stray", {"name": series[0].path.name, "folder": series[0].path.parent.name})
             found_here = [replace(source, notices=(*source.notices, stray)) for source in found_here]
@@ -85,14 +90,24 @@ def find_series(
     return sources
 
 
+def _by_series(slices: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
+    """Put the slices of one series together; a broken export gives two people's scans one series UID."""
+    series: dict[tuple[object, ...], list[SliceHeader]] = defaultdict(list)
+    for header in slices:
+        # files without a series UID have nothing to do with one another
+        alone = Path() if header.series else header.path
+        series[(alone, header.series, word(header.dataset, "PatientID"))].append(header)
+    return list(series.values())
+
+
 def _series(
     series: list[SliceHeader], roots: dict[Path, Path], patients: Patients, options: FindOptions
 ) -> list[Source]:
     sources = []
-    groups = stacking.groups_of(series)
+    groups = groups_of(series)
     for group in groups:
-        placed = group[0].position is not None and group[0].orientation is not None
-        volumes, copies = stacking.split_repeats(group) if placed else _numbered(group)
+        placed = is_placed(group[0])
+        volumes, copies, told = split_repeats(group) if placed else (*_numbered(group), True)
         name = _name(group)
         for volume in volumes:
             grid = stacking.lay(volume, name)
@@ -100,12 +115,25 @@ def _series(
             if copies:
                 notices.append(Notice("slices-copies", {"name": name, "count": copies}))
             if len(volumes) > 1 and placed and volume is volumes[0]:
-                notices.append(Notice("slices-repeated", {"name": name, "volumes": len(volumes)}))
-            if len(groups) > 1:
+                key = "slices-repeated" if told else "slices-repeated-untold"
+                notices.append(Notice(key, {"name": name, "volumes": len(volumes)}))
+            if len(groups) > 1 and placed:
                 notices.append(Notice("series-split", {"name": name, "slices": len(volume), "parts": len(groups)}))
             ordered = [slot for slot in grid.slots if slot is not None]
             sources.append(_source(ordered, roots, patients, options, tuple(notices)))
     return sources
+
+
+def _multi_frame(
+    frames: Sequence[SliceHeader], roots: dict[Path, Path], patients: Patients, options: FindOptions
+) -> Source:
+    """Make one source of a file of many frames; its volumes are chosen from when it is opened."""
+    name = frames[0].path.name
+    notices: dict[str, Notice] = {}
+    for volume in volumes_of(frames):
+        for notice in stacking.lay(volume, name).notices:
+            notices.setdefault(notice.key, notice)
+    return _source(frames[:1], roots, patients, options, tuple(notices.values()))
 
 
 def _numbered(group: list[SliceHeader]) -> tuple[list[list[SliceHeader]], int]:

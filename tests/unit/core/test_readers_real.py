@@ -68,13 +68,15 @@ def test_a_real_series_in_a_zip(decoder: Decoder, data_root: Path) -> None:
     assert volume.array.shape == (96, 256, 256)
     assert volume.modality == "MR"
     np.testing.assert_allclose(volume.geometry.spacing, (0.9, 0.859375, 0.859375), atol=1e-3)
-    assert source.notices == ()
+    (notice,) = source.notices
+    assert notice.key == "slices-oblique"
+    assert notice.fields["degrees"] == pytest.approx(volume.geometry.oblique_degrees, abs=0.05)
 
 
 def test_a_real_ct_names_its_gap_its_tilt_and_the_stray_slice(decoder: Decoder, data_root: Path) -> None:
     found = decoder.find([data_root / "ct" / "head_ct_series"])
     stray, series = sorted(found.sources, key=lambda source: len(source.files))
-    assert [notice.key for notice in stray.notices] == ["slice-stray"]
+    assert [notice.key for notice in stray.notices] == ["slices-oblique", "slice-stray"]
     assert [notice.key for notice in series.notices] == ["slices-missing", "slices-tilted"]
     assert series.notices[0].fields["count"] == 1
     volume = decoder.read(series)
