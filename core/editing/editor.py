@@ -297,9 +297,17 @@ class Editor:
         return self._revision
 
     def put(
-        self, ready: Replacement, *, action: str, label: Label | None = None, origin: Origin, run: str | None = None
+        self,
+        ready: Replacement,
+        *,
+        action: str,
+        label: Label | None = None,
+        origin: Origin | None,
+        run: str | None = None,
     ) -> Step | None:
         """Put in a replacement of one or several layers as one step, as :meth:`replace` does.
+
+        The origin None leaves each slice its own, see :func:`core.editing.replacing.states_after`.
 
         Raises
         ------

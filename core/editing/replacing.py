@@ -173,7 +173,7 @@ def states_after(
     replacement: Replacement,
     state: Callable[[str, int], SliceState | None],
     *,
-    origin: Origin,
+    origin: Origin | None,
     run: str | None,
     reader: str,
 ) -> list[StateChange]:
@@ -186,17 +186,22 @@ def states_after(
     state
         Gives the state of a layer's slice now, None if it was never touched.
     origin, run
-        Where the voxels come from.
+        Where the voxels come from. The origin None (an old version that is brought back) leaves
+        each slice its origin; "finished" is taken away, since it was said of something else.
     reader
         Who puts them in.
     """
-    machine_made = origin in MACHINE_MADE or run is not None
+    machine_made = origin is None or origin in MACHINE_MADE or run is not None
     changes = []
     for new in replacement.layers:
         for number in new.slices:
             before = state(new.layer, number)
             finished = before is not None and before.finished and not machine_made
             seconds = before.seconds if before is not None else 0.0
-            after = SliceState(number, origin, run, finished, reader, seconds)
+            if origin is None:
+                source, by = (Origin.DRAWN, None) if before is None else (before.origin, before.run)
+            else:
+                source, by = origin, run
+            after = SliceState(number, source, by, finished, reader, seconds)
             changes.append(StateChange(new.layer, number, before, after))
     return changes

@@ -21,6 +21,7 @@ from core.editing.opening import OpenAnnotation
 from core.errors import MeninxError, StorageError
 from core.project.project import Project
 from core.project.records import SliceState
+from core.project.thinning import thin
 
 DELAY = 2.0
 LONGEST = 30.0
@@ -270,6 +271,9 @@ class Saver:
                 journal.trim(self._target, self._opened.base_hash)
             except MeninxError as error:
                 warning = error
+        # the masks are safe: old versions that stay a while longer hurt nobody
+        with contextlib.suppress(MeninxError):
+            thin(self._project, annotation.id)
         return None, warning
 
     def _is_true(self) -> bool:

@@ -16,6 +16,7 @@ from core.events import Events, Finished, Progress, StopCheck, never_stop
 from core.io import atomic
 from core.messages import sentence
 from core.project import audit, maskfile, scanfile
+from core.project.thinning import thinned_files
 
 if TYPE_CHECKING:
     from core.project.project import Project
@@ -196,6 +197,7 @@ def tidy(project: Project, *, older_than: float = _LEFT_BEHIND_SECONDS) -> list[
         Seconds; what is younger may belong to a save that is under way.
     """
     named = {item.file for item in _items(project)}
+    thinned = thinned_files(project)
     gone = []
     before = time.time() - older_than
     for folder in ("scans", "masks", "predictions", "journal", "."):
@@ -204,7 +206,7 @@ def tidy(project: Project, *, older_than: float = _LEFT_BEHIND_SECONDS) -> list[
             if not file.is_file() or file.stat().st_mtime > before:
                 continue
             relative = file.relative_to(project.path).as_posix()
-            if atomic.is_temporary(file):
+            if atomic.is_temporary(file) or file in thinned:
                 file.unlink(missing_ok=True)
             elif folder in {"scans", "masks"} and relative not in named:
                 _quarantine(project.path, file)
