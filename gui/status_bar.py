@@ -92,7 +92,8 @@ class StatusBar(QFrame):
         z, y, x = volume.shape
         size = f"{x} × {y} × {z}" if z > 1 else f"{x} × {y}"
         dz, dy, dx = volume.geometry.spacing
-        spacing = f"{dx:.3g} × {dy:.3g} × {dz:.3g} mm" if volume.geometry.spacing_known else text("place.no_spacing")
+        depth = f"{dz:.3g}" if volume.even else text("place.uneven" if z > 1 else "place.depth_unknown")
+        spacing = f"{dx:.3g} × {dy:.3g} × {depth} mm" if volume.geometry.spacing_known else text("place.no_spacing")
         parts = (scan.name, scan.modality, size, spacing)
         self.place.setText("   ·   ".join(part for part in parts if part))
 

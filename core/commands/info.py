@@ -74,6 +74,8 @@ def _facts(source: Source, volume: Volume, shape: tuple[int, ...], dtype: str) -
         "dtype": dtype.lstrip("<>|="),
         "spacing": [round(size, 6) for size in geometry.spacing],
         "unit": geometry.unit,
+        "measurable": geometry.measurable,
+        "oblique_degrees": round(geometry.oblique_degrees, 2) if geometry.orientation_known else None,
         "axes": geometry.axis_codes if geometry.orientation_known else None,
         "affine": [[float(value) for value in row] for row in geometry.affine],
         "modality": volume.modality or None,
@@ -88,12 +90,13 @@ def _facts(source: Source, volume: Volume, shape: tuple[int, ...], dtype: str) -
 def _words(source: Source, volume: Volume, shape: tuple[int, ...]) -> str:
     geometry = volume.geometry
     z, y, x = geometry.spacing
+    depth = f"{z:.3g}" if volume.even else text("place.uneven" if shape[0] > 1 else "place.depth_unknown")
     parts = [
         source.name,
         str(source.format),
         volume.modality,
         f"{shape[2]} x {shape[1]} x {shape[0]}" + (f" x {shape[3]}" if len(shape) == 4 else ""),
-        f"{x:.3g} x {y:.3g} x {z:.3g} mm" if geometry.spacing_known else text("info.pixels"),
+        f"{x:.3g} x {y:.3g} x {depth} mm" if geometry.spacing_known else text("info.pixels"),
         geometry.axis_codes if geometry.orientation_known else text("info.orientation_unknown"),
         text("info.masks") if source.has_masks else "",
     ]

@@ -18,11 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--status", choices=[status.value for status in ScanStatus], help=text("project.help_status"))
     parser.add_argument("--patient", help=text("project.help_patient"))
     parser.add_argument("--text", default="", help=text("project.help_text"))
+    parser.add_argument("--accept-distance", nargs="+", default=[], metavar="SCAN", help=text("project.help_distance"))
     parser.add_argument("--names", action="store_true", help=text("project.help_names"))
 
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     """List the scans that match, with who finished how much of them."""
+    if arguments.accept_distance:
+        with Project.open(arguments.project) as project:
+            for scan in [project.scan(ref) for ref in arguments.accept_distance]:
+                project.accept_depth(scan.id)
     with Project.open(arguments.project, read_only=True) as project:
         status = None if arguments.status is None else ScanStatus(arguments.status)
         scans = project.scans(status=status, text=arguments.text)
@@ -31,13 +36,14 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         finished = project.finished_slices()
         names = {scan.patient: project.links.patient(scan.patient) for scan in scans} if arguments.names else {}
         counts = project.counts()
+        measured = {scan.id: project.geometry(scan.id).measurable for scan in scans}
     for scan in scans:
         line.say(_row(scan, names.get(scan.patient)))
         for reader, count in finished.get(scan.id, {}).items():
             line.say(text("project.scan_readers", reader=reader, finished=count, slices=scan.shape[0]))
     line.say(text("project.scans_count", count=len(scans)) if scans else text("project.scans_none"))
     return {
-        "scans": [_facts(scan, finished.get(scan.id, {}), names) for scan in scans],
+        "scans": [_facts(scan, finished.get(scan.id, {}), names) | {"measurable": measured[scan.id]} for scan in scans],
         "counts": {status.value: count for status, count in counts.items()},
     }
 

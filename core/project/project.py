@@ -274,6 +274,10 @@ class Project:
         """Return the grid of a scan, without opening its file."""
         return self._scans.geometry(scan_id)
 
+    def accept_depth(self, scan_id: str, *, reader: str | None = None) -> None:
+        """Accept the mean distance of a scan's uneven slices: its volumes in mL are told from then on."""
+        self._scans.accept_depth(scan_id, reader or current_reader())
+
     def thumbnail(self, scan_id: str) -> NDArray[np.uint8]:
         """Return the middle slice as uint8 ``[64, 64]``."""
         return self._scans.thumbnail(scan_id)

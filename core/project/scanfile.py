@@ -134,6 +134,7 @@ def _write_into(file: h5py.File, volume: Volume, digest: str) -> None:
         {
             "spacing_known": geometry.spacing_known,
             "orientation_known": geometry.orientation_known,
+            "depth_known": geometry.depth_known,
             "slope": float(volume.slope),
             "intercept": float(volume.intercept),
             "modality": volume.modality,
@@ -207,20 +208,23 @@ def read_header(file: Path) -> tuple[Geometry, str]:
             depth, height, width = (int(count) for count in opened[_VOXELS].shape[:3])
             affine = np.asarray(opened.attrs["affine"], dtype=np.float64)
             digest = str(opened.attrs["pixel_sha256"])
-        geometry = Geometry((depth, height, width), affine, header["spacing_known"], header["orientation_known"])
+        geometry = _geometry((depth, height, width), affine, header)
     except (OSError, KeyError, ValueError, RuntimeError, TypeError, InputError) as error:
         raise ProjectError("scan-corrupt", file=file) from error
     return geometry, digest
 
 
+def _geometry(shape: tuple[int, int, int], affine: NDArray[np.float64], header: Mapping[str, Any]) -> Geometry:
+    spacing, orientation = bool(header["spacing_known"]), bool(header["orientation_known"])
+    # files of before the distance between slices was doubted do not say
+    return Geometry(shape, affine, spacing, orientation, bool(header.get("depth_known", True)))
+
+
 def _volume(array: Array, affine: NDArray[np.float64], header: Mapping[str, Any]) -> Volume:
     depth, height, width = array.shape[:3]
-    geometry = Geometry(
-        (depth, height, width), affine, bool(header["spacing_known"]), bool(header["orientation_known"])
-    )
     return Volume(
         array=array,
-        geometry=geometry,
+        geometry=_geometry((depth, height, width), affine, header),
         slope=header["slope"],
         intercept=header["intercept"],
         modality=header["modality"],

@@ -29,6 +29,8 @@ _SELECT = (
 _SEARCHED = "lower(s.name || ' ' || printf('P%03d', p.number) || ' ' || s.modality || ' ' || s.description)"
 _TELLING = 4
 """Identity texts shorter than this are in every second word and are not looked for."""
+_DOUBTED, _ACCEPTED = "doubted", "accepted"
+"""What the index says of a scan whose slices lie unevenly; nothing where the distance is known."""
 
 
 class Scans:
@@ -91,6 +93,8 @@ class Scans:
                 names = ", ".join(values)
                 marks = ", ".join(f":{name}" for name in values)
                 connection.execute(f"INSERT INTO scan ({names}) VALUES ({marks})", values)
+                if not clean.geometry.depth_known:
+                    connection.execute("INSERT INTO meta VALUES (?, ?)", (_depth_key(scan_id), _DOUBTED))
                 audit.append(
                     connection, current_reader(), "add-scan", {"scan": scan_id, "sha256": digest, "file": file_digest}
                 )
@@ -162,7 +166,8 @@ class Scans:
             row = self._row(scan_id)
             affine = np.asarray(json.loads(row["affine"]), dtype=np.float64)
             shape = (row["depth"], row["height"], row["width"])
-            known = Geometry(shape, affine, bool(row["spacing_known"]), bool(row["orientation_known"]))
+            spacing, orientation = bool(row["spacing_known"]), bool(row["orientation_known"])
+            known = Geometry(shape, affine, spacing, orientation, self._depth(scan_id) != _DOUBTED)
             self._geometries[scan_id] = known
         return known
 
@@ -170,7 +175,25 @@ class Scans:
         """Return a scan whole, after its file's hash was checked."""
         file, relative = self._file(scan_id)
         with _relative(relative):
-            return scanfile.read(file)
+            volume = scanfile.read(file)
+        if not volume.geometry.depth_known and self._depth(scan_id) == _ACCEPTED:
+            return dataclasses.replace(volume, geometry=dataclasses.replace(volume.geometry, depth_known=True))
+        return volume
+
+    def accept_depth(self, scan_id: str, reader: str) -> None:
+        """Let a scan be measured although the distance between its slices is only a mean."""
+        with self._store.transaction() as connection:
+            scan = self.get(scan_id)
+            if self._depth(scan.id) != _DOUBTED:
+                return
+            connection.execute("UPDATE meta SET value = ? WHERE key = ?", (_ACCEPTED, _depth_key(scan.id)))
+            audit.append(connection, reader, "accept-depth", {"scan": scan.id})
+        self._geometries.pop(scan.id, None)
+
+    def _depth(self, scan_id: str) -> str:
+        """Return whether the distance between slices is doubted or was accepted; empty where it is known."""
+        row = self._store.row("SELECT value FROM meta WHERE key = ?", _depth_key(scan_id))
+        return "" if row is None else str(row["value"])
 
     def read_slices(self, scan_id: str, start: int, stop: int) -> Array:
         """Return some slices, after the file's hash was checked once."""
@@ -207,6 +230,10 @@ class Scans:
         except OSError as error:
             raise ProjectError("scan-corrupt", file=relative) from error
         return file, relative
+
+
+def _depth_key(scan_id: str) -> str:
+    return f"depth/{scan_id}"
 
 
 @contextlib.contextmanager

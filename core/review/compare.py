@@ -122,7 +122,7 @@ def compare_label(
     measures = measure(true, guess, geometry, known=sure) if sure.any() else None
     wrong = np.count_nonzero(true ^ guess, axis=(1, 2))
     wrong[~sure] = 0
-    ml = geometry.voxel_ml if geometry.spacing_known else None
+    ml = geometry.voxel_ml if geometry.measurable else None
     return LabelComparison(
         label=name,
         measures=measures,

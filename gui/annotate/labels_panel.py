@@ -183,6 +183,6 @@ class LabelsPanel(QWidget):
             if editor is None or volume is None:
                 row.set_amount("")
                 continue
-            in_ml = volume.geometry.spacing_known
+            in_ml = volume.geometry.measurable
             ml = volume.geometry.voxel_ml if in_ml else 0.0
             row.set_amount(amount(editor.label_voxels(row.label), ml, in_ml=in_ml))

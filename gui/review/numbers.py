@@ -43,8 +43,8 @@ def fraction(value: float | None) -> str:
 
 
 def volume_words(voxels: int, geometry: Geometry) -> str:
-    """Write a volume in mL, or in pixels where the spacing is unknown."""
-    if geometry.spacing_known:
+    """Write a volume in mL, or in pixels where no volume may be told."""
+    if geometry.measurable:
         return f"{grouped_decimal(voxels * geometry.voxel_ml)} mL"
     return f"{grouped(voxels)} px"
 
