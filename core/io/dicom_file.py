@@ -40,7 +40,7 @@ from pydicom.uid import (
 
 from core.errors import InputError
 from core.geometry import Array
-from core.io.files import MAX_FILE, MAX_INFLATED, check_budget, gunzip, inflated_size, opened
+from core.io.files import MAX_FILE, MAX_FRAMES, MAX_INFLATED, check_budget, gunzip, inflated_size, opened
 
 FAULTS = (
     InvalidDicomError,
@@ -331,6 +331,8 @@ def _slices(path: Path, dataset: FileDataset, pixels: str) -> tuple[SliceHeader,
     frames = int(number(dataset, "NumberOfFrames") or 1)
     if rows < 1 or columns < 1 or frames < 1:
         raise InputError("dicom-unreadable", file=path.name)
+    if frames > MAX_FRAMES:
+        raise InputError("file-too-large", file=path.name)
     samples = int(dataset.get("SamplesPerPixel", 1) or 1)
     colour = samples >= 3 or word(dataset, "PhotometricInterpretation") == "PALETTE COLOR"
     dtype = _dtype(dataset, pixels)

@@ -23,6 +23,8 @@ MAX_VOLUME = 2 << 30
 """Largest decoded scan, in bytes (a 512 x 512 CT of 4,000 slices)."""
 MAX_PIXELS = 100_000_000
 """Largest single picture, in pixels."""
+MAX_FRAMES = 50_000
+"""Most frames of one file: their headers alone take seconds beyond that."""
 MAX_INFLATED = 256 << 20
 """Largest result of inflating one file in memory (deflated DICOM, zip member, .dcm.gz)."""
 MAX_MEMBERS = 20_000

@@ -22,7 +22,11 @@ def open_source(source: Source, *, colour: bool = False) -> OpenScan:
     InputError
         What the format's reader says; ``affine-bad`` for absurd voxel sizes.
     """
-    scan = _open(source, colour)
+    try:
+        scan = _open(source, colour)
+    except InputError as error:
+        # a geometry knows no files
+        raise InputError(error.code, **(error.fields | {"file": error.fields.get("file") or source.name})) from error
     with np.errstate(all="ignore"):
         sizes = scan.volume.geometry.spacing
     if not MIN_SPACING <= min(sizes) <= max(sizes) <= MAX_SPACING:

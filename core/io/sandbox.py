@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import os
 import signal
 import threading
 import warnings
@@ -304,6 +305,12 @@ class Decoder:
                 kind, payload = connection.recv()
                 self._answered = kind in ("done", "error")
                 if kind == "error":
+                    fatal = payload.code == "file-killed-decoder"
+                    if fatal:
+                        # it is ending itself: the next request must not meet it
+                        self._end()
+                    if at is not None and (fatal or not payload.fields.get("file")):
+                        raise _Broken(InputError(payload.code, file=at.name), at)
                     raise payload
                 return kind, payload
             code = "file-decoder-slow"
@@ -341,6 +348,7 @@ def serve(connection: Connection[Any, Any], memory: int) -> None:
     from core.io import reading  # loads the decoders before the ceiling is set
 
     # what libraries mutter about broken files belongs to no terminal: the error says it in one sentence
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     limit_memory(memory)
