@@ -16,7 +16,9 @@ from pathlib import Path
 from core.errors import InputError, MeninxError
 from core.events import Notice
 from core.io import raster
+from core.io.dicomdir import files_of, is_directory
 from core.io.files import members, natural
+from core.io.pairs import header_beside
 from core.io.patients import CONTAINERS, Patients, owner
 from core.io.series import find_series
 from core.io.sniff import PICTURES, READABLE, VOLUMES, Format, sniff, stem
@@ -157,6 +159,8 @@ def _files_below(walk: _Walk, folder: Path) -> Iterator[Path]:
 
 
 def _take(walk: _Walk, path: Path, root: Path, *, named: bool = False) -> None:
+    # the numbers of a two-file volume are found by its header
+    path = header_beside(path) or path
     if path in walk.seen:
         return
     walk.seen.add(path)
@@ -182,6 +186,9 @@ def _take(walk: _Walk, path: Path, root: Path, *, named: bool = False) -> None:
         return
     if kind is None or kind not in READABLE:
         walk.skip(path, refusal(path, kind))
+        return
+    if named and kind is Format.DICOM and is_directory(path):
+        _take_listed(walk, path)
         return
     if walk.options.pair_masks and _take_mask(walk, path):
         return
@@ -216,6 +223,22 @@ def _take_zip(walk: _Walk, path: Path) -> None:
     for member in sorted(inside, key=lambda member: natural(member.as_posix())):
         if member.suffix.casefold() != ".zip" and not member.name.startswith("."):
             _take(walk, member, path)
+
+
+def _take_listed(walk: _Walk, path: Path) -> None:
+    """Take the files that the index of a DICOM medium lists."""
+    try:
+        listed = files_of(path)
+    except InputError as error:
+        walk.skip(path, error)
+        return
+    for key, count in (("dicomdir-missing", listed.missing), ("dicomdir-outside", listed.outside)):
+        if count:
+            walk.notices.append(Notice(key, {"name": path.name, "count": count}))
+    if not listed.files:
+        walk.skip(path, InputError("dicom-directory-empty", file=path.name))
+    for file in listed.files:
+        _take(walk, file, path.parent)
 
 
 def _take_mask(walk: _Walk, path: Path) -> bool:

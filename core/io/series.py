@@ -57,6 +57,7 @@ def find_series(
     slices: list[SliceHeader] = []
     sources: list[Source] = []
     mosaics: list[SliceHeader] = []
+    directories: dict[Path, InputError] = {}
     for path, _root in files:
         heartbeat(path)
         try:
@@ -65,7 +66,10 @@ def find_series(
                 with one_sentence(path):
                     sources.append(_multi_frame(found, roots, patients, options))
         except InputError as error:
-            skip(path, error)
+            if error.code == "dicom-directory":
+                directories[path] = error
+            else:
+                skip(path, error)
             continue
         if found[0].mosaic:
             mosaics.append(found[0])
@@ -87,6 +91,10 @@ def find_series(
             stray = Notice("slice-stray", {"name": series[0].path.name, "folder": series[0].path.parent.name})
             found_here = [replace(source, notices=(*source.notices, stray)) for source in found_here]
         sources += found_here
+    if not sources:
+        # else its files were found without it, and nothing was passed over
+        for path, reason in directories.items():
+            skip(path, reason)
     return sources
 
 
