@@ -77,6 +77,23 @@ def find_series(
             slices += found
     for same in groups_of(mosaics):
         sources.append(_source(sorted(same, key=lambda header: header.number), roots, patients, options))
+    sources += _placed_together(slices, roots, patients, options, skip)
+    if not sources:
+        # else its files were found without it, and nothing was passed over
+        for path, reason in directories.items():
+            skip(path, reason)
+    return sources
+
+
+def _placed_together(
+    slices: Sequence[SliceHeader],
+    roots: dict[Path, Path],
+    patients: Patients,
+    options: FindOptions,
+    skip: Callable[[Path, InputError], None],
+) -> list[Source]:
+    """Make scans of files of one slice each."""
+    sources: list[Source] = []
     by_series = _by_series(slices)
     folders = {series[0].path.parent for series in by_series if len(series) >= _SERIES_LEAST}
     for series in by_series:
@@ -91,10 +108,6 @@ def find_series(
             stray = Notice("slice-stray", {"name": series[0].path.name, "folder": series[0].path.parent.name})
             found_here = [replace(source, notices=(*source.notices, stray)) for source in found_here]
         sources += found_here
-    if not sources:
-        # else its files were found without it, and nothing was passed over
-        for path, reason in directories.items():
-            skip(path, reason)
     return sources
 
 
