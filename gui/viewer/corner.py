@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QRect, QRectF
 from PySide6.QtGui import QColor, QPainter, QRegion
@@ -13,6 +14,10 @@ from core.messages import text
 from core.volume import Window
 from gui import theme
 from gui.viewer import words
+from gui.viewer.remarks import Remarks
+
+if TYPE_CHECKING:
+    from gui.viewer.slice_source import SliceSource
 
 MARGIN = 12
 LETTER = 20
@@ -29,7 +34,7 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
-def details(view: PlaneView, window: Window, unit: str) -> str:
+def _details(view: PlaneView, window: Window, unit: str) -> str:
     """Word the second line: window, level and slice thickness."""
     said = text("viewer.window", width=number(window.width), level=number(window.center))
     if unit != "mm":
@@ -58,7 +63,39 @@ class Corner:
         self.subtitle = ""
         self.letters = ("", "", "", "")
         self.unit = "mm"
+        self.note = ""
+        self.note_color = "muted"
         self.shown = True
+
+    @property
+    def said(self) -> tuple[object, ...]:
+        """All that is said, to see whether it changed."""
+        return self.title, self.subtitle, self.note, self.note_color, self.letters, self.unit
+
+    def say_nothing(self) -> None:
+        """Leave the pane empty."""
+        self.title = self.subtitle = self.note = ""
+        self.letters = ("", "", "", "")
+
+    def say(self, source: SliceSource, second: str, remarks: Remarks, *, details: bool) -> None:
+        """Say what is shown: plane and slice, grey levels, a second scan, and what the scan says about itself."""
+        view, geometry = source.view, source.volume.geometry
+        self.letters, self.unit = view.letters, geometry.unit
+        name = text(f"viewer.{view.plane.value}" if geometry.orientation_known else "viewer.slice").upper()
+        self.title = text("viewer.title", name=name, index=source.index + 1, slices=view.slices)
+        if source.volume.is_picture:
+            self.title = text("viewer.picture").upper()
+        if second and source.second_alone:
+            self.title = text("viewer.second_title", second=second, title=self.title)
+        self.subtitle = self.note = ""
+        if not details:
+            return
+        self.subtitle = _details(view, source.window, self.unit)
+        if second and not source.second_alone and source.second is not None:
+            percent = round(100 * source.second.opacity)
+            self.subtitle = text("viewer.blended", details=self.subtitle, second=second, percent=percent)
+        if not source.second_alone:
+            self.note, self.note_color = remarks.words, "warning" if remarks.warns else "muted"
 
     @property
     def inset(self) -> int:
@@ -71,7 +108,18 @@ class Corner:
 
     def text_rect(self, size: QRect) -> QRect:
         """Return where title and second line are, at least as large as what was there before."""
-        return QRect(0, 0, size.width(), MARGIN + words.line_height(True) + words.line_height(False) + 8)
+        height = MARGIN + words.line_height(True) + words.line_height(False) + 8
+        return QRect(0, 0, size.width(), self._below_subtitle() + words.line_height(False) + 4 if self.note else height)
+
+    def note_rect(self, size: QRect) -> QRect:
+        """Return where the remarks are; empty without any."""
+        if not self.note:
+            return QRect()
+        wide = min(words.width(self.note, False), size.width() - 2 * MARGIN)
+        return QRect(MARGIN, self._below_subtitle(), wide, words.line_height(False) + 4)
+
+    def _below_subtitle(self) -> int:
+        return MARGIN - 3 + words.line_height(True) + 4 + words.line_height(False) + 3
 
     def letter_rects(self, size: QRect) -> tuple[QRect, QRect, QRect, QRect]:
         """Return the squares of the left, right, top and bottom letter, always inside the pane."""
@@ -79,7 +127,10 @@ class Corner:
         half = LETTER // 2
         # in a narrow pane the title needs the whole line, and the letter steps below it
         below = MARGIN + words.line_height(True) + (words.line_height(False) + 4 if self.subtitle else 0)
-        narrow = max(_widest(self.title, True), _widest(self.subtitle, False)) > middle.x() - half - MARGIN - 4
+        if self.note:
+            below = self._below_subtitle() + words.line_height(False) + 2
+        widest = max(_widest(self.title, True), _widest(self.subtitle, False), _widest(self.note, False))
+        narrow = widest > middle.x() - half - MARGIN - 4
         return (
             QRect(4, middle.y() - half, LETTER, LETTER),
             QRect(size.width() - 4 - LETTER, middle.y() - half, LETTER, LETTER),
@@ -108,6 +159,17 @@ class Corner:
         top = QPoint(MARGIN, MARGIN - 3)
         words.draw(painter, top, self.title, "text", strong=True, room=room)
         words.draw(painter, top + QPoint(0, words.line_height(True) + 4), self.subtitle, "muted", room=room)
+        if self.note:
+            place = QPoint(MARGIN, self._below_subtitle())
+            words.draw(painter, place, self.note, self.note_color, room=room)
+
+    def paint_missing(self, painter: QPainter, region: QRegion, size: QRect) -> None:
+        """Say in the middle of the pane that this slice is not in the files."""
+        said = text("viewer.missing_slice")
+        wide = words.width(said, True)
+        rect = QRect(size.center().x() - wide // 2, size.center().y() - 15, wide, 30)
+        if self.shown and region.intersects(rect.adjusted(-words.HALO, -words.HALO, words.HALO, words.HALO)):
+            words.draw_centered(painter, QRectF(rect), said, "warning", strong=True)
 
     def _paint_bar(self, painter: QPainter, size: QRect, zoom: float) -> None:
         length = bar_length(zoom)

@@ -18,7 +18,7 @@ from gui import theme
 from gui.viewer.events import ViewTool
 
 if TYPE_CHECKING:
-    from gui.viewer.slice_view import SliceView, Voxel
+    from gui.viewer.pane import Pane, Voxel
 
 _HALO = QColor(0, 0, 0, 120)
 _RING_MARGIN = 4
@@ -129,7 +129,7 @@ def paint_pointer(painter: QPainter, point: QPointF) -> None:
 class Marks:
     """The marks of one pane: where they are, and what has to be painted when they move."""
 
-    def __init__(self, view: SliceView) -> None:
+    def __init__(self, view: Pane) -> None:
         self._view = view
         self.ring: Ring | None = None
         self._crosshair: Voxel | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from PySide6.QtCore import Qt
 
@@ -26,6 +26,10 @@ class ViewEvent:
         Mouse buttons down (for a release: still down after it).
     modifiers
         Keys held.
+    pressure
+        Of a pen, 0..1; 1 for a mouse.
+    turned
+        The pen is held with its eraser down.
     """
 
     view: PlaneView
@@ -34,6 +38,8 @@ class ViewEvent:
     column: float
     buttons: Qt.MouseButton
     modifiers: Qt.KeyboardModifier
+    pressure: float = 1.0
+    turned: bool = False
 
     @property
     def xyz(self) -> tuple[float, float, float]:
@@ -42,8 +48,8 @@ class ViewEvent:
 
     @property
     def inverted(self) -> bool:
-        """Whether Ctrl is held: the tool does its opposite (paint erases, erase paints)."""
-        return bool(self.modifiers & Qt.KeyboardModifier.ControlModifier)
+        """Whether Ctrl is held or the pen turned round: the tool does its opposite (paint erases, erase paints)."""
+        return self.turned or bool(self.modifiers & Qt.KeyboardModifier.ControlModifier)
 
 
 class ViewTool(Protocol):
@@ -73,3 +79,22 @@ class ViewTool(Protocol):
 
     def release(self, event: ViewEvent) -> None:
         """The left button went up."""
+
+
+@runtime_checkable
+class HearsDoubleClicks(Protocol):
+    """A tool that a double-click means something to; for others it is two clicks."""
+
+    def double_click(self, event: ViewEvent) -> bool:
+        """Hear the second press at one place, after a click that the tool was told of.
+
+        Returns
+        -------
+        bool
+            False gives the pane all the room, and the tool has left nothing of the click behind.
+        """
+
+
+def hears_double_clicks(tool: object) -> TypeGuard[HearsDoubleClicks]:
+    """Return whether a double-click means something to a tool."""
+    return isinstance(tool, HearsDoubleClicks)

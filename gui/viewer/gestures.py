@@ -1,8 +1,9 @@
 """What mouse and keys do in a pane.
 
 wheel: slice · Ctrl+wheel: zoom · Shift+wheel: brush size · middle-drag or
-Space+left: pan · right-drag: window and level · Alt+left or Shift+move:
-crosshair · left: the tool, or the crosshair without one · double-click: maximise.
+Space+left: pan · right-drag: window and level · Alt+click: pick the label there ·
+Alt+left or Shift+move: crosshair · left: the tool, or the crosshair without one ·
+double-click: maximise · tapping Space is left free for an action.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import math
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtCore import QElapsedTimer, QEvent, QPointF, Qt
+from PySide6.QtGui import QInputDevice, QKeyEvent, QMouseEvent, QPointingDevice, QTabletEvent, QWheelEvent
 
 from core.volume import Window
+from gui.viewer.events import hears_double_clicks
 
 if TYPE_CHECKING:
     from gui.viewer.events import ViewTool
@@ -24,6 +26,9 @@ _NOTCH = 120
 _ZOOM_STEP = 1.18
 _CLICK = 4
 """A right-drag shorter than this many pixels was a click."""
+_SAME_PLACE = 2
+"""Two presses at most this many pixels apart are a double-click where a tool is in the hand."""
+_TAP_MS = 300
 _FULL_DRAG = 300.0
 """Dragging so far doubles the width, or moves the level by the width."""
 
@@ -52,29 +57,37 @@ class Gestures:
         self._wheel = 0.0
         self._moved = False
         self._button = Qt.MouseButton.NoButton
+        self._picking = False
+        self._space_used = False
+        self._space_since = QElapsedTimer()
+        self._pen = (1.0, False)
 
     def press(self, event: QMouseEvent) -> None:
         """Begin what the button stands for; a second button during a drag changes nothing."""
         if self.drag is not Drag.NONE:
             return
+        if event.deviceType() != QInputDevice.DeviceType.Stylus:
+            self._pen = (1.0, False)
         self._start = self._last = event.position()
         self._moved = False
         button, keys = event.button(), event.modifiers()
         self._button = button
         if button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and self.space):
             self.drag = Drag.PAN
+            self._space_used = True
         elif button == Qt.MouseButton.RightButton:
             self.drag = Drag.WINDOW
             self._window = self._view.window_shown
         elif button == Qt.MouseButton.LeftButton:
             if self._view.tool is None or keys & Qt.KeyboardModifier.AltModifier:
                 self.drag = Drag.CROSSHAIR
+                self._picking = bool(keys & Qt.KeyboardModifier.AltModifier)
                 self._view.point_crosshair(event.position())
             else:
                 self.drag = Drag.TOOL
                 # the stroke stays with its tool even if a key changes the tool meanwhile
                 self._tool = self._view.tool
-                self._tool.press(self._view.event_at(event.position(), event.buttons(), keys))
+                self._tool.press(self._view.event_at(event.position(), event.buttons(), keys, self._pen))
 
     def move(self, event: QMouseEvent) -> None:
         """Go on with the drag, or follow the pointer."""
@@ -94,7 +107,7 @@ class Gestures:
             self._view.point_crosshair(place)
         elif self.drag is Drag.TOOL:
             if self._tool is not None:
-                self._tool.move(self._view.event_at(place, event.buttons(), event.modifiers()))
+                self._tool.move(self._view.event_at(place, event.buttons(), event.modifiers(), self._pen))
         elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier and not event.buttons():
             self._view.point_crosshair(place)
 
@@ -104,9 +117,32 @@ class Gestures:
             return
         drag, self.drag = self.drag, Drag.NONE
         if drag is Drag.TOOL and self._tool is not None:
-            self._tool.release(self._view.event_at(event.position(), event.buttons(), event.modifiers()))
+            self._tool.release(self._view.event_at(event.position(), event.buttons(), event.modifiers(), self._pen))
+        elif drag is Drag.CROSSHAIR and self._picking and not self._moved:
+            self._view.picked.emit(self._view.voxel_at(event.position()))
         elif drag is Drag.WINDOW and not self._moved:
             self._view.menu_requested.emit(event.globalPosition().toPoint())
+
+    def doubled(self, event: QMouseEvent) -> bool:
+        """Return whether a second press means one thing with the first: not where a tool may be dabbing quickly."""
+        tool, near = self._view.tool, event.position() - self._start
+        if self.space or event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            return False
+        return tool is None or (hears_double_clicks(tool) and near.manhattanLength() <= _SAME_PLACE)
+
+    def tool_doubled(self, event: QMouseEvent) -> bool:
+        """Let the tool have a double-click; return whether it took it."""
+        tool = self._view.tool
+        if not hears_double_clicks(tool) or self.drag is not Drag.NONE:
+            return False
+        return tool.double_click(self._view.event_at(event.position(), event.buttons(), event.modifiers(), self._pen))
+
+    def pen(self, event: QTabletEvent) -> None:
+        """Note how hard the pen presses; the mouse event that follows carries it."""
+        # at the end it presses no more, but the stroke ends as wide as it was
+        if event.type() != QEvent.Type.TabletRelease:
+            turned = event.pointerType() == QPointingDevice.PointerType.Eraser
+            self._pen = (min(max(event.pressure(), 0.0), 1.0), turned)
 
     def wheel(self, event: QWheelEvent) -> None:
         """One slice, zoom step or brush step per notch; touchpads add up to notches."""
@@ -136,9 +172,15 @@ class Gestures:
 
     def hold_space(self, held: bool) -> None:
         """Note whether Space is down."""
-        if held != self.space:
-            self.space = held
-            self._view.cursor_changed()
+        if held == self.space:
+            return
+        self.space = held
+        self._view.cursor_changed()
+        if held:
+            self._space_used = False
+            self._space_since.start()
+        elif not self._space_used and self._space_since.elapsed() < _TAP_MS and self._view.hasFocus():
+            self._view.space_tapped.emit()
 
     def _drag_window(self, place: QPointF) -> None:
         if self._window is None or not self._moved:
@@ -146,4 +188,4 @@ class Gestures:
         across, down = (place.x() - self._start.x()) / _FULL_DRAG, (place.y() - self._start.y()) / _FULL_DRAG
         # doubling per distance: never reaches nought, and as fine for narrow windows as for wide ones
         width = max(self._window.width * 2.0**across, 1e-6)
-        self._view.set_window(Window(self._window.center + down * self._window.width, width))
+        self._view.drag_window(Window(self._window.center + down * self._window.width, width))

@@ -102,24 +102,24 @@ class Grid:
 
 
 def whole_picture(shown: Bytes, grid: Grid) -> Bytes:
-    """Return a whole slice as the screen shows it, ``[height, width, 4]`` BGRX: interpolated, or averaged if shrunk."""
+    """Return a whole slice at the size the screen shows it: interpolated, or averaged if shrunk."""
     # averaging keeps thin things from flickering away where several pixels fall on one
     how = cv2.INTER_AREA if min(grid.down, grid.across) < _MINIFY else cv2.INTER_LINEAR
     rows, columns = shown.shape[:2]
     size = (max(1, round(columns * grid.across)), max(1, round(rows * grid.down)))
-    return _bgrx(cv2.resize(shown, size, interpolation=how))
+    return np.asarray(cv2.resize(shown, size, interpolation=how), dtype=np.uint8)
 
 
 def picture(shown: Bytes, grid: Grid, rect: Rect, *, smooth: bool) -> Bytes:
-    """Return a rectangle of the screen within the slice, ``[height, width, 4]`` BGRX."""
+    """Return a rectangle of the screen within the slice, grey or RGB like the slice."""
     x, y, width, height = rect
     flags = (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST) | cv2.WARP_INVERSE_MAP
-    return _bgrx(
-        cv2.warpAffine(shown, grid.matrix(x, y), (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    )
+    part = cv2.warpAffine(shown, grid.matrix(x, y), (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(part, dtype=np.uint8)
 
 
-def _bgrx(shown: Array) -> Bytes:
+def bgrx(shown: Array) -> Bytes:
+    """Return grey levels or RGB as ``[height, width, 4]`` BGRX, the screen's own format."""
     code = cv2.COLOR_GRAY2BGRA if shown.ndim == 2 else cv2.COLOR_RGB2BGRA
     return np.asarray(cv2.cvtColor(shown, code), dtype=np.uint8)
 
