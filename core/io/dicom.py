@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import FileDataset
 
 from core.errors import InputError
 from core.geometry import Array, Geometry
 from core.io import grouping, stacking
-from core.io.dicom_file import SliceHeader, decode, headers, load, number, numbers, one_sentence, word
+from core.io.dicom_file import SliceHeader, decode, headers, load, number, one_sentence, word
 from core.io.files import check_budget
+from core.io.pixels import FrameReader
 from core.io.source import NotGrey, OpenScan, Source
-from core.volume import Volume, Window
+from core.io.windows import header_windows
+from core.volume import Volume
 
 _MODALITIES = ("MR", "CT")
 _FACTS = {
@@ -85,9 +84,9 @@ def _open_grid(source: Source, grid: stacking.Grid, colour: bool) -> OpenScan:
     slices = [slot for slot in grid.slots if slot is not None]
     first = slices[len(slices) // 2]
     three = first.samples == 3
-    load_file = _loader()
+    reader = FrameReader(load)
     if three and not colour:
-        pixels = decode(load_file(first.path), first)
+        pixels = decode(first, reader)
         colour = pixels.ndim == 3 and not _equal_channels(pixels)
     rescale = _rescale(slices)
     dtype = np.dtype(np.result_type(*(header.dtype for header in slices))) if rescale.common else np.dtype("float32")
@@ -102,7 +101,7 @@ def _open_grid(source: Source, grid: stacking.Grid, colour: bool) -> OpenScan:
         header = grid.slots[index]
         if header is None:
             return np.full(shape[1:], blank, dtype)
-        return _fit(_real(decode(load_file(header.path), header), header, rescale), colour and three, dtype)
+        return _fit(_real(decode(header, reader), header, rescale, padding), colour and three, dtype)
 
     volume = Volume(
         array=np.empty(0, dtype),
@@ -110,23 +109,13 @@ def _open_grid(source: Source, grid: stacking.Grid, colour: bool) -> OpenScan:
         slope=rescale.slope,
         intercept=rescale.intercept,
         modality=_modality(first),
-        windows=_windows(first),
+        windows=header_windows(first),
         channels=("R", "G", "B") if colour and three else (),
         padding=padding,
         inverted=all(word(one.dataset, "PhotometricInterpretation") == "MONOCHROME1" for one in slices),
         facts=_facts(first, grid),
     )
     return OpenScan(volume, shape, dtype, one_slice)
-
-
-def _loader() -> Callable[[Path], FileDataset]:
-    """Return a reader that keeps the last file, so that a multi-frame file is read once."""
-
-    @lru_cache(maxsize=1)
-    def load_file(path: Path) -> FileDataset:
-        return load(path)
-
-    return load_file
 
 
 def _rescale(slices: Sequence[SliceHeader]) -> _Rescale:
@@ -137,10 +126,15 @@ def _rescale(slices: Sequence[SliceHeader]) -> _Rescale:
     return _Rescale(False, 1.0, 0.0)
 
 
-def _real(pixels: Array, header: SliceHeader, rescale: _Rescale) -> Array:
+def _real(pixels: Array, header: SliceHeader, rescale: _Rescale, padding: float | None) -> Array:
+    """Make real values of a slice that has a rescale of its own; padding is one value for the whole scan."""
     if rescale.common or header.table:
         return pixels
-    return pixels.astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
+    real = pixels.astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
+    limits = _padded(header)
+    if limits is not None and padding is not None:
+        real[(pixels >= limits[0]) & (pixels <= limits[1])] = padding
+    return real
 
 
 def _fit(pixels: Array, colour: bool, dtype: np.dtype[np.generic]) -> Array:
@@ -158,13 +152,31 @@ def _equal_channels(pixels: Array) -> bool:
 
 
 def _padding(header: SliceHeader, rescale: _Rescale) -> float | None:
-    value = number(header.dataset, "PixelPaddingValue")
+    limits = _padded(header)
+    if limits is None or header.table:
+        return None
+    return limits[0] if rescale.common else limits[0] * header.slope + header.intercept
+
+
+def _padded(header: SliceHeader) -> tuple[float, float] | None:
+    """Return the least and greatest stored value that mean "outside the picture"."""
+    value = _signed_right(header, "PixelPaddingValue")
     if value is None:
         return None
-    if header.dtype.startswith("int") and value >= 2 ** (8 * np.dtype(header.dtype).itemsize - 1):
+    limit = _signed_right(header, "PixelPaddingRangeLimit")
+    limit = value if limit is None else limit
+    return min(value, limit), max(value, limit)
+
+
+def _signed_right(header: SliceHeader, name: str) -> float | None:
+    value = number(header.dataset, name)
+    if value is not None and header.dtype.startswith("int"):
+        size = 2 ** (8 * np.dtype(header.dtype).itemsize)
         # written with the unsigned VR although the pixels are signed
-        value -= 2 ** (8 * np.dtype(header.dtype).itemsize)
-    return value if rescale.common else value * header.slope + header.intercept
+        value -= size if value >= size / 2 else 0
+    elif value is not None and header.dtype.startswith("uint") and value < 0:
+        value += 2 ** (8 * np.dtype(header.dtype).itemsize)
+    return value
 
 
 def _blank(header: SliceHeader, padding: float | None, rescale: _Rescale, dtype: np.dtype[np.generic]) -> float:
@@ -183,12 +195,6 @@ def _modality(header: SliceHeader) -> str:
     return modality if modality in _MODALITIES else ""
 
 
-def _windows(header: SliceHeader) -> tuple[Window, ...]:
-    centers = numbers(header.dataset, "WindowCenter") or ()
-    widths = numbers(header.dataset, "WindowWidth") or ()
-    return tuple(Window(center, width) for center, width in zip(centers, widths, strict=False) if width > 0)
-
-
 def _facts(header: SliceHeader, grid: stacking.Grid) -> dict[str, str | int | float]:
     facts: dict[str, str | int | float] = {"format": "dicom"}
     for name, element in _FACTS.items():
@@ -203,7 +209,7 @@ def _open_mosaic(source: Source, found: list[SliceHeader]) -> OpenScan:
     from nibabel.nicom.dicomwrappers import MosaicWrapper, WrapperError, wrapper_from_data
 
     header = found[_choose(source, len(found))]
-    dataset = load(header.path)
+    dataset, reader = load(header.path), FrameReader(load)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -223,7 +229,7 @@ def _open_mosaic(source: Source, found: list[SliceHeader]) -> OpenScan:
 
     def one_slice(index: int) -> Array:
         if not tiles:
-            tiles.append(decode(dataset, header))
+            tiles.append(decode(header, reader))
         top, left = index // across * rows, index % across * columns
         return tiles[0][top : top + rows, left : left + columns]
 
@@ -235,7 +241,7 @@ def _open_mosaic(source: Source, found: list[SliceHeader]) -> OpenScan:
         slope=header.slope,
         intercept=header.intercept,
         modality=_modality(header),
-        windows=_windows(header),
+        windows=header_windows(header),
         facts=_facts(header, grid) | ({"volume": source.volume} if source.volume is not None else {}),
     )
     return OpenScan(volume, geometry.shape, np.dtype(header.dtype), one_slice)

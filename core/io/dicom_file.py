@@ -7,79 +7,41 @@ from __future__ import annotations
 
 import contextlib
 import io
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pydicom
 from pydicom import config as pydicom_config
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.multival import MultiValue
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
-from pydicom.pixels.utils import get_expected_length, pixel_array
-from pydicom.uid import (
-    HTJ2K,
-    JPEG2000,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-)
+from pydicom.uid import UID
 
 from core.errors import InputError
 from core.geometry import Array
+from core.io.elements import FAULTS, Elements, first, number, numbers, whole, word, words
 from core.io.files import MAX_FILE, MAX_FRAMES, MAX_INFLATED, check_budget, gunzip, inflated_size, opened
+from core.io.pixels import NATIVE, PACKED, FrameReader, Layout
 
-FAULTS = (
-    InvalidDicomError,
-    BytesLengthException,
-    struct.error,
-    zlib.error,
-    OSError,
-    EOFError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    NotImplementedError,
-    RuntimeError,
-    StopIteration,
-    TypeError,
-    ValueError,
-)
-"""What pydicom and its decoders were seen to raise in 40,000 mutated files."""
+__all__ = [
+    "SliceHeader",
+    "decode",
+    "headers",
+    "load",
+    "load_header",
+    "number",
+    "numbers",
+    "one_sentence",
+    "word",
+    "words",
+]
 
 # values that break the rules of their type are common and harmless; what is used of them is checked here
 pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
 
-_PLUGINS = {
-    JPEGBaseline8Bit: ("pillow",),
-    JPEGExtended12Bit: ("pillow",),
-    JPEGLSLossless: ("pyjpegls", "gdcm"),
-    JPEGLSNearLossless: ("pyjpegls", "gdcm"),
-    JPEG2000Lossless: ("pylibjpeg",),
-    JPEG2000: ("pylibjpeg",),
-    HTJ2KLossless: ("pylibjpeg",),
-    HTJ2KLosslessRPCL: ("pylibjpeg",),
-    HTJ2K: ("pylibjpeg",),
-    JPEGLossless: ("gdcm",),
-    JPEGLosslessSV1: ("gdcm",),
-}
-"""Decoders by transfer syntax. gdcm has had an unbounded allocation bug, so it gets
-only what nothing else decodes; Pillow's JPEG 2000 loses signs."""
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _PIXELS = {
     b"\xe0\x7f\x10\x00": "PixelData",
@@ -99,7 +61,8 @@ _TAGS = [
     "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated", "BitsStored",
     "HighBit", "PixelRepresentation", "PixelPaddingValue", "WindowCenter", "WindowWidth", "RescaleIntercept",
     "RescaleSlope", "ModalityLUTSequence", "BurnedInAnnotation", "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence", "SmallestImagePixelValue", "ConvolutionKernel", "TriggerTime",
+    "PerFrameFunctionalGroupsSequence", "PixelPaddingRangeLimit", "VOILUTSequence", "WindowCenterWidthExplanation",
+    "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "ConvolutionKernel", "TriggerTime",
     "ComplexImageComponent", "DiffusionGradientOrientation", "DimensionIndexSequence", "StackID",
     "0x0019100C", "0x20011003", "0x00431039",
 ]  # fmt: skip
@@ -115,6 +78,39 @@ _NO_SCAN = {
     "DOC": "dicom-report",
     "ECG": "dicom-report",
 }
+_VIDEO = {
+    "1.2.840.10008.1.2.4.100": "MPEG-2 video",
+    "1.2.840.10008.1.2.4.101": "MPEG-2 video",
+    "1.2.840.10008.1.2.4.102": "MPEG-4 video",
+    "1.2.840.10008.1.2.4.103": "MPEG-4 video",
+    "1.2.840.10008.1.2.4.104": "MPEG-4 video",
+    "1.2.840.10008.1.2.4.105": "MPEG-4 video",
+    "1.2.840.10008.1.2.4.106": "MPEG-4 video",
+    "1.2.840.10008.1.2.4.107": "H.265 video",
+    "1.2.840.10008.1.2.4.108": "H.265 video",
+}
+_VIDEO_EDITIONS = ".1"
+"""A video in several fragments has the number of its kind with this at its end."""
+_UNREAD = {
+    "1.2.840.10008.1.2.4.92": "multi-component JPEG 2000",
+    "1.2.840.10008.1.2.4.93": "multi-component JPEG 2000",
+    "1.2.840.10008.1.2.4.94": "JPIP (the pixels lie on a server)",
+    "1.2.840.10008.1.2.4.95": "JPIP (the pixels lie on a server)",
+    "1.2.840.10008.1.2.4.110": "JPEG XL",
+    "1.2.840.10008.1.2.4.111": "JPEG XL",
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+    "1.2.840.10008.1.2.4.204": "JPIP (the pixels lie on a server)",
+    "1.2.840.10008.1.2.4.205": "JPIP (the pixels lie on a server)",
+}
+"""Compressions that are refused, in words."""
+_RETIRED_JPEG = {f"1.2.840.10008.1.2.4.{number}" for number in (52, 53, 54, 55, 56, 58, 59, 60, 61, 62, 63, 64, 65, 66)}
+_GUESSED = {
+    (True, True): "1.2.840.10008.1.2",
+    (False, True): "1.2.840.10008.1.2.1",
+    (False, False): "1.2.840.10008.1.2.2",
+}
+"""The transfer syntax of a file that names none, by (implicit, little-endian)."""
+_LONG = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN")
 
 
 @dataclass(frozen=True)
@@ -137,6 +133,10 @@ class SliceHeader:
         Rescale; ``table`` tells that a modality LUT is used instead.
     dataset
         The header without pixels.
+    layout
+        How its file holds the pixels.
+    groups
+        The functional groups of the frame, its own first; empty for a plain file.
     depth
         SliceThickness alone, in mm, or None: how deep a slice is that stands alone.
     stack
@@ -157,7 +157,9 @@ class SliceHeader:
     slope: float
     intercept: float
     table: bool
-    dataset: Dataset
+    dataset: Elements
+    layout: Layout
+    groups: tuple[Dataset, ...] = ()
     depth: float | None = None
     stack: str = ""
 
@@ -190,38 +192,66 @@ def one_sentence(path: Path, code: str = "dicom-unreadable") -> Iterator[None]:
         raise InputError(code, file=path.name) from error
 
 
-def _read(path: Path, *, pixels: bool, every: bool = False) -> tuple[FileDataset, str]:
-    """Read a DICOM file within the byte budgets, and name its element of pixels (empty if there are none).
+@dataclass(frozen=True)
+class _Header:
+    """A header, and where its pixels begin (-1: the file must be read whole) and how long they are (-1: packed)."""
 
-    Raises
-    ------
-    InputError
-        ``dicom-unreadable``, ``file-too-large``, ``file-truncated``.
-    """
+    dataset: FileDataset
+    keyword: str
+    vr: str = ""
+    start: int = -1
+    length: int = 0
+
+
+@contextlib.contextmanager
+def _source(path: Path) -> Iterator[tuple[BinaryIO, bytes, bool]]:
+    """Open a DICOM file within the byte budgets: its bytes, its head, whether it is packed as a whole."""
     with one_sentence(path), opened(path) as file:
         head = file.read(4096)
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         if size > MAX_FILE:
             raise InputError("file-too-large", file=path.name)
-        source: Any = file
-        if head[:2] == b"\x1f\x8b":
+        source: BinaryIO = file
+        packed = head[:2] == b"\x1f\x8b"
+        if packed:
             source = io.BytesIO(gunzip(file.read(), path, MAX_INFLATED))
-            head = source.getvalue()[:4096]
-        deflated = _DEFLATED in head[:1024]
-        if deflated:
+            head = source.read(4096)
+            source.seek(0)
+        if _DEFLATED in head[:1024]:
             _check_deflated(path, head, size)
+        yield source, head, packed
+
+
+def _read_whole(path: Path, *, pixels: bool) -> FileDataset:
+    with _source(path) as (source, head, _packed):
+        return pydicom.dcmread(source, force=head[128:132] != b"DICM", stop_before_pixels=not pixels)
+
+
+def _read_header(path: Path) -> _Header:
+    with _source(path) as (source, head, packed):
+        deflated = _DEFLATED in head[:1024]
         dataset = pydicom.dcmread(
             source,
             force=head[128:132] != b"DICM",
-            stop_before_pixels=not pixels and not deflated,
-            specific_tags=None if pixels or deflated or every else list(_TAGS),
+            stop_before_pixels=not deflated,
+            specific_tags=None if deflated else list(_TAGS),
         )
-        if not pixels:
-            # the reader stands before the pixels now, if there are any
+        if deflated:
             there = next((name for name in _PIXELS.values() if name in dataset), "")
-            return dataset, there or _PIXELS.get(source.read(4), "")
-    return dataset, ""
+            return _Header(dataset, there, dataset[there].VR if there else "")
+        # the reader stands before the pixels now, if there are any
+        at, mark = source.tell(), source.read(12)
+        keyword = _PIXELS.get(mark[:4], "")
+        implicit, little = dataset.original_encoding
+        order: Any = "little" if little else "big"
+        if implicit:
+            vr, size, start = "OW", int.from_bytes(mark[4:8], order), at + 8
+        else:
+            vr, size, start = mark[4:6].decode("latin-1"), int.from_bytes(mark[8:12], order), at + 12
+        if packed or len(mark) < 12 or (not implicit and mark[4:6] not in _LONG):
+            start = -1
+        return _Header(dataset, keyword, vr, start, -1 if size == 0xFFFFFFFF else size)
 
 
 def load(path: Path) -> FileDataset:
@@ -232,7 +262,10 @@ def load(path: Path) -> FileDataset:
     InputError
         ``dicom-unreadable``, ``file-too-large``, ``file-truncated``.
     """
-    return _read(path, pixels=True)[0]
+    dataset = _read_whole(path, pixels=True)
+    with one_sentence(path):
+        _name_syntax(dataset)
+    return dataset
 
 
 def load_header(path: Path) -> FileDataset:
@@ -243,7 +276,7 @@ def load_header(path: Path) -> FileDataset:
     InputError
         ``dicom-unreadable``, ``file-too-large``, ``file-truncated``.
     """
-    return _read(path, pixels=False, every=True)[0]
+    return _read_whole(path, pixels=False)
 
 
 def _check_deflated(path: Path, head: bytes, size: int) -> None:
@@ -257,46 +290,32 @@ def _check_deflated(path: Path, head: bytes, size: int) -> None:
     raise InputError("file-too-large", file=path.name)
 
 
-def word(dataset: Dataset, name: str) -> str:
-    """Return an element as text, empty where it is missing."""
-    value = dataset.get(name)
-    return "" if value is None else str(value).strip()
+def _name_syntax(dataset: FileDataset) -> str:
+    """Return the transfer syntax; where the file names none, what its bytes were read as is written into it."""
+    named = str(dataset.file_meta.get("TransferSyntaxUID") or "")
+    if not named:
+        implicit, little = dataset.original_encoding
+        named = _GUESSED.get((bool(implicit), bool(little)), "")
+        dataset.file_meta.TransferSyntaxUID = UID(named)
+    return named
 
 
-def words(dataset: Dataset, name: str) -> tuple[str, ...]:
-    """Return a multi-valued element as texts."""
-    value = dataset.get(name)
-    if value is None:
-        return ()
-    return tuple(str(part) for part in value) if isinstance(value, (MultiValue, list, tuple)) else (str(value),)
-
-
-def numbers(dataset: Dataset, name: str, count: int = 0) -> tuple[float, ...] | None:
-    """Return an element as finite numbers (exactly ``count`` of them where given), or None."""
-    value = dataset.get(name)
-    if value is None or value == "":
-        return None
-    parts = value if isinstance(value, (MultiValue, list, tuple)) else [value]
-    try:
-        found = tuple(float(part) for part in parts)
-    except (TypeError, ValueError):
-        return None
-    if not found or (count and len(found) != count) or not all(np.isfinite(found)):
-        return None
-    return found
-
-
-def number(dataset: Dataset, name: str) -> float | None:
-    """Return the first number of an element, or None."""
-    found = numbers(dataset, name)
-    return found[0] if found else None
+def _check_syntax(path: Path, syntax: str) -> None:
+    """Refuse compressions that are not read, in words."""
+    if syntax in NATIVE or syntax in PACKED:
+        return
+    kind = _VIDEO.get(syntax.removesuffix(_VIDEO_EDITIONS) if syntax not in _VIDEO else syntax)
+    if kind is not None:
+        raise InputError("dicom-video", file=path.name, compression=kind)
+    named = "a retired kind of JPEG" if syntax in _RETIRED_JPEG else _UNREAD.get(syntax)
+    raise InputError("dicom-compression", file=path.name, compression=named or f"the unknown kind {syntax[:64]}")
 
 
 @lru_cache(maxsize=8192)
 def _headers(path: Path, _stamp: tuple[int, int]) -> tuple[SliceHeader, ...]:
-    dataset, pixels = _read(path, pixels=False)
+    found = _read_header(path)
     with one_sentence(path):
-        return _slices(path, dataset, pixels)
+        return _slices(path, found)
 
 
 def headers(path: Path) -> tuple[SliceHeader, ...]:
@@ -306,7 +325,8 @@ def headers(path: Path) -> tuple[SliceHeader, ...]:
     ------
     InputError
         ``dicom-unreadable``, or why it holds no scan: ``dicom-seg``, ``dicom-radiotherapy``,
-        ``dicom-report``, ``dicom-directory``, ``dicom-no-picture``.
+        ``dicom-report``, ``dicom-directory``, ``dicom-no-picture``, ``dicom-video``,
+        ``dicom-compression``.
     """
     try:
         status = path.stat()
@@ -317,62 +337,71 @@ def headers(path: Path) -> tuple[SliceHeader, ...]:
     return _headers(path, stamp)
 
 
-def _slices(path: Path, dataset: FileDataset, pixels: str) -> tuple[SliceHeader, ...]:
+def _slices(path: Path, found: _Header) -> tuple[SliceHeader, ...]:
+    dataset, pixels = Elements(found.dataset), found.keyword
     refused = _NO_SCAN.get(word(dataset, "Modality"))
-    meta = getattr(dataset, "file_meta", None)
-    if meta is not None and str(meta.get("MediaStorageSOPClassUID", "")) == "1.2.840.10008.1.3.10":
+    if str(found.dataset.file_meta.get("MediaStorageSOPClassUID", "")) == "1.2.840.10008.1.3.10":
         raise InputError("dicom-directory", file=path.name)
     if refused is not None and (not pixels or refused != "dicom-report"):
         raise InputError(refused, file=path.name)
     if not pixels:
-        known = word(dataset, "SOPClassUID") or word(dataset, "PatientID") or len(dataset) > 2
+        known = word(dataset, "SOPClassUID") or word(dataset, "PatientID") or len(found.dataset) > 2
         raise InputError("dicom-no-picture" if known else "dicom-unreadable", file=path.name)
-    rows, columns = int(dataset.get("Rows", 0) or 0), int(dataset.get("Columns", 0) or 0)
-    frames = int(number(dataset, "NumberOfFrames") or 1)
-    if rows < 1 or columns < 1 or frames < 1:
+    syntax = _name_syntax(found.dataset)
+    _check_syntax(path, syntax)
+    layout = _layout(dataset, found, syntax)
+    if min(layout.rows, layout.columns, layout.frames) < 1:
         raise InputError("dicom-unreadable", file=path.name)
-    if frames > MAX_FRAMES:
+    if layout.frames > MAX_FRAMES:
         raise InputError("file-too-large", file=path.name)
-    samples = int(dataset.get("SamplesPerPixel", 1) or 1)
-    colour = samples >= 3 or word(dataset, "PhotometricInterpretation") == "PALETTE COLOR"
-    dtype = _dtype(dataset, pixels)
-    check_budget(path, rows * columns * frames * np.dtype(dtype).itemsize * (3 if colour else 1))
-    shared = _first(dataset, "SharedFunctionalGroupsSequence")
+    palette = layout.photometric == "PALETTE COLOR"
+    samples = 3 if layout.samples >= 3 or palette else 1
+    dtype = "uint8" if palette else layout.dtype.name
+    check_budget(path, layout.rows * layout.columns * layout.frames * np.dtype(dtype).itemsize * samples)
+    shared = first(dataset, "SharedFunctionalGroupsSequence")
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    groups = list(per_frame) if len(per_frame) == frames else [Dataset()] * frames
+    groups = list(per_frame) if len(per_frame) == layout.frames else [Dataset()] * layout.frames
     return tuple(
-        _slice(path, dataset, index, frames, dtype, 3 if colour else 1, group, shared)
+        _slice(path, dataset, layout, index, dtype, samples, tuple(part for part in (group, shared) if len(part)))
         for index, group in enumerate(groups)
     )
 
 
-def _dtype(dataset: Dataset, pixels: str) -> str:
-    if pixels == "FloatPixelData":
-        return "float32"
-    if pixels == "DoubleFloatPixelData":
-        return "float64"
-    bits = int(dataset.get("BitsAllocated", 16) or 16)
-    if word(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
-        return "uint8"
-    size = 8 if bits <= 8 else 16 if bits <= 16 else 32
-    return f"{'int' if int(dataset.get('PixelRepresentation', 0) or 0) else 'uint'}{size}"
-
-
-def _first(dataset: Dataset, name: str) -> Dataset:
-    """Return the first item of a sequence, or an empty data set."""
-    items = dataset.get(name)
-    return items[0] if items else Dataset()
+def _layout(dataset: Elements, found: _Header, syntax: str) -> Layout:
+    allocated = whole(dataset, "BitsAllocated", 16)
+    stored = whole(dataset, "BitsStored", allocated)
+    stored = stored if 0 < stored <= allocated else allocated
+    high = whole(dataset, "HighBit", stored - 1)
+    offsets = dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths")
+    return Layout(
+        syntax=syntax,
+        keyword=found.keyword,
+        vr=found.vr,
+        start=found.start,
+        length=found.length,
+        rows=whole(dataset, "Rows"),
+        columns=whole(dataset, "Columns"),
+        samples=max(1, whole(dataset, "SamplesPerPixel", 1)),
+        frames=whole(dataset, "NumberOfFrames", 1) or 1,
+        photometric=word(dataset, "PhotometricInterpretation") or "MONOCHROME2",
+        planar=whole(dataset, "PlanarConfiguration"),
+        allocated=allocated,
+        stored=stored,
+        high=high if stored - 1 <= high < allocated else stored - 1,
+        signed=whole(dataset, "PixelRepresentation") == 1,
+        offsets=(offsets[0], offsets[1]) if all(isinstance(part, bytes) for part in offsets) else None,
+    )
 
 
 def _slice(
-    path: Path, dataset: Dataset, index: int, frames: int, dtype: str, samples: int, group: Dataset, shared: Dataset
+    path: Path, dataset: Elements, layout: Layout, index: int, dtype: str, samples: int, groups: tuple[Dataset, ...]
 ) -> SliceHeader:
     def functional(macro: str, name: str, count: int = 0) -> tuple[float, ...] | None:
-        for holder in (_first(group, macro), _first(shared, macro), dataset):
-            found = numbers(holder, name, count)
+        for group in groups:
+            found = numbers(first(group, macro), name, count)
             if found is not None:
                 return found
-        return None
+        return numbers(dataset, name, count)
 
     spacing = functional("PixelMeasuresSequence", "PixelSpacing", 2)
     between = functional("PixelMeasuresSequence", "SpacingBetweenSlices")
@@ -381,15 +410,15 @@ def _slice(
     slope = functional("PixelValueTransformationSequence", "RescaleSlope")
     intercept = functional("PixelValueTransformationSequence", "RescaleIntercept")
     position = functional("PlanePositionSequence", "ImagePositionPatient", 3)
-    if frames > 1 and "PlanePositionSequence" not in group and "PlanePositionSequence" not in shared:
+    if layout.frames > 1 and not any("PlanePositionSequence" in group for group in groups):
         # one position for a whole plain multi-frame file places its first frame at most
         position = None
     return SliceHeader(
         path=path,
         frame=index,
-        frames=frames,
-        rows=int(dataset.Rows),
-        columns=int(dataset.Columns),
+        frames=layout.frames,
+        rows=layout.rows,
+        columns=layout.columns,
         samples=samples,
         dtype=dtype,
         position=position,
@@ -400,13 +429,15 @@ def _slice(
         intercept=intercept[0] if intercept else 0.0,
         table=bool(dataset.get("ModalityLUTSequence")),
         dataset=dataset,
+        layout=layout,
+        groups=groups,
         depth=abs(thick[0]) if thick and thick[0] else None,
-        stack=word(_first(group, "FrameContentSequence"), "StackID"),
+        stack=word(first(groups[0], "FrameContentSequence"), "StackID") if groups else "",
     )
 
 
-def decode(dataset: FileDataset, header: SliceHeader) -> Array:
-    """Decode one frame to ``[y, x]`` or ``[y, x, 3]``, stored values (a modality LUT applied).
+def decode(header: SliceHeader, reader: FrameReader) -> Array:
+    """Decode one slice to ``[y, x]`` or ``[y, x, 3]``, stored values (a modality LUT applied).
 
     Raises
     ------
@@ -415,36 +446,7 @@ def decode(dataset: FileDataset, header: SliceHeader) -> Array:
     """
     path = header.path
     with one_sentence(path, "dicom-pixels"):
-        _check_length(dataset, path)
-        pixels = _decoded(dataset, header.frame)
-        if word(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
-            pixels = _eight_bit(apply_color_lut(pixels, dataset))
-        if header.table:
-            pixels = np.asarray(apply_modality_lut(pixels, dataset))
-        if pixels.ndim == 3:
-            pixels = pixels[..., :3]
+        pixels = reader.frame(path, header.layout, header.frame, table=header.table)
     if pixels.shape[:2] != (header.rows, header.columns) or pixels.ndim > 3:
         raise InputError("dicom-pixels", file=path.name)
     return pixels
-
-
-def _decoded(dataset: FileDataset, frame: int) -> Array:
-    """Decode one frame with the first decoder that can."""
-    plugins = _PLUGINS.get(dataset.file_meta.get("TransferSyntaxUID"), ("",))
-    for plugin in plugins[:-1]:
-        with contextlib.suppress(RuntimeError, ValueError):
-            return np.asarray(pixel_array(dataset, index=frame, decoding_plugin=plugin))
-    return np.asarray(pixel_array(dataset, index=frame, decoding_plugin=plugins[-1]))
-
-
-def _check_length(dataset: FileDataset, path: Path) -> None:
-    """Refuse uncompressed pixels that end too early: nothing is made up at the end of a slice."""
-    if dataset.file_meta.get("TransferSyntaxUID") is None or dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        return
-    data = dataset.get("PixelData")
-    if data is not None and len(data) < get_expected_length(dataset) - 1:
-        raise InputError("file-truncated", file=path.name)
-
-
-def _eight_bit(colours: Array) -> Array:
-    return (colours >> 8).astype(np.uint8) if colours.dtype.itemsize > 1 else colours

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from core.errors import InputError
 from core.io.dicom_file import SliceHeader, load, numbers, word, words
+from core.io.elements import Elements
 
 ORIENTATION_MATCH = 1e-4
 """Direction cosines that differ by less are one orientation (headers round at 1e-5 or so)."""
@@ -282,7 +283,7 @@ def splitters(header: SliceHeader) -> tuple[str, ...]:
     )
 
 
-def _private(dataset: Dataset, tags: tuple[int, ...]) -> str:
+def _private(dataset: Elements, tags: tuple[int, ...]) -> str:
     for tag in tags:
         element = dataset.get(tag)
         if element is not None:
@@ -291,7 +292,7 @@ def _private(dataset: Dataset, tags: tuple[int, ...]) -> str:
     return ""
 
 
-def _other_dimensions(dataset: Dataset, content: Dataset) -> str:
+def _other_dimensions(dataset: Elements, content: Dataset) -> str:
     """Return a frame's dimension indices but those of its place."""
     pointers = [int(item.get("DimensionIndexPointer") or 0) for item in dataset.get("DimensionIndexSequence") or ()]
     values = numbers(content, "DimensionIndexValues") or ()
