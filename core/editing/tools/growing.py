@@ -1,0 +1,175 @@
+"""Regions by their values: threshold, magic wand, level tracing; in a slice or in space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.editing.tools.shapes import Mask, check_seed, connected, holes
+from core.geometry import Array
+
+Values = NDArray[np.float32]
+OnSlice = Callable[[int, int], bool]
+"""Told (done, total) while a scan is worked through; False stops the work."""
+
+
+class Stopped(Exception):
+    """The person stopped what was being computed."""
+
+
+def in_range(values: Array, low: float, high: float, *, inverted: bool = False) -> Mask:
+    """Return where values lie within ``low..high`` (both included), or outside of it if ``inverted``.
+
+    What is no number lies in neither.
+    """
+    inside = (values >= low) & (values <= high)
+    if not inverted:
+        return np.asarray(inside, dtype=np.bool_)
+    return np.asarray(~inside & ~np.isnan(values.astype(np.float32, copy=False)), dtype=np.bool_)
+
+
+def otsu(values: Values) -> float:
+    """Return the value that parts dark from bright best (Otsu, IEEE Trans. SMC 9:62, 1979).
+
+    ``values`` may have any shape; 256 classes between the 0.1st and 99.9th percentile.
+    """
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return 0.0
+    low, high = (float(value) for value in np.percentile(finite, (0.1, 99.9)))
+    if high <= low:
+        return low
+    counts, edges = np.histogram(finite, bins=256, range=(low, high))
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(edges[1:][int(np.nanargmax(between[:-1]))])
+
+
+def wand(values: Values, seed: tuple[int, int], tolerance: float) -> Mask:
+    """Return the connected pixels whose values differ from the seed's by at most ``tolerance``.
+
+    Parameters
+    ----------
+    values
+        Real values ``[row, column]``.
+    seed
+        (row, column).
+    tolerance
+        In the unit of the values.
+
+    Raises
+    ------
+    ValueError
+        If the seed lies outside.
+    """
+    check_seed(seed, values.shape)
+    middle = float(values[seed])
+    return connected(in_range(values, middle - tolerance, middle + tolerance), seed)
+
+
+def wand_in_space(
+    slice_of: Callable[[int], Mask], shape: tuple[int, int, int], seed: tuple[int, int, int], on_slice: OnSlice
+) -> NDArray[np.bool_]:
+    """Return the voxels connected with the seed through faces (6), slice by slice.
+
+    Each slice is parted once, and the parts of neighbours that touch are joined, so
+    that the whole costs two passes and one label array, and can be stopped anywhere.
+
+    Parameters
+    ----------
+    slice_of
+        Gives what is allowed of slice z, bool ``[y, x]``.
+    shape
+        ``(z, y, x)``.
+    seed
+        ``(z, y, x)``.
+    on_slice
+        Progress; returning False stops.
+
+    Returns
+    -------
+    ndarray
+        bool ``[z, y, x]``; all False if the seed is not allowed.
+
+    Raises
+    ------
+    ValueError
+        If the seed lies outside.
+    Stopped
+        If ``on_slice`` said so.
+    """
+    check_seed(seed, shape)
+    parts = np.zeros(shape, dtype=np.int32)
+    parents = [0]
+    for z in range(shape[0]):
+        if not on_slice(z, 2 * shape[0]):
+            raise Stopped
+        count, found = cv2.connectedComponents(slice_of(z).astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+        parts[z] = np.where(found > 0, found + (len(parents) - 1), 0)
+        parents.extend(range(len(parents), len(parents) + count - 1))
+        if z:
+            _join(parts[z - 1], parts[z], parents)
+    wanted = _root(parents, int(parts[seed]))
+    result = np.zeros(shape, dtype=np.bool_)
+    if wanted == 0:
+        return result
+    chosen = np.array([_root(parents, part) == wanted for part in range(len(parents))])
+    for z in range(shape[0]):
+        if not on_slice(shape[0] + z, 2 * shape[0]):
+            raise Stopped
+        result[z] = chosen[parts[z]]
+    return result
+
+
+def _join(above: NDArray[np.int32], below: NDArray[np.int32], parents: list[int]) -> None:
+    touching = (above > 0) & (below > 0)
+    pairs = np.unique(np.stack((above[touching], below[touching])), axis=1)
+    for one, other in pairs.T:
+        first, second = _root(parents, int(one)), _root(parents, int(other))
+        if first != second:
+            parents[max(first, second)] = min(first, second)
+
+
+def _root(parents: list[int], part: int) -> int:
+    while parents[part] != part:
+        parents[part] = parents[parents[part]]
+        part = parents[part]
+    return part
+
+
+def level(values: Values, seed: tuple[int, int]) -> Mask:
+    """Return the region inside the level line through a point: level tracing.
+
+    The line follows the value of the seed around what is at least as bright; where that
+    runs out of the slice but what is at most as bright doesn't, around that. What the
+    line encloses is filled.
+
+    Parameters
+    ----------
+    values
+        Real values ``[row, column]``.
+    seed
+        (row, column).
+
+    Raises
+    ------
+    ValueError
+        If the seed lies outside.
+    """
+    check_seed(seed, values.shape)
+    middle = float(values[seed])
+    brighter = connected(np.asarray(values >= middle), seed)
+    darker = connected(np.asarray(values <= middle), seed)
+    region = darker if _on_rim(brighter) and not _on_rim(darker) else brighter
+    return region | holes(region)
+
+
+def _on_rim(region: Mask) -> bool:
+    return bool(region[0].any() or region[-1].any() or region[:, 0].any() or region[:, -1].any())
