@@ -1,4 +1,4 @@
-"""Three linked planes of a scan, or one pane for pictures."""
+"""Three linked planes of a scan, or one pane for pictures, and a second scan beside them or blended in."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QWidget
 from core.geometry import Box, Plane
 from core.volume import Volume, Window
 from gui import theme
+from gui.viewer.colormaps import GREY
 from gui.viewer.events import ViewTool
+from gui.viewer.linking import Look, follow_zoom, keep_seen, look_again, look_of
 from gui.viewer.overlay import Overlay
+from gui.viewer.remarks import NOTHING, remarks_on
+from gui.viewer.second import Second
 from gui.viewer.slice_view import SliceView, Voxel
 
 
 class LinkedViews(QWidget):
-    """The native plane large on the left, the two others on the right; one crosshair, one window.
+    """The native plane large on the left, the two others on the right; one crosshair, one window, one zoom.
 
     Pictures, and stacks of which nobody knows how the patient lies, have one
-    pane. The three panes are made once and only shown and hidden.
+    pane. A fourth pane shows a second scan beside the plane that is worked in.
+    The panes are made once and only shown and hidden.
     """
 
     hovered = Signal(object)
@@ -36,6 +41,12 @@ class LinkedViews(QWidget):
     """Shift+wheel in any pane: +1 larger, -1 smaller."""
     menu_requested = Signal(object)
     """Right click without dragging, at this global point."""
+    picked = Signal(object)
+    """Alt+click on this voxel (x, y, z): take the label that is there."""
+    space_tapped = Signal()
+    """Space was tapped over a pane without dragging: free for an action."""
+    second_window_asked = Signal(object)
+    """Other grey levels for the second scan."""
     active_changed = Signal()
     """Another pane is the one last worked in."""
 
@@ -43,6 +54,14 @@ class LinkedViews(QWidget):
         super().__init__(parent)
         self._main = SliceView()
         self._side = (SliceView(), SliceView())
+        self._beside = SliceView()
+        self._second: Second | None = None
+        self._second_beside = True
+        self._flipped = False
+        self._zoom_linked = True
+        self._crosshair_wanted = True
+        self._colors = GREY
+        self._overlays: tuple[Overlay, ...] = ()
         self._active = self._main
         self._maximised: SliceView | None = None
         self._volume: Volume | None = None
@@ -53,72 +72,147 @@ class LinkedViews(QWidget):
         self._rows = _splitter(Qt.Orientation.Vertical)
         for view in self._side:
             self._rows.addWidget(view)
-        self._columns.addWidget(self._main)
-        self._columns.addWidget(self._rows)
-        self._shares = ([2000, 1000], [1000, 1000])
-        for place, share in enumerate(self._shares[0]):
+        for column in (self._main, self._beside, self._rows):
+            self._columns.addWidget(column)
+        # with and without the pane beside
+        self._shares = {False: [2000, 0, 1000], True: [1150, 1150, 800]}
+        self._row_shares = [1000, 1000]
+        for place, share in enumerate((2000, 2000, 1000)):
             self._columns.setStretchFactor(place, share)
-            self._rows.setStretchFactor(place, 1)
         self._columns.splitterMoved.connect(self._on_divided)
         self._rows.splitterMoved.connect(self._on_divided)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._columns)
-        for view in self.views:
+        for view in self._panes:
             view.index_changed.connect(self._on_index)
             view.window_changed.connect(self.set_window)
+            view.second_window_asked.connect(self.second_window_asked)
+            view.picked.connect(self.picked)
+            view.space_tapped.connect(self.space_tapped)
             view.crosshair_moved.connect(self._on_crosshair)
             view.maximise_requested.connect(self._on_maximise)
             view.pressed.connect(self._on_pressed)
-            view.hovered.connect(self.hovered)
+            view.hovered.connect(self._on_hovered)
             view.brush_size_step.connect(self.brush_size_step)
             view.menu_requested.connect(self.menu_requested)
-            view.view_range_changed.connect(self.view_range_changed)
+            view.view_range_changed.connect(self._on_range)
         self._arrange()
 
     # ------------------------------------------------------------------ what is shown
 
     def set_volume(
-        self, volume: Volume | None, window: Window | None = None, start: tuple[int, int, int] | None = None
+        self,
+        volume: Volume | None,
+        window: Window | None = None,
+        start: tuple[int, int, int] | None = None,
+        *,
+        same_person: bool = False,
     ) -> None:
-        """Show a scan at a voxel (x, y, z; None: its middle) in a window (None: its own); no scan empties the panes."""
+        """Show a scan at a voxel (x, y, z; None: its middle) in a window (None: its own); no scan empties the panes.
+
+        Zoom and place stay as they were, for the same person at the same place of the body.
+        """
+        looks = self._looks()
         self._volume = volume
+        self._second, self._flipped = None, False
         self._maximised = None
         self._active = self._main
+        self._overlays = ()
         self._linking = True
         if volume is None:
-            for view in self.views:
+            for view in self._panes:
                 view.show_volume(None)
         else:
             native = volume.geometry.native_plane
             others = [plane for plane in Plane if plane is not native]
             for view, plane in zip(self.views, (native, *others), strict=True):
-                view.show_volume(volume if view is self._main or self._has_planes else None, plane)
-                if window is not None:
-                    view.set_window(window)
+                self._fill(view, volume if view is self._main or self._has_planes else None, plane, window)
+            self._main.set_remarks(remarks_on(volume))
             z, y, x = volume.shape
             self._position = start if start is not None else (x // 2, y // 2, z // 2)
-        self._linking = False
         self._window = self._main.window_shown
         self._arrange()
+        for view in self.views:
+            look_again(view, looks.get(view.plane), same_person=same_person)
+        self._linking = False
         if volume is not None:
             self._follow()
             self.position_changed.emit(self._position)
             self.window_changed.emit(self._window)
+        self.view_range_changed.emit()
+
+    def _looks(self) -> dict[Plane, Look | None]:
+        """Return where each plane looks; one pane alone says nothing of the planes it hides."""
+        return {view.plane: look_of(view) for view in self.views if view.volume is not None}
+
+    def _fill(self, view: SliceView, volume: Volume | None, plane: Plane, window: Window | None) -> None:
+        view.show_volume(volume, plane)
+        view.set_remarks(NOTHING)
+        if window is not None:
+            view.set_window(window)
+        view.set_colors(self._colors)
+
+    def set_second(self, second: Second | None, *, beside: bool = True) -> None:
+        """Show another scan in a pane beside the plane worked in, or blended into every plane; None: neither."""
+        if self._volume is None:
+            second = None
+        if second is None:
+            self._flipped = False
+        rearranged = (second is None) != (self._second is None) or beside != self._second_beside
+        if self._second is not None and (second is None or second.planes is not self._second.planes):
+            self._second.planes.refined.disconnect(self._on_refined)
+            self._second = None
+        if second is not None and self._second is None:
+            second.planes.refined.connect(self._on_refined)
+        self._second, self._second_beside = second, beside
+        if rearranged:
+            self._arrange()
+            self._follow()
+        self._show_second()
+
+    def flip(self, flipped: bool) -> None:
+        """Show the second scan in every pane in place of the first, or the first again."""
+        if self._second is not None and flipped != self._flipped:
+            self._flipped = flipped
+            self._show_second()
+
+    @property
+    def flipped(self) -> bool:
+        """Whether the second scan is shown in place of the first."""
+        return self._flipped
+
+    @property
+    def beside(self) -> SliceView | None:
+        """The pane of the second scan, or None while it is not shown."""
+        return self._beside if self._second is not None and self._second_beside else None
+
+    def _show_second(self) -> None:
+        blended = None if self._second_beside else self._second
+        for view in self.views:
+            view.set_second(self._second if self._flipped else blended, alone=self._flipped)
+        if self.beside is not None:
+            self._beside.set_second(self._second, alone=True)
+
+    @Slot()
+    def _on_refined(self) -> None:
+        for view in self._panes:
+            view.refresh_second()
 
     def set_overlays(self, overlays: Sequence[Overlay]) -> None:
         """Lay masks over the scan in every pane, the last one on top."""
-        for view in self.views:
+        self._overlays = tuple(overlays)
+        for view in self._panes:
             view.set_overlays(overlays)
 
     def set_overlays_visible(self, visible: bool) -> None:
         """Show or hide all masks at once."""
-        for view in self.views:
+        for view in self._panes:
             view.set_overlays_visible(visible)
 
     def refresh(self, box: Box | None = None) -> None:
         """Draw the masks anew where a box of voxels was touched, or all of them."""
-        for view in self.views:
+        for view in self._panes:
             view.refresh(box)
 
     @Slot(object)
@@ -128,36 +222,54 @@ class LinkedViews(QWidget):
             return
         self._window = window
         self._linking = True
-        for view in self.views:
+        for view in self._panes:
             view.set_window(window)
         self._linking = False
         self.window_changed.emit(window)
 
     def set_tool(self, tool: ViewTool | None) -> None:
         """Take a tool into the hand; None moves the crosshair."""
-        for view in self.views:
+        for view in self._panes:
             view.tool = tool
         self._show_crosshair()
 
     def cursor_changed(self) -> None:
         """Draw the ring anew: another brush size or label."""
-        for view in self.views:
+        for view in self._panes:
             view.cursor_changed()
 
     def set_smooth(self, smooth: bool) -> None:
         """Interpolate between pixels, or show them as squares."""
-        for view in self.views:
+        for view in self._panes:
             view.set_smooth(smooth)
 
     def set_radiological(self, radiological: bool) -> None:
         """Show the patient's right on the screen's left (radiological) or right."""
-        for view in self.views:
+        for view in self._panes:
             view.set_radiological(radiological)
+
+    def set_colors(self, name: str) -> None:
+        """Show the scan in another colour map (:mod:`gui.viewer.colormaps`)."""
+        self._colors = name
+        for view in self._panes:
+            view.set_colors(name)
+
+    def set_zoom_linked(self, linked: bool) -> None:
+        """Zoom and move the planes together, or each alone."""
+        self._zoom_linked = linked
+
+    def set_crosshair_wanted(self, wanted: bool) -> None:
+        """Draw the crosshair where it helps, or nowhere."""
+        self._crosshair_wanted = wanted
+        self._show_crosshair()
 
     def fit(self) -> None:
         """Show whole slices in every pane."""
-        for view in self.views:
+        self._linking = True
+        for view in self._panes:
             view.fit()
+        self._linking = False
+        self.view_range_changed.emit()
 
     # ------------------------------------------------------------------ place
 
@@ -165,6 +277,10 @@ class LinkedViews(QWidget):
     def views(self) -> tuple[SliceView, SliceView, SliceView]:
         """The panes: main, upper right, lower right."""
         return (self._main, *self._side)
+
+    @property
+    def _panes(self) -> tuple[SliceView, ...]:
+        return (*self.views, self._beside)
 
     @property
     def main(self) -> SliceView:
@@ -224,31 +340,60 @@ class LinkedViews(QWidget):
         """Let every pane show the crosshair's slice."""
         self._linking = True
         place = (float(self._position[0]), float(self._position[1]), float(self._position[2]))
-        for view in self.views:
+        for view in self._panes:
             layout = view.plane_view
             if layout is not None:
                 view.set_index(int(layout.to_screen(place)[2]))
                 view.set_crosshair(place)
+                if view is not self._active and not self._is_pair(view, self._active):
+                    keep_seen(view, place)
         self._linking = False
 
+    def _is_pair(self, one: SliceView, other: SliceView) -> bool:
+        """Whether two panes show the same plane, of the first and of the second scan."""
+        return self._beside in (one, other) and one.plane is other.plane and one is not other
+
     def _arrange(self) -> None:
-        """Show the panes there is something in, or the maximised one alone."""
+        """Show the panes there is something in, or the maximised one alone; a second scan is beside it."""
         alone = self._maximised or (None if self._has_planes else self._main)
         for view in self.views:
             view.setVisible(alone is None or view is alone)
             view.set_details(view is self._main or view is alone)
         self._rows.setVisible(alone is None or alone in self._side)
+        self._arrange_beside(alone or self._main)
         if alone is None:
             # Qt gives a pane that was hidden hardly any room when it comes back
-            self._columns.setSizes(self._shares[0])
-            self._rows.setSizes(self._shares[1])
+            self._columns.setSizes(self._shares[self.beside is not None])
+            self._rows.setSizes(self._row_shares)
+        elif self.beside is not None:
+            self._columns.setSizes([1000, 1000, 1000])
         self._show_crosshair()
+
+    def _arrange_beside(self, first: SliceView) -> None:
+        """Put the second scan to the right of the pane it belongs to, on the same plane."""
+        beside, volume = self.beside, self._volume
+        self._beside.setVisible(beside is not None)
+        if beside is None or volume is None:
+            if self._active is self._beside:
+                self._activate(self._main)
+            self._beside.show_volume(None)
+            return
+        self._columns.insertWidget(2 if first in self._side else 1, beside)
+        if beside.volume is not volume or beside.plane is not first.plane:
+            linking, self._linking = self._linking, True
+            self._fill(beside, volume, first.plane, self._window)
+            beside.set_overlays(self._overlays)
+            beside.set_second(self._second, alone=True)
+            beside.set_camera(first.camera, fitted=first.is_fitted)
+            self._linking = linking
 
     def _show_crosshair(self) -> None:
         """Keep the crosshair out of the pane that is drawn in, and out of single pictures."""
-        for view in self.views:
-            drawing = view.tool is not None and view is self._active
-            view.set_crosshair_visible(self._has_planes and not drawing)
+        for view in self._panes:
+            drawing = view.tool is not None and (view is self._active or self._is_pair(view, self._active))
+            # in the pane beside, the cross says where the pointer's place is in the other scan
+            useful = self._has_planes or view is self._beside
+            view.set_crosshair_visible(self._crosshair_wanted and useful and not drawing)
 
     def _activate(self, view: SliceView) -> None:
         if view is not self._active:
@@ -275,11 +420,41 @@ class LinkedViews(QWidget):
 
     @Slot()
     def _on_divided(self) -> None:
-        self._shares = (self._columns.sizes(), self._rows.sizes())
+        if self._maximised is None and self._has_planes:
+            self._shares[self.beside is not None] = self._columns.sizes()
+            self._row_shares = self._rows.sizes()
+
+    @Slot()
+    def _on_range(self) -> None:
+        leader = self.sender()
+        if self._linking or not isinstance(leader, SliceView):
+            return
+        self._linking = True
+        crosshair = (float(self._position[0]), float(self._position[1]), float(self._position[2]))
+        # a pane that fits itself to its own size does not move the others
+        for view in self._panes if not leader.is_fitted else ():
+            if view is leader or view.isHidden():
+                continue
+            if self._is_pair(view, leader):
+                view.set_camera(leader.camera)
+            elif self._zoom_linked:
+                follow_zoom(view, leader, crosshair)
+        self._linking = False
+        self.view_range_changed.emit()
+
+    @Slot(object)
+    def _on_hovered(self, xyz: Voxel | None) -> None:
+        source = self.sender()
+        if self.beside is not None:
+            for view in self._panes:
+                view.set_pointer(xyz if isinstance(source, SliceView) and self._is_pair(view, source) else None)
+        self.hovered.emit(xyz)
 
     @Slot()
     def _on_maximise(self) -> None:
         view = self.sender()
+        if view is self._beside:
+            view = self._maximised or self._main
         if isinstance(view, SliceView) and self._has_planes:
             self.maximise(None if self._maximised is view else view)
 
