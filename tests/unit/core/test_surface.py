@@ -44,10 +44,10 @@ def test_left_bump_is_where_left_is(codes: str) -> None:
         row, column = np.argwhere(~np.isnan(picture.voxels[..., 0]))[0]
         assert picture.grey[row, column] > 0
         seen = geometry.to_world(picture.voxels[~np.isnan(picture.voxels[..., 0])])
-        # what is nearest to the eye is the bump on that side
+        # what is nearest to the eye is the bump on that side, but for the thickness of a slice and a sample
         direction = np.array(world) / np.linalg.norm(world)
         nearest = seen[np.argmax(seen @ direction)]
-        assert np.linalg.norm(nearest - world) < 3.5
+        assert np.linalg.norm(nearest - world) < 4.5
 
 
 def test_every_pixel_names_a_voxel_at_the_surface() -> None:
