@@ -1,32 +1,28 @@
-"""What the numbers in a mask file mean.
-
-Masks come as 0/1, 0/255, 0/65535, 0/anything, with softened edges, or as a map
-of several labels. One rule for each, applied over the whole scan at once, so
-that all its slices are read alike.
-"""
+"""Mask files of every format: read, given their meaning, and brought onto their scan's grid."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import InputError
-from core.geometry import MATCH_MM, Array, Geometry
-from core.io import nifti, raster
-from core.io.dicom import open_dicom
-from core.io.sniff import PICTURES, Format, sniff
-from core.io.source import MaskData, OpenScan, Passed, Source
+from core.events import Notice
+from core.geometry import Array, Geometry
+from core.io.conventions import Numbers, meaning, of_pages
+from core.io.finding import find_sources
+from core.io.mask_pictures import MaskPages, read_mask_picture
+from core.io.opener import open_source
+from core.io.regrid import bring, check_size, size_words
+from core.io.sniff import PICTURES, READABLE, VOLUMES, Format, sniff
+from core.io.source import FindOptions, MaskData, OpenScan, Passed, Source
 
-MAX_MAP_VALUES = 64
-MAX_MAP_VALUE = 127
-"""A picture with more distinct values than the first, or values above the second, is no label map."""
-FULL_SCALES = (255, 65535)
+_OF_A_MASK = {"volume-needed": "mask-volumes", "dataset-needed": "mask-datasets"}
 
 
-def read_masks(source: Source, scan: OpenScan) -> MaskData:
+def read_masks(source: Source, scan: OpenScan, *, resample: bool = False) -> MaskData:
     """Read the mask files of a scan and check that they fit it.
 
     Parameters
@@ -35,155 +31,151 @@ def read_masks(source: Source, scan: OpenScan) -> MaskData:
         With its masks.
     scan
         The scan they belong to.
+    resample
+        Whether a mask of another grid in the same space is taken by nearest neighbour.
 
     Raises
     ------
     InputError
-        ``mask-size``, ``mask-place`` (another affine), ``mask-lossy``,
-        ``mask-unreadable``, ``mask-values`` (negative or too large numbers).
+        ``mask-size``, ``mask-slices``, ``mask-grid`` (another grid), ``mask-elsewhere``, ``mask-lossy``,
+        ``mask-unreadable``, and what :func:`core.io.conventions.meaning` says of their numbers.
     """
-    shape = scan.volume.shape
     if len(source.masks) == 1 and source.masks[0] is not None:
-        return read_single_mask(source.masks[0], scan.volume.geometry)
-    array = np.zeros(shape, np.int64)
+        return read_single_mask(source.masks[0], scan.volume.geometry, resample=resample)
+    shape = scan.volume.shape
+    pages: list[Array] = []
+    read: list[MaskPages] = []
     present = [False] * shape[0]
     passed: list[Passed] = []
-    one = Geometry.of_picture(shape[1], shape[2])
     for index, mask in enumerate(source.masks):
         if mask is None:
             continue
         try:
-            array[index] = read_mask_file(mask, one)[0]
-            present[index] = True
+            found = _picture_slice(mask, shape)
         except InputError as error:
             # the other slices are still true; this one stays unknown
             passed.append(Passed(mask.name, error))
-    if passed and not any(present):
+            continue
+        pages.append(found.pages[0])
+        read.append(found)
+        present[index] = True
+    if not pages:
         raise passed[0].error
     first = next(mask for mask in source.masks if mask is not None)
-    return replace(meaning(array, tuple(present), first, picture=True), passed=tuple(passed))
+    there = np.flatnonzero(present)
+    # read together, so that all slices are read alike; those without a mask are put between them afterwards
+    numbers = _numbers(read, pages, first.name)
+    masks = meaning(numbers, (True,) * len(pages), first.name)
+    array = np.zeros(shape, masks.array.dtype)
+    array[there] = masks.array
+    notices = (*masks.notices, *_notes(read, first.name))
+    return replace(masks, array=array, present=tuple(present), passed=tuple(passed), notices=notices)
 
 
-def read_single_mask(path: Path, geometry: Geometry) -> MaskData:
-    """Read one mask file for a scan of the given grid.
-
-    Raises
-    ------
-    InputError
-        As :func:`read_masks`.
-    """
-    array = read_mask_file(path, geometry)
-    return meaning(array, (True,) * geometry.shape[0], path, picture=sniff(path) is not Format.NIFTI)
-
-
-def read_mask_file(path: Path, geometry: Geometry) -> Array:
-    """Read one mask file as ``[z, y, x]`` whole numbers as they stand.
-
-    Raises
-    ------
-    InputError
-        As :func:`read_masks`.
-    """
+def _picture_slice(path: Path, shape: tuple[int, int, int]) -> MaskPages:
     kind = sniff(path)
     if kind in PICTURES:
-        array = raster.decode_mask(path)
-        _same_size(path, array, geometry)
-        return array
-    if kind not in (Format.NIFTI, Format.DICOM):
-        raise InputError("mask-unreadable", file=path.name)
-    if kind is Format.NIFTI:
-        opened = nifti.open_nifti(Source(Format.NIFTI, (path,), path.name))
-    else:
-        opened = open_dicom(Source(Format.DICOM, (path,), path.name))
-    array = np.stack([opened.slice(index) for index in range(opened.shape[0])])
-    if array.ndim == 4:
-        array = array.max(axis=3)
-    _same_size(path, array, geometry)
-    theirs = opened.volume.geometry
-    if theirs.orientation_known and geometry.orientation_known and not _same_place(theirs, geometry):
-        raise InputError("mask-place", file=path.name)
-    values = array if opened.volume.slope == 1 and opened.volume.intercept == 0 else opened.volume.values(array)
-    return _whole(path, values)
+        found = read_mask_picture(path)
+        _check_pages(found, (1, *shape[1:]), path.name)
+        return found
+    numbers, theirs = _volume_numbers(path, kind)
+    check_size(theirs.shape, (1, *shape[1:]), path.name)
+    return MaskPages((numbers.array[0],))
 
 
-def _same_size(path: Path, array: Array, geometry: Geometry) -> None:
-    if array.shape != geometry.shape:
-        raise InputError("mask-size", file=path.name, size=_size(array.shape), scan=_size(geometry.shape))
+def _check_pages(found: MaskPages, wanted: tuple[int, int, int], name: str) -> None:
+    check_size((len(found.pages), *found.pages[0].shape[:2]), wanted, name)
 
 
-def _size(shape: Sequence[int]) -> str:
-    z, y, x = shape[:3]
-    return f"{x} x {y}" + (f" x {z}" if z > 1 else "")
+def _numbers(read: list[MaskPages], pages: list[Array], name: str) -> Numbers:
+    palette, bits = all(one.palette for one in read), all(one.bits for one in read)
+    return of_pages(pages, palette=palette, bits=bits, name=name)
 
 
-def _same_place(one: Geometry, other: Geometry) -> bool:
-    """Whether two grids lie within a hundredth of a voxel (headers round differently)."""
-    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * (np.array(one.shape[::-1]) - 1)
-    apart = np.abs(one.to_world(corners) - other.to_world(corners)).max()
-    return bool(apart <= max(MATCH_MM, 0.01 * min(one.spacing)))
+def _notes(read: list[MaskPages], name: str) -> tuple[Notice, ...]:
+    counts = Counter(note for one in read for note in one.notes)
+    return tuple(Notice(note, {"name": name}) for note in counts)
 
 
-def _whole(path: Path, values: Array) -> Array:
-    if values.dtype.kind in "bui":
-        return values
-    if not np.isfinite(values).all():
-        raise InputError("mask-values", file=path.name)
-    rounded = np.rint(values)
-    if np.abs(values - rounded).max(initial=0.0) > 1e-3:
-        # a probability map: drawn where it is more likely than not
-        return (values > 0.5 * max(1.0, float(values.max()))).astype(np.uint8)
-    return rounded.astype(np.int64)
-
-
-def meaning(array: Array, present: tuple[bool, ...], path: Path, *, picture: bool) -> MaskData:
-    """Turn raw numbers into label values by the conventions of this module.
+def read_single_mask(path: Path, geometry: Geometry, *, resample: bool = False) -> MaskData:
+    """Read one mask file, or a folder that holds one, for a scan of the given grid.
 
     Parameters
     ----------
-    array
-        ``[z, y, x]`` whole numbers of the whole scan.
-    present
-        Slices that have a mask.
     path
-        Named in errors.
-    picture
-        Whether the files are pictures (or single DICOM slices): there a large number
-        is a grey level. A volume's numbers are labels.
+        A file of any format, or a folder with the slices of one mask.
+    geometry
+        The scan's.
+    resample
+        As :func:`read_masks`.
 
-    Returns
-    -------
-    MaskData
-        One-valued (1) unless it is a map of several labels.
+    Raises
+    ------
+    InputError
+        As :func:`read_masks`.
     """
-    values = _distinct(array)
-    if values and values[0] < 0:
-        raise InputError("mask-values", file=path.name)
-    values = [value for value in values if value]
-    if not values:
-        return MaskData(np.zeros(array.shape, np.uint8), present)
-    top = values[-1]
-    if len(values) == 1:
-        # 0/1, 0/255, 0/65535, 0/M: the one value is the mask, and its number is kept where it may be a label
-        kept = top if top <= MAX_MAP_VALUE else 1
-        return MaskData((array == top).astype(np.uint8) * np.uint8(kept), present, (kept,))
-    if _softened(values, picture):
-        # edges softened by resizing: above the middle is in, which for 8 bits is the usual > 127
-        middle = 127 if 127 < top <= 255 else top / 2
-        return MaskData((array > middle).astype(np.uint8), present, (1,))
-    if top > np.iinfo(np.uint16).max:
-        raise InputError("mask-values", file=path.name)
-    return MaskData(array.astype(np.uint16 if top > 255 else np.uint8), present, tuple(values))
+    notes: tuple[Notice, ...] = ()
+    if path.is_dir():
+        numbers, theirs = _folder_numbers(path)
+    else:
+        kind = sniff(path)
+        if kind in PICTURES:
+            found = read_mask_picture(path)
+            numbers = _numbers([found], list(found.pages), path.name)
+            rows, columns = found.pages[0].shape[:2]
+            theirs = Geometry.of_picture(rows, columns, len(found.pages))
+            notes = _notes([found], path.name)
+        else:
+            numbers, theirs = _volume_numbers(path, kind)
+    if not (theirs.orientation_known and geometry.orientation_known):
+        # before anything is read into the numbers: another size is the plainer reason
+        check_size(theirs.shape, geometry.shape, path.name)
+    masks = meaning(numbers, (True,) * theirs.shape[0], path.name)
+    brought = bring(masks.array, theirs, geometry, path.name, resample=resample)
+    return replace(
+        masks,
+        array=brought.array,
+        present=brought.covered,
+        resampled=brought.resampled,
+        notices=(*masks.notices, *notes, *brought.notices),
+    )
 
 
-def _softened(values: list[int], picture: bool) -> bool:
-    """Whether several values are one mask with softened edges rather than a map of labels."""
-    top = values[-1]
-    if picture:
-        return len(values) > MAX_MAP_VALUES or top > MAX_MAP_VALUE
-    return len(values) > MAX_MAP_VALUES and top in FULL_SCALES
+def _volume_numbers(path: Path, kind: Format | None) -> tuple[Numbers, Geometry]:
+    """Read a volume (or a single DICOM file) as numbers on its own grid."""
+    if kind is None or kind not in READABLE:
+        raise InputError("mask-unreadable", file=path.name)
+    return _source_numbers(Source(kind, (path,), path.name))
 
 
-def _distinct(array: Array) -> list[int]:
-    if array.dtype == np.uint8:
-        return [int(value) for value in np.flatnonzero(np.bincount(array.ravel(), minlength=256))]
-    return [int(value) for value in np.unique(array)]
+def _folder_numbers(folder: Path) -> tuple[Numbers, Geometry]:
+    """Read the one mask that a folder holds: a DICOM series, or numbered pictures."""
+    found = find_sources([folder], FindOptions(as_="stack", pair_masks=False))
+    if len(found.sources) != 1:
+        raise InputError("mask-folder", file=folder.name, count=len(found.sources))
+    source = found.sources[0]
+    if source.format not in PICTURES:
+        return _source_numbers(source)
+    read = [read_mask_picture(path) for path in source.files]
+    pages = [page for one in read for page in one.pages]
+    shapes = {page.shape[:2] for page in pages}
+    if len(shapes) > 1:
+        sizes = sorted(size_words((1, *shape)) for shape in shapes)
+        raise InputError("mask-size", file=folder.name, size=sizes[0], scan=sizes[1])
+    rows, columns = pages[0].shape[:2]
+    return _numbers(read, pages, folder.name), Geometry.of_picture(rows, columns, len(pages))
+
+
+def _source_numbers(source: Source) -> tuple[Numbers, Geometry]:
+    try:
+        opened = open_source(source)
+        array = np.stack([opened.slice(index) for index in range(opened.shape[0])])
+    except InputError as error:
+        code = _OF_A_MASK.get(error.code, error.code)
+        raise InputError(code, **error.fields) from error
+    volume = opened.volume
+    if array.ndim == 4:
+        return of_pages(list(array), palette=False, bits=False, name=source.name), volume.geometry
+    if volume.slope != 1 or volume.intercept != 0:
+        array = volume.values(array)
+    return Numbers(array, picture=source.format not in VOLUMES), volume.geometry

@@ -13,7 +13,7 @@ import numpy as np
 from core.errors import InputError
 from core.io.entries import header_entries
 from core.io.finding import find_sources
-from core.io.masks import read_mask_file, read_masks, read_single_mask
+from core.io.masks import read_masks, read_single_mask
 from core.io.opener import decode_order, open_source
 from core.io.preview import preview_source
 from core.io.source import FindOptions, Found, MaskData, NotGrey, OpenScan, Passed, Source
@@ -31,7 +31,6 @@ __all__ = [
     "header_entries",
     "open_source",
     "preview_source",
-    "read_mask_file",
     "read_masks",
     "read_single_mask",
     "read_source",

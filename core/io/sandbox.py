@@ -203,20 +203,20 @@ class Decoder:
             lines: tuple[HeaderEntry, ...] = self._receive(connection)[1]
             return lines
 
-    def read_masks(self, source: Source) -> MaskData:
+    def read_masks(self, source: Source, *, resample: bool = False) -> MaskData:
         """Read the masks of a scan and check that they fit it (:func:`core.io.masks.read_masks`)."""
-        with self._turn, _one_error(source.name), self._exchange("masks", source) as connection:
+        with self._turn, _one_error(source.name), self._exchange("masks", source, resample) as connection:
             return self._take_masks(connection)
 
-    def read_mask_file(self, path: Path, geometry: Geometry) -> MaskData:
-        """Read one mask file for a scan that is in a project already.
+    def read_mask_file(self, path: Path, geometry: Geometry, *, resample: bool = False) -> MaskData:
+        """Read one mask file (or a folder that holds one) for a scan that is in a project already.
 
         Raises
         ------
         InputError
             As :func:`core.io.masks.read_masks`.
         """
-        with self._turn, _one_error(path.name), self._exchange("mask-file", path, geometry) as connection:
+        with self._turn, _one_error(path.name), self._exchange("mask-file", path, geometry, resample) as connection:
             return self._take_masks(connection)
 
     def _take_masks(self, connection: Connection[Any, Any]) -> MaskData:
@@ -403,12 +403,13 @@ class _Child:
         elif kind == "read":
             self._read(facts[0])
         elif kind == "masks":
-            source = facts[0]
-            scan = self._last[1] if self._last is not None and self._last[0] == source else None
-            self._hand_masks(self._reading.read_masks(source, scan or self._reading.open_source(source)))
+            source, resample = facts
+            scan = self._last[1] if self._last is not None and _same_files(self._last[0], source) else None
+            scan = scan or self._reading.open_source(source)
+            self._hand_masks(self._reading.read_masks(source, scan, resample=resample))
         elif kind == "mask-file":
-            path, geometry = facts
-            self._hand_masks(self._reading.read_single_mask(path, geometry))
+            path, geometry, resample = facts
+            self._hand_masks(self._reading.read_single_mask(path, geometry, resample=resample))
 
     def _read(self, source: Source) -> None:
         self._last = None
@@ -433,6 +434,11 @@ class _Child:
         self._connection.send(("masks", (replace(masks, array=np.empty(0, np.uint8)), array.shape, array.dtype.str)))
         hand_over(self._connection, array.shape, array.dtype.str, range(array.shape[0]), array.__getitem__)
         self._connection.send(("done", None))
+
+
+def _same_files(one: Source, other: Source) -> bool:
+    """Whether two sources are one scan, whatever masks go with them."""
+    return replace(one, masks=()) == replace(other, masks=())
 
 
 def _gone(_index: int) -> Array:

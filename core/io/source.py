@@ -229,11 +229,13 @@ class MaskData:
     passed
         Mask files of single slices that could not be used.
     convention
-        What the numbers of the files were taken to mean: one of :data:`core.io.meaning.CONVENTIONS`.
+        What the numbers of the files were taken to mean: one of :data:`core.io.conventions.CONVENTIONS`.
     resampled
         Whether the mask was on another grid and was brought onto the scan's by nearest neighbour.
     notices
         What the person should know about how it was read.
+    top
+        The largest number (or colour) in the files, as it stood there.
     """
 
     array: Array
@@ -243,3 +245,4 @@ class MaskData:
     convention: str = ""
     resampled: bool = False
     notices: tuple[Notice, ...] = ()
+    top: int = 0

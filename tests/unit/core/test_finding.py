@@ -9,7 +9,7 @@ import pytest
 from reader_support import make_series, noise, write_nifti, write_picture
 
 from core.errors import InputError
-from core.io.masks import meaning
+from core.io.conventions import Numbers, meaning
 from core.io.reading import FindOptions, Found, find_sources, open_source, read_masks
 from core.io.source import MaskData
 
@@ -142,23 +142,27 @@ def test_missing_and_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "picture", "expected", "named"),
+    ("values", "picture", "expected", "named", "convention"),
     [
-        ([0, 1], True, [0, 1], (1,)),
-        ([0, 255], True, [0, 1], (1,)),
-        ([0, 65535], True, [0, 1], (1,)),
-        ([0, 10000], True, [0, 1], (1,)),
-        ([0, 3], False, [0, 3], (3,)),
-        ([0, 1, 2, 6], True, [0, 1, 2, 6], (1, 2, 6)),
-        ([0, 40, 127, 128, 200, 255], True, [0, 0, 0, 1, 1, 1], (1,)),
-        ([0, 2, 41, 2035], False, [0, 2, 41, 2035], (2, 41, 2035)),
-        ([0, 0], True, [0, 0], ()),
+        ([0, 1], True, [0, 1], (1,), "0/1"),
+        ([0, 255], True, [0, 1], (1,), "0/255"),
+        ([0, 65535], True, [0, 1], (1,), "0/65535"),
+        ([0, 10000], True, [0, 1], (1,), "0/max"),
+        ([0, 2035], False, [0, 1], (1,), "0/max"),
+        ([0, 3], False, [0, 3], (3,), "labels"),
+        ([0, 1, 2, 6], True, [0, 1, 2, 6], (1, 2, 6), "labels"),
+        ([0, 40, 127, 128, 200, 255], True, [0, 0, 0, 1, 1, 1], (1,), "soft"),
+        ([0, 2, 41, 2035], False, [0, 2, 41, 2035], (2, 41, 2035), "labels"),
+        ([0, 0], True, [0, 0], (), "empty"),
     ],
 )
-def test_what_mask_numbers_mean(values: list[int], picture: bool, expected: list[int], named: tuple[int, ...]) -> None:
-    result = meaning(np.array([[values]]), (True,), Path("m.png"), picture=picture)
+def test_what_mask_numbers_mean(
+    values: list[int], picture: bool, expected: list[int], named: tuple[int, ...], convention: str
+) -> None:
+    result = meaning(Numbers(np.array([[values]]), picture=picture), (True,), "m.png")
     assert result.array.ravel().tolist() == expected
     assert result.values == named
+    assert result.convention == convention
 
 
 def masks_of(folder: Path) -> MaskData:
@@ -183,7 +187,7 @@ def test_mask_of_another_size_or_place_or_lossy(tmp_path: Path) -> None:
         masks_of(tmp_path / "w")
     write_nifti(tmp_path / "n" / "x.nii", noise((2, 3, 4)), np.eye(4))
     write_nifti(tmp_path / "n" / "x_mask.nii", noise((2, 3, 4), top=2), np.diag([1, 1, 1.5, 1]))
-    with pytest.raises(InputError, match="mask-place"):
+    with pytest.raises(InputError, match="mask-grid"):
         masks_of(tmp_path / "n")
 
 
