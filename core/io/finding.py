@@ -77,6 +77,9 @@ class _Walk:
         return self.stems[folder]
 
     def skip(self, path: Path, error: MeninxError) -> None:
+        if error.fields.get("file") == "":
+            # a geometry knows no files
+            error = InputError(error.code, **(error.fields | {"file": path.name}))
         self.passed.append((path, error))
 
     def called(self, path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.io.files import read_bytes
-from core.io.sniff import Format, stem
+from core.io.sniff import VOLUMES, Format, stem
 
 CONTAINERS = frozenset(
     (
@@ -88,7 +88,7 @@ class Patients:
             return folder.name or None
         if kind is Format.DICOM:
             return header or None
-        if kind is Format.NIFTI:
+        if kind in VOLUMES:
             match = _BIDS.match(path.name)
             return match.group(1) if match else None
         # pictures: a folder below the one that was named is a patient's, and so is one that is a stack

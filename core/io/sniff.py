@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from enum import StrEnum
 from pathlib import Path
@@ -20,20 +21,36 @@ class Format(StrEnum):
     WEBP = "webp"
     JPEG = "jpeg"
     BMP = "bmp"
-    ZIP = "zip"
-    # named, so that the refusal can say what it is
-    MGH = "mgh"
-    MINC = "minc"
-    HDF5 = "hdf5"
-    AFNI = "afni"
-    PAR_REC = "par-rec"
+    NIFTI_PAIR = "nifti-pair"
+    ANALYZE = "analyze"
     NRRD = "nrrd"
     METAIMAGE = "metaimage"
-    NIFTI_PAIR = "nifti-pair"
+    MGH = "mgh"
+    MINC = "minc"
+    AFNI = "afni"
+    PAR_REC = "par-rec"
+    HDF5 = "hdf5"
+    ZIP = "zip"
+    # named, so that the refusal can say what it is
+    MATLAB = "matlab"
+    NUMBERS = "numbers"
 
 
 PICTURES = frozenset({Format.PNG, Format.TIFF, Format.WEBP, Format.JPEG, Format.BMP})
-VOLUMES = frozenset({Format.NIFTI})
+VOLUMES = frozenset(
+    {
+        Format.NIFTI,
+        Format.NIFTI_PAIR,
+        Format.ANALYZE,
+        Format.NRRD,
+        Format.METAIMAGE,
+        Format.MGH,
+        Format.MINC,
+        Format.AFNI,
+        Format.PAR_REC,
+        Format.HDF5,
+    }
+)
 """Formats whose every file is a scan of its own."""
 READABLE = PICTURES | VOLUMES | {Format.DICOM}
 
@@ -51,7 +68,12 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"NRRD000", Format.NRRD),
 )
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_HDF5_PLACES = (0, 512, 1024, 2048)
+"""A block of the writer's own may stand before it (MATLAB 7.3: 512 bytes)."""
 _HEAD = 560
+_NUMBERS = (".img", ".img.gz", ".brik", ".brik.gz", ".rec", ".raw", ".raw.gz", ".zraw")
+"""Endings of files of bare numbers, which a header beside them explains."""
+_META = re.compile(rb"^\s*(ObjectType|NDims|ObjectSubType|Comment|BinaryData)\s*[=:]", re.IGNORECASE)
 
 
 def sniff(path: Path) -> Format | None:
@@ -72,7 +94,7 @@ def sniff(path: Path) -> Format | None:
         return Format.DICOM
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Format.WEBP
-    if head[:8] == _HDF5:
+    if any(raw[place : place + 8] == _HDF5 for place in _HDF5_PLACES):
         return Format.MINC if suffix.endswith(".mnc") else Format.HDF5
     for magic, kind in _MAGIC:
         # a text that begins with "BM" is no picture: the size field of a bitmap is little
@@ -82,14 +104,38 @@ def sniff(path: Path) -> Format | None:
         return Format.NIFTI_PAIR if head[344:346] == b"ni" or head[4:6] == b"ni" else Format.NIFTI
     if suffix.endswith((".mgh", ".mgz")) or (zipped and head[:4] == b"\0\0\0\1" and not suffix.endswith(".nii.gz")):
         return Format.MGH
-    if suffix.endswith((".head", ".brik", ".brik.gz")):
+    return _by_name(suffix, head) or (Format.DICOM if _bare_dicom(head) else None)
+
+
+def _by_name(name: str, head: bytes) -> Format | None:
+    """Tell the kinds whose first bytes alone do not say enough."""
+    if name.endswith(".head") and b"type" in head[:200]:
         return Format.AFNI
-    if suffix.endswith((".par", ".rec")):
+    if name.endswith(".par") and b"# ===" in head[:400]:
         return Format.PAR_REC
-    if suffix.endswith((".nii", ".nii.gz")):
+    if head.startswith(b"MATLAB 5.0"):
+        return Format.MATLAB
+    if _META.match(head) and (name.endswith((".mha", ".mhd")) or b"ElementDataFile" in head or b"DimSize" in head):
+        return Format.METAIMAGE
+    if name.endswith(".hdr") and _is_analyze(head):
+        return Format.ANALYZE
+    if name.endswith((".nii", ".nii.gz")):
         # so broken that its own header does not show: its reader says so
         return Format.NIFTI
-    return Format.DICOM if _bare_dicom(head) else None
+    if name.endswith((".h5", ".hdf5")):
+        return Format.HDF5
+    if name.endswith((".mha", ".mhd")):
+        return Format.METAIMAGE
+    return Format.NUMBERS if name.endswith(_NUMBERS) and not _bare_dicom(head) else None
+
+
+def _is_analyze(head: bytes) -> bool:
+    """Whether bytes are an Analyze 7.5 header: its size, and a number of axes that makes sense."""
+    orders: tuple[Literal["little", "big"], ...] = ("little", "big")
+    for order in orders:
+        if int.from_bytes(head[:4], order) == 348:
+            return len(head) >= 348 and 1 <= int.from_bytes(head[40:42], order) <= 7
+    return False
 
 
 def _inflated(raw: bytes) -> bytes:
@@ -126,7 +172,7 @@ def stem(path: Path) -> str:
     """Return a file's name without its ending (``.nii.gz`` counts as one)."""
     name = path.name
     lower = name.casefold()
-    for ending in (".nii.gz", ".dcm.gz", ".mgz", ".tar.gz"):
+    for ending in (".nii.gz", ".dcm.gz", ".mgz", ".tar.gz", ".img.gz", ".brik.gz"):
         if lower.endswith(ending):
             return name[: -len(ending)]
     return path.stem if path.suffix and len(path.suffix) <= 6 and not path.suffix[1:].isdigit() else name
