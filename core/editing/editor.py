@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.editing.changes import Change, ChangeKind, Log, Patch, Snapshot
+from core.editing.changes import Change, ChangeKind, Log, Patch, Snapshot, snapshot_of
 from core.editing.counts import KnownCounts, VoxelCounts
 from core.editing.flipping import flip
 from core.editing.history import History
@@ -250,7 +251,7 @@ class Editor:
         origin: Origin,
         run: str | None = None,
     ) -> Step | None:
-        """Replace a layer as one step, for example by a prediction.
+        """Replace a layer as one step, for example by a prediction; None if nothing differs.
 
         Only slices whose voxels differ are marked with the origin. Voxels that a
         machine made (a run is named, or the origin says so) take the "finished" of
@@ -269,11 +270,6 @@ class Editor:
             The label it is about, for the step's name.
         origin, run
             Where it comes from.
-
-        Returns
-        -------
-        Step or None
-            None if nothing differs.
 
         Raises
         ------
@@ -304,10 +300,12 @@ class Editor:
         label: Label | None = None,
         origin: Origin | None,
         run: str | None = None,
+        states: Sequence[StateChange] | None = None,
     ) -> Step | None:
         """Put in a replacement of one or several layers as one step, as :meth:`replace` does.
 
-        The origin None leaves each slice its own, see :func:`core.editing.replacing.states_after`.
+        The origin None leaves each slice its own, see :func:`core.editing.replacing.states_after`;
+        with ``states`` just these change.
 
         Raises
         ------
@@ -317,8 +315,10 @@ class Editor:
         """
         if ready.revision != self._revision or self._stroke is not None:
             raise RuntimeError("put() of a replacement for another state; compare revision and stroking first")
-        if not ready.layers:
+        if not ready.layers and not states:
             return None
+        for change in states or ():
+            self.mask(change.layer)
         before: dict[str, VoxelCounts] = {}
         for new in ready.layers:
             mask = self.mask(new.layer)
@@ -327,20 +327,18 @@ class Editor:
                 mask[part.box.slices] = new.voxels[part.box.slices]
             self._counts[new.layer] = new.counts
         self._known.remember(self._sequence + 1, before, {new.layer: new.counts for new in ready.layers})
-        changes = states_after(ready, self.state, origin=origin, run=run, reader=self.reader)
+        changes = states
+        if changes is None:
+            changes = states_after(ready, self.state, origin=origin, run=run, reader=self.reader)
         self._lent = {new.layer: new.voxels for new in ready.layers} if ready.owned else {}
         try:
-            return self._done(action, label.value if label is not None else 0, ready.parts, changes)
+            value = label.value if label is not None else 0
+            return self._done(action, value, ready.parts, changes, ready.slices)
         finally:
             self._lent = {}
 
     def set_finished(self, layers: Sequence[str], slices: Sequence[int], finished: bool) -> Step | None:
-        """Say of native slices that all of the layers is drawn there (or no longer).
-
-        Returns
-        -------
-        Step or None
-            One undoable step; None if it was so already.
+        """Say of native slices that all of the layers is drawn there (or no longer); None if it was so already.
 
         Raises
         ------
@@ -386,6 +384,10 @@ class Editor:
     def steps(self) -> list[Step]:
         """Return the history, newest last. Old steps may come without their payload."""
         return self._history.steps()
+
+    def step_at(self, place: int) -> Step | None:
+        """Return a step of :meth:`steps` whole; None if its payload is gone."""
+        return self._history.whole(place)
 
     def undo(self) -> Step | None:
         """Take the last step back; an open stroke counts as the last step."""
@@ -435,21 +437,10 @@ class Editor:
             everything = Box((0, 0, 0), self.geometry.shape)
             begun = [name for name, counts in self._counts.items() if counts.drawn().any() or self._states.get(name)]
             self._unsaved = dict.fromkeys((*self._unsaved, *begun), everything)
-        patches: dict[str, Patch | None] = {}
-        states: dict[str, tuple[SliceState, ...]] = {}
-        for layer, box in self._unsaved.items():
-            lent = self._lent.get(layer)
-            if box is None:
-                patches[layer] = None
-            elif lent is not None:
-                patches[layer] = Patch(box, lent[box.slices])
-            else:
-                patches[layer] = Patch(box, self._layers[layer][box.slices].copy())
-            of_layer = self._states.get(layer, {})
-            states[layer] = tuple(of_layer[number] for number in sorted(of_layer))
+        taken = snapshot_of(self._unsaved, self._layers, self._lent, self._states, self._sequence)
         voxels = {layer: self._counts[layer].drawn() for layer in self._unsaved}
         self._unsaved.clear()
-        return Snapshot(patches, states, voxels, self._sequence)
+        return replace(taken, voxels=voxels)
 
     def mark_saved(self, sequence: int) -> None:
         """Note that all up to this record is in a saved version. Any thread may call it."""
@@ -463,10 +454,17 @@ class Editor:
         for callback in tuple(self._listeners):
             callback(change)
 
-    def _done(self, action: str, value: int, parts: tuple[Part, ...], changes: Sequence[StateChange]) -> Step:
+    def _done(
+        self,
+        action: str,
+        value: int,
+        parts: tuple[Part, ...],
+        changes: Sequence[StateChange],
+        slices: Sequence[int] = (),
+    ) -> Step:
         """Make a step of a change whose voxels are in the layers, and counted, already."""
         layers = tuple(dict.fromkeys((*(part.layer for part in parts), *(change.layer for change in changes))))
-        spans = spans_of(change.slice for change in changes)
+        spans = spans_of((*slices, *(change.slice for change in changes)))
         step = Step(self._sequence + 1, action, layers, value, spans, parts, pack_changes(changes))
         apply_states(changes, self._states, forward=True)
         self._sequence = step.sequence

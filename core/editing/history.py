@@ -81,11 +81,11 @@ class History:
             floor = self._archive.floor
             if self._steps[self.position - 1].sequence < floor:
                 self.forget(self.position)
-        return self._whole(self.position - 1) if self.position else None
+        return self.whole(self.position - 1) if self.position else None
 
     def next_redo(self) -> Step | None:
         """Return the step that redo does again, whole, or None."""
-        return self._whole(self.position) if self.position < len(self._steps) else None
+        return self.whole(self.position) if self.position < len(self._steps) else None
 
     def moved(self, by: int) -> None:
         """Move the position after an undo (-1), a redo (+1) or on reading it back."""
@@ -101,7 +101,7 @@ class History:
         self.position -= count
         self.forgotten += count
 
-    def _whole(self, place: int) -> Step | None:
+    def whole(self, place: int) -> Step | None:
         """Return a step with its payload; forget it and all before it if that is gone."""
         step = self._steps[place]
         if place >= self._bare:

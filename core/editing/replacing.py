@@ -75,6 +75,11 @@ class Replacement:
         """All parts of all layers."""
         return tuple(part for layer in self.layers for part in layer.parts)
 
+    @property
+    def slices(self) -> tuple[int, ...]:
+        """Native slices that differ in any layer, ascending."""
+        return tuple(sorted({number for layer in self.layers for number in layer.slices}))
+
 
 def respecting(old: NDArray[np.uint8], new: NDArray[np.uint8], locked: Sequence[int]) -> NDArray[np.uint8]:
     """Return what a layer may become: voxels that have a locked label, or would get one, stay as they are.

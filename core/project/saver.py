@@ -57,6 +57,8 @@ class Saver:
         Seconds after the last step until it is saved.
     longest
         Seconds that a step waits at most while drawing goes on.
+    action
+        Word of the audit for what is saved.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Saver:
         on_state: OnState | None = None,
         delay: float = DELAY,
         longest: float = LONGEST,
+        action: str = "draw",
     ) -> None:
         self._project = project
+        self._action = action
         self._opened = opened
         self._on_state = on_state
         self._delay = delay
@@ -257,6 +261,7 @@ class Saver:
                 {layer: self._layers[layer] for layer in sorted(self._stale)},
                 {layer: self._states[layer] for layer in sorted(self._stale)},
                 journal_sequence=self._target if journal is not None else 0,
+                action=self._action,
                 facts={"records": self._steps},
             )
         except MeninxError as error:
