@@ -18,6 +18,7 @@ from nibabel.spm99analyze import Spm99AnalyzeHeader
 from nibabel.wrapstruct import WrapStructError
 
 from core.errors import InputError
+from core.frames import SPACE, SPACES
 from core.io.nifti_place import Place, place_of
 from core.io.pairs import numbers_of
 from core.io.sniff import Format
@@ -41,6 +42,7 @@ _FAULTS = (
 )
 _HEAD = 544
 _SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}
+_LONGEST_STEP = 60_000.0
 _LABELS = 1002
 """Intent code of a map of labels."""
 
@@ -168,8 +170,12 @@ def _facts(header: _Header, layout: Layout, volumes: int, place: Place) -> dict[
         facts["version"] = 1 if header.size == nibabel.Nifti1Header.sizeof_hdr else 2
         facts |= {"pair": 1} if not header.single else {}
         facts |= {"label_map": 1} if int(fields["intent_code"]) == _LABELS else {}
+        # the sform is what is used where both are there
+        code = int(fields["sform_code"]) or int(fields["qform_code"])
+        facts |= {SPACE: SPACES[code]} if code in SPACES else {}
         step = float(fields["pixdim"][4]) * _SECONDS.get(int(fields["xyzt_units"]) & 0x38, 0.0) * 1000
-        if volumes > 1 and np.isfinite(step) and step > 0:
+        # no scanner waits a minute: such a header has its units wrong
+        if volumes > 1 and np.isfinite(step) and 0 < step < _LONGEST_STEP:
             facts["repetition_time"] = round(step, 3)
     if volumes > 1:
         facts |= {"volume": layout.volume, "volumes": volumes}

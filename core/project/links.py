@@ -164,6 +164,12 @@ class Links:
             )
         return key
 
+    def token(self, kind: str, text: str) -> str:
+        """Return a hash that stands for identity text (a UID) in this project, and says nothing of it elsewhere."""
+        with self._connected() as connection:
+            salt = self._salt(connection)
+        return hmac.new(salt, f"{kind}:{text.strip()}".encode(), hashlib.sha256).hexdigest()[:16]
+
     def patient(self, key: str) -> str | None:
         """Return the identity behind a patient key, or None where this workstation does not know it."""
         row = self._row("SELECT identity FROM patient WHERE project = ? AND key = ?", self.project, key)

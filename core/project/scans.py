@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError, ProjectError, StorageError
+from core.frames import FRAME
 from core.geometry import Array, Geometry
 from core.ids import new_id
 from core.project import audit, scanfile
@@ -66,7 +67,12 @@ class Scans:
         if self._store.read_only:
             raise StorageError("read-only", file=self._folder)
         secret = _secrets([patient or "", *identity.values()])
-        clean = dataclasses.replace(volume, facts=_without(volume.facts, secret))
+        facts = _without(volume.facts, secret)
+        frame = identity.get("FrameOfReferenceUID", "")
+        if frame.strip():
+            # which scans share a frame is no secret, which frame it is would be
+            facts[FRAME] = self._links.token(FRAME, frame)
+        clean = dataclasses.replace(volume, facts=facts)
         scan_id = new_id()
         relative = f"scans/{scan_id}.h5"
         target = self._folder / relative
