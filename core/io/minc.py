@@ -107,6 +107,7 @@ def _file(path: Path) -> Any:
         head = file.read(4)
         if head[:3] == _NETCDF and split_member(path) is None:
             # mapped: a slice that is not asked for is never read
+            file.seek(0)
             return Minc1File(netcdf_file(file, "r", mmap=True))
     if head[:2] == b"\x1f\x8b" or head[:3] == _NETCDF:
         return Minc1File(netcdf_file(io.BytesIO(read_bytes(path)), "r", mmap=False))

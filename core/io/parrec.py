@@ -50,7 +50,7 @@ def open_parrec(source: Source) -> OpenScan:
 def _open(path: Path, source: Source) -> OpenScan:
     with opened(path) as file:
         words = file.read(MAX_HEADER).decode("latin-1")
-    header = PARRECHeader.from_fileobj(io.StringIO(words), strict_sort=True)
+    header = _header(words)
     shape = tuple(int(count) for count in header.get_data_shape())
     x, y, z = (*shape, 1)[:3]
     volumes = int(np.prod(shape[3:], dtype=object)) if len(shape) > 3 else 1
@@ -87,6 +87,14 @@ def _open(path: Path, source: Source) -> OpenScan:
         facts=_facts(header, index, volumes, int(places[0])),
     )
     return OpenScan(volume, (z, y, x), dtype, one_slice)
+
+
+def _header(words: str) -> Any:
+    try:
+        return PARRECHeader.from_fileobj(io.StringIO(words), strict_sort=True)
+    except PARRECError:
+        # some tables mix kinds of pictures that the strict order cannot place
+        return PARRECHeader.from_fileobj(io.StringIO(words), strict_sort=False)
 
 
 def _of_volume(scaling: NDArray[Any], index: int, slices: int) -> NDArray[np.float64]:

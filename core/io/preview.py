@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.geometry import Array
+from core.io import archive
 from core.io.opener import open_source
+from core.io.sniff import Format
 from core.io.source import NotGrey, OpenScan, Preview, Source
-from core.volume import auto_window
+from core.volume import Volume, Window, auto_window
 
 SIDE = 96
 """Pixels of a thumbnail's side."""
@@ -21,13 +23,17 @@ SIDE = 96
 def preview_source(source: Source) -> Preview:
     """Open a source and show its middle slice.
 
-    Where the person has yet to choose one of several volumes, the first is shown.
+    Where the person has yet to choose one of several volumes or arrays, the first is shown.
 
     Raises
     ------
     InputError
         What the format's reader says.
     """
+    datasets: tuple[str, ...] = ()
+    beside = ""
+    if source.format is Format.HDF5:
+        source, datasets, beside = _array(source)
     volumes = 1
     try:
         scan, middle = _middle(source)
@@ -36,7 +42,50 @@ def preview_source(source: Source) -> Preview:
             raise
         volumes = int(error.fields["volumes"])
         scan, middle = _middle(replace(source, volume=0))
-    return Preview(scan.volume, scan.shape, scan.dtype.str, _thumbnail(scan, middle), volumes)
+    one = replace(scan.volume, array=middle[None], geometry=replace(scan.volume.geometry, shape=(1, *middle.shape[:2])))
+    window = None if middle.ndim == 3 and middle.dtype == np.uint8 else auto_window(one)
+    low, high = _range(one)
+    return Preview(
+        volume=scan.volume,
+        shape=scan.shape,
+        dtype=scan.dtype.str,
+        thumbnail=_thumbnail(one, window),
+        volumes=volumes,
+        datasets=datasets,
+        low=low,
+        high=high,
+        window=window,
+        mask_dataset=beside,
+    )
+
+
+def _array(source: Source) -> tuple[Source, tuple[str, ...], str]:
+    """Return an archive's source with the array to show, the arrays to choose from, and the one with its mask."""
+    path = source.files[0]
+    entries = archive.entries_of(path)
+    names = tuple(entry.name for entry in entries)
+    try:
+        name, beside = archive.pick(path, source.dataset, entries)
+    except InputError as error:
+        if error.code != "dataset-needed":
+            raise
+        # the person has yet to choose: the first that is no mask is shown
+        first = next((entry.name for entry in entries if not entry.mask), names[0])
+        return replace(source, dataset=first), names, archive.pick(path, first, entries)[1]
+    return replace(source, dataset=name), names if len(names) > 1 else (), beside
+
+
+def _range(one: Volume) -> tuple[float, float]:
+    """Return the least and the greatest real value of a slice, without padding and what is no number."""
+    stored = one.array
+    known = np.isfinite(stored)
+    if one.padding is not None:
+        known &= stored != one.padding
+    if not known.any():
+        return 0.0, 0.0
+    inside = stored[known]
+    ends = sorted(float(end) * one.slope + one.intercept for end in (inside.min(), inside.max()))
+    return ends[0], ends[1]
 
 
 def _middle(source: Source) -> tuple[OpenScan, Array]:
@@ -49,18 +98,17 @@ def _middle(source: Source) -> tuple[OpenScan, Array]:
     raise InputError("picture-unreadable", file=source.name)
 
 
-def _thumbnail(scan: OpenScan, pixels: Array) -> NDArray[np.uint8]:
+def _thumbnail(one: Volume, window: Window | None) -> NDArray[np.uint8]:
     """Window a slice and fit it, in its own proportions, into a square with a black rim."""
-    one = replace(scan.volume, array=pixels[None], geometry=replace(scan.volume.geometry, shape=(1, *pixels.shape[:2])))
-    if pixels.ndim == 3 and pixels.dtype == np.uint8:
+    pixels = one.array[0]
+    if window is None:
         shown = pixels[..., :3]
     else:
-        window = auto_window(one)
         grey = one.values(one.grey())[0]
         shown = np.clip((np.nan_to_num(grey) - window.low) * (255.0 / window.width), 0, 255).astype(np.uint8)
-        if scan.volume.inverted:
+        if one.inverted:
             shown = 255 - shown
-    _, between_rows, between_columns = scan.volume.geometry.spacing
+    _, between_rows, between_columns = one.geometry.spacing
     height, width = pixels.shape[0] * between_rows, pixels.shape[1] * between_columns
     scale = SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

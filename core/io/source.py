@@ -13,7 +13,7 @@ from core.errors import MeninxError
 from core.events import Notice
 from core.geometry import Array
 from core.io.sniff import Format
-from core.volume import Volume
+from core.volume import Volume, Window
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,12 @@ class Preview:
         How many volumes it has to choose from (1: nothing to choose).
     datasets
         Arrays of an archive to choose from, empty where there is nothing to choose.
+    low, high
+        Least and greatest real value (HU for CT) of the middle slice, padding left out.
+    window
+        How the middle slice is shown; None for colour.
+    mask_dataset
+        Array of the archive that looks like the mask of the one shown, or empty.
     """
 
     volume: Volume
@@ -138,6 +144,10 @@ class Preview:
     thumbnail: Array
     volumes: int = 1
     datasets: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    window: Window | None = None
+    mask_dataset: str = ""
 
 
 @dataclass(frozen=True)
