@@ -11,13 +11,15 @@ from PySide6.QtWidgets import QDialog, QFileDialog
 
 from core.errors import MeninxError
 from core.events import Finished
+from core.io.source import Found
 from core.messages import sentence, text
 from core.project.records import ScanStatus
 from gui.actions import Actions
 from gui.dialogs.about import AboutDialog
 from gui.dialogs.command_palette import CommandPalette
 from gui.dialogs.export_dialog import ExportDialog
-from gui.dialogs.import_dialog import ImportDialog
+from gui.dialogs.import_dialog import ImportDialog, Search
+from gui.dialogs.importing.looker import Known, Looker
 from gui.dialogs.keys_sheet import KeysDialog
 from gui.dialogs.label_dialog import LabelDialog
 from gui.dialogs.questions import Question
@@ -49,7 +51,9 @@ class Commands(QObject):
         self._actions = actions
         self._intake = intake
         self._tour: Tour | None = None
+        self.import_page: ImportDialog | None = None
         intake.masks_asked.connect(self._ask_masks)
+        intake.page_asked.connect(self._ask_about)
         for name, slot in {
             "import": self.ask_import,
             "open_project": self.ask_project,
@@ -85,23 +89,38 @@ class Commands(QObject):
         self._import(paths, with_masks=True)
 
     def _import(self, paths: Sequence[Path], *, with_masks: bool = False) -> None:
-        preferences = self._session.settings.preferences
-        dialog = ImportDialog(self._session.labels, preferences.last_folder, paths, self._window)
+        page = self._show_import(ImportDialog(self._session, self._intake.take, paths, self._window))
         if with_masks:
-            dialog.label.setCurrentIndex(1)
-        if dialog.exec() == QDialog.DialogCode.Accepted:
-            preferences.last_folder = dialog.folder
-            self._intake.take(dialog.paths, dialog.options())
-        dialog.deleteLater()
+            page.choices.choose_first_label()
+
+    @Slot(object, object, int, object)
+    def _ask_about(self, paths: Sequence[Path], looker: Looker, order: int, result: tuple[Found, Known] | None) -> None:
+        """Show what was found in files that were dropped."""
+        search = Search(looker, order, result)
+        self._show_import(ImportDialog(self._session, self._intake.take, paths, self._window, search=search))
+
+    def _show_import(self, page: ImportDialog) -> ImportDialog:
+        if self.import_page is not None:
+            self.import_page.close()
+        self.import_page = page
+        page.finished.connect(self._import_closed)
+        page.open()
+        return page
+
+    @Slot()
+    def _import_closed(self) -> None:
+        page, self.import_page = self.import_page, None
+        if page is not None:
+            page.deleteLater()
 
     def take_dropped(self, paths: Sequence[Path]) -> None:
-        """Take what was dropped on the window; folders may hold masks, so they are asked about."""
+        """Take what was dropped on the window."""
         if len(paths) == 1 and is_project(paths[0]):
             self._intake.open_project(paths[0])
-        elif self._session.project is not None and any(path.is_dir() for path in paths):
-            self._import(paths)
+        elif self.import_page is not None:
+            self.import_page.add(paths)
         else:
-            self._intake.take(paths)
+            self._intake.bring(paths)
 
     @Slot()
     def ask_scan(self) -> None:
@@ -112,7 +131,7 @@ class Commands(QObject):
         )
         if names:
             preferences.last_folder = str(Path(names[0]).parent)
-            self._intake.take([Path(name) for name in names])
+            self._intake.bring([Path(name) for name in names])
 
     @Slot()
     def ask_project(self) -> None:

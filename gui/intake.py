@@ -17,12 +17,15 @@ from core.messages import sentence, text
 from core.project.importing import ImportOptions
 from core.project.keeping import copy_project
 from gui.background import Tasks
+from gui.bringing import Bringer
 from gui.jobs import runners
 from gui.jobs.jobs import Work
 from gui.session import Session
 from gui.settings import scratch_folder, user_folder
 
 _MOST_LISTED = 12
+_TO_CHOOSE = ("volume-needed", "dataset-needed")
+"""Refusals that only ask the person to choose."""
 
 
 def is_project(path: Path) -> bool:
@@ -39,15 +42,22 @@ class Intake(QObject):
 
     masks_asked = Signal(object)
     """Paths whose scans have masks beside them, which the person wants to bring in."""
+    page_asked = Signal(object, object, int, object)
+    """The person should see and choose what files hold: see :attr:`gui.bringing.Bringer.page_asked`."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
         self._sources: dict[str, list[Path]] = {}
-        self._skipped: dict[str, list[tuple[str, str]]] = {}
+        self._skipped: dict[str, list[tuple[str, MeninxError]]] = {}
+        self._picked: set[str] = set()
         self._fresh: set[str] = set()
         self._demo: tuple[str, Path] | None = None
         self._tasks = Tasks(self)
+        self._bringer = Bringer(session, self)
+        self._bringer.plain.connect(self.take)
+        self._bringer.refused.connect(session.notifier.error)
+        self._bringer.page_asked.connect(self.page_asked)
         self._kept: tuple[Path, Path] | None = None
         # scans may come in by the hundred each second: the list is read again twice a second at most
         self._later = QTimer(self)
@@ -68,7 +78,7 @@ class Intake(QObject):
         elif path.name == "meninx.json" and is_project(path.parent):
             self.open_project(path.parent)
         else:
-            self.take([path])
+            self.bring([path])
 
     def open_project(self, path: Path) -> bool:
         """Open a project; return whether it is open."""
@@ -101,26 +111,38 @@ class Intake(QObject):
 
     # ---------------------------------------------------------------- files
 
-    def take(self, paths: Sequence[Path], options: ImportOptions | None = None) -> None:
-        """Import files and folders; without a project into a scratch project."""
-        session = self._session
+    def bring(self, paths: Sequence[Path]) -> None:
+        """Open what one plain scan is at once; ask about all else on the import page."""
         projects = [path for path in paths if is_project(path)]
         if projects:
             self.open_project(projects[0])
-            return
+        elif len(paths) == 1 and paths[0].is_file() and paths[0].suffix.casefold() != ".zip":
+            self.take(paths)
+        elif self._session.project is not None and self._session.read_only:
+            self._session.notifier.tell(self._session.holder or text("annotate.refused_read_only"), "warning")
+        else:
+            self._bringer.look(paths)
+
+    @Slot(object)
+    def take(self, paths: Sequence[Path], options: ImportOptions | None = None) -> Work | None:
+        """Import files and folders; without a project into a scratch project. Return the job, None if refused."""
+        session = self._session
         try:
             if session.project is None:
                 session.create_project(_scratch_path(), text("session.scratch_name"), scratch=True)
             if session.read_only:
                 session.notifier.tell(session.holder or text("annotate.refused_read_only"), "warning")
-                return
+                return None
             work = session.jobs.start_import(list(paths), options or ImportOptions())
         except MeninxError as error:
             session.notifier.error(error)
-            return
+            return None
         self._fresh.add(work.id)
         self._skipped[work.id] = []
         self._sources[work.id] = list(paths)
+        if options is not None and options.chosen:
+            self._picked.add(work.id)
+        return work
 
     @Slot(object, object)
     def _hear(self, work: Work, event: JobEvent) -> None:
@@ -129,7 +151,10 @@ class Intake(QObject):
         if isinstance(event, ScanReady):
             self._scan_came(work, event.scan)
         elif isinstance(event, Skipped):
-            self._skipped.setdefault(work.id, []).append((event.source, sentence(event.error)))
+            self._skipped.setdefault(work.id, []).append((event.source, event.error))
+        elif isinstance(event, Notice) and work.id in self._picked and not event.key.startswith("mask-"):
+            # the page told it when it was chosen
+            return
         elif isinstance(event, Notice) and event.key == "masks-not-taken":
             self._offer_masks(self._sources.get(work.id, []), int(event.fields["scans"]))
         elif isinstance(event, Notice):
@@ -168,22 +193,26 @@ class Intake(QObject):
         self._later.stop()
         self._fresh.discard(work.id)
         skipped = self._skipped.pop(work.id, [])
-        self._sources.pop(work.id, None)
+        paths = self._sources.pop(work.id, [])
+        picked = work.id in self._picked
+        self._picked.discard(work.id)
         session = self._session
         if session.project is not None:
             session.reload_labels()
             session.scans_changed.emit()
         outcome = work.outcome
         if isinstance(outcome, Failed):
-            if len(skipped) == 1:
+            if len(skipped) == 1 and skipped[0][1].code in _TO_CHOOSE and not picked:
+                self._bringer.look(paths)
+            elif len(skipped) == 1:
                 # one file was given and could not be used: its own reason says more
-                session.notifier.tell(skipped[0][1], "danger", seconds=0)
+                session.notifier.tell(sentence(skipped[0][1]), "danger", seconds=0)
             else:
                 session.notifier.error(outcome.error)
         elif isinstance(outcome, Finished):
             self._tell_result(outcome, skipped)
 
-    def _tell_result(self, outcome: Finished, skipped: list[tuple[str, str]]) -> None:
+    def _tell_result(self, outcome: Finished, skipped: list[tuple[str, MeninxError]]) -> None:
         came = outcome.result.get("scans", [])
         count = len(came) if isinstance(came, list) else int(came)
         notifier = self._session.notifier
@@ -201,7 +230,7 @@ class Intake(QObject):
         notifier.offer(words, text("intake.show_skipped"), self._show_skipped, kind="warning", seconds=20)
 
     def _show_skipped(self) -> None:
-        lines = [f"{Path(source).name}: {reason}" for source, reason in self._last_skipped[:_MOST_LISTED]]
+        lines = [f"{Path(source).name}: {sentence(error)}" for source, error in self._last_skipped[:_MOST_LISTED]]
         rest = len(self._last_skipped) - _MOST_LISTED
         if rest > 0:
             lines.append(text("intake.more", count=rest))
@@ -267,6 +296,7 @@ class Intake(QObject):
     def close(self) -> None:
         """Wait for what is being copied."""
         self._later.stop()
+        self._bringer.close()
         self._tasks.wait()
 
 

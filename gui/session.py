@@ -22,7 +22,7 @@ from core.project.project import Project
 from core.project.records import Scan, ScanStatus, current_reader
 from core.project.saver import SaveState
 from core.volume import Volume, Window
-from gui.background import Tasks
+from gui.background import Tasks, wait_for
 from gui.correcting import Corrector
 from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
@@ -125,6 +125,8 @@ class Session(QObject):
     """A run was added or changed its state."""
     predictions_changed = Signal(str)
     """A prediction for this scan id was stored."""
+    names_changed = Signal()
+    """Patient names are (not) to be shown on this workstation."""
 
     _saver_spoke = Signal(int, str, object)
 
@@ -148,6 +150,7 @@ class Session(QObject):
         self._tasks = Tasks(self)
         self._token = 0
         self._loading = ""
+        self._leaving = False
         self._next: tuple[str, ScanStatus | None, bool] | None = None
         self._corrector = Corrector(self)
         self._saver_spoke.connect(self._hear_saver)
@@ -200,7 +203,7 @@ class Session(QObject):
     @property
     def can_edit(self) -> bool:
         """Whether masks may be changed now."""
-        return self._loaded is not None and not self.read_only and not self._loading
+        return self._loaded is not None and not self.read_only and not self._loading and not self._leaving
 
     # ------------------------------------------------------------ projects
 
@@ -248,10 +251,19 @@ class Session(QObject):
         StorageError
             If it cannot be saved; it then stays open.
         """
+        if self._leaving:
+            return
         self._next = None
-        self._tasks.wait()
-        # what a thread brought meanwhile waits in the event loop: take it now or it is left open
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.MetaCall.value)
+        self._leaving = True
+        try:
+            # in threads, so that the window is never held by a slow disk
+            wait_for(self._tasks.join)
+            # what a thread brought meanwhile waits in the event loop: take it now or it is left open
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.MetaCall.value)
+            if self._loaded is not None and not self._loaded.closed:
+                wait_for(functools.partial(close_loaded, self._loaded))
+        finally:
+            self._leaving = False
         self._drop_scan()
 
     def close_project(self) -> None:
@@ -306,7 +318,7 @@ class Session(QObject):
         again
             Read it anew even if it is the one shown: masks came in from elsewhere.
         """
-        if self.project is None:
+        if self.project is None or self._leaving:
             return
         if self._loading:
             self._next = (scan_id, mark_left, again)
@@ -435,23 +447,30 @@ class Session(QObject):
         return self.editor.set_finished(layers, slices, finished)
 
     def mark(self, status: ScanStatus) -> None:
-        """Save the scan shown and give it a status."""
-        if self._loaded is None or self.project is None:
-            return
-        try:
-            leave(self._loaded, self.project, status)
-        except MeninxError as error:
-            self.notifier.error(error)
-        self.refresh_scan()
+        """Save the scan shown and give it a status, in a thread; :attr:`scan_updated` follows."""
+        self._save(status)
 
     def save_now(self) -> None:
-        """Save at once (it saves by itself a moment after each step)."""
-        if self._loaded is None:
+        """Save at once, in a thread (it saves by itself a moment after each step)."""
+        self._save(None)
+
+    def _save(self, status: ScanStatus | None) -> None:
+        loaded = self._loaded
+        if loaded is None or self.project is None or self._leaving:
             return
-        try:
-            leave(self._loaded, self.project, None)
-        except MeninxError as error:
-            self.notifier.error(error)
+        if loaded.opened.editor.dirty and not self.read_only:
+            self._set_save_state(SaveState.SAVING, None)
+        work = functools.partial(leave, loaded, self.project, status)
+        self._tasks.start(work, self._was_saved, self._was_not_saved)
+
+    @Slot(object)
+    def _was_saved(self, _nothing: object) -> None:
+        self.refresh_scan()
+
+    @Slot(object)
+    def _was_not_saved(self, error: MeninxError) -> None:
+        self.notifier.error(error)
+        self.refresh_scan()
 
     def poke(self) -> None:
         """Tell the saver that something changed."""
@@ -472,6 +491,14 @@ class Session(QObject):
         self.window = window
         self.window_changed.emit(window)
 
+    def show_names(self, shown: bool) -> None:
+        """Show patient names and IDs on this screen, or only pseudonyms; remembered for this workstation."""
+        preferences = self.settings.preferences
+        if preferences.show_names != shown:
+            preferences.show_names = shown
+            self.settings.save()
+            self.names_changed.emit()
+
     def set_overlay(self, **changes: Any) -> None:
         """Draw masks another way (fields of :class:`OverlayStyle`); remembered but for ``visible``."""
         self.overlay = replace(self.overlay, **changes)
@@ -484,6 +511,9 @@ class Session(QObject):
         """Called by the editor, in this thread."""
         if change.kind != "live":
             self.poke()
+            if self.save_state is SaveState.SAVED and self.editor is not None and self.editor.dirty:
+                # the saver's thread says so too, but a moment later
+                self._set_save_state(SaveState.UNSAVED, None)
         self.mask_changed.emit(change)
 
     # -------------------------------------------------------------- saving
@@ -492,6 +522,9 @@ class Session(QObject):
     def _hear_saver(self, token: int, state: str, error: MeninxError | None) -> None:
         if self._loaded is None or token != self._loaded.token:
             return
+        if state == SaveState.SAVED and error is None and self._loaded.opened.editor.dirty:
+            # true when it was said; something was drawn since
+            state = SaveState.UNSAVED
         self._set_save_state(SaveState(state), error)
         if state == SaveState.SAVED:
             self.refresh_scan()

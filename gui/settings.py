@@ -63,6 +63,15 @@ class Preferences:
         Preset of keys and mouse (:data:`gui.keymap.PRESETS`).
     keys
         Own keys by action id, in place of the preset's.
+    smooth, colors, neurological, crosshair, zoom_linked
+        How scans are shown: interpolated, colour map, left and right swapped, with a
+        crosshair, planes zoomed together.
+    pen_pressure
+        Whether a pen that presses less draws thinner.
+    second_beside, second_opacity, second_colors
+        How a second scan is shown: in a pane of its own or blended in, how strongly, in which colours.
+    show_names
+        Whether patient names and IDs are shown on this workstation.
     """
 
     brush_size: float = 12.0
@@ -76,6 +85,16 @@ class Preferences:
     tour_seen: bool = False
     keymap: str = "default"
     keys: dict[str, list[str]] = field(default_factory=dict)
+    show_names: bool = False
+    smooth: bool = True
+    colors: str = "grey"
+    neurological: bool = False
+    crosshair: bool = True
+    zoom_linked: bool = True
+    pen_pressure: bool = True
+    second_beside: bool = True
+    second_opacity: float = 0.5
+    second_colors: str = "grey"
 
 
 class Settings:

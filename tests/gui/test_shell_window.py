@@ -22,7 +22,6 @@ from gui import keymap
 from gui.actions import ACTIONS, words_of
 from gui.dialogs.about import AboutDialog
 from gui.dialogs.export_dialog import ExportDialog
-from gui.dialogs.import_dialog import ImportDialog
 from gui.dialogs.keys_sheet import KeysDialog
 from gui.dialogs.label_dialog import LabelDialog
 from gui.intake import is_scratch
@@ -319,18 +318,6 @@ def test_adding_a_label_shows_it_and_draws_with_it(opened: MainWindow) -> None:
     session.show_label("Oedema", False)
     stroke(opened, (20, 40), (36, 40))
     assert "hidden" in words(opened)[-1]
-
-
-def test_import_dialog_asks_little(qtbot: QtBot, tmp_path: Path) -> None:
-    dialog = ImportDialog(LabelSet().with_label("Brain"), str(tmp_path))
-    qtbot.addWidget(dialog)
-    assert not dialog.accept_button.isEnabled()
-    dialog.add([tmp_path])
-    assert dialog.accept_button.isEnabled()
-    options = dialog.options()
-    assert (options.label, options.patient_from, options.as_) == (None, "", "auto")
-    dialog.label.setCurrentText("Brain")
-    assert dialog.options().label == "Brain"
 
 
 def test_about_says_what_it_is_not_for(qtbot: QtBot) -> None:

@@ -1,0 +1,1 @@
+"""The import page: what was found, what to take, how far it is."""

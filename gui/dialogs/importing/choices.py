@@ -1,0 +1,226 @@
+"""What the person is asked about all that is taken in: masks, patients, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QGridLayout, QLineEdit, QWidget
+
+from core.io.source import FindOptions
+from core.labels import BRAIN, LabelSet
+from core.messages import text
+from gui import theme
+
+_MOST_VALUES = 12
+_TYPING_MS = 500
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was answered; as :class:`core.project.importing.ImportOptions` has it."""
+
+    label: str | None = None
+    patient_from: str = ""
+    as_: str = "auto"
+    resample: bool = False
+
+    def find_options(self) -> FindOptions:
+        """Return what the finder needs of it."""
+        name = self.label if self.label is not None and "=" not in self.label else ""
+        return FindOptions(as_=self.as_, patient_from=self.patient_from, mask_folder=name)
+
+
+class Choices(QWidget):
+    """Questions, each with an answer that is mostly right; one that needs no answer is not shown.
+
+    Parameters
+    ----------
+    labels
+        Labels of the project.
+    folder
+        Where file dialogs begin.
+    """
+
+    regroup_asked = Signal()
+    """The files are to be put together another way."""
+    resample_changed = Signal(bool)
+    """Masks on another grid are (not) to be resampled."""
+    changed = Signal()
+    """Another answer."""
+
+    def __init__(self, labels: LabelSet, folder: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("area", "clear")
+        self._folder = folder
+        self._names = [label.name for label in labels] or [BRAIN]
+        self._lay = theme.column(self, gap=6)
+        self._make_masks()
+        self._make_patients()
+        self.as_ = QComboBox()
+        for key in ("auto", "stack", "pictures"):
+            self.as_.addItem(text(f"dialogs.as_{key}"), key)
+        self.as_.activated.connect(self.regroup_asked)
+        self._pictures = _field(text("dialogs.as"), self.as_)
+        self._lay.addWidget(self._pictures)
+        # typing a pattern looks through the files again, but not at every key
+        self._typed = QTimer(self)
+        self._typed.setSingleShot(True)
+        self._typed.setInterval(_TYPING_MS)
+        self._typed.timeout.connect(self.regroup_asked)
+        self.show_masks(0, 0, [], other_grid=0)
+        self.show_pictures(False)
+
+    # ---------------------------------------------------------------- masks
+
+    def _make_masks(self) -> None:
+        self.label = QComboBox()
+        self.label.setEditable(True)
+        self.label.addItem(text("dialogs.masks_none"))
+        self.label.addItems(self._names)
+        self.label.currentTextChanged.connect(self._label_changed)
+        self.mask_words = theme.label("", "muted", wrap=True)
+        self._values = QWidget()
+        self._values.setProperty("area", "clear")
+        self._grid = QGridLayout(self._values)
+        self._grid.setContentsMargins(0, 4, 0, 0)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(4)
+        self._grid.setColumnStretch(1, 1)
+        self.value_names: dict[int, QLineEdit] = {}
+        self.resample = QCheckBox(text("importing.resample"))
+        self.resample.setToolTip(text("importing.resample_tip"))
+        self.resample.toggled.connect(self.resample_changed)
+        self._masks = _field(text("importing.masks"), self.label, self.mask_words, self._values, self.resample)
+        self._lay.addWidget(self._masks)
+
+    def show_masks(self, count: int, scans: int, values: Sequence[int], *, other_grid: int) -> None:
+        """Show the question about masks.
+
+        Parameters
+        ----------
+        count, scans
+            How many of the scans have masks beside them.
+        values
+            Values of masks that hold several labels; each is asked for its name.
+        other_grid
+            How many masks lie on another grid than their scan.
+        """
+        self._masks.setVisible(count > 0)
+        shown = list(values[:_MOST_VALUES])
+        if shown != list(self.value_names):
+            self._make_values(shown)
+        self._values.setVisible(bool(shown) and self._wanted())
+        key = "masks_several" if shown else "masks_found"
+        self.mask_words.setText(text(f"importing.{key}", count=count, scans=scans))
+        self.resample.setVisible(other_grid > 0 or self.resample.isChecked())
+
+    def _make_values(self, values: Sequence[int]) -> None:
+        kept = {value: field.text() for value, field in self.value_names.items()}
+        while self._grid.count():
+            item = self._grid.takeAt(0)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        self.value_names = {}
+        for place, value in enumerate(values):
+            field = QLineEdit(kept.get(value, ""))
+            field.setPlaceholderText(text("importing.value_placeholder", value=value))
+            field.setAccessibleName(text("importing.value", value=value))
+            field.textChanged.connect(self.changed)
+            self._grid.addWidget(theme.label(text("importing.value", value=value), "muted"), place, 0)
+            self._grid.addWidget(field, place, 1)
+            self.value_names[value] = field
+
+    def _wanted(self) -> bool:
+        words = self.label.currentText().strip()
+        return bool(words) and words != self.label.itemText(0)
+
+    @Slot(str)
+    def _label_changed(self, _words: str) -> None:
+        self._values.setVisible(bool(self.value_names) and self._wanted())
+        self.changed.emit()
+
+    def choose_first_label(self) -> None:
+        """Take the masks in, as the first label."""
+        self.label.setCurrentIndex(1)
+
+    def _label(self) -> str | None:
+        """Return the one label, or ``1=NAME,2=NAME``, or None to leave the masks alone."""
+        if not self._wanted():
+            return None
+        words = self.label.currentText().strip()
+        if not self.value_names:
+            return words
+        names = {value: field.text().strip() for value, field in self.value_names.items()}
+        # commas and equals signs part the pairs
+        names = {value: name.replace(",", " ").replace("=", " ") for value, name in names.items()}
+        if not any(names.values()):
+            return words
+        return ",".join(f"{value}={name or f'{words} {value}'}" for value, name in names.items())
+
+    # ------------------------------------------------------------- patients
+
+    def _make_patients(self) -> None:
+        self.patient = QComboBox()
+        for key in ("", "folder", "dicom", "none", "name", "csv"):
+            self.patient.addItem(text(f"dialogs.patient_{key or 'auto'}"), key)
+        self.patient.activated.connect(self._patient_chosen)
+        self.pattern = QLineEdit()
+        self.pattern.setPlaceholderText(text("importing.pattern"))
+        self.pattern.setToolTip(text("importing.pattern_tip"))
+        self.pattern.textEdited.connect(self._pattern_typed)
+        self.pattern.hide()
+        hint = theme.label(text("dialogs.patient_hint"), "muted", wrap=True)
+        self._lay.addWidget(_field(text("dialogs.patient"), self.patient, self.pattern, hint))
+
+    @Slot(int)
+    def _patient_chosen(self, _place: int) -> None:
+        way = self.patient.currentData()
+        if way == "csv":
+            name, _ = QFileDialog.getOpenFileName(
+                self, text("dialogs.patient_csv"), self._folder, "CSV (*.csv *.tsv *.txt)"
+            )
+            if not name:
+                self.patient.setCurrentIndex(0)
+            self.pattern.setText(name)
+        elif way == "name":
+            self.pattern.clear()
+        self.pattern.setVisible(self.patient.currentData() in ("name", "csv"))
+        self.pattern.setReadOnly(self.patient.currentData() == "csv")
+        if way != "name":
+            self.regroup_asked.emit()
+
+    @Slot(str)
+    def _pattern_typed(self, _words: str) -> None:
+        self._typed.start()
+
+    def _patient(self) -> str:
+        way = str(self.patient.currentData())
+        if way in ("name", "csv"):
+            value = self.pattern.text().strip()
+            return f"{way}:{value}" if value else ""
+        return way
+
+    # ------------------------------------------------------------- pictures
+
+    def show_pictures(self, there: bool) -> None:
+        """Ask about numbered pictures only where there are pictures."""
+        self._pictures.setVisible(there)
+
+    def answers(self) -> Answers:
+        """Return all answers."""
+        return Answers(self._label(), self._patient(), str(self.as_.currentData()), self.resample.isChecked())
+
+
+def _field(words: str, *contents: QWidget) -> QWidget:
+    made = QWidget()
+    made.setProperty("area", "clear")
+    lay = theme.column(made, gap=4)
+    lay.addWidget(theme.label(words))
+    for content in contents:
+        lay.addWidget(content)
+    lay.addSpacing(6)
+    return made
