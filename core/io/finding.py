@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from core.errors import InputError, MeninxError
@@ -34,6 +35,7 @@ _TABLES = (".csv", ".tsv", ".txt", ".md", ".json", ".xml", ".pdf", ".html", ".xl
 _PROJECT = "meninx.json"
 _FOLDER_REASONS = ("mask-second", "mask-alone", "mask-other-set")
 _MANY = 3
+_MOST_NUMBERS = 10_000
 
 Heartbeat = Callable[[Path], None]
 """Told each file before it is looked at."""
@@ -407,13 +409,46 @@ def _picture_source(walk: _Walk, folder: Path, group: list[_Item], *, alone: boo
     first = group[0]
     stacked = len(group) > 1
     masks = tuple(_mask_of(walk, item.path) for item in group)
+    name = (folder.name if alone else f"{folder.name}/{stem(first.path)}") if stacked else first.path.name
+    several = not stacked and first.header is not None and first.header.volumes > 1
     return Source(
         first.kind,
         tuple(item.path for item in group),
-        (folder.name if alone else f"{folder.name}/{stem(first.path)}") if stacked else first.path.name,
+        name,
         walk.patients.of(first.path, first.kind, root=first.root, stacked=stacked),
         masks if any(masks) else (),
+        walk.options.volume if several else None,
+        notices=_remarks(group, name),
     )
+
+
+def _remarks(group: list[_Item], name: str) -> tuple[Notice, ...]:
+    """Say what is odd about the pictures of one scan, each thing once."""
+    notes = dict.fromkeys(note for item in group if item.header is not None for note in item.header.notes)
+    remarks = [Notice(note, {"name": name}) for note in notes]
+    matches = [_NUMBER.match(stem(item.path)) for item in group]
+    numbers = [int(match.group(2)) for match in matches if match is not None]
+    if len(group) > 2 and len(numbers) == len(group):
+        missing = _left_out(numbers)
+        if missing:
+            remarks.append(Notice("numbers-missing", {"name": name, "numbers": shortened(missing)}))
+    return tuple(remarks)
+
+
+def _left_out(numbers: list[int]) -> list[int]:
+    """Return the numbers that a numbering passes over, counted in its own steps."""
+    ordered = sorted(set(numbers))
+    step = min((after - before for before, after in pairwise(ordered)), default=1)
+    # so far apart that it is no numbering of slices
+    if (ordered[-1] - ordered[0]) // step > _MOST_NUMBERS:
+        return []
+    return sorted(set(range(ordered[0], ordered[-1], step)) - set(ordered))
+
+
+def shortened(numbers: Sequence[int], most: int = 12) -> str:
+    """Return numbers in words, the first of them where there are many."""
+    words = ", ".join(str(number) for number in numbers[:most])
+    return words if len(numbers) <= most else f"{words}, ... ({len(numbers)})"
 
 
 def _orphan_masks(walk: _Walk, sources: list[Source]) -> None:
