@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from core.errors import InputError
-from core.io.dicom_file import SliceHeader, load, numbers, word, words
-from core.io.elements import Elements
+from core.io.dicom_file import SliceHeader, load
+from core.io.elements import Elements, first, numbers, word, words
 
 ORIENTATION_MATCH = 1e-4
 """Direction cosines that differ by less are one orientation (headers round at 1e-5 or so)."""
@@ -251,21 +251,16 @@ def _pixels(header: SliceHeader) -> str:
     return hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else str(header.path)
 
 
-def _first(dataset: Dataset, name: str) -> Dataset:
-    items = dataset.get(name)
-    return items[0] if items else Dataset()
-
-
 def splitters(header: SliceHeader) -> tuple[str, ...]:
     """Return what tells slices at one place apart, the most telling first."""
+
+    def macro(name: str) -> Dataset:
+        return next((found for group in header.groups if (found := first(group, name))), Dataset())
+
     dataset = header.dataset
-    frames = dataset.get("PerFrameFunctionalGroupsSequence") or ()
-    group = frames[header.frame] if len(frames) == header.frames else Dataset()
-    content = _first(group, "FrameContentSequence")
-    echo = _first(group, "MREchoSequence")
-    diffusion = _first(group, "MRDiffusionSequence")
-    direction = _first(diffusion, "DiffusionGradientDirectionSequence")
-    kind = _first(group, "MRImageFrameTypeSequence") or _first(group, "CTImageFrameTypeSequence")
+    content, echo, diffusion = macro("FrameContentSequence"), macro("MREchoSequence"), macro("MRDiffusionSequence")
+    direction = first(diffusion, "DiffusionGradientDirectionSequence")
+    kind = macro("MRImageFrameTypeSequence") or macro("CTImageFrameTypeSequence")
     return (
         word(content, "TemporalPositionIndex") or word(dataset, "TemporalPositionIdentifier"),
         word(echo, "EffectiveEchoTime") or word(dataset, "EchoTime") or word(dataset, "EchoNumbers"),
