@@ -15,7 +15,7 @@ from fuzz_bytes import BAD_COUNTS, any_bytes, jpeg_markers, poke
 
 _LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 _TYPES = [b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"OB", b"OW", b"PN",
-          b"SH", b"SL", b"SQ", b"SS", b"ST", b"TM", b"UI", b"UL", b"UN", b"US", b"UT", b"ZZ", b"\0\0", b"  "]  # fmt: skip
+          b"SH", b"SL", b"SQ", b"SS", b"ST", b"TM", b"UI", b"UL", b"UN", b"US", b"UT", b"ZZ", b"\0\0"]  # fmt: skip
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)
 _PIXELS = (0x7FE0, 0x0010)
@@ -24,7 +24,8 @@ _MOST = 400
 _SHORTS = [0, 1, 2, 3, 7, 8, 9, 12, 15, 16, 17, 31, 32, 33, 64, 255, 256, 1000, 32767, 32768, 40000, 65534, 65535]
 _NUMBERS = ["", "0", "1", "-1", "0.0", "1e-30", "1e30", "-1e308", "1e999", "nan", "inf", "-inf", "1\\2", "1\\2\\3",
             "0\\0", "0\\0\\0", "1\\0\\0\\0\\1\\0", "0\\0\\0\\0\\0\\0", "1\\0\\0\\1\\0\\0", "a", "1,5", "9" * 16,
-            "-0", " ", "\\", "\\\\\\\\\\", "1e5\\1e5", "1e-9\\1e-9", "-1\\-1", "2147483648", "4294967296", "1000000"]  # fmt: skip
+            "-0", " ", "\\", "\\\\\\\\\\", "1e5\\1e5", "1e-9\\1e-9", "-1\\-1", "2147483648",
+            "4294967296", "1000000"]  # fmt: skip
 _NUMBER_TAGS = [
     (0x0028, 0x0008), (0x0028, 0x0030), (0x0018, 0x0050), (0x0018, 0x0088), (0x0020, 0x0032), (0x0020, 0x0037),
     (0x0028, 0x1050), (0x0028, 0x1051), (0x0028, 0x1052), (0x0028, 0x1053), (0x0020, 0x0013), (0x0018, 0x0081),

@@ -7,7 +7,28 @@ import zlib
 
 from fuzz_bytes import BAD_COUNTS, any_bytes, jpeg_markers, poke
 
-_SIDES = [0, 1, 2, 7, 8, 9, 10, 11, 12, 13, 100, 1000, 9999, 10_000, 30_000, 65_535, 65_536, 100_000, 2**31 - 1, 2**32 - 1]
+_SIDES = [
+    0,
+    1,
+    2,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    100,
+    1000,
+    9999,
+    10_000,
+    30_000,
+    65_535,
+    65_536,
+    100_000,
+    2**31 - 1,
+    2**32 - 1,
+]
 _TIFF_TAGS = [254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 284, 296, 317, 320, 322, 323, 324, 325,
               330, 338, 339, 347, 700, 34665, 65535]  # fmt: skip
 
@@ -133,7 +154,9 @@ def mutate_bmp(data: bytes, chance: random.Random) -> bytes:
         if chance.random() < 0.25:
             data = any_bytes(data, chance)
             continue
-        at, size = chance.choice(((2, 4), (10, 4), (14, 4), (18, 4), (22, 4), (26, 2), (28, 2), (30, 4), (34, 4), (46, 4)))
+        at, size = chance.choice(
+            ((2, 4), (10, 4), (14, 4), (18, 4), (22, 4), (26, 2), (28, 2), (30, 4), (34, 4), (46, 4))
+        )
         value = chance.choice([*_SIDES, *BAD_COUNTS, 4, 24, 32])
         data = poke(data, at, (value % (1 << 8 * size)).to_bytes(size, "little"))
     return data

@@ -200,7 +200,7 @@ class Runner:
     def _whole_import(self, path: Path, whole: tuple[Seed, ...]) -> list[str]:
         """Find, preview, header lines, read, masks: what an import does, and what it may do again."""
         try:
-            found = self.decoder.find([path if not whole else path])
+            found = self.decoder.find([path])
         except InputError as error:
             return [_worded(error)]
         outcomes = [_worded(passed.error) for passed in found.passed]
@@ -324,11 +324,14 @@ def main() -> None:
     parser.add_argument("--only", type=int)
     parser.add_argument("--log", type=Path)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--patience", type=float, default=PATIENCE)
     parser.add_argument("--real", type=Path)
     given = parser.parse_args()
     first, count = (given.only, 1) if given.only is not None else (given.first, given.count)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        runner = Runner(gather(Path(folder) / "seeds", given.real), Path(folder) / "mutants", given.seed)
+        runner = Runner(
+            gather(Path(folder) / "seeds", given.real), Path(folder) / "mutants", given.seed, given.patience
+        )
         if given.only is not None and given.keep is not None:
             _name, path, _whole = runner.make(given.only)
             shutil.copytree(path if path.is_dir() else path.parent, given.keep, dirs_exist_ok=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import h5py
 import nibabel
-import numpy as np
 import nrrd
+import numpy as np
 import pydicom
 from nibabel.freesurfer.mghformat import MGHImage
 from PIL import Image

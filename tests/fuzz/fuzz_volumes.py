@@ -16,7 +16,8 @@ _INTS = [0, 1, 2, 3, 4, 5, 7, 8, 9, -1, -2, 100, 255, 256, 511, 1024, 2048, 3276
 _TYPES = [0, 1, 2, 4, 8, 16, 32, 64, 128, 255, 256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2304, 999]
 # (offset, kind, how many): the fields of NIfTI-1 and NIfTI-2 that say what the file holds and where
 _ONE = [(0, "i", 1), (40, "h", 8), (70, "h", 1), (72, "h", 1), (76, "f", 8), (108, "f", 1), (112, "f", 1),
-        (116, "f", 1), (123, "B", 1), (252, "h", 1), (254, "h", 1), (256, "f", 6), (280, "f", 12), (344, "i", 1)]  # fmt: skip
+        (116, "f", 1), (123, "B", 1), (252, "h", 1), (254, "h", 1), (256, "f", 6), (280, "f", 12),
+        (344, "i", 1)]  # fmt: skip
 _TWO = [(0, "i", 1), (4, "q", 1), (12, "h", 1), (14, "h", 1), (16, "q", 8), (104, "d", 8), (168, "q", 1),
         (176, "d", 1), (184, "d", 1), (344, "i", 1), (348, "i", 1), (352, "d", 6), (400, "d", 12)]  # fmt: skip
 
@@ -83,12 +84,13 @@ def _mgh(data: bytes, chance: random.Random) -> bytes:
     return data[: chance.randrange(len(data))] if chance.random() < 0.1 else data
 
 
-_VALUES = [b"", b"0", b"-1", b"1", b"3", b"4", b"16", b"1000000", b"99999999999", b"4294967296", b"nan", b"inf", b"1e999",
-           b"raw", b"gzip", b"bzip2", b"ascii", b"hex", b"little", b"big", b"short", b"float", b"double", b"block",
-           b"uint64", b"MET_UCHAR", b"MET_DOUBLE", b"MET_LONG_LONG", b"MET_OTHER", b"True", b"False", b"LIST", b"LOCAL",
-           b"../other.raw", b"/etc/passwd", b"C:\\x.raw", b"slice%03d.raw 1 5 1", b"(1,0,0) (0,1,0) (0,0,1)",
+_VALUES = [b"", b"0", b"-1", b"1", b"3", b"4", b"16", b"1000000", b"99999999999", b"4294967296", b"nan", b"inf",
+           b"1e999", b"raw", b"gzip", b"bzip2", b"ascii", b"hex", b"little", b"big", b"short", b"float", b"double",
+           b"block", b"uint64", b"MET_UCHAR", b"MET_DOUBLE", b"MET_LONG_LONG", b"MET_OTHER", b"True", b"False", b"LIST",
+           b"LOCAL", b"../other.raw", b"/etc/passwd", b"C:\\x.raw", b"slice%03d.raw 1 5 1", b"(1,0,0) (0,1,0) (0,0,1)",
            b"(1,0,0) none (0,0,1)", b"none", b"(nan,0,0) (0,nan,0) (0,0,nan)", b"(0,0,0) (0,0,0) (0,0,0)",
-           b"(1,0) (0,1)", b"left-posterior-superior", b"scanner-xyz", b"domain domain domain", b"RGB-color domain domain",
+           b"(1,0) (0,1)", b"left-posterior-superior", b"scanner-xyz", b"domain domain domain",
+           b"RGB-color domain domain",
            b"vector domain domain", b"7 6 5", b"7 6 -5", b"0 0 0", b"7 6", b"65535 65535 65535", b"7 6 5 2",
            b"1 0 0 0 1 0 0 0 1", b"1 0 0 1 0 0 1 0 0", b"0 0 0 0 0 0 0 0 0", b"x" * 5000, b"\xff\xfe\xff"]  # fmt: skip
 _KEYS = [b"type", b"dimension", b"sizes", b"space", b"space directions", b"space origin", b"space dimension", b"kinds",
@@ -146,7 +148,16 @@ def _hdf5(data: bytes, chance: random.Random) -> bytes:
 
 def mutate_zip(data: bytes, chance: random.Random) -> bytes:
     """Break a zip in its headers: names, sizes, methods, flags, offsets; here or in the directory at its end."""
-    names = [b"../out.png", b"/out.png", b"C:\\out.png", b"a\0b.png", b"CON.png", b"", b"x" * 300 + b".png", b"\xff.png"]
+    names = [
+        b"../out.png",
+        b"/out.png",
+        b"C:\\out.png",
+        b"a\0b.png",
+        b"CON.png",
+        b"",
+        b"x" * 300 + b".png",
+        b"\xff.png",
+    ]
     for _ in range(chance.choice((1, 1, 2, 3))):
         places = [found.start() for found in re.finditer(rb"PK(\x01\x02|\x03\x04|\x05\x06)", data)]
         if not places or chance.random() < 0.2:

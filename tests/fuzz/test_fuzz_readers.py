@@ -1,146 +1,99 @@
 """Broken files of every kind through the decoding child: a volume or one sentence, nothing else.
 
-Every case is made from a seed number, so a failure names what to run again.
+    pytest tests/fuzz                              2,000 mutants
+    MENINX_MUTANTS=200000 MENINX_SEED=20261121 pytest tests/fuzz -m soak -s --timeout=0
+
+The soak runs in chunks by two processes; with MENINX_FUZZ_LOG=FOLDER it goes on
+where it was stopped, and keeps the mutants that failed or killed the decoder.
 """
 
 from __future__ import annotations
 
-import io
-import random
-import zlib
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import nibabel
-import numpy as np
 import pytest
-from PIL import Image
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
-from reader_support import AXIAL, noise, picture_bytes, write_dicom
+from fuzz_run import MEMORY, MUTATORS, WEIGHTS, Runner, Tally
+from fuzz_seeds import gather
 
-from core.errors import InputError
-from core.io.reading import Source
 from core.io.sandbox import Decoder
-from core.io.sniff import sniff
-from core.messages import sentence
 
-MUTANTS = 300
-SOAK = 20_000
-
-
-def seeds(folder: Path) -> dict[str, bytes]:
-    """Small whole files of every kind that is read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    result: dict[str, bytes] = {}
-    pixels = noise((48, 40), top=4096, dtype="uint16")
-    place = {
-        "ImagePositionPatient": [0.0, 0.0, 0.0],
-        "ImageOrientationPatient": list(AXIAL),
-        "PixelSpacing": [1.0, 1.0],
-    }
-    write_dicom(folder / "plain.dcm", pixels, **place)
-    for name, syntax in (("rle", RLELossless), ("j2k", JPEG2000Lossless), ("jls", JPEGLSLossless)):
-        packed = write_dicom(folder / f"{name}.dcm", pixels, **place)
-        packed.compress(syntax, generate_instance_uid=False)
-        packed.save_as(folder / f"{name}.dcm")
-    write_dicom(folder / "colour.dcm", noise((24, 20, 3)))
-    write_dicom(folder / "frames.dcm", noise((3, 24, 20)))
-    for path in folder.iterdir():
-        result[path.name] = path.read_bytes()
-    array = noise((5, 6, 7), top=900, dtype="int16")
-    for name, kind in (("one.nii", nibabel.Nifti1Image), ("two.nii", nibabel.Nifti2Image)):
-        result[name] = kind(array.T, np.diag([1.0, 2.0, 3.0, 1.0])).to_bytes()
-    packer = zlib.compressobj(wbits=31)
-    result["packed.nii.gz"] = packer.compress(result["one.nii"]) + packer.flush()
-    grey, colour = noise((24, 20)), noise((24, 20, 3))
-    for kind in ("PNG", "TIFF", "BMP", "WEBP", "JPEG"):
-        result[f"grey.{kind.lower()}"] = picture_bytes(grey, kind)
-        result[f"colour.{kind.lower()}"] = picture_bytes(colour, kind)
-    pages = io.BytesIO()
-    Image.fromarray(grey).save(pages, "TIFF", save_all=True, append_images=[Image.fromarray(grey)] * 2)
-    result["pages.tiff"] = pages.getvalue()
-    return result
+SEED = 20261121
+MUTANTS = 2_000
+SOAK = 200_000
+CHUNK = 2_500
+PROCESSES = 2
+SLOWEST = 10.0
 
 
-def mutate(data: bytes, chance: random.Random) -> bytes:
-    """Break a file the way disks, transfers and bad programs do."""
-    broken = bytearray(data)
-    for _ in range(chance.choice((1, 1, 2, 4, 16))):
-        way = chance.randrange(6)
-        # most of what matters stands at the front
-        at = chance.randrange(max(1, min(len(broken), 600 if chance.random() < 0.7 else len(broken))))
-        if way == 0:
-            broken[at : at + 1] = bytes([chance.randrange(256)])
-        elif way == 1:
-            broken[at : at + 4] = chance.choice((b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\0\0\0\x80"))
-        elif way == 2:
-            del broken[at : at + chance.randrange(1, 64)]
-        elif way == 3:
-            broken[at:at] = bytes(chance.randrange(256) for _ in range(chance.randrange(1, 32)))
-        elif way == 4:
-            del broken[chance.randrange(1, len(broken) + 1) :]
-        else:
-            other = chance.randrange(max(1, len(broken)))
-            broken[at : at + 16] = broken[other : other + 16]
-        if not broken:
-            broken = bytearray(b"\0")
-    return bytes(broken)
+def test_whole_seeds_are_read_or_refused_in_words(tmp_path: Path) -> None:
+    seeds = gather(tmp_path / "seeds")
+    assert set(seeds.files) == set(MUTATORS), "a kind of file has mutators but no seeds"
+    assert set(WEIGHTS) == {*MUTATORS, "series"}
+    with Decoder() as decoder:
+        for kind, files in seeds.files.items():
+            for seed in (seed for seed in files if seed.name.startswith("made/")):
+                path = tmp_path / seed.name.removeprefix("made/")
+                path.write_bytes(seed.data)
+                found = decoder.find([path])
+                assert found.sources, (kind, seed.name, [str(passed.error) for passed in found.passed])
 
 
-@pytest.fixture(scope="module")
-def decoder() -> Iterator[Decoder]:
-    with Decoder(patience=20.0) as opened:
-        yield opened
-
-
-def run(decoder: Decoder, folder: Path, first: int, count: int) -> dict[str, int]:
-    """Read mutants; return how often each outcome was seen."""
-    whole = seeds(folder / "seeds")
-    names = sorted(whole)
-    outcomes: dict[str, int] = {}
-    for seed in range(first, first + count):
-        chance = random.Random(seed)
-        name = names[seed % len(names)]
-        path = folder / f"{seed}-{name}"
-        path.write_bytes(mutate(whole[name], chance))
-        try:
-            kind = sniff(path)
-            found = decoder.find([path])
-            for source in found.sources:
-                volume = decoder.read(source)
-                assert volume.array.shape[:3] == volume.shape, (seed, name)
-            if kind is not None:
-                # a mask is read by another way
-                decoder.read_masks(Source(kind, (path,), name, masks=(path,)))
-            outcome = "read" if found.sources else found.passed[0].error.code
-        except InputError as error:
-            outcome, words = error.code, sentence(error)
-        else:
-            words = "a volume"
-        assert words, (seed, name)
-        path.unlink()
-        outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    return outcomes
-
-
-def test_whole_seeds_are_all_read(decoder: Decoder, tmp_path: Path) -> None:
-    for name, data in seeds(tmp_path / "seeds").items():
-        path = tmp_path / name
-        path.write_bytes(data)
-        (source,) = decoder.find([path]).sources
-        assert decoder.read(source).array.size > 0, name
-
-
-def test_mutants_end_in_a_volume_or_one_sentence(decoder: Decoder, tmp_path: Path) -> None:
-    outcomes = run(decoder, tmp_path, 0, MUTANTS)
-    assert sum(outcomes.values()) == MUTANTS
+def test_two_thousand_mutants(tmp_path: Path) -> None:
+    seeds = gather(tmp_path / "seeds")
+    tally = Runner(seeds, tmp_path / "mutants", SEED, patience=SLOWEST).run(0, MUTANTS)
+    hold(tally, MUTANTS)
     # the mutants are neither all harmless nor all hopeless, or this would test nothing
-    assert 0.1 < outcomes["read"] / MUTANTS < 0.9
-    assert outcomes.get("file-killed-decoder", 0) == 0
-    assert outcomes.get("file-decoder-slow", 0) == 0
+    assert 0.1 < tally.outcomes["read"] / MUTANTS < 0.9
+    assert not tally.deaths, str(tally)
+
+
+def hold(tally: Tally, count: int) -> None:
+    """Hold what is true of any number of mutants."""
+    assert tally.failures == [], str(tally)
+    assert tally.count == count
+    assert tally.outcomes["file-decoder-slow"] == 0, str(tally)
+    assert tally.slowest[0][0] < SLOWEST, str(tally)
+    assert tally.peak <= MEMORY
 
 
 @pytest.mark.soak
-def test_many_mutants(decoder: Decoder, tmp_path: Path) -> None:
-    outcomes = run(decoder, tmp_path, 1_000_000, SOAK)
-    assert outcomes.get("file-decoder-slow", 0) == 0
+@pytest.mark.timeout(0)
+def test_many_mutants(tmp_path_factory: pytest.TempPathFactory) -> None:
+    count = int(os.environ.get("MENINX_MUTANTS", SOAK))
+    seed = int(os.environ.get("MENINX_SEED", time.time_ns() % 2**31))
+    given = os.environ.get("MENINX_FUZZ_LOG")
+    log = Path(given) if given else tmp_path_factory.mktemp("fuzz")
+    log.mkdir(parents=True, exist_ok=True)
+    sys.stderr.write(f"\nseed {seed}, chunks in {log}\n")
+    parts = [(first, min(CHUNK, count - first)) for first in range(0, count, CHUNK)]
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        done = list(pool.map(lambda part: _chunk(log, seed, *part), parts))
+    total = Tally(seed, 0)
+    for tally in done:
+        total.merge(tally)
+    sys.stderr.write(f"{total}\n")
+    hold(total, count)
+
+
+def _chunk(log: Path, seed: int, first: int, count: int) -> Tally:
+    """Run a part in a process of its own, unless it has been run before."""
+    result = log / f"{seed}-{first}-{count}.json"
+    if not result.exists():
+        script = Path(__file__).with_name("fuzz_run.py")
+        command = [sys.executable, str(script), "--seed", str(seed), "--first", str(first), "--count", str(count)]
+        command += ["--log", str(result), "--keep", str(log / "kept")]
+        real = Path(os.environ.get("MENINX_DATA", Path(__file__).parents[3] / "shared" / "data"))
+        if real.is_dir():
+            command += ["--real", str(real)]
+        with tempfile.TemporaryFile() as words:
+            code = subprocess.run(command, stdout=words, stderr=words, check=False).returncode
+            words.seek(0)
+            assert code == 0, f"the program died: {words.read().decode(errors='replace')[-4000:]}"
+        sys.stderr.write(f"{result.name}\n")
+    return Tally.load(result)
