@@ -99,6 +99,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("slice_first", needs=_S, annotate=True),
     ActionSpec("slice_last", needs=_S, annotate=True),
     ActionSpec("reset_view", "fit", _S, annotate=True),
+    ActionSpec("maximise", needs=_S, annotate=True),
+    ActionSpec("flip", needs=_S, annotate=True),
+    ActionSpec("second_blend", needs=_S, annotate=True),
+    ActionSpec("smooth", needs=_S, annotate=True, checkable=True),
+    ActionSpec("neurological", needs=_S, annotate=True, checkable=True),
+    ActionSpec("crosshair", needs=_S, annotate=True, checkable=True),
+    ActionSpec("zoom_linked", needs=_S, annotate=True, checkable=True),
+    ActionSpec("pen_pressure", needs=_S, annotate=True, checkable=True),
     *(ActionSpec(f"window_{digit}", needs=_S, annotate=True) for digit in range(1, 7)),
 )
 

@@ -28,7 +28,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "view": (
         "overlay", "opacity_", "outline", "slice_", "reset_view", "window_", "second_", "smooth", "flip", "maximise",
-        "colour_map",
+        "neurological", "crosshair", "zoom_linked", "pen_pressure",
     ),
     "scans": ("next_scan", "previous_scan", "find_scan", "import", "export", "header"),
 }  # fmt: skip

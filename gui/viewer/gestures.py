@@ -1,5 +1,6 @@
 """What mouse and keys do in a pane.
 
+As it comes (a keymap may say otherwise for four of them):
 wheel: slice · Ctrl+wheel: zoom · Shift+wheel: brush size · middle-drag or
 Space+left: pan · right-drag: window and level · Alt+click: pick the label there ·
 Alt+left or Shift+move: crosshair · left: the tool, or the crosshair without one ·
@@ -9,6 +10,7 @@ double-click: maximise · tapping Space is left free for an action.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -33,12 +35,24 @@ _FULL_DRAG = 300.0
 """Dragging so far doubles the width, or moves the level by the width."""
 
 
+USUAL: Mapping[str, str] = {
+    "right_drag": "window",
+    "left_navigate": "crosshair",
+    "wheel": "slice",
+    "ctrl_wheel": "zoom",
+}
+"""What the mouse does where a keymap may choose; the choices are in :mod:`gui.keymap`."""
+_ZOOM_DRAG = 200.0
+"""Dragging so far up doubles the zoom."""
+
+
 class Drag(Enum):
     """What a held button does."""
 
     NONE = auto()
     PAN = auto()
     WINDOW = auto()
+    ZOOM = auto()
     CROSSHAIR = auto()
     TOOL = auto()
 
@@ -61,6 +75,7 @@ class Gestures:
         self._space_used = False
         self._space_since = QElapsedTimer()
         self._pen = (1.0, False)
+        self.ways = USUAL
 
     def press(self, event: QMouseEvent) -> None:
         """Begin what the button stands for; a second button during a drag changes nothing."""
@@ -76,18 +91,33 @@ class Gestures:
             self.drag = Drag.PAN
             self._space_used = True
         elif button == Qt.MouseButton.RightButton:
+            self._begin(self.ways["right_drag"], event)
+        elif button == Qt.MouseButton.LeftButton:
+            self._picking = bool(keys & Qt.KeyboardModifier.AltModifier)
+            if self._picking:
+                self._begin("crosshair", event)
+            else:
+                self._begin(self.ways["left_navigate"] if self._view.tool is None else "tool", event)
+
+    def _begin(self, way: str, event: QMouseEvent) -> None:
+        """Begin a drag that does one of the things a button can be set to."""
+        tool = self._view.tool
+        if way in ("tool", "erase") and tool is not None:
+            self.drag = Drag.TOOL
+            self._pen = (self._pen[0], self._pen[1] or way == "erase")
+            # the stroke stays with its tool even if a key changes the tool meanwhile
+            self._tool = tool
+            tool.press(self._view.event_at(event.position(), event.buttons(), event.modifiers(), self._pen))
+        elif way == "pan":
+            self.drag = Drag.PAN
+        elif way == "zoom":
+            self.drag = Drag.ZOOM
+        elif way == "crosshair":
+            self.drag = Drag.CROSSHAIR
+            self._view.point_crosshair(event.position())
+        else:
             self.drag = Drag.WINDOW
             self._window = self._view.window_shown
-        elif button == Qt.MouseButton.LeftButton:
-            if self._view.tool is None or keys & Qt.KeyboardModifier.AltModifier:
-                self.drag = Drag.CROSSHAIR
-                self._picking = bool(keys & Qt.KeyboardModifier.AltModifier)
-                self._view.point_crosshair(event.position())
-            else:
-                self.drag = Drag.TOOL
-                # the stroke stays with its tool even if a key changes the tool meanwhile
-                self._tool = self._view.tool
-                self._tool.press(self._view.event_at(event.position(), event.buttons(), keys, self._pen))
 
     def move(self, event: QMouseEvent) -> None:
         """Go on with the drag, or follow the pointer."""
@@ -103,6 +133,8 @@ class Gestures:
             self._view.pan(step.x(), step.y())
         elif self.drag is Drag.WINDOW:
             self._drag_window(place)
+        elif self.drag is Drag.ZOOM:
+            self._view.zoom_about(self._start, 2.0 ** (-step.y() / _ZOOM_DRAG))
         elif self.drag is Drag.CROSSHAIR:
             self._view.point_crosshair(place)
         elif self.drag is Drag.TOOL:
@@ -120,7 +152,7 @@ class Gestures:
             self._tool.release(self._view.event_at(event.position(), event.buttons(), event.modifiers(), self._pen))
         elif drag is Drag.CROSSHAIR and self._picking and not self._moved:
             self._view.picked.emit(self._view.voxel_at(event.position()))
-        elif drag is Drag.WINDOW and not self._moved:
+        elif self._button == Qt.MouseButton.RightButton and not self._moved:
             self._view.menu_requested.emit(event.globalPosition().toPoint())
 
     def doubled(self, event: QMouseEvent) -> bool:
@@ -149,7 +181,9 @@ class Gestures:
         # Alt turns the wheel sideways on some systems, Shift on macOS: take whichever moved
         turned = event.angleDelta().y() or event.angleDelta().x()
         keys = event.modifiers()
-        if keys & Qt.KeyboardModifier.ControlModifier:
+        ctrl = bool(keys & Qt.KeyboardModifier.ControlModifier)
+        way = self.ways["ctrl_wheel" if ctrl else "wheel"]
+        if way == "zoom" and not keys & Qt.KeyboardModifier.ShiftModifier:
             self._view.zoom_about(event.position(), _ZOOM_STEP ** (turned / _NOTCH))
             return
         self._wheel += turned

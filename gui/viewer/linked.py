@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QWidget
@@ -232,6 +232,11 @@ class LinkedViews(QWidget):
         for view in self._panes:
             view.tool = tool
         self._show_crosshair()
+
+    def set_mouse(self, ways: Mapping[str, str]) -> None:
+        """Let the mouse do what a keymap says."""
+        for view in self._panes:
+            view.set_mouse(ways)
 
     def cursor_changed(self) -> None:
         """Draw the ring anew: another brush size or label."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QTabletEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QTextEdit, QToolTip, QWidget
 
-from gui.viewer.gestures import Drag, Gestures
+from gui.viewer.gestures import USUAL, Drag, Gestures
 from gui.viewer.pane import FIT_MARGIN, Pane, Voxel
 
 __all__ = ["FIT_MARGIN", "SliceView", "Voxel"]
@@ -35,6 +37,10 @@ class SliceView(Pane):
         super().__init__(parent)
         self._gestures = Gestures(self)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+
+    def set_mouse(self, ways: Mapping[str, str]) -> None:
+        """Let the mouse do what a keymap says (:data:`gui.viewer.gestures.USUAL`)."""
+        self._gestures.ways = {**USUAL, **ways}
 
     def _cursor_shape(self) -> Qt.CursorShape:
         return Qt.CursorShape.OpenHandCursor if self._gestures.space else super()._cursor_shape()

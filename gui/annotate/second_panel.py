@@ -1,0 +1,164 @@
+"""Choosing a second scan and how it is shown."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QListView, QSlider, QWidget
+
+from core.frames import Frames
+from core.messages import text
+from core.project.records import Scan
+from gui import theme
+from gui.actions import Actions, shown_key
+from gui.annotate.second_scan import SecondScan
+from gui.viewer import colormaps
+
+
+class ScanBox(QComboBox):
+    """A list that is asked for only when it is opened: a project may hold ten thousand scans."""
+
+    opening = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        view = QListView()
+        view.setUniformItemSizes(True)
+        self.setView(view)
+        self.setMaxVisibleItems(16)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+
+    def showPopup(self) -> None:
+        self.opening.emit()
+        super().showPopup()
+
+
+class SecondPanel(QWidget):
+    """Which scan, beside or blended, how strongly, in which colours, and what to be careful about."""
+
+    def __init__(self, second: SecondScan, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._second = second
+        self.box = ScanBox()
+        self.box.setAccessibleName(text("annotate.second"))
+        self.box.setToolTip(text("annotate.second_tip", key=shown_key(actions["flip"])))
+        self.box.addItem(text("annotate.second_none"), "")
+        self.box.opening.connect(self._list)
+        self.box.activated.connect(self._chosen)
+        tip = text("annotate.second_mode_tip", key=shown_key(actions["second_blend"]))
+        self.beside = theme.button(text("annotate.second_beside"), "small", tip=tip)
+        self.blend = theme.button(text("annotate.second_blend"), "small", tip=tip)
+        self._modes = QButtonGroup(self)
+        for number, button in enumerate((self.beside, self.blend)):
+            button.setCheckable(True)
+            self._modes.addButton(button, number)
+        self._modes.idClicked.connect(self._mode_chosen)
+        self.colors = QComboBox()
+        self.colors.setAccessibleName(text("annotate.colors"))
+        for name in colormaps.NAMES:
+            self.colors.addItem(colormaps.words_of(name), name)
+        self.colors.activated.connect(self._colors_chosen)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, 100)
+        self.slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.slider.setAccessibleName(text("annotate.second_opacity"))
+        self.slider.setToolTip(text("annotate.second_opacity"))
+        self.slider.valueChanged.connect(self._slid)
+        self.percent = theme.label("", "muted")
+        self.percent.setFixedWidth(34)
+        self.percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.told = theme.label("", "muted", wrap=True)
+        self._lay_out()
+        second.changed.connect(self._show)
+        self._show()
+
+    def _lay_out(self) -> None:
+        self.how = QWidget()
+        self.how.setProperty("area", "clear")
+        inner = theme.column(self.how, gap=4)
+        line = theme.row(gap=6)
+        for widget in (self.beside, self.blend, self.colors):
+            line.addWidget(widget, 1)
+        inner.addLayout(line)
+        strength = theme.row(gap=4)
+        strength.addWidget(self.slider, 1)
+        strength.addWidget(self.percent)
+        inner.addLayout(strength)
+        inner.addWidget(self.told)
+        lay = theme.column(self)
+        lay.addWidget(theme.section(text("annotate.second"), self.box, self.how))
+
+    # ------------------------------------------------------------------ choosing
+
+    @Slot()
+    def _list(self) -> None:
+        own, others = self._second.choices()
+        self.box.clear()
+        self.box.addItem(text("annotate.second_none"), "")
+        for scan in own:
+            self.box.addItem(_words(scan, own=True), scan.id)
+        if own and others:
+            self.box.insertSeparator(self.box.count())
+        for scan in others:
+            self.box.addItem(_words(scan, own=False), scan.id)
+        self._select()
+
+    @Slot(int)
+    def _chosen(self, place: int) -> None:
+        self._second.choose(str(self.box.itemData(place) or ""))
+
+    @Slot(int)
+    def _mode_chosen(self, number: int) -> None:
+        self._second.set_beside(number == 0)
+
+    @Slot(int)
+    def _colors_chosen(self, place: int) -> None:
+        self._second.set_colors(str(self.colors.itemData(place)))
+
+    @Slot(int)
+    def _slid(self, percent: int) -> None:
+        self._second.set_opacity(percent / 100)
+
+    # ------------------------------------------------------------------ showing
+
+    def _select(self) -> None:
+        scan = self._second.scan
+        place = self.box.findData(scan.id if scan is not None else "")
+        if place < 0 and scan is not None:
+            self.box.addItem(_words(scan, own=True), scan.id)
+            place = self.box.count() - 1
+        self.box.setCurrentIndex(place)
+
+    @Slot()
+    def _show(self) -> None:
+        second = self._second
+        preferences = second.preferences
+        self._select()
+        self.how.setVisible(second.scan is not None)
+        (self.beside if second.beside else self.blend).setChecked(True)
+        self.colors.setCurrentIndex(max(0, self.colors.findData(preferences.second_colors)))
+        percent = round(preferences.second_opacity * 100)
+        self.slider.blockSignals(True)
+        self.slider.setValue(percent)
+        self.slider.blockSignals(False)
+        # always there, so that nothing jumps when the way of showing changes
+        self.slider.setEnabled(not second.beside)
+        self.percent.setText(f"{percent}\u202f%")
+        self.told.setText(self._words())
+        theme.set_role(self.told, "warning" if self._warns() else "muted")
+
+    def _warns(self) -> bool:
+        return self._second.refused or (self._second.there and self._second.frames is not Frames.SHARED)
+
+    def _words(self) -> str:
+        if self._second.refused:
+            return text("annotate.second_refused")
+        if not self._second.there:
+            return text("annotate.second_reading")
+        return text(f"annotate.second_{self._second.frames.value}")
+
+
+def _words(scan: Scan, *, own: bool) -> str:
+    """Name a scan in the list; whose it is only where it is somebody else's."""
+    parts = (scan.name, "" if own else scan.patient_name, scan.description)
+    return "   ".join(part for part in parts if part)
