@@ -20,6 +20,9 @@ from core.project.project import Project
 from core.project.records import Annotation, Scan
 
 
+_YEAR_10000 = 253_402_300_800
+
+
 class OpenAnnotation:
     """A reader's annotation of a scan, open for drawing.
 
@@ -30,6 +33,8 @@ class OpenAnnotation:
     recovered_steps
         How many records (strokes, undos, redos) the saved version lacked and the
         journal gave back.
+    recovered_until
+        When the last of them was made, UTC; None if there were none.
     set_aside
         Where a journal was put that does not fit the masks or is damaged; None
         mostly. It is kept for inspection and never used.
@@ -43,6 +48,7 @@ class OpenAnnotation:
         self.editor: Editor
         self.journal: Journal | None = None
         self.recovered_steps = 0
+        self.recovered_until: datetime | None = None
         self.set_aside: Path | None = None
         self._base: Layers | None = None
 
@@ -150,6 +156,8 @@ def open_annotation(project: Project, scan_id: str, reader: str, *, journal: boo
     if not project.read_only:
         opened.keep_base(layers)
     opened.recovered_steps = replay.recovered
+    if 0 < replay.until < _YEAR_10000:
+        opened.recovered_until = datetime.fromtimestamp(replay.until, UTC)
     opened.editor = Editor(
         geometry,
         project.labels(),
@@ -230,6 +238,7 @@ class _Replay:
         self.history = History()
         self.sequence = saved
         self.recovered = 0
+        self.until = 0
         self.unsaved: dict[str, Box | None] = {}
 
     def run(self, file: JournalFile) -> None:
@@ -259,6 +268,7 @@ class _Replay:
                     self._apply(step, forward=forward)
                 self.history.moved(1 if forward else -1)
             self.recovered += again
+            self.until = record.at if again else self.until
             self.sequence = max(self.sequence, record.sequence)
 
     def _check(self, step: Step) -> None:

@@ -76,11 +76,11 @@ class Journal:
 
     def record_step(self, step: Step) -> None:
         """Write down a step; returns at once."""
-        self._enqueue(Record(step.sequence, "step", step))
+        self._enqueue(Record(step.sequence, "step", step, at=int(time.time())))
 
     def record_move(self, sequence: int, kind: Literal["undo", "redo"]) -> None:
         """Write down that the last step was taken back or done again; returns at once."""
-        self._enqueue(Record(sequence, kind))
+        self._enqueue(Record(sequence, kind, at=int(time.time())))
 
     def load(self, sequence: int) -> Step | None:
         """Return a step written before, None if it was dropped for room."""

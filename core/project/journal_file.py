@@ -94,12 +94,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One entry. ``undone`` of a ``resume``: so many of the steps before it are taken back."""
+    """One entry.
+
+    ``undone`` of a ``resume``: so many of the steps before it are taken back. ``at``: when
+    it was made, whole seconds since 1970 UTC, 0 if not known.
+    """
 
     sequence: int
     kind: Kind
     step: Step | None = None
     undone: int = 0
+    at: int = 0
 
 
 def base_hash(versions: Mapping[str, Iterable[LayerVersion]], start: int) -> bytes:
@@ -140,6 +145,8 @@ def encode_record(record: Record) -> bytes:
         )
     if record.kind == "resume":
         operation["undone"] = record.undone
+    if record.at:
+        operation["at"] = record.at
     words = json.dumps(operation, separators=(",", ":")).encode()
     return b"".join(
         (
@@ -170,13 +177,15 @@ def decode_record(data: bytes) -> Record:
         parts, at = _parts(data, at, layers)
         if at != len(data):
             raise ProjectError("journal-damaged")
+        made = int(operation.get("at", 0))
         if kind != "step":
-            return Record(sequence, kind, None, int(operation.get("undone", 0)))
+            return Record(sequence, kind, None, int(operation.get("undone", 0)), made)
         spans = tuple((int(start), int(stop)) for start, stop in operation["slices"])
         label = int(operation["label"])
         if not layers:
             raise ProjectError("journal-damaged")
-        return Record(sequence, "step", Step(sequence, str(operation["action"]), layers, label, spans, parts, changes))
+        step = Step(sequence, str(operation["action"]), layers, label, spans, parts, changes)
+        return Record(sequence, "step", step, at=made)
     except (struct.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise ProjectError("journal-damaged") from error
 

@@ -93,7 +93,7 @@ def test_a_record_reads_back_as_written(sequence, action, label, payload, change
     parts = (Part("brain", Box((1, 2, 3), (4, 5, 6)), payload), Part("lesions", Box((0, 0, 0), (1, 1, 1)), b"x"))
     for record in (
         *(Record(sequence, "step", Step(sequence, action, layers, label, spans, parts[:n], changes)) for n in range(3)),
-        Record(sequence, "undo"),
+        Record(sequence, "undo", at=1_763_745_000),
         Record(sequence, "redo"),
         Record(sequence, "resume", undone=3),
     ):
@@ -667,3 +667,20 @@ def test_frames_are_what_the_append_file_writes(journal):
     assert [decode_record(record).step for record in records] == [a_step(1)]
     assert not torn
     assert file.stat().st_size == HEADER_SIZE + FRAME.size + len(records[0])
+
+
+def test_recovery_knows_until_when(project):
+    project, scan = project
+    opened = open_annotation(project, scan, "anna")
+    begun = int(time.time())
+    draw(opened, SOME[:3])
+    opened.close()
+    again = open_annotation(project, scan, "anna")
+    assert again.recovered_steps == 3
+    assert again.recovered_until is not None
+    assert begun <= again.recovered_until.timestamp() <= time.time()
+    saver = Saver(project, again)
+    saver.close()
+    third = open_annotation(project, scan, "anna")
+    assert (third.recovered_steps, third.recovered_until) == (0, None)
+    third.close()
