@@ -21,6 +21,7 @@ from core.io import atomic
 from core.labels import Label, LabelSet
 from core.project import audit, label_table, schema
 from core.project.annotations import Annotations
+from core.project.classes import Classes
 from core.project.links import Links
 from core.project.records import (
     Annotation,
@@ -58,6 +59,8 @@ class Project:
         The index.
     links
         Identity, kept outside the project.
+    classes
+        Named values of scans and slices.
     notices
         Keys below ``[notices]`` that the person should be told on opening.
     """
@@ -74,6 +77,7 @@ class Project:
         self.links = Links(self.id, path)
         self._scans = Scans(store, path, self.links)
         self._annotations = Annotations(store, path, self._scans.geometry)
+        self.classes = Classes(store)
         self.notices: tuple[str, ...] = ("network-folder",) if store.on_network else ()
 
     @classmethod
