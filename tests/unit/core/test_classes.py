@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InputError, ProjectError
+from core.errors import InputError, StorageError
 from core.phantom import make_head
 from core.project.project import Project
 
@@ -68,5 +68,5 @@ def test_a_project_that_is_only_read_keeps_its_classes(project: Project) -> None
     project.close()
     with Project.open(path, read_only=True) as other:
         assert told(other, scan) == [(None, "stroke", "yes", "anna")]
-        with pytest.raises(ProjectError):
+        with pytest.raises(StorageError):
             other.classes.set(scan, "stroke", "no", reader="anna")
