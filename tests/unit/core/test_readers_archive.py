@@ -291,16 +291,16 @@ def test_no_scan_and_damage_are_one_sentence(tmp_path: Path) -> None:
 
 def test_reading_neither_locks_nor_changes_the_file(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.h5", image=noise((6, 7, 8)))
-    before = path.read_bytes(), path.stat().st_mtime_ns
     words = f"import h5py; file = h5py.File({str(path)!r}, 'r+'); print('held', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
+        before = path.read_bytes(), path.stat().st_mtime_ns
         assert read(path).shape == (6, 7, 8)
+        assert (path.read_bytes(), path.stat().st_mtime_ns) == before
         holder.kill()
-    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert [one.name for one in tmp_path.iterdir()] == ["a.h5"]
 
 
