@@ -31,6 +31,8 @@ _FACTS = {
 }
 """Numbers only: free text of a header may hold a name."""
 _AIR_HU = -1024.0
+_LONG = 24
+"""Compressed slices from which on a second process helps."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,27 @@ class _Rescale:
     common: bool
     slope: float
     intercept: float
+
+
+@dataclass(frozen=True)
+class _Slices:
+    """Decodes the slices of a scan by their number; can be sent to another process."""
+
+    slots: tuple[SliceHeader | None, ...]
+    rescale: _Rescale
+    padding: float | None
+    blank: float
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+    colour: bool
+    reader: FrameReader
+
+    def __call__(self, index: int) -> Array:
+        header = self.slots[index]
+        if header is None:
+            return np.full(self.shape, self.blank, self.dtype)
+        pixels = _real(decode(header, self.reader), header, self.rescale, self.padding)
+        return _fit(pixels, self.colour, self.dtype)
 
 
 def open_dicom(source: Source, *, colour: bool = False) -> OpenScan:
@@ -97,12 +120,7 @@ def _open_grid(source: Source, grid: stacking.Grid, colour: bool) -> OpenScan:
     padding = _padding(first, rescale)
     blank = _blank(first, padding, rescale, dtype)
 
-    def one_slice(index: int) -> Array:
-        header = grid.slots[index]
-        if header is None:
-            return np.full(shape[1:], blank, dtype)
-        return _fit(_real(decode(header, reader), header, rescale, padding), colour and three, dtype)
-
+    decoded = _Slices(tuple(grid.slots), rescale, padding, blank, shape[1:], dtype, colour and three, reader)
     volume = Volume(
         array=np.empty(0, dtype),
         geometry=grid.geometry,
@@ -115,7 +133,12 @@ def _open_grid(source: Source, grid: stacking.Grid, colour: bool) -> OpenScan:
         inverted=all(word(one.dataset, "PhotometricInterpretation") == "MONOCHROME1" for one in slices),
         facts=_facts(first, grid),
     )
-    return OpenScan(volume, shape, dtype, one_slice)
+    return OpenScan(volume, shape, dtype, decoded, _takes_long(slices) and (colour or not three))
+
+
+def _takes_long(slices: Sequence[SliceHeader]) -> bool:
+    """Whether a scan is compressed and long, so that a second process is worth its start."""
+    return len(slices) >= _LONG and slices[0].layout.length < 0
 
 
 def _rescale(slices: Sequence[SliceHeader]) -> _Rescale:

@@ -163,6 +163,11 @@ class SliceHeader:
     depth: float | None = None
     stack: str = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send what decoding needs to another process; the rest of the header stays here."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return _header_again, (fields | {"dataset": None, "groups": ()},)
+
     @property
     def series(self) -> str:
         """Series UID."""
@@ -177,6 +182,10 @@ class SliceHeader:
     def number(self) -> int:
         """InstanceNumber, 0 where there is none."""
         return int(number(self.dataset, "InstanceNumber") or 0)
+
+
+def _header_again(fields: dict[str, Any]) -> SliceHeader:
+    return SliceHeader(**fields | {"dataset": Elements(Dataset())})
 
 
 @contextlib.contextmanager

@@ -1,15 +1,17 @@
-"""Slices from the decoding child to its caller through a small ring of shared memory.
+"""Slices from a decoding child to its caller through a small ring of shared memory.
 
 The caller owns the memory, so a child that is killed leaks nothing. The ring
 holds a few slices, not the scan: a scan of gigabytes costs no second copy, and a
-container with little shared memory is no obstacle.
+container with little shared memory is no obstacle. The caller asks for slices by
+number and says into which slot; so two children can share one scan, each as fast
+as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
@@ -19,8 +21,14 @@ import numpy as np
 from core.errors import InputError
 from core.geometry import Array
 
-RING = 32 << 20
+RING = 16 << 20
 """Bytes of the ring, unless a single slice is larger."""
+
+
+def decode_order(slices: int) -> list[int]:
+    """Return the middle slice, then the rest from the first."""
+    middle = slices // 2
+    return [middle, *(index for index in range(slices) if index != middle)]
 
 
 class Ring:
@@ -31,13 +39,13 @@ class Ring:
 
     def __init__(self, memory: SharedMemory, slots: int, shape: tuple[int, ...], dtype: str) -> None:
         self._memory = memory
-        self._slots = slots
+        self.slots = slots
         self._shape = shape
         self._dtype = dtype
 
     def slot(self, number: int) -> Array:
         """Return one slot as an array, to be used within one statement."""
-        ring: Array = np.ndarray((self._slots, *self._shape), self._dtype, buffer=self._memory.buf)
+        ring: Array = np.ndarray((self.slots, *self._shape), self._dtype, buffer=self._memory.buf)
         picked: Array = ring[number]
         return picked
 
@@ -50,7 +58,6 @@ def offer(connection: Connection[Any, Any], memories: contextlib.ExitStack, shap
     InputError
         ``memory-short`` if not even one slice fits.
     """
-    memories.close()
     one = max(1, int(np.prod(shape[1:], dtype=np.int64)) * np.dtype(dtype).itemsize)
     slots = max(1, min(shape[0], RING // one))
     try:
@@ -84,47 +91,50 @@ def _unlink(memory: SharedMemory) -> None:
 
 
 def hand_over(
-    connection: Connection[Any, Any],
-    shape: tuple[int, ...],
-    dtype: str,
-    order: Iterable[int],
-    slice_of: Callable[[int], Array],
+    connection: Connection[Any, Any], shape: tuple[int, ...], dtype: str, slice_of: Callable[[int], Array]
 ) -> None:
-    """Send slices from the child, after the message that made the caller offer a ring.
+    """Send the slices that the caller asks for, after the message that made it offer a ring.
 
-    Every slice is answered by the caller once it is copied; all answers are taken
-    in before this returns or raises, so that the next request finds a clean line.
+    Ends when the caller asks for None. A fault is told as ``stopped``, and passes on
+    once the caller has answered it: then no request is left on the line.
 
     Raises
     ------
     MemoryError
         If there is no room to map the ring.
     """
-    with _attached(connection, shape, dtype) as (ring, slots):
-        waiting = 0
-        try:
-            for count, index in enumerate(order):
-                pixels = slice_of(index)
-                if waiting == slots:
-                    connection.recv()
-                    waiting -= 1
-                ring.slot(count % slots)[...] = pixels
-                connection.send(("slice", (index, count % slots)))
-                waiting += 1
-        finally:
-            for _ in range(waiting):
-                connection.recv()
+    offered = connection.recv()
+    with contextlib.ExitStack() as held:
+        with _told(connection):
+            ring = held.enter_context(_attached(offered, shape, dtype))
+        while (asked := connection.recv()) is not None:
+            index, slot = asked
+            with _told(connection):
+                ring.slot(slot)[...] = slice_of(index)
+            connection.send(("slice", (index, slot)))
 
 
 @contextlib.contextmanager
-def _attached(connection: Connection[Any, Any], shape: tuple[int, ...], dtype: str) -> Iterator[tuple[Ring, int]]:
-    name, slots = connection.recv()
+def _told(connection: Connection[Any, Any]) -> Iterator[None]:
+    """Tell the caller of a fault, and let it pass on when no request is left on the line."""
+    try:
+        yield
+    except BaseException:
+        connection.send(("stopped", None))
+        while connection.recv() is not None:
+            pass
+        raise
+
+
+@contextlib.contextmanager
+def _attached(offered: tuple[str, int], shape: tuple[int, ...], dtype: str) -> Iterator[Ring]:
+    name, slots = offered
     try:
         memory = SharedMemory(name)
     except OSError as error:
         # the ceiling: there is no room to map it
         raise MemoryError from error
     try:
-        yield Ring(memory, slots, shape[1:], dtype), slots
+        yield Ring(memory, slots, shape[1:], dtype)
     finally:
         memory.close()

@@ -82,9 +82,3 @@ def open_whole(path: Path, volume: int | None = None, dataset: str = "") -> Open
     if kind is None or kind not in READABLE:
         raise InputError("file-foreign", file=path.name)
     return open_source(Source(kind, (lead,), lead.name, volume=volume, dataset=dataset))
-
-
-def decode_order(slices: int) -> list[int]:
-    """Return the middle slice, then the rest from the first."""
-    middle = slices // 2
-    return [middle, *(index for index in range(slices) if index != middle)]

@@ -152,6 +152,10 @@ class FrameReader:
         self._dataset: tuple[Path, Any] | None = None
         self._frames: tuple[Path, list[bytes]] | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process reads the files for itself."""
+        return FrameReader, (self._load,)
+
     def frame(self, path: Path, layout: Layout, index: int, *, table: bool) -> Array:
         """Decode one frame to ``[y, x]`` or ``[y, x, 3]`` of stored numbers.
 

@@ -13,8 +13,9 @@ import numpy as np
 from core.errors import InputError
 from core.io.entries import header_entries
 from core.io.finding import find_sources
+from core.io.handover import decode_order
 from core.io.masks import read_masks, read_single_mask
-from core.io.opener import decode_order, open_source
+from core.io.opener import open_source
 from core.io.preview import preview_source
 from core.io.source import FindOptions, Found, MaskData, NotGrey, OpenScan, Passed, Source
 from core.volume import Volume

@@ -3,34 +3,29 @@
 One warm spawned process with a ceiling on its memory decodes for one caller at a
 time. A scan comes over as its header, then its middle slice, then the rest,
 through memory that this side owns, so that a child that dies leaks nothing. A
-file that kills, hangs or bloats the child is one refused file; the next request
-finds a fresh child.
+second process helps with long compressed scans, whose decoders use one processor
+each. A file that kills, hangs or bloats a child is one refused file; the next
+request finds a fresh child.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import multiprocessing
-import os
-import signal
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.errors import Cancelled, InputError, MeninxError
 from core.geometry import Array, Geometry
+from core.io.children import Child, GoneError, Intake, Word, cores
 from core.io.files import MAX_VOLUME
-from core.io.handover import hand_over, offer
-from core.io.limits import limit_memory
-from core.io.source import FindOptions, Found, HeaderEntry, MaskData, NotGrey, OpenScan, Preview, Source
+from core.io.handover import decode_order
+from core.io.source import FindOptions, Found, HeaderEntry, MaskData, Preview, Source
 from core.volume import Volume
 
 if TYPE_CHECKING:
@@ -43,8 +38,12 @@ OnKept = Callable[[int], None]
 
 MEMORY = 2 * MAX_VOLUME + (1 << 30)
 """Bytes by which the child may grow: a packed file, the decoded scan and what is handed over."""
-PATIENCE = 60.0
+PATIENCE = 10.0
 """Seconds without a sign of life after which a file is given up."""
+_SECONDS_PER_BYTE = 1 / (20 << 20)
+"""More of it for what is large: a busy machine inflates and decodes 20 MB a second."""
+_SECONDS_PER_FILE = 0.02
+"""More of it for a series whose headers are read, or laid out, in one go."""
 _MOST_RESTARTS = 20
 
 
@@ -66,15 +65,21 @@ class Decoder:
         self._memory = memory
         self._patience = patience
         self._turn = threading.Lock()
-        self._process: SpawnProcess | None = None
-        self._connection: Connection[Any, Any] | None = None
+        self._lead: Child | None = None
+        self._helper: Child | None = None
         self._closed = False
         self._answered = True
+        self._helping = False
+
+    @property
+    def _process(self) -> SpawnProcess | None:
+        return None if self._lead is None else self._lead.process
 
     def warm(self) -> None:
-        """Start the child now, so that the first file need not wait for it."""
+        """Start the children now, so that the first file need not wait for them."""
         with self._turn:
             self._ensure()
+            self._help()
 
     def find(
         self,
@@ -106,11 +111,13 @@ class Decoder:
 
     def _find(self, paths: Sequence[Path], options: FindOptions, on_file: OnFile | None, on_kept: OnKept) -> Found:
         at: Path | None = None
-        with self._turn, self._exchange("find", list(paths), options) as connection:
+        looked_at = 0
+        with self._turn, self._exchange("find", list(paths), options) as child:
             while True:
-                kind, payload = self._receive(connection, at)
+                kind, payload = self._receive(child, looked_at * _SECONDS_PER_FILE + _size(at), at)
                 if kind == "at":
                     at = payload
+                    looked_at += 1
                     if on_file is not None:
                         on_file(payload)
                 elif kind == "kept":
@@ -140,25 +147,48 @@ class Decoder:
         Cancelled
             If the decoder was closed meanwhile.
         """
-        with self._turn, _one_error(source.name), self._exchange("read", source) as connection:
-            volume: Volume | None = None
-            with contextlib.ExitStack() as memories:
-                while True:
-                    kind, payload = self._receive(connection)
-                    if kind == "header":
-                        header, shape, dtype = payload
-                        ring = offer(connection, memories, shape, dtype)
-                        volume = replace(header, array=np.zeros(shape, dtype))
-                        if on_header is not None:
-                            on_header(volume)
-                    elif kind == "slice" and volume is not None:
-                        index, slot = payload
-                        volume.array[index] = ring.slot(slot)
-                        self._acknowledge(connection)
-                        if on_slice is not None:
-                            on_slice(index)
-                    elif kind == "done" and volume is not None:
-                        return volume
+        with self._turn, _one_error(source.name), self._exchange("read", source) as child:
+            word = self._receive(child, _more(source))
+            while True:
+                header, shape, dtype, shared = word[1]
+                volume: Volume = replace(header, array=np.zeros(shape, dtype))
+                if on_header is not None:
+                    on_header(volume)
+                helper = self._help() if shared else None
+                word = self._take(child, volume.array, on_slice, _more(source), helper, shared or b"")
+                if word[0] == "done":
+                    return volume
+
+    def _take(
+        self,
+        child: Child,
+        array: Array,
+        on_slice: OnSlice | None = None,
+        more: float = 0.0,
+        helper: Child | None = None,
+        shared: bytes = b"",
+    ) -> Word:
+        """Take all slices of an array in; return the word after them."""
+
+        def put(index: int, pixels: Array) -> None:
+            array[index] = pixels
+            if on_slice is not None:
+                on_slice(index)
+
+        order = decode_order(array.shape[0])
+        patience = self._patience + more + array.nbytes / max(1, array.shape[0]) * _SECONDS_PER_BYTE
+        intake = Intake(array.shape, array.dtype.str, order, put, patience)
+        self._helping = helper is not None
+        try:
+            word = intake.run(child, helper, shared)
+        except GoneError as gone:
+            raise self._broken(gone.code, None) from gone
+        except InputError:
+            # said by the helper: the child has ended its own part
+            self._answered, self._helping = True, False
+            raise
+        self._helping = False
+        return self._heard(word, None)
 
     def header(self, source: Source) -> tuple[Volume, tuple[int, ...], str]:
         """Read the header alone: the volume without voxels, the array's shape and its dtype.
@@ -168,8 +198,8 @@ class Decoder:
         InputError
             As :meth:`read`.
         """
-        with self._turn, _one_error(source.name), self._exchange("header", source) as connection:
-            volume, shape, dtype = self._receive(connection)[1]
+        with self._turn, _one_error(source.name), self._exchange("header", source) as child:
+            volume, shape, dtype = self._receive(child, _more(source))[1]
             return volume, shape, dtype
 
     def preview(self, source: Source) -> Preview:
@@ -180,8 +210,8 @@ class Decoder:
         InputError
             As :meth:`read`, but for what the person has yet to choose.
         """
-        with self._turn, _one_error(source.name), self._exchange("preview", source) as connection:
-            seen: Preview = self._receive(connection)[1]
+        with self._turn, _one_error(source.name), self._exchange("preview", source) as child:
+            seen: Preview = self._receive(child, _more(source))[1]
             return seen
 
     def entries(self, source: Source, *, identity: bool) -> tuple[HeaderEntry, ...]:
@@ -199,14 +229,14 @@ class Decoder:
         InputError
             As :meth:`read`.
         """
-        with self._turn, _one_error(source.name), self._exchange("entries", source, identity) as connection:
-            lines: tuple[HeaderEntry, ...] = self._receive(connection)[1]
+        with self._turn, _one_error(source.name), self._exchange("entries", source, identity) as child:
+            lines: tuple[HeaderEntry, ...] = self._receive(child, _more(source))[1]
             return lines
 
     def read_masks(self, source: Source, *, resample: bool = False) -> MaskData:
         """Read the masks of a scan and check that they fit it (:func:`core.io.masks.read_masks`)."""
-        with self._turn, _one_error(source.name), self._exchange("masks", source, resample) as connection:
-            return self._take_masks(connection)
+        with self._turn, _one_error(source.name), self._exchange("masks", source, resample) as child:
+            return self._take_masks(child, _more(source))
 
     def read_mask_file(self, path: Path, geometry: Geometry, *, resample: bool = False) -> MaskData:
         """Read one mask file (or a folder that holds one) for a scan that is in a project already.
@@ -216,27 +246,15 @@ class Decoder:
         InputError
             As :func:`core.io.masks.read_masks`.
         """
-        with self._turn, _one_error(path.name), self._exchange("mask-file", path, geometry, resample) as connection:
-            return self._take_masks(connection)
+        with self._turn, _one_error(path.name), self._exchange("mask-file", path, geometry, resample) as child:
+            return self._take_masks(child, _size(path))
 
-    def _take_masks(self, connection: Connection[Any, Any]) -> MaskData:
-        with contextlib.ExitStack() as memories:
-            _kind, (masks, shape, dtype) = self._receive(connection)
-            ring = offer(connection, memories, shape, dtype)
-            array = np.zeros(shape, dtype)
-            while True:
-                kind, payload = self._receive(connection)
-                if kind == "done":
-                    taken: MaskData = replace(masks, array=array)
-                    return taken
-                index, slot = payload
-                array[index] = ring.slot(slot)
-                self._acknowledge(connection)
-
-    def _acknowledge(self, connection: Connection[Any, Any]) -> None:
-        """Tell the child that a slot is free; if it is gone, its next word says so."""
-        with contextlib.suppress(OSError):
-            connection.send(None)
+    def _take_masks(self, child: Child, more: float) -> MaskData:
+        masks, shape, dtype = self._receive(child, more)[1]
+        array = np.zeros(shape, dtype)
+        self._take(child, array, more=more)
+        taken: MaskData = replace(masks, array=array)
+        return taken
 
     def close(self) -> None:
         """End the child, whatever it is doing."""
@@ -251,75 +269,98 @@ class Decoder:
     ) -> None:
         self.close()
 
-    def _ensure(self) -> Connection[Any, Any]:
+    def _ensure(self) -> Child:
         if self._closed:
             raise Cancelled
-        if self._process is not None and self._process.is_alive() and self._connection is not None:
-            return self._connection
+        if self._lead is not None and self._lead.alive:
+            return self._lead
         self._end()
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs, self._memory), name="meninx-decoder", daemon=True)
-        process.start()
-        theirs.close()
-        self._process, self._connection = process, ours
-        return ours
+        self._lead = Child(self._memory)
+        return self._lead
+
+    def _help(self) -> Child | None:
+        """Return the second child, which may still be starting; None on a machine with one processor."""
+        if self._closed or cores() < 2:
+            return None
+        if self._helper is None or not self._helper.alive:
+            self._end_helper()
+            self._helper = Child(self._memory)
+        return self._helper
 
     def _end(self) -> None:
-        process, connection = self._process, self._connection
-        self._process = self._connection = None
-        if process is not None:
-            process.kill()
-            process.join()
-            process.close()
-        if connection is not None:
-            connection.close()
+        lead, self._lead = self._lead, None
+        if lead is not None:
+            lead.end()
+        if self._helping or self._closed:
+            self._end_helper()
+
+    def _end_helper(self) -> None:
+        helper, self._helper = self._helper, None
+        self._helping = False
+        if helper is not None:
+            helper.end()
 
     @contextlib.contextmanager
-    def _exchange(self, *request: object) -> Iterator[Connection[Any, Any]]:
+    def _exchange(self, *request: object) -> Iterator[Child]:
         """Send a request; if the caller leaves before its last answer, the child is ended."""
-        connection = self._send(*request)
+        child = self._send(*request)
         self._answered = False
         try:
-            yield connection
+            yield child
         finally:
             if not self._answered:
                 self._end()
 
-    def _send(self, *request: object) -> Connection[Any, Any]:
-        connection = self._ensure()
+    def _send(self, *request: object) -> Child:
+        child = self._ensure()
         try:
-            connection.send(request)
+            child.connection.send(request)
         except OSError:
             # it died between two requests, which no file is to blame for
             self._end()
-            connection = self._ensure()
-            connection.send(request)
-        return connection
+            child = self._ensure()
+            child.connection.send(request)
+        return child
 
-    def _receive(self, connection: Connection[Any, Any], at: Path | None = None) -> tuple[str, Any]:
-        """Return the child's next word; a refusal of a file is raised."""
-        code = "file-killed-decoder"
+    def _receive(self, child: Child, more: float, at: Path | None = None) -> Word:
+        """Return the child's next word, within the patience and ``more`` seconds; a refusal of a file is raised."""
         try:
-            if connection.poll(self._patience):
-                kind, payload = connection.recv()
-                self._answered = kind in ("done", "error")
-                if kind == "error":
-                    fatal = payload.code == "file-killed-decoder"
-                    if fatal:
-                        # it is ending itself: the next request must not meet it
-                        self._end()
-                    if at is not None and (fatal or not payload.fields.get("file")):
-                        raise _Broken(InputError(payload.code, file=at.name), at)
-                    raise payload
-                return kind, payload
-            code = "file-decoder-slow"
-        except (EOFError, OSError):
-            pass
+            return self._heard(child.receive(self._patience + more), at)
+        except GoneError as gone:
+            raise self._broken(gone.code, at) from gone
+
+    def _heard(self, word: Word, at: Path | None) -> Word:
+        kind, payload = word
+        self._answered = kind in ("done", "error")
+        if kind == "error":
+            fatal = payload.code == "file-killed-decoder"
+            if fatal:
+                # it is ending itself: the next request must not meet it
+                self._end()
+            if at is not None and (fatal or not payload.fields.get("file")):
+                raise _Broken(InputError(payload.code, file=at.name), at)
+            raise payload
+        return word
+
+    def _broken(self, code: str, at: Path | None) -> Exception:
+        """End the children and return what to raise."""
         if self._closed:
-            raise Cancelled
+            return Cancelled()
         self._end()
-        raise _Broken(InputError(code, file=at.name if at is not None else ""), at)
+        return _Broken(InputError(code, file=at.name if at is not None else ""), at)
+
+
+def _size(path: Path | None) -> float:
+    """Return the seconds that a file of its size may take beyond the patience."""
+    try:
+        return 0.0 if path is None else path.stat().st_size * _SECONDS_PER_BYTE
+    except OSError:
+        # a member of a zip, or gone
+        return 0.0
+
+
+def _more(source: Source) -> float:
+    return len(source.files) * _SECONDS_PER_FILE + _size(source.files[0] if source.files else None)
 
 
 class _Broken(Exception):
@@ -337,109 +378,3 @@ def _one_error(name: str) -> Iterator[None]:
         yield
     except _Broken as broken:
         raise InputError(broken.error.code, file=name) from None
-
-
-# ------------------------------------------------------------------ in the child
-
-
-def serve(connection: Connection[Any, Any], memory: int) -> None:
-    """Answer requests until the other side is gone: the child's entry."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from core.io import reading  # loads the decoders before the ceiling is set
-
-    # what libraries mutter about broken files belongs to no terminal: the error says it in one sentence
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
-    limit_memory(memory)
-    child = _Child(connection, reading)
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            request = connection.recv()
-            if not child.answer(request):
-                return
-
-
-class _Child:
-    def __init__(self, connection: Connection[Any, Any], reading: Any) -> None:
-        self._connection = connection
-        self._reading = reading
-        self._last: tuple[Source, OpenScan] | None = None
-
-    def answer(self, request: tuple[Any, ...]) -> bool:
-        """Answer one request; False if this process should not go on."""
-        name = request[1].name if isinstance(request[1], (Source, Path)) else ""
-        try:
-            self._work(*request)
-        except MeninxError as error:
-            self._connection.send(("error", error))
-        except MemoryError:
-            self._last = None
-            self._connection.send(("error", InputError("file-too-large", file=name)))
-        except (BrokenPipeError, EOFError):
-            return False
-        except BaseException:  # noqa: BLE001 - the boundary: decoders written in Rust raise beyond Exception
-            self._connection.send(("error", InputError("file-killed-decoder", file=name)))
-            return False
-        return True
-
-    def _work(self, kind: str, *facts: Any) -> None:
-        if kind == "find":
-            paths, options = facts
-            found = self._reading.find_sources(
-                paths,
-                options,
-                lambda path: self._connection.send(("at", path)),
-                lambda count: self._connection.send(("kept", count)),
-            )
-            self._connection.send(("done", found))
-        elif kind == "header":
-            scan = self._reading.open_source(facts[0])
-            self._connection.send(("done", (scan.volume, scan.shape, scan.dtype.str)))
-        elif kind == "preview":
-            self._connection.send(("done", self._reading.preview_source(*facts)))
-        elif kind == "entries":
-            self._connection.send(("done", self._reading.header_entries(*facts)))
-        elif kind == "read":
-            self._read(facts[0])
-        elif kind == "masks":
-            source, resample = facts
-            scan = self._last[1] if self._last is not None and _same_files(self._last[0], source) else None
-            scan = scan or self._reading.open_source(source)
-            self._hand_masks(self._reading.read_masks(source, scan, resample=resample))
-        elif kind == "mask-file":
-            path, geometry, resample = facts
-            self._hand_masks(self._reading.read_single_mask(path, geometry, resample=resample))
-
-    def _read(self, source: Source) -> None:
-        self._last = None
-        for colour in (False, True):
-            scan: OpenScan = self._reading.open_source(source, colour=colour)
-            try:
-                self._send_slices(scan)
-            except NotGrey:
-                continue
-            self._last = (source, replace(scan, slice=_gone))
-            self._connection.send(("done", None))
-            return
-        raise InputError("picture-unreadable", file=source.name)
-
-    def _send_slices(self, scan: OpenScan) -> None:
-        self._connection.send(("header", (scan.volume, scan.shape, scan.dtype.str)))
-        order = self._reading.decode_order(scan.shape[0])
-        hand_over(self._connection, scan.shape, scan.dtype.str, order, scan.slice)
-
-    def _hand_masks(self, masks: MaskData) -> None:
-        array = masks.array
-        self._connection.send(("masks", (replace(masks, array=np.empty(0, np.uint8)), array.shape, array.dtype.str)))
-        hand_over(self._connection, array.shape, array.dtype.str, range(array.shape[0]), array.__getitem__)
-        self._connection.send(("done", None))
-
-
-def _same_files(one: Source, other: Source) -> bool:
-    """Whether two sources are one scan, whatever masks go with them."""
-    return replace(one, masks=()) == replace(other, masks=())
-
-
-def _gone(_index: int) -> Array:
-    raise RuntimeError("only the header of the last scan is kept")

@@ -206,12 +206,15 @@ class OpenScan:
         Of the stored numbers.
     slice
         Decodes one slice to ``[y, x]`` or ``[y, x, c]`` of that dtype.
+    shared
+        Whether another process had better help: ``slice`` can be sent there, and takes long.
     """
 
     volume: Volume
     shape: tuple[int, ...]
     dtype: np.dtype[np.generic]
     slice: Callable[[int], Array]
+    shared: bool = False
 
     @property
     def nbytes(self) -> int:

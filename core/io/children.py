@@ -1,0 +1,228 @@
+"""Decoding children as their caller sees them: one process each, and how slices are taken from one or two."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from core.errors import MeninxError
+from core.geometry import Array
+from core.io.decoding import serve
+from core.io.handover import Ring, offer
+
+_STARTING = 60.0
+"""Seconds that a child may take to start on a busy machine, before any file is to blame."""
+_AHEAD = 3
+"""Slices asked of a child before it has sent the last one: enough never to wait, few enough to share fairly."""
+
+Word = tuple[str, Any]
+
+
+class GoneError(Exception):
+    """A child died (``file-killed-decoder``) or gave no sign of life for too long (``file-decoder-slow``)."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Child:
+    """One spawned process that decodes.
+
+    Parameters
+    ----------
+    memory
+        Bytes by which it may grow.
+    """
+
+    def __init__(self, memory: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, memory), name="meninx-decoder", daemon=True)
+        self.process.start()
+        theirs.close()
+        self.connection: Connection[Any, Any] = ours
+        self.ready = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.is_alive()
+
+    def receive(self, patience: float) -> Word:
+        """Return its next word.
+
+        Raises
+        ------
+        GoneError
+            If it is dead, or silent for longer than ``patience`` seconds.
+        """
+        while True:
+            try:
+                if not self.connection.poll(patience if self.ready else max(patience, _STARTING)):
+                    raise GoneError("file-decoder-slow")
+                kind, payload = self.connection.recv()
+            except (EOFError, OSError) as error:
+                raise GoneError("file-killed-decoder") from error
+            if kind != "ready":
+                return kind, payload
+            self.ready = True
+
+    def last_word(self, patience: float) -> Word:
+        """Return the word that ends what it is doing; slices on the way are let go."""
+        while True:
+            kind, payload = self.receive(patience)
+            if kind in ("done", "error", "header"):
+                return kind, payload
+
+    def say(self, word: object) -> None:
+        """Send it a word; if it is gone, its own next word says so."""
+        with contextlib.suppress(OSError):
+            self.connection.send(word)
+
+    def end(self) -> None:
+        """End the process, whatever it is doing."""
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.connection.close()
+
+
+@dataclass
+class _Member:
+    child: Child
+    ring: Ring
+    free: list[int]
+    busy: int = 0
+    heard: float = 0.0
+
+
+class Intake:
+    """Takes the slices of one array in, from a child that has announced it and a second one that helps.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of the whole array.
+    order
+        Slices in the order in which they are wanted.
+    put
+        Called with each slice's number and its pixels, which hold within the call alone.
+    patience
+        Seconds that a child may be busy with one slice.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: str,
+        order: Sequence[int],
+        put: Callable[[int, Array], None],
+        patience: float,
+    ) -> None:
+        self._shape = shape
+        self._dtype = dtype
+        self._todo = deque(order)
+        self._left = len(order)
+        self._put = put
+        self._patience = patience
+        self._crew: dict[Connection[Any, Any], _Member] = {}
+        self._stopped = False
+
+    def run(self, lead: Child, helper: Child | None = None, shared: bytes = b"") -> Word:
+        """Take all slices in, and return the word with which the first child ends.
+
+        Parameters
+        ----------
+        lead
+            The child that announced the array.
+        helper
+            Another one; it may still be starting.
+        shared
+            What the helper needs to decode slices of the same scan.
+
+        Raises
+        ------
+        GoneError
+            If a child dies or is silent for too long.
+        MeninxError
+            What the helper says of a slice that it could not decode.
+        """
+        with contextlib.ExitStack() as memories:
+            self._join(lead, memories)
+            while self._left and not self._stopped:
+                coming = [helper.connection] if helper is not None and helper.connection not in self._crew else []
+                if helper is not None and helper.ready and coming:
+                    helper.say(("share", shared, self._shape, self._dtype))
+                    self._join(helper, memories)
+                    continue
+                for ready in wait([*self._crew, *coming], self._patience):
+                    if ready in self._crew:
+                        self._hear(self._crew[ready])
+                    elif helper is not None:
+                        helper.ready = self._word(helper)[0] == "ready"
+                self._look()
+            for member in self._crew.values():
+                member.child.say(None)
+            word = lead.last_word(self._patience)
+            for member in self._crew.values():
+                if member.child is not lead:
+                    _raise_error(member.child.last_word(self._patience))
+            return word
+
+    def _join(self, child: Child, memories: contextlib.ExitStack) -> None:
+        ring = offer(child.connection, memories, self._shape, self._dtype)
+        member = _Member(child, ring, list(range(ring.slots)))
+        self._crew[child.connection] = member
+        self._ask(member)
+
+    def _ask(self, member: _Member) -> None:
+        """Ask a child for the next slices."""
+        member.heard = time.monotonic()
+        while self._todo and member.free and member.busy < _AHEAD:
+            member.child.say((self._todo.popleft(), member.free.pop()))
+            member.busy += 1
+
+    def _hear(self, member: _Member) -> None:
+        kind, payload = self._word(member.child)
+        if kind == "slice":
+            index, slot = payload
+            self._put(index, member.ring.slot(slot))
+            member.free.append(slot)
+            member.busy -= 1
+            self._left -= 1
+            self._ask(member)
+        elif kind == "stopped":
+            self._stopped = True
+
+    def _word(self, child: Child) -> Word:
+        try:
+            kind, payload = child.connection.recv()
+        except (EOFError, OSError) as error:
+            raise GoneError("file-killed-decoder") from error
+        return kind, payload
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if any(member.busy and now - member.heard > self._patience for member in self._crew.values()):
+            raise GoneError("file-decoder-slow")
+
+
+def _raise_error(word: Word) -> None:
+    if word[0] == "error":
+        error: MeninxError = word[1]
+        raise error
