@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog
 
 from core.errors import MeninxError
 from core.events import Finished
+from core.io.sniff import stem
 from core.io.source import Found
 from core.messages import sentence, text
 from core.project.records import ScanStatus
@@ -18,10 +19,12 @@ from gui.actions import Actions
 from gui.dialogs.about import AboutDialog
 from gui.dialogs.command_palette import CommandPalette
 from gui.dialogs.export_dialog import ExportDialog
+from gui.dialogs.header_panel import HeaderPanel
 from gui.dialogs.import_dialog import ImportDialog, Search
 from gui.dialogs.importing.looker import Known, Looker
 from gui.dialogs.keys_sheet import KeysDialog
 from gui.dialogs.label_dialog import LabelDialog
+from gui.dialogs.mask_dialog import MaskDialog
 from gui.dialogs.questions import Question
 from gui.dialogs.settings_dialog import SettingsDialog
 from gui.intake import Intake, is_project
@@ -52,6 +55,10 @@ class Commands(QObject):
         self._intake = intake
         self._tour: Tour | None = None
         self.import_page: ImportDialog | None = None
+        self.header_panel: HeaderPanel | None = None
+        self.mask_dialog: MaskDialog | None = None
+        session.names_changed.connect(self._names_changed)
+        self._names_changed()
         intake.masks_asked.connect(self._ask_masks)
         intake.page_asked.connect(self._ask_about)
         for name, slot in {
@@ -72,6 +79,9 @@ class Commands(QObject):
             "previous_scan": self.previous_scan,
             "find_scan": window.worklist.focus_filter,
             "export": self.ask_export,
+            "header": self.show_header,
+            "show_names": self.toggle_names,
+            "mask_file": self.ask_mask_file,
         }.items():
             actions.bind(name, slot)
         session.jobs.ended.connect(self._job_ended)
@@ -119,8 +129,37 @@ class Commands(QObject):
             self._intake.open_project(paths[0])
         elif self.import_page is not None:
             self.import_page.add(paths)
+        elif len(paths) == 1 and paths[0].is_file() and self._is_mask(paths[0]):
+            self.show_mask(paths[0])
         else:
             self._intake.bring(paths)
+
+    def _is_mask(self, path: Path) -> bool:
+        """Whether a file is called a mask, and there is a scan open that it may be for."""
+        return self._session.can_edit and stem(path).casefold().endswith("_mask")
+
+    @Slot()
+    def ask_mask_file(self) -> None:
+        """Ask for a mask file for the scan shown."""
+        preferences = self._session.settings.preferences
+        name, _ = QFileDialog.getOpenFileName(self._window, text("maskfile.choose"), preferences.last_folder)
+        if name:
+            preferences.last_folder = str(Path(name).parent)
+            self.show_mask(Path(name))
+
+    def show_mask(self, path: Path) -> None:
+        """Show what a mask file holds, and put it on the scan shown if the person says so."""
+        if not self._session.can_edit or self.mask_dialog is not None:
+            return
+        self.mask_dialog = MaskDialog(self._session, path, self._window)
+        self.mask_dialog.finished.connect(self._mask_closed)
+        self.mask_dialog.open()
+
+    @Slot()
+    def _mask_closed(self) -> None:
+        dialog, self.mask_dialog = self.mask_dialog, None
+        if dialog is not None:
+            dialog.deleteLater()
 
     @Slot()
     def ask_scan(self) -> None:
@@ -288,6 +327,39 @@ class Commands(QObject):
             except MeninxError as error:
                 self._session.notifier.error(error)
         dialog.deleteLater()
+
+    # --------------------------------------------------------------- header
+
+    @Slot()
+    def show_header(self) -> None:
+        """Show what the headers say of the scan, or put that window away."""
+        if self.header_panel is not None:
+            self.header_panel.close()
+            return
+        self.header_panel = HeaderPanel(self._session, self._window)
+        self.header_panel.finished.connect(self._header_closed)
+        self.header_panel.show()
+
+    @Slot()
+    def _header_closed(self) -> None:
+        panel, self.header_panel = self.header_panel, None
+        if panel is not None:
+            panel.deleteLater()
+
+    @Slot()
+    def toggle_names(self) -> None:
+        """Show patient names on this workstation, or pseudonyms only."""
+        self._session.show_names(self._actions["show_names"].isChecked())
+
+    @Slot()
+    def _names_changed(self) -> None:
+        self._actions["show_names"].setChecked(self._session.settings.preferences.show_names)
+
+    def close(self) -> None:
+        """Close the windows beside the main one, and what runs for them."""
+        for window in (self.header_panel, self.mask_dialog, self.import_page):
+            if window is not None:
+                window.close()
 
     # ---------------------------------------------------------------- words
 

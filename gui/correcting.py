@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,10 @@ class Order:
         Leave finished slices alone.
     predicted
         Its masks by label name, uint8 ``[z, y, x]``; None: still to be read.
+    action, origin
+        Of the step it becomes.
+    finish
+        Native slices that count as finished afterwards.
     """
 
     project: Project
@@ -58,6 +63,9 @@ class Order:
     token: int
     keep_finished: bool
     predicted: Masks | None = None
+    action: str = "correct"
+    origin: Origin = Origin.PREDICTED
+    finish: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +164,22 @@ class Corrector(QObject):
         order = Order(session.project, run, session.scan.id, session.token, keep_finished)
         self._start(order, session.editor)
 
+    def put_masks(self, masks: Masks, finish: Sequence[int]) -> None:
+        """Put masks of a file into the annotation of the scan shown, all labels as one step.
+
+        Parameters
+        ----------
+        masks
+            By label name (labels of the project), uint8 ``[z, y, x]``, not zero is drawn.
+        finish
+            Native slices that the file covers: they count as finished.
+        """
+        session = self._session
+        if session.project is None or session.scan is None or session.editor is None or not session.can_edit:
+            return
+        order = Order(session.project, "", session.scan.id, session.token, False, masks, "import", Origin.IMPORTED)
+        self._start(replace(order, finish=tuple(finish)), session.editor)
+
     def close(self) -> None:
         """Wait for what is being made ready; none of it is put in any more."""
         self._tasks.wait()
@@ -206,12 +230,16 @@ class Corrector(QObject):
         return editor.stroking or changed
 
     def _put(self, ready: Ready, editor: Editor) -> None:
+        order = ready.order
         step = editor.put(
-            ready.replacement, action="correct", label=ready.label, origin=Origin.PREDICTED, run=ready.order.run
+            ready.replacement, action=order.action, label=ready.label, origin=order.origin, run=order.run or None
         )
-        key = "session.prediction_taken" if step is not None else "session.prediction_same"
+        layers = {label.layer for label in ready.base.labels if label.name in (order.predicted or {})}
+        if order.finish:
+            step = editor.set_finished(sorted(layers), order.finish, True) or step
+        kind = "mask" if order.action == "import" else "prediction"
+        key = f"session.{kind}_taken" if step is not None else f"session.{kind}_same"
         told = [text(key)]
-        layers = {label.layer for label in ready.base.labels if label.name in (ready.order.predicted or {})}
         kept = [label.name for label in ready.base.labels if label.locked and label.layer in layers]
         if kept:
             told.append(text("session.locked_stayed", names=", ".join(kept)))

@@ -201,6 +201,7 @@ class MainWindow(QMainWindow):
             return
         self.session.settings.geometry().setValue("window/geometry", self.saveGeometry())
         self.session.settings.save()
+        self.commands.close()
         self.intake.close()
         self.session.close()
         event.accept()

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal, Slot
 
 from core.editing.editor import Change, Editor, Step
@@ -483,6 +485,10 @@ class Session(QObject):
         ``keep_finished`` leaves slices alone that the reader has marked as finished.
         """
         self._corrector.take(run, keep_finished=keep_finished)
+
+    def put_masks(self, masks: dict[str, NDArray[np.uint8]], finish: Sequence[int]) -> None:
+        """Put masks of a file, by label name, on the scan shown, undoable; ``finish``: slices it covers."""
+        self._corrector.put_masks(masks, finish)
 
     def set_window(self, window: Window) -> None:
         """Show other grey levels."""

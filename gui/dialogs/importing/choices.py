@@ -88,14 +88,14 @@ class Choices(QWidget):
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
-        self.value_names: dict[int, QLineEdit] = {}
+        self.value_names: dict[str, QLineEdit] = {}
         self.resample = QCheckBox(text("importing.resample"))
         self.resample.setToolTip(text("importing.resample_tip"))
         self.resample.toggled.connect(self.resample_changed)
         self._masks = _field(text("importing.masks"), self.label, self.mask_words, self._values, self.resample)
         self._lay.addWidget(self._masks)
 
-    def show_masks(self, count: int, scans: int, values: Sequence[int], *, other_grid: int) -> None:
+    def show_masks(self, count: int, scans: int, values: Sequence[str], *, other_grid: int) -> None:
         """Show the question about masks.
 
         Parameters
@@ -116,7 +116,7 @@ class Choices(QWidget):
         self.mask_words.setText(text(f"importing.{key}", count=count, scans=scans))
         self.resample.setVisible(other_grid > 0 or self.resample.isChecked())
 
-    def _make_values(self, values: Sequence[int]) -> None:
+    def _make_values(self, values: Sequence[str]) -> None:
         kept = {value: field.text() for value, field in self.value_names.items()}
         while self._grid.count():
             item = self._grid.takeAt(0)

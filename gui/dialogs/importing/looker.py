@@ -43,6 +43,7 @@ class SeenMask:
     convention: str = ""
     values: tuple[int, ...] = ()
     slices: int = 0
+    resampled: bool = False
     error: MeninxError | None = None
 
 
@@ -223,12 +224,12 @@ class Looker(QThread):
 
     def _look_at_masks(self, source: Source) -> SeenMask:
         try:
-            masks = self._decoder.read_masks(source)
+            masks = self._decoder.read_masks(source, resample=self._resample)
         except Cancelled:
             raise
         except InputError as error:
             return SeenMask(error=error)
-        return SeenMask(masks.convention, masks.values, sum(masks.present))
+        return SeenMask(masks.convention, masks.values, sum(masks.present), masks.resampled)
 
 
 def known_of(project: Project | None, sources: Sequence[Source]) -> Known:

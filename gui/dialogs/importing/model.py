@@ -212,13 +212,14 @@ class ImportModel(QAbstractItemModel):
             dataset = dataset or (preview.datasets[0] if len(preview.datasets) > 1 else "")
         return Chosen(row.source.key, volume, dataset)
 
-    def mask_values(self) -> list[int]:
-        """Return the values above the first that the masks of the chosen scans hold, ascending."""
-        found: set[int] = set()
+    def mask_values(self) -> list[str]:
+        """Return the values (numbers, or colours as ``#rrggbb``) that masks of several labels hold, ascending."""
+        found: dict[str, int] = {}
         for row in self.chosen():
-            if row.seen is not None and row.seen.mask is not None and len(row.seen.mask.values) > 1:
-                found.update(row.seen.mask.values)
-        return sorted(found)
+            mask = row.seen.mask if row.seen is not None else None
+            if mask is not None and len(mask.values) > 1:
+                found |= {words.value_word(mask, value): value for value in mask.values}
+        return sorted(found, key=lambda word: found[word])
 
     # ------------------------------------------------------------ Qt's side
 

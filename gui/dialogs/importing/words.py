@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.events import Notice
+from core.io.conventions import colour_word
 from core.io.sniff import PICTURES, Format
-from core.io.source import Preview, Source
+from core.io.source import MaskData, Preview, Source
 from core.messages import sentence, text
 from gui.dialogs.importing.looker import Seen, SeenMask
 
@@ -111,14 +112,19 @@ def mask(source: Source, seen: Seen | None) -> str:
     return text("importing.mask_is", convention=convention(found))
 
 
-def convention(found: SeenMask) -> str:
+def convention(found: SeenMask | MaskData) -> str:
     """Say what the numbers of a mask are taken to mean."""
     if len(found.values) > 1:
-        shown = ", ".join(str(value) for value in found.values[:8])
-        return text("importing.convention_labels", values=shown + (", …" if len(found.values) > 8 else ""))
-    if not found.values:
-        return text("importing.convention_empty")
-    return found.convention or text("importing.convention_one")
+        shown = ", ".join(value_word(found, value) for value in found.values[:8])
+        words = text("importing.convention_labels", values=shown + (", …" if len(found.values) > 8 else ""))
+    else:
+        words = text(f"conventions.{found.convention}") if found.convention else text("importing.convention_one")
+    return f"{words}, {text('importing.resampled')}" if found.resampled else words
+
+
+def value_word(found: SeenMask | MaskData, value: int) -> str:
+    """Write a value of a mask: a number, or a colour as ``#rrggbb``; as the import takes it before ``=NAME``."""
+    return colour_word(value) if found.convention == "rgb" else str(value)
 
 
 def choice(seen: Seen | None, volume: int | None, dataset: str) -> str:
