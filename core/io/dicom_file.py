@@ -18,6 +18,7 @@ import numpy as np
 import pydicom
 from pydicom import config as pydicom_config
 from pydicom.dataset import Dataset, FileDataset
+from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from core.errors import InputError
@@ -66,6 +67,8 @@ _TAGS = [
     "ComplexImageComponent", "DiffusionGradientOrientation", "DimensionIndexSequence", "StackID",
     "0x0019100C", "0x20011003", "0x00431039",
 ]  # fmt: skip
+# pydicom looks names up anew for every file, which takes as long as the reading
+_WANTED: list[Any] = [Tag(name) for name in _TAGS]
 _NO_SCAN = {
     "SEG": "dicom-seg",
     "RTSTRUCT": "dicom-radiotherapy",
@@ -244,7 +247,7 @@ def _read_header(path: Path) -> _Header:
             source,
             force=head[128:132] != b"DICM",
             stop_before_pixels=not deflated,
-            specific_tags=None if deflated else list(_TAGS),
+            specific_tags=None if deflated else _WANTED,
         )
         if deflated:
             there = next((name for name in _PIXELS.values() if name in dataset), "")

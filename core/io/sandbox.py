@@ -114,7 +114,7 @@ class Decoder:
         looked_at = 0
         with self._turn, self._exchange("find", list(paths), options) as child:
             while True:
-                kind, payload = self._receive(child, looked_at * _SECONDS_PER_FILE + _size(at), at)
+                kind, payload = self._receive(child, looked_at * _SECONDS_PER_FILE, at)
                 if kind == "at":
                     at = payload
                     looked_at += 1
@@ -350,17 +350,17 @@ class Decoder:
         return _Broken(InputError(code, file=at.name if at is not None else ""), at)
 
 
-def _size(path: Path | None) -> float:
+def _size(path: Path) -> float:
     """Return the seconds that a file of its size may take beyond the patience."""
     try:
-        return 0.0 if path is None else path.stat().st_size * _SECONDS_PER_BYTE
+        return path.stat().st_size * _SECONDS_PER_BYTE
     except OSError:
         # a member of a zip, or gone
         return 0.0
 
 
 def _more(source: Source) -> float:
-    return len(source.files) * _SECONDS_PER_FILE + _size(source.files[0] if source.files else None)
+    return len(source.files) * _SECONDS_PER_FILE + max(map(_size, source.files[:1]), default=0.0)
 
 
 class _Broken(Exception):
