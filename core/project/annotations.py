@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -18,7 +19,7 @@ from core.geometry import Geometry
 from core.ids import new_id
 from core.io import atomic
 from core.project import audit, maskfile
-from core.project.records import Annotation, LayerVersion, Origin, ScanStatus, SliceState, utc_now
+from core.project.records import Annotation, LayerVersion, NewLayers, Origin, ScanStatus, SliceState, utc_now
 from core.project.store import Store
 
 _LAYER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
@@ -35,6 +36,16 @@ class _Pending:
     file: str
     encoded: maskfile.Encoded
     before: str
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first annotation of a scan that is not in the index yet: its files are written, its rows are not."""
+
+    owner: Annotation
+    geometry: Geometry
+    pending: tuple[_Pending, ...]
+    new: NewLayers
 
 
 class Annotations:
@@ -92,12 +103,49 @@ class Annotations:
                 return found
             now = utc_now()
             begun = Annotation(new_id(), scan, reader, now, now)
-            connection.execute(
-                "INSERT INTO annotation (id, scan, reader, round, created, updated) VALUES (?, ?, ?, 1, ?, ?)",
-                (begun.id, scan, reader, now, now),
-            )
-            audit.append(connection, reader, "begin", {"annotation": begun.id, "scan": scan})
+            _begin(connection, begun)
         return begun
+
+    def write_first(self, scan: str, geometry: Geometry, new: NewLayers) -> First:
+        """Write the mask files of a scan that is about to come in; :meth:`insert_first` tells of them.
+
+        Raises
+        ------
+        StorageError
+            The disk refused; nothing is left behind.
+        InputError
+            As :meth:`core.project.project.Project.save_layers`.
+        """
+        now = utc_now()
+        owner = Annotation(new_id(), scan, new.reader, now, now)
+        for layer in (*new.layers, *new.states):
+            check_layer_name(layer)
+        pending: list[_Pending] = []
+        try:
+            for layer, mask in new.layers.items():
+                written = self._write(owner, layer, mask, geometry)
+                assert written is not None
+                pending.append(written)
+        except BaseException:
+            self.discard_first(First(owner, geometry, tuple(pending), new))
+            raise
+        return First(owner, geometry, tuple(pending), new)
+
+    def insert_first(self, connection: sqlite3.Connection, first: First) -> None:
+        """Tell the index of a first annotation, inside the transaction that adds its scan."""
+        _begin(connection, first.owner)
+        self._record(
+            connection, first.owner, first.geometry, first.pending, first.new.states, 0, "import", first.new.facts
+        )
+
+    def discard_first(self, first: First) -> None:
+        """Take the files of a first annotation away again, whose scan did not come in."""
+        folder = self._folder / "masks" / first.owner.scan
+        for item in first.pending:
+            (self._folder / item.file).unlink(missing_ok=True)
+        for empty in (folder / first.owner.id, folder):
+            with contextlib.suppress(OSError):
+                empty.rmdir()
 
     def versions(self, annotation: str, layer: str) -> list[LayerVersion]:
         """Return all saved versions of a layer, oldest first; the files of some may be thinned out."""
@@ -181,35 +229,49 @@ class Annotations:
             if (written := self._write(owner, layer, mask, geometry)) is not None
         ]
         with self._store.transaction() as connection:
-            now = utc_now()
-            for item in pending:
-                _insert_version(connection, annotation, item, journal_sequence, (now, owner.reader, action))
-            for layer, known in states.items():
-                _replace_states(connection, annotation, layer, known, geometry.shape[0])
-            connection.execute(
-                "UPDATE annotation SET updated = ?, journal_sequence = max(journal_sequence, ?) WHERE id = ?",
-                (now, journal_sequence, annotation),
-            )
-            connection.execute(
-                "UPDATE scan SET status = ? WHERE id = ? AND status = ?",
-                (ScanStatus.IN_PROGRESS, owner.scan, ScanStatus.TO_DO),
-            )
-            told = {
-                "annotation": annotation,
-                "scan": owner.scan,
-                "journal_sequence": journal_sequence,
-                "layers": {
-                    item.layer: {
-                        "sequence": item.sequence,
-                        "sha256": item.encoded.sha256,
-                        "before": item.before,
-                        "voxels": sum(item.encoded.counts.values()),
-                    }
-                    for item in pending
-                },
-                "finished": {layer: sum(state.finished for state in known) for layer, known in states.items()},
-            }
-            audit.append(connection, owner.reader, action, dict(facts) | told)
+            self._record(connection, owner, geometry, pending, states, journal_sequence, action, facts)
+
+    @staticmethod
+    def _record(
+        connection: sqlite3.Connection,
+        owner: Annotation,
+        geometry: Geometry,
+        pending: Sequence[_Pending],
+        states: Mapping[str, Sequence[SliceState]],
+        journal_sequence: int,
+        action: str,
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Tell the index, and the audit, of what was written."""
+        now = utc_now()
+        for item in pending:
+            _insert_version(connection, owner.id, item, journal_sequence, (now, owner.reader, action))
+        for layer, known in states.items():
+            _replace_states(connection, owner.id, layer, known, geometry.shape[0])
+        connection.execute(
+            "UPDATE annotation SET updated = ?, journal_sequence = max(journal_sequence, ?) WHERE id = ?",
+            (now, journal_sequence, owner.id),
+        )
+        connection.execute(
+            "UPDATE scan SET status = ? WHERE id = ? AND status = ?",
+            (ScanStatus.IN_PROGRESS, owner.scan, ScanStatus.TO_DO),
+        )
+        told = {
+            "annotation": owner.id,
+            "scan": owner.scan,
+            "journal_sequence": journal_sequence,
+            "layers": {
+                item.layer: {
+                    "sequence": item.sequence,
+                    "sha256": item.encoded.sha256,
+                    "before": item.before,
+                    "voxels": sum(item.encoded.counts.values()),
+                }
+                for item in pending
+            },
+            "finished": {layer: sum(state.finished for state in known) for layer, known in states.items()},
+        }
+        audit.append(connection, owner.reader, action, dict(facts) | told)
 
     def _write(self, owner: Annotation, layer: str, mask: NDArray[np.uint8], geometry: Geometry) -> _Pending | None:
         maskfile.check(mask, geometry)
@@ -228,6 +290,14 @@ class Annotations:
         atomic.make_folder(self._folder / folder)
         atomic.write_bytes(self._folder / file, encoded.data)
         return _Pending(layer, sequence, file, encoded, "" if last is None else last["sha256"])
+
+
+def _begin(connection: sqlite3.Connection, begun: Annotation) -> None:
+    connection.execute(
+        "INSERT INTO annotation (id, scan, reader, round, created, updated) VALUES (?, ?, ?, 1, ?, ?)",
+        (begun.id, begun.scan, begun.reader, begun.created, begun.updated),
+    )
+    audit.append(connection, begun.reader, "begin", {"annotation": begun.id, "scan": begun.scan})
 
 
 def check_layer_name(layer: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ProjectError
+from core.errors import ProjectError, StorageError
 from core.geometry import Array, Geometry
 from core.ids import new_id
 from core.io import atomic
@@ -26,12 +26,14 @@ from core.project.links import Links
 from core.project.records import (
     Annotation,
     LayerVersion,
+    NewLayers,
     Scan,
     ScanStatus,
     SliceState,
     current_reader,
     utc_now,
 )
+from core.project.sameness import Same
 from core.project.scans import Scans
 from core.project.store import Store
 from core.version import FORMAT, MIN_READER
@@ -188,6 +190,10 @@ class Project:
         """
         label_table.write(self.store, labels)
 
+    def scans_with_label(self, label: Label) -> int:
+        """Return on how many scans the newest saved masks hold a label."""
+        return label_table.scans_with(self.store, label)
+
     def ensure_label(self, name: str, *, color: str = "") -> Label:
         """Return the label of this name, added if it is not there."""
         known = self.labels().find(name.strip())
@@ -211,8 +217,9 @@ class Project:
         description: str = "",
         source: Sequence[str] = (),
         identity: Mapping[str, str] | None = None,
+        layers: NewLayers | None = None,
     ) -> Scan:
-        """Take a scan into the project, whole or not at all.
+        """Take a scan into the project, with its masks if it has any: all of it or nothing.
 
         Parameters
         ----------
@@ -225,15 +232,35 @@ class Project:
             Words without identity; dropped if they hold it.
         source, identity
             Kept in the links outside the project only.
+        layers
+            Masks that come with it, as the first annotation of their reader.
 
         Raises
         ------
         InputError
-            ``scan-array-bad``.
+            ``scan-array-bad``; for masks as :meth:`save_layers`.
         StorageError
             ``disk-full``, ``read-only``, ``write-failed``; nothing was added.
         """
-        return self._scans.add(volume, patient=patient, description=description, source=source, identity=identity or {})
+        scan = new_id()
+        about: dict[str, Any] = {"patient": patient, "description": description, "source": source}
+        about |= {"identity": identity or {}, "scan_id": scan}
+        if layers is None:
+            return self._scans.add(volume, **about)
+        if self.read_only:
+            raise StorageError("read-only", file=self.path)
+        first = self._annotations.write_first(scan, volume.geometry, layers)
+        try:
+            return self._scans.add(volume, **about, also=lambda rows: self._annotations.insert_first(rows, first))
+        except BaseException:
+            # an interrupt may come after the rows are on the disk: then the files belong to them
+            if not self._scans.has(scan):
+                self._annotations.discard_first(first)
+            raise
+
+    def find_same(self, volume: Volume) -> Same:
+        """Return the scan that holds the same as a volume, whatever format and name it came in, if there is one."""
+        return self._scans.find_same(volume)
 
     def find_scan_by_hash(self, sha256: str) -> Scan | None:
         """Return the scan with these voxels (:func:`core.project.scanfile.pixel_hash`), or None."""

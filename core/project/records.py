@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 DEFAULT_READER = "reader"
 
@@ -113,6 +116,28 @@ class SliceState:
     finished: bool = False
     reader: str = DEFAULT_READER
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class NewLayers:
+    """Masks that come in together with their scan.
+
+    Parameters
+    ----------
+    reader
+        Whose annotation they begin.
+    layers
+        By layer name: uint8 ``[z, y, x]`` on the scan's grid.
+    states
+        By layer name: what is known per slice.
+    facts
+        For the audit, without identity.
+    """
+
+    reader: str
+    layers: Mapping[str, NDArray[np.uint8]]
+    states: Mapping[str, Sequence[SliceState]]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from core.ids import new_id
 from core.project import audit, scanfile
 from core.project.links import Links
 from core.project.records import Scan, ScanStatus, current_reader, utc_now
+from core.project.sameness import Same, find_same, fingerprint
 from core.project.store import Store
 from core.volume import Volume
 
@@ -62,8 +63,18 @@ class Scans:
         description: str,
         source: Sequence[str],
         identity: Mapping[str, str],
+        scan_id: str,
+        also: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Scan:
-        """Take a scan in: see :meth:`core.project.project.Project.add_scan`."""
+        """Take a scan in: see :meth:`core.project.project.Project.add_scan`.
+
+        Parameters
+        ----------
+        scan_id
+            A new one.
+        also
+            What comes in with it, in the same transaction.
+        """
         if self._store.read_only:
             raise StorageError("read-only", file=self._folder)
         secret = _secrets([patient or "", *identity.values()])
@@ -73,7 +84,6 @@ class Scans:
             # which scans share a frame is no secret, which frame it is would be
             facts[FRAME] = self._links.token(FRAME, frame)
         clean = dataclasses.replace(volume, facts=facts)
-        scan_id = new_id()
         relative = f"scans/{scan_id}.h5"
         target = self._folder / relative
         digest = scanfile.write(target, clean)
@@ -104,9 +114,11 @@ class Scans:
                 audit.append(
                     connection, current_reader(), "add-scan", {"scan": scan_id, "sha256": digest, "file": file_digest}
                 )
+                if also is not None:
+                    also(connection)
         except BaseException:
             # an interrupt may come after the row is on the disk: then the file belongs to it
-            if self._store.row("SELECT 1 FROM scan WHERE id = ?", scan_id) is None:
+            if not self.has(scan_id):
                 target.unlink(missing_ok=True)
             raise
         return self.get(scan_id)
@@ -144,6 +156,14 @@ class Scans:
         if row is None:
             raise InputError("scan-unknown", name=ref)
         return _scan(row)
+
+    def has(self, scan_id: str) -> bool:
+        """Whether a scan is in the index."""
+        return self._store.row("SELECT 1 FROM scan WHERE id = ?", scan_id) is not None
+
+    def find_same(self, volume: Volume) -> Same:
+        """Return the scan that holds the same as a volume, and one that looks the same but lies elsewhere."""
+        return find_same(self._store, volume, self.geometry, self.read_volume)
 
     def find_by_hash(self, sha256: str) -> Scan | None:
         """Return the first scan with these voxels, or None."""
@@ -265,6 +285,7 @@ def _columns(volume: Volume, description: str) -> dict[str, object]:
         "status": str(ScanStatus.TO_DO),
         "created": utc_now(),
         "description": description,
+        "content": fingerprint(volume),
     }
 
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 
-VERSION = 2
+VERSION = 3
 """``PRAGMA user_version`` of the tables below."""
 APPLICATION = 0x4D4E5831
 """``PRAGMA application_id``: MNX1."""
@@ -40,7 +40,8 @@ CREATE TABLE patient (
     known INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- sha256: of the voxels; file_sha256: of the file
+-- sha256: of the voxels; file_sha256: of the file; content: of a sample of the values in the body's own order,
+-- the same whatever format they came in (core.project.sameness); empty where it was not taken
 CREATE TABLE scan (
     id TEXT PRIMARY KEY,
     number INTEGER NOT NULL UNIQUE,
@@ -60,8 +61,10 @@ CREATE TABLE scan (
     sha256 TEXT NOT NULL,
     file TEXT NOT NULL UNIQUE,
     file_sha256 TEXT NOT NULL,
-    file_size INTEGER NOT NULL
+    file_size INTEGER NOT NULL,
+    content TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX scan_content ON scan (content);
 CREATE INDEX scan_status ON scan (status, number);
 CREATE INDEX scan_patient ON scan (patient);
 CREATE INDEX scan_sha256 ON scan (sha256);
@@ -200,7 +203,13 @@ def _labels_and_versions(connection: sqlite3.Connection) -> None:
             )
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions}
+def _content(connection: sqlite3.Connection) -> None:
+    """Version 3: scans are known by content, whatever format they come in."""
+    connection.execute("ALTER TABLE scan ADD COLUMN content TEXT NOT NULL DEFAULT ''")
+    connection.execute("CREATE INDEX scan_content ON scan (content)")
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions, 2: _content}
 """From a version to the next one. Each runs inside the one transaction of :func:`migrate`;
 none may commit, and none may touch a mask file."""
 
