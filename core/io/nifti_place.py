@@ -26,7 +26,8 @@ class Place:
     facts
         What a person should know: ``qform_differs_mm`` (the two places of the header
         differ by that much; the sform was used), ``sform_unusable``, ``place_unusable``,
-        ``sizes_unusable``.
+        ``sizes_unusable``. What an export needs to write the same again: ``sform_code``,
+        ``qform_code``, and the ``qform`` (16 numbers, mm) where it differs.
     """
 
     geometry: Geometry
@@ -58,8 +59,11 @@ def place_of(fields: Any, shape: tuple[int, int, int], *, analyze: bool = False)
         if _usable(qform):
             assert qform is not None
             apart = float(_apart(scale @ sform, scale @ qform, counts))
+            facts["qform_code"] = int(fields["qform_code"])
             if apart > MATCH_MM:
                 facts["qform_differs_mm"] = round(apart, 3)
+                facts["qform"] = " ".join(f"{value:.9g}" for value in (scale @ qform).ravel())
+        facts["sform_code"] = int(fields["sform_code"])
         # the sizes beside it do not matter then
         facts.pop("sizes_unusable", None)
         return Place(Geometry(shape, scale @ sform), facts)
@@ -67,6 +71,7 @@ def place_of(fields: Any, shape: tuple[int, int, int], *, analyze: bool = False)
         facts["sform_unusable"] = 1
     if _usable(qform):
         assert qform is not None
+        facts["qform_code"] = int(fields["qform_code"])
         return Place(Geometry(shape, scale @ qform, whole), facts)
     if sform is not None or qform is not None:
         facts["place_unusable"] = 1

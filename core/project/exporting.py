@@ -23,6 +23,7 @@ from core.geometry import Array
 from core.io import atomic
 from core.labels import BRAIN, layer_name
 from core.project import maskfile
+from core.project.nifti_header import header_of
 from core.project.predictions import read_prediction
 from core.project.project import Project
 from core.project.records import Scan
@@ -47,18 +48,29 @@ def stem_of(name: str) -> str:
 def encode_volume(volume: Volume) -> bytes:
     """Return a scan as ``.nii.gz``: its own shape, affine, number type and scaling."""
     array = _storable(volume.array)
-    # the mask's header has the same grid; only what the numbers are differs
-    raw = maskfile.header_of(volume.geometry)
-    # nibabel (with pydicom behind it) takes most of a second to load: not before it is needed
-    from nibabel.nifti1 import Nifti1Header
-    from nibabel.nifti2 import Nifti2Header
-
-    kind = Nifti1Header if raw[:4] == b"\x5c\x01\x00\x00" else Nifti2Header
-    header = kind(binaryblock=raw[: kind.sizeof_hdr], endianness="<")
+    header = header_of(volume)
     header.set_data_dtype(_RGB if array.ndim == 4 else array.dtype)
     header.set_slope_inter(volume.slope, volume.intercept)
     header["intent_name"] = b""
+    return _packed(header, array)
+
+
+def encode_mask(volume: Volume, mask: Array) -> bytes:
+    """Return a mask ``[z, y, x]`` as ``.nii.gz`` of 0 and 1 that lies where its scan lies.
+
+    Raises
+    ------
+    InputError
+        ``mask-grid-differs``.
+    """
+    inside = (mask != 0).astype(np.uint8)
+    maskfile.check(inside, volume.geometry)
+    return _packed(header_of(volume), inside)
+
+
+def _packed(header: Any, array: Array) -> bytes:
     packer = zlib.compressobj(1, zlib.DEFLATED, _WBITS_GZIP)
+    # four zero bytes: no extensions
     parts = [packer.compress(bytes(header.binaryblock) + b"\0\0\0\0")]
     for plane in array:
         little = np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("<"))
@@ -110,7 +122,7 @@ def save_mask(target: Path, volume: Volume, mask: Array) -> None:
     StorageError
         If the disk refuses.
     """
-    atomic.write_bytes(target, maskfile.encode((mask != 0).astype(np.uint8), volume.geometry).data)
+    atomic.write_bytes(target, encode_mask(volume, mask))
 
 
 def save_brain(target: Path, volume: Volume, mask: Array, margin: float = 0.0) -> None:
@@ -195,7 +207,7 @@ def _planned(
         if outputs.brain:
             yield outputs.folder / f"{stem}_brain.nii.gz", encode_volume(apply_mask(volume, kept))
         if outputs.mask:
-            yield outputs.folder / f"{stem}_mask.nii.gz", maskfile.encode(kept.astype(np.uint8), volume.geometry).data
+            yield outputs.folder / f"{stem}_mask.nii.gz", encode_mask(volume, kept)
         return
     stripped = apply_mask(volume, kept).array
     for z in range(volume.shape[0]):
