@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 
-VERSION = 3
+VERSION = 2
 """``PRAGMA user_version`` of the tables below."""
 APPLICATION = 0x4D4E5831
 """``PRAGMA application_id``: MNX1."""
@@ -182,7 +182,12 @@ Migration = Callable[[sqlite3.Connection], None]
 
 
 def _labels_and_versions(connection: sqlite3.Connection) -> None:
-    """1 to 2: labels can be locked and removed; versions tell who made them, taken from the audit."""
+    """1 to 2: labels can be locked and removed; versions tell who made them, taken from the audit.
+
+    Scans can be known by content; that of older ones is not taken (they are known by their voxels' hash).
+    """
+    connection.execute("ALTER TABLE scan ADD COLUMN content TEXT NOT NULL DEFAULT ''")
+    connection.execute("CREATE INDEX scan_content ON scan (content)")
     script = TABLES[TABLES.index("CREATE TABLE label") : TABLES.index("-- key: salted hash")]
     table, index = _statements(script)
     connection.execute("ALTER TABLE label RENAME TO label_before")
@@ -203,13 +208,7 @@ def _labels_and_versions(connection: sqlite3.Connection) -> None:
             )
 
 
-def _content(connection: sqlite3.Connection) -> None:
-    """Version 3: scans are known by content, whatever format they come in."""
-    connection.execute("ALTER TABLE scan ADD COLUMN content TEXT NOT NULL DEFAULT ''")
-    connection.execute("CREATE INDEX scan_content ON scan (content)")
-
-
-MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions, 2: _content}
+MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions}
 """From a version to the next one. Each runs inside the one transaction of :func:`migrate`;
 none may commit, and none may touch a mask file."""
 
