@@ -17,6 +17,8 @@ from core.project.saver import Saver, SaveState
 from core.volume import Volume, Window, auto_window
 
 BINS = 128
+_AIR_BELOW_HU = -300.0
+"""Air and the table's foam are below, fat is well above."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +31,15 @@ class Histogram:
         Per bin, float, the most common tissue bin = 1; square-rooted so that small peaks show.
     low, high
         Values at the outer edges.
+    share_1, share_99
+        Values below which 1 % and 99 % of what is not air are.
     """
 
     counts: NDArray[np.float64]
     low: float
     high: float
+    share_1: float = 0.0
+    share_99: float = 1.0
 
 
 @dataclass(eq=False)
@@ -48,11 +54,17 @@ class LoadedScan:
     histogram: Histogram
     token: int
     start: tuple[int, int, int]
+    closed: bool = False
+    """Its saver and its journal have ended: it can be looked at, not drawn on."""
 
 
 @dataclass(frozen=True)
 class LoadOrder:
-    """What to open and what to put away first; ``label`` is the one it is opened for."""
+    """What to open and what to put away first; ``label`` is the one it is opened for.
+
+    With ``between``, the scan that is left is closed before the next is opened, and this is
+    done meanwhile: work on masks of which none may be open.
+    """
 
     project: Project
     scan_id: str
@@ -61,6 +73,7 @@ class LoadOrder:
     leaving: LoadedScan | None = None
     mark_left: ScanStatus | None = None
     label: Label | None = None
+    between: Callable[[], None] | None = None
 
 
 OnState = Callable[[int, SaveState, MeninxError | None], None]
@@ -78,6 +91,10 @@ def load(order: LoadOrder, on_state: OnState) -> LoadedScan:
         Of saving the old scan or of reading the new one.
     """
     leave(order.leaving, order.project, order.mark_left)
+    if order.between is not None:
+        if order.leaving is not None:
+            close_loaded(order.leaving)
+        order.between()
     project, token = order.project, order.token
     scan = project.scan(order.scan_id)
     volume = project.read_volume(scan.id)
@@ -93,7 +110,7 @@ def load(order: LoadOrder, on_state: OnState) -> LoadedScan:
     saver = None if project.read_only else Saver(project, opened, heard)
     start = first_voxel(volume, opened, order.label)
     loaded = LoadedScan(scan, volume, opened, saver, window, histogram, token, start)
-    if order.leaving is not None:
+    if order.leaving is not None and not order.leaving.closed:
         try:
             close_loaded(order.leaving)
         except MeninxError:
@@ -125,7 +142,7 @@ def leave(loaded: LoadedScan | None, project: Project | None, status: ScanStatus
     StorageError
         If it could not be saved; its status then stays as it was.
     """
-    if loaded is None:
+    if loaded is None or loaded.closed:
         return
     if loaded.saver is not None:
         loaded.saver.flush()
@@ -145,6 +162,7 @@ def close_loaded(loaded: LoadedScan, *, discard: bool = False) -> None:
         loaded.saver.close(discard=discard)
     else:
         loaded.opened.close()
+    loaded.closed = True
 
 
 def histogram_of(volume: Volume) -> Histogram:
@@ -158,6 +176,8 @@ def histogram_of(volume: Volume) -> Histogram:
     values = values[np.isfinite(values)]
     if values.size == 0:
         return Histogram(np.zeros(BINS), 0.0, 1.0)
+    body = values[values > _AIR_BELOW_HU] if volume.modality == "CT" else values[values > values.min()]
+    share_1, share_99 = (float(value) for value in np.percentile(body if body.size else values, (1.0, 99.0)))
     low, high = float(values.min()), float(np.percentile(values, 99.9))
     high = high if high > low else low + 1.0
     bins = BINS
@@ -171,4 +191,4 @@ def histogram_of(volume: Volume) -> Histogram:
     # air would flatten everything else
     shown = np.sqrt(counts.astype(np.float64))
     tallest = float(np.sort(shown)[-3]) or 1.0
-    return Histogram(np.minimum(shown / tallest, 1.0), low, high)
+    return Histogram(np.minimum(shown / tallest, 1.0), low, high, share_1, share_99)

@@ -7,7 +7,7 @@ happen in threads; everything here is called and signalled in the window's threa
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,13 @@ from core.project.saver import SaveState
 from core.volume import Volume, Window
 from gui.background import Tasks, wait_for
 from gui.correcting import Corrector
+from gui.labelling import Labeller
 from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
 from gui.opening import OpenedProject, open_for_drawing
 from gui.settings import Settings
+from gui.walking import Walker
+from gui.window_memory import WindowMemory
 
 if TYPE_CHECKING:
     from gui.jobs.jobs import Jobs
@@ -143,6 +146,7 @@ class Session(QObject):
         preferences = self.settings.preferences
         self.overlay = OverlayStyle(preferences.opacity, preferences.fill, preferences.outline)
         self.hidden: set[str] = set()
+        self._windows = WindowMemory()
         self.save_state = SaveState.SAVED
         self.save_words = ""
         self.reader = current_reader()
@@ -153,8 +157,11 @@ class Session(QObject):
         self._token = 0
         self._loading = ""
         self._leaving = False
+        self._floor = 0
         self._next: tuple[str, ScanStatus | None, bool] | None = None
         self._corrector = Corrector(self)
+        self.walker = Walker(self)
+        self.labeller = Labeller(self)
         self._saver_spoke.connect(self._hear_saver)
         from gui.jobs.jobs import Jobs
 
@@ -302,6 +309,7 @@ class Session(QObject):
         if self._opened is not None:
             self.jobs.close()
             self._corrector.close()
+            self.labeller.close()
             self._opened.close()
         self._opened = self.project = None
         self.is_scratch = False
@@ -310,7 +318,14 @@ class Session(QObject):
 
     # --------------------------------------------------------------- scans
 
-    def open_scan(self, scan_id: str, *, mark_left: ScanStatus | None = None, again: bool = False) -> None:
+    def open_scan(
+        self,
+        scan_id: str,
+        *,
+        mark_left: ScanStatus | None = None,
+        again: bool = False,
+        between: Callable[[], None] | None = None,
+    ) -> None:
         """Show a scan: the one shown is saved, then the new one read, in a thread.
 
         Parameters
@@ -319,6 +334,8 @@ class Session(QObject):
             Status the scan that is left gets once it is saved.
         again
             Read it anew even if it is the one shown: masks came in from elsewhere.
+        between
+            Done in the thread while no scan is open.
         """
         if self.project is None or self._leaving:
             return
@@ -332,7 +349,7 @@ class Session(QObject):
         self.poke()
         self._token += 1
         self._loading = scan_id
-        order = LoadOrder(self.project, scan_id, self.reader, self._token, self._loaded, mark_left, self.label)
+        order = LoadOrder(self.project, scan_id, self.reader, self._token, self._loaded, mark_left, self.label, between)
         self.scan_loading.emit(scan_id)
         self._tasks.start(functools.partial(load, order, self._saver_spoke.emit), self._scan_there, self._scan_refused)
 
@@ -346,27 +363,40 @@ class Session(QObject):
         left = self._loaded
         self._loading = ""
         self._loaded = loaded
+        if self.project is not None and (labels := self.project.labels()) != self._labels:
+            self._take_labels(labels)
+        self._floor = 0
         loaded.opened.editor.listen(self._hear_editor)
         # what its saver said before this moment was nobody's: recovered strokes may wait to be saved
         waits = loaded.saver is not None and loaded.opened.editor.dirty
         self._set_save_state(SaveState.UNSAVED if waits else SaveState.SAVED, None)
-        both_ct = left is not None and left.volume.modality == loaded.volume.modality == "CT"
-        # Hounsfield units mean the same everywhere: the window chosen stays from scan to scan
-        self.window = self.window if both_ct and self.window is not None else loaded.window
+        self.window = self._windows.recall(loaded.window, loaded.volume.modality)
         self.scan_changed.emit()
         self.window_changed.emit(self.window)
         if left is not None:
             self.scan_updated.emit(left.scan.id)
-        recovered = loaded.opened.recovered_steps
-        if recovered:
-            key = "session.recovered_one" if recovered == 1 else "session.recovered"
-            self.notifier.tell(text(key, count=recovered), "good", seconds=15.0)
+        self._tell_recovered(loaded)
         self._go_on()
+
+    def _tell_recovered(self, loaded: LoadedScan) -> None:
+        recovered, until = loaded.opened.recovered_steps, loaded.opened.recovered_until
+        if recovered:
+            words = text("session.recovered_one" if recovered == 1 else "session.recovered", count=recovered)
+            if until is not None:
+                words += " " + text("session.recovered_until", when=f"{until.astimezone():%d.%m.%Y %H:%M:%S}")
+            self.notifier.tell(words, "good", seconds=15.0)
+        if loaded.opened.set_aside is not None:
+            self.notifier.tell(text("session.set_aside", file=loaded.opened.set_aside.name), "warning", seconds=0.0)
 
     @Slot(object)
     def _scan_refused(self, error: MeninxError) -> None:
         self._loading = ""
         self.notifier.error(error)
+        if self._loaded is not None and self._loaded.closed:
+            # it was given up for work on its masks: read it anew
+            again = self._loaded.scan.id
+            self._drop_scan()
+            self._next = self._next or (again, None, False)
         self.scan_loading.emit("")
         self._go_on()
 
@@ -401,7 +431,13 @@ class Session(QObject):
         if self.project is None:
             return
         self.project.set_labels(labels)
-        self._take_labels(labels)
+        # a label that has another name now stays hidden, and chosen
+        names = {(label.layer, label.value): label.name for label in labels}
+        renamed = {old.name: names.get((old.layer, old.value), old.name) for old in self._labels}
+        self.hidden = {renamed.get(name, name) for name in self.hidden}
+        if self.label is not None:
+            self.label = labels.find(renamed.get(self.label.name, self.label.name))
+        self._take_labels(self.project.labels())
 
     def reload_labels(self) -> None:
         """Read the labels again (an import added some)."""
@@ -429,18 +465,11 @@ class Session(QObject):
 
     def undo(self) -> None:
         """Take the last step back and show where it was."""
-        self._walk(forward=False)
+        self.walker.step(forward=False)
 
     def redo(self) -> None:
         """Do the step again that was taken back last."""
-        self._walk(forward=True)
-
-    def _walk(self, *, forward: bool) -> None:
-        if not self.can_edit or self.editor is None:
-            return
-        step = self.editor.redo() if forward else self.editor.undo()
-        if step is not None:
-            self.step_walked.emit(step)
+        self.walker.step(forward=True)
 
     def set_finished(self, layers: Sequence[str], slices: Sequence[int], finished: bool) -> Step | None:
         """Mark native slices finished or not: one undoable step."""
@@ -495,6 +524,8 @@ class Session(QObject):
         if window == self.window:
             return
         self.window = window
+        if self._loaded is not None:
+            self._windows.keep(window, self._loaded.window, self._loaded.volume.modality)
         self.window_changed.emit(window)
 
     def show_names(self, shown: bool) -> None:
@@ -532,6 +563,11 @@ class Session(QObject):
             # true when it was said; something was drawn since
             state = SaveState.UNSAVED
         self._set_save_state(SaveState(state), error)
+        journal = self._loaded.opened.journal
+        if journal is not None and journal.floor > self._floor:
+            # 512 MB of undo: the oldest made room
+            self._floor = journal.floor
+            self.notifier.tell(text("session.forgotten"), "info", seconds=10)
         if state == SaveState.SAVED:
             self.refresh_scan()
 

@@ -1,18 +1,21 @@
-"""The labels: colour, name, how much of each there is, key; click to draw with one."""
+"""The labels: colour, name, how much of each there is, key; click to draw with one, drag to put in order."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QMenu, QScrollArea, QToolButton, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QDialog, QScrollArea, QWidget
 
-from core.labels import Label
+from core.errors import MeninxError
+from core.labels import LabelSet
 from core.messages import text
 from gui import theme
+from gui.annotate.label_menu import LabelMenu
+from gui.annotate.label_row import HEIGHT, LabelRow
+from gui.dialogs.questions import Question
 from gui.icons import icon
 from gui.session import Session
 
-_ROW = 32
+MOST_ROWS = 6
 
 
 def amount(voxels: int, voxel_ml: float, *, in_ml: bool) -> str:
@@ -23,101 +26,8 @@ def amount(voxels: int, voxel_ml: float, *, in_ml: bool) -> str:
     return text("annotate.ml", amount=f"{ml:,.1f}".replace(",", "\u202f"))
 
 
-class LabelRow(QWidget):
-    """One label."""
-
-    chosen = Signal(str)
-    shown = Signal(str, bool)
-    change_asked = Signal(str)
-
-    def __init__(self, label: Label, *, current: bool, visible: bool, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.label = label
-        self.current = current
-        self.amount = ""
-        self.visible_mask = visible
-        self.setFixedHeight(_ROW)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName(label.name)
-        self.setToolTip(text("annotate.label_tip", name=label.name, layer=label.layer))
-        self.eye = QToolButton(self)
-        self.eye.setIcon(icon("eye" if visible else "eye-off", "muted" if visible else "faint"))
-        self.eye.setIconSize(QSize(16, 16))
-        self.eye.setFixedSize(26, 26)
-        self.eye.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.eye.setToolTip(text("annotate.label_hide" if visible else "annotate.label_show", name=label.name))
-        self.eye.clicked.connect(self._toggle)
-        lay = theme.row(self)
-        lay.setContentsMargins(0, 0, 3, 0)
-        lay.addStretch()
-        lay.addWidget(self.eye)
-
-    def set_amount(self, words: str) -> None:
-        """Show how much there is."""
-        if words != self.amount:
-            self.amount = words
-            self.update()
-
-    @Slot()
-    def _toggle(self) -> None:
-        self.shown.emit(self.label.name, not self.visible_mask)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        area = QRectF(self.rect()).adjusted(0.5, 1, -0.5, -1)
-        if self.current or self.underMouse() or self.hasFocus():
-            path = QPainterPath()
-            path.addRoundedRect(area, theme.space("radius"), theme.space("radius"))
-            painter.fillPath(path, theme.qcolor("accent_soft") if self.current else theme.qcolor("raised", 130))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self.label.color))
-        painter.drawRoundedRect(QRectF(8, area.center().y() - 6.5, 13, 13), 3.5, 3.5)
-        painter.setPen(theme.qcolor("text_bright" if self.current else "text"))
-        painter.setFont(theme.font())
-        key_left = int(area.right()) - 52
-        key = self.label.key
-        if key:
-            painter.setPen(theme.qcolor("faint"))
-            painter.drawText(QRectF(key_left, area.top(), 20, area.height()), Qt.AlignmentFlag.AlignCenter, key)
-        metrics = painter.fontMetrics()
-        wide = metrics.horizontalAdvance(self.amount)
-        painter.setPen(theme.qcolor("muted"))
-        right = QRectF(key_left - wide - 6, area.top(), wide + 2, area.height())
-        painter.drawText(right, Qt.AlignmentFlag.AlignVCenter, self.amount)
-        room = int(right.left()) - 30 - 8
-        painter.setPen(theme.qcolor("text_bright" if self.current else "text"))
-        name = metrics.elidedText(self.label.name, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QRectF(30, area.top(), room, area.height()), Qt.AlignmentFlag.AlignVCenter, name)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self.chosen.emit(self.label.name)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.change_asked.emit(self.label.name)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.chosen.emit(self.label.name)
-            return
-        super().keyPressEvent(event)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        menu = QMenu(self)
-        change = menu.addAction(text("annotate.label_change"))
-        change.triggered.connect(self._ask_change)
-        menu.exec(event.globalPos())
-        menu.deleteLater()
-
-    @Slot()
-    def _ask_change(self) -> None:
-        self.change_asked.emit(self.label.name)
-
-
 class LabelsPanel(QWidget):
-    """All labels and a button for one more."""
+    """All labels, a button for one more and a menu for the rest."""
 
     add_asked = Signal()
     change_asked = Signal(str)
@@ -135,9 +45,17 @@ class LabelsPanel(QWidget):
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.add = theme.button(text("annotate.add_label"))
         self.add.clicked.connect(self.add_asked)
+        self.more = theme.button("", tip=text("annotate.label_more"))
+        self.more.setIcon(icon("more", "muted"))
+        self.more.setAccessibleName(text("annotate.label_more"))
+        self.more.setFixedWidth(36)
+        self.more.clicked.connect(self._show_more)
         lay = theme.column(self, gap=6)
         lay.addWidget(theme.section(text("annotate.labels"), self._scroll))
-        lay.addWidget(self.add)
+        line = theme.row(gap=6)
+        line.addWidget(self.add, 1)
+        line.addWidget(self.more)
+        lay.addLayout(line)
         # volumes change with every stroke; three times a second is plenty for figures
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -160,13 +78,19 @@ class LabelsPanel(QWidget):
         chosen = self._session.label
         for label in self._session.labels:
             current = chosen is not None and label.name == chosen.name
-            row = LabelRow(label, current=current, visible=label.name not in self._session.hidden)
+            visible = label.name not in self._session.hidden
+            row = LabelRow(label, current=current, visible=visible, can_change=not self._session.read_only)
             row.chosen.connect(self._session.choose_label)
             row.shown.connect(self._session.show_label)
             row.change_asked.connect(self.change_asked)
+            row.locked.connect(self._lock)
+            row.menu_asked.connect(self.show_menu)
+            row.dragged.connect(self._drag)
+            row.dropped.connect(self._drop)
+            row.moved.connect(self._move)
             self._rows_lay.addWidget(row)
             self.rows.append(row)
-        height = min(max(len(self.rows), 1), 6) * (_ROW + 1)
+        height = min(max(len(self.rows), 1), MOST_ROWS) * (HEIGHT + 1)
         self._scroll.setFixedHeight(height)
         self.add.setEnabled(not self._session.read_only)
         self._measure()
@@ -186,3 +110,76 @@ class LabelsPanel(QWidget):
             in_ml = volume.geometry.measurable
             ml = volume.geometry.voxel_ml if in_ml else 0.0
             row.set_amount(amount(editor.label_voxels(row.label), ml, in_ml=in_ml))
+
+    # ------------------------------------------------------------ changes
+
+    @Slot(str, QPoint)
+    def show_menu(self, name: str, place: QPoint) -> None:
+        """Show what can be done with a label."""
+        menu = LabelMenu(self._session, name, self)
+        menu.change_asked.connect(self.change_asked)
+        menu.add_asked.connect(self.add_asked)
+        menu.delete_asked.connect(self._ask_delete)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(place)
+
+    @Slot()
+    def _show_more(self) -> None:
+        label = self._session.label
+        below = self.more.mapToGlobal(QPoint(0, self.more.height()))
+        self.show_menu(label.name if label is not None else "", below)
+
+    @Slot(str)
+    def _ask_delete(self, name: str) -> None:
+        """Ask once if it is drawn anywhere; it can be undone, but it concerns all scans."""
+        project = self._session.project
+        scans = project.scans_with_label(self._session.labels.named(name)) if project is not None else 0
+        if scans:
+            words = text("dialogs.label_delete", name=name, scans=scans)
+            question = Question(text("dialogs.label_delete_title", name=name), words, text("dialogs.delete"), self)
+            answer = question.exec()
+            question.deleteLater()
+            if answer != QDialog.DialogCode.Accepted:
+                return
+        self._session.labeller.delete(name)
+
+    @Slot(str, bool)
+    def _lock(self, name: str, locked: bool) -> None:
+        self._store(self._session.labels.with_changed(name, locked=locked))
+
+    @Slot(str, int)
+    def _move(self, name: str, by: int) -> None:
+        labels = self._session.labels
+        self._store(labels.moved(name, labels.labels.index(labels.named(name)) + by))
+        for row in self.rows:
+            if row.label.name == name:
+                row.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot(str, int)
+    def _drag(self, name: str, y: int) -> None:
+        """Let the row follow the pointer, the others make room."""
+        place = (self._inner.mapFromGlobal(QPoint(0, y)).y()) // (HEIGHT + 1)
+        row = next(row for row in self.rows if row.label.name == name)
+        place = min(max(place, 0), len(self.rows) - 1)
+        if self.rows.index(row) != place:
+            self.rows.remove(row)
+            self.rows.insert(place, row)
+            self._rows_lay.removeWidget(row)
+            self._rows_lay.insertWidget(place, row)
+        self._scroll.ensureWidgetVisible(row, 0, 4)
+
+    @Slot(str)
+    def _drop(self, name: str) -> None:
+        names = [row.label.name for row in self.rows]
+        labels = self._session.labels
+        if names == [label.name for label in labels]:
+            self._rebuild()
+            return
+        self._store(labels.moved(name, names.index(name)))
+
+    def _store(self, labels: LabelSet) -> None:
+        try:
+            self._session.change_labels(labels)
+        except MeninxError as error:
+            self._session.notifier.error(error)
+            self._rebuild()

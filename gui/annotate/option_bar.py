@@ -18,8 +18,11 @@ _FINE = 200
 """Positions of the slider; it runs by ratio, so that small brushes are as easy to set as large ones."""
 
 
-class ElidedLabel(QLabel):
-    """Muted words that end in … where there is no room for them."""
+_BETWEEN = "  \N{MIDDLE DOT}  "
+
+
+class HintLabel(QLabel):
+    """Muted hints; those there is no room for are left out whole, and are in the tooltip."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,15 +33,22 @@ class ElidedLabel(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        words = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter.setPen(self.palette().windowText().color())
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, words)
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, self.shown)
+
+    @property
+    def shown(self) -> str:
+        """The hints there is room for."""
+        hints = self.text().split(_BETWEEN)
+        while hints and self.fontMetrics().horizontalAdvance(_BETWEEN.join(hints)) > self.width():
+            hints.pop()
+        return _BETWEEN.join(hints)
 
 
 class OptionBar(QFrame):
     """Bar above the scan: tool, size, shape, hints."""
 
-    def __init__(self, session: Session, hand: Hand, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, hand: Hand, view_menu: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._hand = hand
@@ -57,13 +67,14 @@ class OptionBar(QFrame):
             button.setIcon(icon(name))
             self._shapes.addButton(button, number)
         self._shapes.idClicked.connect(self._shape_chosen)
-        self.hint = ElidedLabel()
+        self.hint = HintLabel()
         lay = theme.row(self, gap=theme.space("s"))
         lay.setContentsMargins(14, 0, 14, 0)
         for widget in (self.name, self.size_words, self.slider, self.spin, self.disc, self.sphere):
             lay.addWidget(widget)
         lay.addSpacing(theme.space("s"))
         lay.addWidget(self.hint, 1)
+        lay.addWidget(view_menu)
         hand.tool_changed.connect(self._show)
         hand.shape_changed.connect(self._show)
         session.scan_changed.connect(self._show)

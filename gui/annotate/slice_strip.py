@@ -1,21 +1,41 @@
-"""One small mark per native slice: drawn, finished, and where we are."""
+"""One small mark per native slice: drawn, predicted, corrected, finished, missing, and where we are."""
 
 from __future__ import annotations
 
-import numpy as np
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent
+from enum import Enum
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from core.editing.editor import Editor
 from core.messages import text
+from core.project.records import Origin
 from gui import theme
 from gui.session import Session
+from gui.viewer.remarks import missing_slices
 
 _EDGE = 14
+_TOP, _HEIGHT = 6.0, 8.0
+_GAP_FROM = 4.0
+
+
+class Mark(Enum):
+    """What is known of a slice, worded by ``annotate.strip_<value>``."""
+
+    PLAIN = "plain"
+    UNKNOWN = "unknown"
+    DRAWN = "drawn"
+    PREDICTED = "predicted"
+    CORRECTED = "corrected"
+    MISSING = "missing"
 
 
 class SliceStrip(QWidget):
-    """Below the scan: upper half filled = drawn, lower half green = finished; click goes there."""
+    """Below the scan, told apart by shape and not by colour alone; a click goes there.
+
+    Full: drawn. Hollow: predicted. Half full: corrected. Crossed: no file holds it. A line below: finished.
+    """
 
     slice_asked = Signal(int)
 
@@ -23,9 +43,10 @@ class SliceStrip(QWidget):
         super().__init__(parent)
         self._session = session
         self._index = 0
-        self._drawn = np.zeros(0, dtype=bool)
-        self._finished = np.zeros(0, dtype=bool)
+        self._marks: list[Mark] = []
+        self._finished: list[bool] = []
         self._color = theme.color("accent")
+        self._picture: QPixmap | None = None
         self.setFixedHeight(26)
         self.setMouseTracking(True)
         self.setAccessibleName(text("annotate.strip"))
@@ -36,17 +57,30 @@ class SliceStrip(QWidget):
     @property
     def finished_count(self) -> int:
         """How many slices are finished on the layer shown."""
-        return int(self._finished.sum())
+        return sum(self._finished)
+
+    @property
+    def marks(self) -> list[Mark]:
+        """What is shown of each slice."""
+        return list(self._marks)
 
     def show_layer(self, layer: str | None, color: str) -> None:
-        """Show the state of a layer (None: nothing)."""
-        editor = self._session.editor
-        if editor is None or layer is None:
-            self._drawn = self._finished = np.zeros(0, dtype=bool)
+        """Show the state of a layer (None: of the slices alone)."""
+        editor, volume = self._session.editor, self._session.volume
+        if editor is None or volume is None:
+            marks, finished = [], []
+        elif layer is None:
+            marks, finished = [Mark.PLAIN] * volume.shape[0], [False] * volume.shape[0]
         else:
-            self._drawn, self._finished = editor.drawn(layer), editor.finished(layer)
-        self._color = color
-        self.update()
+            marks, finished = marks_of(editor, layer), [bool(on) for on in editor.finished(layer)]
+        if volume is not None and marks:
+            for place in missing_slices(volume):
+                if place < len(marks) and marks[place] in (Mark.UNKNOWN, Mark.PLAIN):
+                    marks[place] = Mark.MISSING
+        if (marks, finished, color) != (self._marks, self._finished, self._color):
+            self._marks, self._finished, self._color = marks, finished, color
+            self._picture = None
+            self.update()
 
     def set_index(self, index: int) -> None:
         """Mark the slice shown."""
@@ -55,28 +89,64 @@ class SliceStrip(QWidget):
             self.update()
 
     def _slice_at(self, x: float) -> int:
-        count = len(self._drawn)
+        count = len(self._marks)
         wide = max(1, self.width() - 2 * _EDGE)
         return min(max(int((x - _EDGE) / wide * count), 0), count - 1)
 
+    # ------------------------------------------------------------------ painting
+
     def paintEvent(self, event: QPaintEvent) -> None:
+        # the marks are drawn once: a thousand of them at every turn of the wheel would be felt
+        if self._picture is None:
+            self._picture = self._draw()
         painter = QPainter(self)
-        painter.fillRect(self.rect(), theme.qcolor("backdrop"))
-        count = len(self._drawn)
-        if count == 0:
+        painter.drawPixmap(0, 0, self._picture)
+        count = len(self._marks)
+        if count:
+            here = _EDGE + (self._index + 0.5) * (self.width() - 2 * _EDGE) / count
+            painter.fillRect(QRectF(here - 1, 2, 2, 21), theme.qcolor("text_bright"))
+
+    def _draw(self) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        picture = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(theme.qcolor("backdrop"))
+        count = len(self._marks)
+        if count:
+            painter = QPainter(picture)
+            step = (self.width() - 2 * _EDGE) / count
+            wide = max(step - (1.0 if step >= _GAP_FROM else 0.0), 0.7)
+            for place, mark in enumerate(self._marks):
+                left = _EDGE + place * step
+                self._draw_mark(painter, mark, QRectF(left, _TOP, wide, _HEIGHT))
+                done = theme.qcolor("good" if self._finished[place] else "raised")
+                painter.fillRect(QRectF(left, 16, wide, 3), done)
+            painter.end()
+        return picture
+
+    def _draw_mark(self, painter: QPainter, mark: Mark, box: QRectF) -> None:
+        color, empty = QColor(self._color), theme.qcolor("raised_hover")
+        if mark is Mark.MISSING:
+            painter.fillRect(box, theme.qcolor("viewer"))
+            painter.setPen(theme.qcolor("warning"))
+            painter.drawLine(QPointF(box.left(), box.bottom() - 0.5), QPointF(box.right(), box.top()))
             return
-        wide = self.width() - 2 * _EDGE
-        step = wide / count
-        gap = 1.0 if step >= 4 else 0.0
-        drawn, finished, empty = QColor(self._color), theme.qcolor("good"), theme.qcolor("raised_hover")
-        for place in range(count):
-            left = _EDGE + place * step
-            painter.fillRect(QRectF(left, 6, max(step - gap, 0.7), 8), drawn if self._drawn[place] else empty)
-            painter.fillRect(
-                QRectF(left, 16, max(step - gap, 0.7), 3), finished if self._finished[place] else theme.qcolor("raised")
-            )
-        here = _EDGE + (self._index + 0.5) * step
-        painter.fillRect(QRectF(here - 1, 2, 2, 21), theme.qcolor("text_bright"))
+        painter.fillRect(box, color if mark is Mark.DRAWN else empty)
+        if mark is Mark.CORRECTED:
+            painter.fillRect(QRectF(box.left(), box.center().y(), box.width(), box.height() / 2), color)
+        if mark in (Mark.PREDICTED, Mark.CORRECTED):
+            # a frame where there is room for one, else its upper and lower edge
+            painter.fillRect(QRectF(box.left(), box.top(), box.width(), 1.5), color)
+            painter.fillRect(QRectF(box.left(), box.bottom() - 1.5, box.width(), 1.5), color)
+            if box.width() >= _GAP_FROM:
+                painter.fillRect(QRectF(box.left(), box.top(), 1.5, box.height()), color)
+                painter.fillRect(QRectF(box.right() - 1.5, box.top(), 1.5, box.height()), color)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._picture = None
+
+    # ------------------------------------------------------------------ mouse
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._go(event)
@@ -86,13 +156,32 @@ class SliceStrip(QWidget):
             self._go(event)
 
     def _go(self, event: QMouseEvent) -> None:
-        if len(self._drawn):
+        if self._marks:
             self.slice_asked.emit(self._slice_at(event.position().x()))
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and len(self._drawn):
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and self._marks:
             place = self._slice_at(event.pos().x())
-            state = "finished" if self._finished[place] else "drawn" if self._drawn[place] else "unknown"
+            state = "finished" if self._finished[place] else self._marks[place].value
             QToolTip.showText(event.globalPos(), text(f"annotate.strip_{state}", slice=place + 1), self)
             return True
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._picture = None
+            self.update()
         return super().event(event)
+
+
+def marks_of(editor: Editor, layer: str) -> list[Mark]:
+    """Return what is known of every native slice of a layer."""
+    marks = []
+    for place, drawn in enumerate(editor.drawn(layer)):
+        state = editor.state(layer, place)
+        origin = state.origin if state is not None else None
+        if origin is Origin.CORRECTED:
+            marks.append(Mark.CORRECTED)
+        elif origin is Origin.PREDICTED:
+            # also where the run found nothing: that is what it said of this slice
+            marks.append(Mark.PREDICTED)
+        else:
+            marks.append(Mark.DRAWN if drawn else Mark.UNKNOWN)
+    return marks

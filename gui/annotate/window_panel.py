@@ -9,20 +9,21 @@ from core.messages import text
 from core.volume import Window
 from gui import theme
 from gui.actions import Actions, shown_key
-from gui.annotate.histogram import HistogramView
-from gui.annotate.presets import MOST, presets, same
+from gui.annotate.histogram import HistogramView, figure
+from gui.annotate.presets import KEYS, MOST, Preset, key_windows, presets, same
 from gui.session import Session
 
 _COLUMNS = 3
 
 
 class WindowPanel(QWidget):
-    """Histogram with two handles, and up to six presets."""
+    """Histogram with two handles, and the presets that fit the scan."""
 
     def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._presets: list[Window] = []
+        self._presets: list[Preset] = []
+        self._by_key: dict[int, Window] = {}
         self.histogram = HistogramView()
         self.histogram.window_dragged.connect(session.set_window)
         self.histogram.auto_asked.connect(self._auto)
@@ -30,13 +31,15 @@ class WindowPanel(QWidget):
         grid = QGridLayout()
         grid.setSpacing(6)
         for place in range(MOST):
-            button = theme.button("", "small", tip=shown_key(actions[f"window_{place + 1}"]))
+            button = theme.button("", "small")
             button.setParent(self)
             button.setCheckable(True)
             button.setProperty("place", place)
             button.clicked.connect(self._clicked)
-            actions.bind(f"window_{place + 1}", button.click)
             self.buttons.append(button)
+        for key in range(1, KEYS + 1):
+            actions[f"window_{key}"].triggered.connect(self._key_pressed)
+        self._actions = actions
         self._grid = grid
         lay = theme.column(self)
         lay.addWidget(theme.section(text("annotate.window"), self.histogram, grid))
@@ -48,6 +51,7 @@ class WindowPanel(QWidget):
     def _scan_changed(self) -> None:
         loaded = self._session.loaded
         self._presets = presets(loaded.volume, loaded.histogram) if loaded is not None else []
+        self._by_key = key_windows(loaded.volume, loaded.histogram) if loaded is not None else {}
         self.histogram.show_histogram(loaded.histogram if loaded is not None else None)
         # two even lines rather than one button left over
         columns = _COLUMNS if len(self._presets) not in (2, 4) else 2
@@ -55,15 +59,24 @@ class WindowPanel(QWidget):
             there = place < len(self._presets)
             self._grid.removeWidget(button)
             if there:
-                button.setText(self._presets[place].name)
+                preset = self._presets[place]
+                button.setText(preset.window.name)
+                button.setToolTip(self._tip(preset))
                 self._grid.addWidget(button, place // columns, place % columns)
             button.setVisible(there)
         self._show_window(self._session.window if loaded is not None else None)
 
+    def _tip(self, preset: Preset) -> str:
+        """Say the figures, and the key where there is one."""
+        low, high = figure(preset.window.low), figure(preset.window.high)
+        key = shown_key(self._actions[f"window_{preset.key}"]) if preset.key else ""
+        said = text("annotate.window_tip", name=preset.window.name, low=low, high=high)
+        return f"{said}  ({key})" if key else said
+
     @Slot(object)
     def _show_window(self, window: Window | None) -> None:
         self.histogram.show_window(window)
-        chosen = next((place for place, preset in enumerate(self._presets) if same(preset, window)), -1)
+        chosen = next((place for place, preset in enumerate(self._presets) if same(preset.window, window)), -1)
         for place, button in enumerate(self.buttons):
             button.setChecked(place == chosen)
 
@@ -72,10 +85,18 @@ class WindowPanel(QWidget):
         button = self.sender()
         place = int(button.property("place")) if isinstance(button, QPushButton) else -1
         if 0 <= place < len(self._presets):
-            self._session.set_window(self._presets[place])
-            self._show_window(self._presets[place])
+            self._session.set_window(self._presets[place].window)
+            # a button that was chosen already must not come up
+            self._show_window(self._session.window)
+
+    @Slot()
+    def _key_pressed(self) -> None:
+        action = self.sender()
+        key = int(action.objectName().rpartition("_")[2]) if action is not None else 0
+        if key in self._by_key:
+            self._session.set_window(self._by_key[key])
 
     @Slot()
     def _auto(self) -> None:
-        if self._presets:
-            self._session.set_window(self._presets[0])
+        if KEYS in self._by_key:
+            self._session.set_window(self._by_key[KEYS])

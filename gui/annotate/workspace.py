@@ -10,19 +10,27 @@ from core.geometry import Box
 from core.messages import text
 from gui import theme
 from gui.actions import Actions, shown_key
+from gui.annotate.flipping import HeldKey
 from gui.annotate.history_panel import HistoryPanel
 from gui.annotate.labels_panel import LabelsPanel
 from gui.annotate.option_bar import OptionBar
 from gui.annotate.overlay_panel import OverlayPanel
 from gui.annotate.rail import TOOLS, ToolRail
+from gui.annotate.second_panel import SecondPanel
+from gui.annotate.second_scan import SecondScan
 from gui.annotate.slice_strip import SliceStrip
 from gui.annotate.tools.brush import BrushTool
 from gui.annotate.tools.hand import Hand
+from gui.annotate.view_menu import ViewMenu
 from gui.annotate.window_panel import WindowPanel
 from gui.empty import EmptyPage
+from gui.keymap import Keymap
+from gui.loading import LoadedScan
 from gui.session import Pointer, Session
 from gui.viewer.linked import LinkedViews
+from gui.viewer.linking import world_place
 from gui.viewer.overlay import Overlay, rgb
+from gui.viewer.second import Second
 
 _FAR = 5
 
@@ -48,15 +56,19 @@ class AnnotateWorkspace(QWidget):
         self._session = session
         self._actions = actions
         self._under: tuple[int, int, int] | None = None
+        self._before: LoadedScan | None = None
         self.hand = Hand(session.settings.preferences, self)
         self.views = LinkedViews()
         self.strip = SliceStrip(session)
         self.labels = LabelsPanel(session)
         self.overlay = OverlayPanel(session, actions)
         self.window_panel = WindowPanel(session, actions)
+        self.second = SecondScan(session, self)
+        self.second_panel = SecondPanel(self.second, actions)
         self.history = HistoryPanel(session)
         self.rail = ToolRail(actions)
-        self.options = OptionBar(session, self.hand)
+        self.view_menu = ViewMenu(session, actions, self.views)
+        self.options = OptionBar(session, self.hand, self.view_menu)
         self.empty = EmptyPage()
         self._tools = {
             "brush": BrushTool(session, self.hand, erase=False, refused=self._refuse),
@@ -88,7 +100,7 @@ class AnnotateWorkspace(QWidget):
         lay.addLayout(centre, 1)
         side, right = theme.side_panel()
         right.setSpacing(theme.space("m") + 2)
-        for panel in (self.labels, self.overlay, self.window_panel):
+        for panel in (self.labels, self.overlay, self.window_panel, self.second_panel):
             right.addWidget(panel)
         right.addWidget(self.history, 1)
         right.addLayout(self._make_end())
@@ -131,6 +143,8 @@ class AnnotateWorkspace(QWidget):
             "finished": self._toggle_finished,
             "done_next": self.done_asked.emit,
             "reset_view": self.views.fit,
+            "maximise": self._maximise,
+            "second_blend": self._next_mode,
             "slice_next": self._next,
             "slice_previous": self._previous,
             "slice_next_far": self._next_far,
@@ -142,6 +156,12 @@ class AnnotateWorkspace(QWidget):
 
     def _connect(self) -> None:
         session = self._session
+        self._actions.keymap_changed.connect(self._keymap_changed)
+        self._keymap_changed(self._actions.keymap)
+        self.second.shown.connect(self._show_second)
+        self.views.second_window_asked.connect(self.second.set_window)
+        self.views.picked.connect(self._pick)
+        self.flipping = HeldKey(self._actions["flip"], self._flip, self._is_flipped, self)
         session.scan_changed.connect(self._scan_changed)
         session.scan_loading.connect(self._scan_loading)
         session.scans_changed.connect(self._show_page)
@@ -254,19 +274,75 @@ class AnnotateWorkspace(QWidget):
         if self._session.overlay.visible:
             self.views.set_overlays_visible(not below)
 
+    # ------------------------------------------------------------------ view
+
+    @Slot(object)
+    def _keymap_changed(self, keymap: Keymap) -> None:
+        self.views.set_mouse(keymap.mouse)
+
+    @Slot()
+    def _maximise(self) -> None:
+        views = self.views
+        views.maximise(None if views.maximised is not None else views.active)
+
+    @Slot(object, bool)
+    def _show_second(self, second: Second | None, beside: bool) -> None:
+        self.views.set_second(second, beside=beside)
+
+    @Slot()
+    def _next_mode(self) -> None:
+        if self.second.there:
+            self.second.set_beside(not self.second.beside)
+
+    def _flip(self, flipped: bool) -> None:
+        if flipped and not self.second.there:
+            self._session.notifier.tell(text("annotate.no_second"), "warning")
+        self.views.flip(flipped)
+
+    def _is_flipped(self) -> bool:
+        return self.views.flipped
+
+    @Slot(object)
+    def _pick(self, xyz: tuple[float, float, float]) -> None:
+        """Draw the label from now on that is under an Alt+click; the layer drawn last is on top."""
+        session, editor, volume = self._session, self._session.editor, self._session.volume
+        if editor is None or volume is None:
+            return
+        x, y, z = (round(at) for at in xyz)
+        if not all(0 <= at < count for at, count in zip((z, y, x), volume.shape, strict=True)):
+            return
+        for label in reversed(list(session.labels)):
+            if label.name not in session.hidden and editor.mask(label.layer)[z, y, x] == label.value:
+                session.choose_label(label.name)
+                return
+
     # ----------------------------------------------------------------- scan
 
     @Slot()
     def _scan_changed(self) -> None:
         session = self._session
-        loaded = session.loaded
         # a voxel of the scan before: the zoom that follows must not ask the new one about it
         self._under = None
-        self.views.set_volume(session.volume, session.window, loaded.start if loaded is not None else None)
+        start, same = self._start()
+        self.views.set_volume(session.volume, session.window, start, same_person=same)
         self.strip.setVisible(session.volume is not None and not session.volume.is_picture)
         self._show_overlays()
         self._show_page()
         self._position_changed(self.views.position)
+
+    def _start(self) -> tuple[tuple[int, int, int] | None, bool]:
+        """Return the voxel to begin at, and whether the scan is of the patient shown before.
+
+        Another scan of one patient begins at the same place of the head.
+        """
+        left, loaded = self._before, self._session.loaded
+        self._before = loaded
+        if loaded is None:
+            return None, False
+        if left is None or left is loaded or left.scan.patient != loaded.scan.patient:
+            return loaded.start, False
+        there = world_place(self.views.position, left.volume.geometry, loaded.volume.geometry)
+        return there or loaded.start, there is not None
 
     @Slot(str)
     def _scan_loading(self, _scan_id: str) -> None:

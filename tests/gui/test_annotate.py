@@ -211,6 +211,7 @@ def test_window_presets_by_key_and_histogram(opened: MainWindow, qtbot: QtBot) -
     press(qtbot, opened, Qt.Key.Key_2, Qt.KeyboardModifier.ShiftModifier)
     assert session.window is not None
     assert session.window.name == names[1]
+    assert "Shift+2" in panel.buttons[1].toolTip()
     assert opened.annotate.views.window_shown == session.window
     histogram = panel.histogram
     right = histogram._x(session.window.high)

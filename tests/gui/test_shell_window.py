@@ -280,7 +280,7 @@ def test_every_action_has_words_and_keys_are_unique_within_reach() -> None:
 
 def test_no_single_letter_takes_anything_away() -> None:
     letters = {name for name, keys in keymap.load().keys.items() for key in keys if len(key) == 1 and key.isalpha()}
-    harmless = {"brush", "erase", "navigate", "opacity_down", "opacity_up", "outline", "overlay"}
+    harmless = {"brush", "erase", "navigate", "opacity_down", "opacity_up", "outline", "overlay", "flip"}
     assert letters == harmless | {"finished", "reset_view"}
 
 

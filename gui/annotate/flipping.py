@@ -1,0 +1,57 @@
+"""A key that shows something while it is held, and leaves it shown where it is only tapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QElapsedTimer, QEvent, QObject, Slot
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QApplication
+
+_TAP_MS = 300
+
+
+class HeldKey(QObject):
+    """Makes an action of one that is held.
+
+    A shortcut tells when its key goes down; when it comes up is heard from the
+    application while it is down. Chosen from a menu the action is a switch.
+
+    Parameters
+    ----------
+    action
+        Its key may be any that the keymap gives it.
+    show
+        Called with True and False.
+    shown
+        Says whether it is shown now.
+    """
+
+    def __init__(
+        self, action: QAction, show: Callable[[bool], None], shown: Callable[[], bool], parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._show = show
+        self._shown = shown
+        self._since = QElapsedTimer()
+        self._was = False
+        action.triggered.connect(self._pressed)
+
+    @Slot()
+    def _pressed(self) -> None:
+        self._was = self._shown()
+        self._show(not self._was)
+        self._since.start()
+        app = QApplication.instance()
+        if app is not None:
+            app.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        released = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyRelease and not event.isAutoRepeat()
+        if released or event.type() == QEvent.Type.ApplicationDeactivate:
+            app = QApplication.instance()
+            if app is not None:
+                app.removeEventFilter(self)
+            if self._since.elapsed() >= _TAP_MS:
+                self._show(self._was)
+        return False
