@@ -6,11 +6,14 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QS
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
+from core.messages import text
 from core.project.records import Scan, ScanStatus
 from gui import theme
-from gui.worklist.model import Role, status_words, title
+from gui.worklist.model import Role, ScanModel, status_words, title
 
 HEIGHT = 54
+NAMED_HEIGHT = 72
+"""Of rows while names are shown."""
 PICTURE = 42
 
 _COLORS = {
@@ -30,7 +33,9 @@ class ScanDelegate(QStyledItemDelegate):
     """Paints rows; shape of the dot and words both tell the status, not colour alone."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(100, HEIGHT)
+        model = index.model()
+        named = isinstance(model, ScanModel) and model.names.shown and model.names.known
+        return QSize(100, NAMED_HEIGHT if named else HEIGHT)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -49,7 +54,12 @@ class ScanDelegate(QStyledItemDelegate):
         left = QRect(area.left() + 6, area.center().y() - PICTURE // 2 + 1, PICTURE, PICTURE)
         self._picture(painter, left, index.data(Role.THUMBNAIL))
         words = area.adjusted(PICTURE + 16, 0, -8, 0)
-        self._words(painter, words, scan, current)
+        if area.height() > HEIGHT:
+            self._named(painter, words, str(index.data(Role.NAMED) or ""))
+            # the line of the name stands between the two others
+            self._words(painter, words, scan, current, apart=NAMED_HEIGHT - HEIGHT)
+        else:
+            self._words(painter, words, scan, current)
         painter.restore()
 
     @staticmethod
@@ -74,7 +84,17 @@ class ScanDelegate(QStyledItemDelegate):
             painter.drawPixmap(place, picture)
             painter.restore()
 
-    def _words(self, painter: QPainter, area: QRect, scan: Scan, current: bool) -> None:
+    @staticmethod
+    def _named(painter: QPainter, area: QRect, named: str) -> None:
+        font = theme.font("small")
+        painter.setFont(font)
+        painter.setPen(theme.qcolor("accent_bright" if named else "faint"))
+        line = QRect(area.left(), area.top() + 27, area.width(), 18)
+        said = named or text("worklist.name_unknown")
+        elided = QFontMetrics(font).elidedText(said, Qt.TextElideMode.ElideRight, line.width())
+        painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, elided)
+
+    def _words(self, painter: QPainter, area: QRect, scan: Scan, current: bool, apart: int = 0) -> None:
         name_font = theme.font(weight=QFont.Weight.DemiBold)
         top = QRect(area.left(), area.top() + 8, area.width(), 18)
         painter.setFont(name_font)
@@ -89,7 +109,7 @@ class ScanDelegate(QStyledItemDelegate):
         said = scan.description or (scan.name if name != scan.name else "")
         elided = QFontMetrics(words_font).elidedText(said, Qt.TextElideMode.ElideRight, rest.width())
         painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, elided)
-        bottom = QRect(area.left(), area.top() + 28, area.width(), 18)
+        bottom = QRect(area.left(), area.top() + 28 + apart, area.width(), 18)
         dot = QRectF(bottom.left() + 0.5, bottom.center().y() - 3.5, 8, 8)
         self._dot(painter, dot, scan.status)
         painter.setFont(theme.font("small"))

@@ -11,6 +11,7 @@ from PySide6.QtGui import QPixmap
 from core.messages import text
 from core.project.records import Scan, ScanStatus
 from gui.session import Session
+from gui.worklist.names import Names
 from gui.worklist.thumbnails import Thumbnails
 
 DONE = frozenset({ScanStatus.DONE, ScanStatus.IN_REVIEW, ScanStatus.APPROVED})
@@ -25,6 +26,7 @@ class Role(IntEnum):
     SCAN = Qt.ItemDataRole.UserRole + 1
     THUMBNAIL = Qt.ItemDataRole.UserRole + 2
     CURRENT = Qt.ItemDataRole.UserRole + 3
+    NAMED = Qt.ItemDataRole.UserRole + 4
 
 
 @dataclass(slots=True)
@@ -59,6 +61,8 @@ class ScanModel(QAbstractListModel):
         self._shown_place: dict[str, int] = {}
         self._filter = ""
         self._done = 0
+        self.names = Names(session, self._all_scans, self)
+        self.names.changed.connect(self._names_changed)
         self.thumbnails = Thumbnails(session, self)
         self.thumbnails.there.connect(self._thumbnail_there)
         session.project_changed.connect(self.reload)
@@ -73,14 +77,20 @@ class ScanModel(QAbstractListModel):
     def reload(self) -> None:
         """Read all scans of the project again."""
         project = self._session.project
+        if project is None:
+            self.names.close()
         self.beginResetModel()
         if project is None:
             self.thumbnails.clear()
-        self._rows = [_Row(scan, _searched(scan)) for scan in project.scans()] if project is not None else []
+        self._rows = [_Row(scan, self._searched(scan)) for scan in project.scans()] if project is not None else []
         self._place = {row.scan.id: place for place, row in enumerate(self._rows)}
         self._done = sum(row.scan.status in DONE for row in self._rows)
         self._sift()
         self.endResetModel()
+        self.names.refresh()
+
+    def _all_scans(self) -> list[Scan]:
+        return [row.scan for row in self._rows]
 
     @Slot(str)
     def update_scan(self, scan_id: str) -> None:
@@ -90,7 +100,7 @@ class ScanModel(QAbstractListModel):
             return
         scan = project.scan(scan_id)
         before = self._rows[place].scan
-        self._rows[place] = _Row(scan, _searched(scan))
+        self._rows[place] = _Row(scan, self._searched(scan))
         self._done += (scan.status in DONE) - (before.status in DONE)
         row = self._shown_place.get(scan_id)
         if row is not None:
@@ -162,8 +172,12 @@ class ScanModel(QAbstractListModel):
             return self._thumbnail(scan)
         if role == Role.CURRENT:
             return self._is_current(scan)
+        if role == Role.NAMED:
+            named = self.names.get(scan)
+            return named.words if named is not None else ""
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return _tip(scan)
+            named = self.names.get(scan)
+            return "\n".join([_tip(scan), *([named.words] if named is not None else [])])
         return None
 
     def _thumbnail(self, scan: Scan) -> QPixmap | None:
@@ -179,6 +193,20 @@ class ScanModel(QAbstractListModel):
         row = self._shown_place.get(scan_id)
         if row is not None:
             self.dataChanged.emit(self.index(row), self.index(row))
+
+    def _searched(self, scan: Scan) -> str:
+        """Return the words that the filter looks at; names only while they are shown."""
+        named = self.names.get(scan)
+        return _searched(scan) + (f" {named.words.casefold()}" if named is not None else "")
+
+    @Slot()
+    def _names_changed(self) -> None:
+        """Rows are higher with names, and the filter finds them."""
+        self.beginResetModel()
+        for row in self._rows:
+            row.searched = self._searched(row.scan)
+        self._sift()
+        self.endResetModel()
 
     @Slot()
     def _repaint(self) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QLineEdit, QListView, QProgressBar, QStackedLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QLineEdit,
+    QListView,
+    QProgressBar,
+    QStackedLayout,
+    QToolButton,
+    QWidget,
+)
 
 from core.messages import text
 from gui import theme
@@ -49,6 +58,8 @@ class Worklist(QFrame):
         self.progress.setFixedHeight(4)
         self.filter = self._make_filter()
         self.list = self._make_list()
+        self.names_button = self._make_names_button()
+        self.names_note = theme.label(text("worklist.names_missing"), "warning", wrap=True)
         self.nothing = theme.label("", "muted", wrap=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
         self.nothing.setContentsMargins(16, 28, 16, 0)
@@ -57,6 +68,10 @@ class Worklist(QFrame):
         self.model.dataChanged.connect(self._count)
         session.scan_loading.connect(self._show_current)
         session.scan_changed.connect(self._show_current)
+        session.names_changed.connect(self._show_names)
+        session.project_changed.connect(self._show_names)
+        self.model.names.changed.connect(self._names_came)
+        self._show_names()
         self._count()
 
     def _make_filter(self) -> QLineEdit:
@@ -83,6 +98,29 @@ class Worklist(QFrame):
         view.clicked.connect(self._open)
         return view
 
+    def _make_names_button(self) -> QToolButton:
+        button = QToolButton()
+        button.setCheckable(True)
+        button.setIcon(icon("person", "muted"))
+        button.setIconSize(QSize(16, 16))
+        button.setToolTip(f"{text('worklist.names')}\n{text('worklist.names_tip')}")
+        button.setAccessibleName(text("worklist.names"))
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.clicked.connect(self._session.show_names)
+        return button
+
+    @Slot()
+    def _show_names(self) -> None:
+        """Say whether names are shown, and if so that nobody is known here where that is so."""
+        names = self.model.names
+        self.names_button.setChecked(names.shown)
+        self.names_note.setVisible(names.shown and not names.known and self._session.project is not None)
+
+    @Slot()
+    def _names_came(self) -> None:
+        self._show_names()
+        self._show_current()
+
     def _lay_out(self) -> None:
         lay = theme.column(self, gap=0)
         head = theme.column(gap=theme.space("s"))
@@ -91,9 +129,11 @@ class Worklist(QFrame):
         line.addWidget(theme.heading(text("worklist.title")))
         line.addStretch()
         line.addWidget(self.count)
+        line.addWidget(self.names_button)
         head.addLayout(line)
         head.addWidget(self.progress)
         head.addWidget(self.filter)
+        head.addWidget(self.names_note)
         lay.addLayout(head)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.list)
