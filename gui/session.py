@@ -24,6 +24,7 @@ from core.project.project import Project
 from core.project.records import Scan, ScanStatus, current_reader
 from core.project.saver import SaveState
 from core.volume import Volume, Window
+from gui.accepting import offer_depth
 from gui.background import Tasks, wait_for
 from gui.correcting import Corrector
 from gui.labelling import Labeller
@@ -31,6 +32,7 @@ from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
 from gui.opening import OpenedProject, open_for_drawing
 from gui.settings import Settings
+from gui.versions import Versions
 from gui.walking import Walker
 from gui.window_memory import WindowMemory
 
@@ -162,6 +164,7 @@ class Session(QObject):
         self._corrector = Corrector(self)
         self.walker = Walker(self)
         self.labeller = Labeller(self)
+        self.versions = Versions(self)
         self._saver_spoke.connect(self._hear_saver)
         from gui.jobs.jobs import Jobs
 
@@ -310,6 +313,7 @@ class Session(QObject):
             self.jobs.close()
             self._corrector.close()
             self.labeller.close()
+            self.versions.close()
             self._opened.close()
         self._opened = self.project = None
         self.is_scratch = False
@@ -376,6 +380,7 @@ class Session(QObject):
         if left is not None:
             self.scan_updated.emit(left.scan.id)
         self._tell_recovered(loaded)
+        offer_depth(self)
         self._go_on()
 
     def _tell_recovered(self, loaded: LoadedScan) -> None:
