@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from core.errors import InputError
 
@@ -29,6 +29,10 @@ MAX_INFLATED = 256 << 20
 """Largest result of inflating one file in memory (deflated DICOM, zip member, .dcm.gz)."""
 MAX_MEMBERS = 20_000
 """Most files looked at in one zip."""
+_HEAD = 1 << 14
+"""Bytes of a zip's member that are inflated to see what it is."""
+_MOST_RATIO = 1040
+"""Deflate cannot pack better than about 1032 : 1."""
 
 
 def split_member(path: Path) -> tuple[Path, str] | None:
@@ -52,7 +56,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     """
     inside = split_member(path)
     if inside is not None:
-        yield io.BytesIO(_member(path, *inside))
+        with io.BufferedReader(_Member(path, *inside), _HEAD) as member:
+            yield cast(BinaryIO, member)
         return
     try:
         file = path.open("rb")
@@ -64,19 +69,62 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _member(path: Path, archive: Path, name: str) -> bytes:
+class _Member(io.RawIOBase):
+    """A member of a zip: its first bytes at once, the rest only if more is asked for."""
+
+    def __init__(self, path: Path, archive: Path, name: str) -> None:
+        super().__init__()
+        self.name = path.as_posix()
+        self._where = (path, archive, name)
+        self._data = _inflated(*self._where, _HEAD)
+        self._whole = len(self._data) < _HEAD
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence == io.SEEK_END:
+            self._all()
+        self._at = max(0, offset + {io.SEEK_CUR: self._at, io.SEEK_END: len(self._data)}.get(whence, 0))
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer).cast("B")
+        if self._at + len(view) > len(self._data):
+            self._all()
+        part = self._data[self._at : self._at + len(view)]
+        view[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+    def _all(self) -> None:
+        if not self._whole:
+            self._data = _inflated(*self._where, MAX_INFLATED)
+            self._whole = True
+
+
+def _inflated(path: Path, archive: Path, name: str, most: int) -> memoryview:
+    """Return the first bytes of a member; the whole of it must be within the budget."""
+    data = bytearray()
     try:
         with zipfile.ZipFile(archive) as bundle:
             info = bundle.getinfo(name)
             if info.file_size > MAX_INFLATED:
                 raise InputError("file-too-large", file=path.name)
             with bundle.open(info) as member:
-                data = member.read(MAX_INFLATED + 1)
+                # in blocks: asked for all at once, zipfile inflates past what the directory says
+                while len(data) < most and (block := member.read(min(1 << 20, most - len(data)))):
+                    data += block
     except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError, NotImplementedError, EOFError) as error:
         raise InputError("zip-unreadable", file=archive.name) from error
-    if len(data) > MAX_INFLATED:
-        raise InputError("file-too-large", file=path.name)
-    return data
+    return memoryview(data)
 
 
 def members(archive: Path) -> list[Path]:
@@ -117,6 +165,8 @@ def gunzip(data: bytes, path: Path, limit: int) -> bytes:
     """Inflate a gzip of at most ``limit`` bytes of content."""
     inflater = zlib.decompressobj(wbits=31)
     try:
+        if len(data) * _MOST_RATIO > limit:
+            _count(data, limit, path)
         result = inflater.decompress(data, limit + 1)
     except zlib.error as error:
         raise InputError("file-truncated", file=path.name) from error
@@ -125,6 +175,16 @@ def gunzip(data: bytes, path: Path, limit: int) -> bytes:
     if not inflater.eof:
         raise InputError("file-truncated", file=path.name)
     return result
+
+
+def _count(data: bytes, limit: int, path: Path) -> None:
+    """Refuse a gzip that inflates past a limit, before any of it is kept."""
+    inflater, total = zlib.decompressobj(wbits=31), 0
+    while data and not inflater.eof:
+        total += len(inflater.decompress(data, 1 << 20))
+        if total > limit:
+            raise InputError("file-too-large", file=path.name)
+        data = inflater.unconsumed_tail
 
 
 def inflated_size(path: Path, start: int, limit: int) -> int:

@@ -131,9 +131,8 @@ class Layout:
             self.start >= 0
             and self.length >= 0
             and self.samples == 1
-            and self.allocated in (8, 16, 32, 64)
-            and self.allocated == self.dtype.itemsize * 8
-            and not (self.big and self.allocated == 8)
+            and (self.allocated == 1 or self.allocated == self.dtype.itemsize * 8)
+            and not (self.big and self.allocated <= 8)
             and self.photometric != "PALETTE COLOR"
         )
 
@@ -222,16 +221,22 @@ class FrameReader:
 def _direct(path: Path, layout: Layout, index: int) -> Array:
     """Read one uncompressed frame from its place."""
     count = layout.rows * layout.columns
-    size = count * layout.allocated // 8
+    bits = count * layout.allocated
+    # frames of single bits begin anywhere in a byte
+    begin, end = index * bits // 8, -(-(index + 1) * bits // 8)
     dtype = layout.dtype.newbyteorder(">" if layout.big else "<")
     with opened(path) as file:
         there = min(layout.length, file.seek(0, io.SEEK_END) - layout.start)
         # nothing is made up at the end of a slice; an odd last byte is often left out
-        if there < size * layout.frames - 1:
+        if there < -(-bits * layout.frames // 8) - 1:
             raise InputError("file-truncated", file=path.name)
-        file.seek(layout.start + index * size)
-        data = bytearray(size)
+        file.seek(layout.start + begin)
+        data = bytearray(end - begin)
         file.readinto(data)  # type: ignore[attr-defined] # both kinds of file that `opened` gives have it
+    if layout.allocated == 1:
+        first = index * bits - begin * 8
+        single = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[first : first + count]
+        return single.reshape(layout.rows, layout.columns)
     pixels: Array = np.frombuffer(data, dtype).reshape(layout.rows, layout.columns)
     if layout.big:
         pixels = pixels.astype(layout.dtype)
@@ -274,15 +279,14 @@ def unpacked(frame: bytes, layout: Layout) -> Array:
     """
     if layout.syntax in (ENCAPSULATED_PLAIN, DEFLATED_FRAMES):
         return _plain_frame(frame, layout)
+    _check_told_size(frame, layout)
     if layout.syntax == RLELossless:
         pixels = _by_plugins(frame, layout, layout.syntax)
         return _used_bits(pixels, layout, layout.stored, layout.high) if layout.samples == 1 else pixels
     if frame[:2] == b"\xff\xd8":
-        marker, precision, rows, columns = _jpeg_frame(frame)
+        marker, precision, *_size = _jpeg_frame(frame)
         syntax = layout.syntax if layout.syntax in _families(marker) else _BY_MARKER.get(marker, layout.syntax)
         if layout.samples == 1 and (syntax in (JPEGLossless, JPEGLosslessSV1) or precision > 8) and marker != 0xF7:
-            if (rows, columns) != (layout.rows, layout.columns):
-                raise ValueError("the frame has another size than its header says")
             pixels = _by_gdcm(frame, layout, precision).astype(layout.dtype)
         else:
             pixels = _by_plugins(frame, layout, syntax)
@@ -295,6 +299,29 @@ def unpacked(frame: bytes, layout: Layout) -> Array:
         return pixels
     bits = min(layout.stored, precision)
     return _used_bits(pixels, layout, bits, bits - 1)
+
+
+def _check_told_size(frame: bytes, layout: Layout) -> None:
+    """Refuse a frame that tells another size than its file, or is too short for its pixels, before memory is claimed.
+
+    A run makes at most 64 bytes of one; a Huffman code has at least a bit, for each block of 8 x 8 or each pixel.
+    """
+    count, most = layout.rows * layout.columns, len(frame)
+    told = (0, 0)
+    if layout.syntax == RLELossless:
+        most *= 64
+    elif frame[:2] == b"\xff\xd8":
+        marker, _precision, *size = _jpeg_frame(frame)
+        told = (size[0], size[1])
+        most = count if marker == 0xF7 else most * (8 if marker == 0xC3 else 512)
+    else:
+        at = frame.find(b"\xff\x51", 0, 512) + 6
+        x1, y1, x0, y0 = (int.from_bytes(frame[at + 4 * n : at + 4 * n + 4], "big") for n in range(4))
+        told, most = (y1 - y0, x1 - x0), count
+    if told[0] > 0 and told != (layout.rows, layout.columns):
+        raise ValueError("the frame has another size than its header says")
+    if count > most:
+        raise ValueError("the frame is too short for its pixels")
 
 
 def _families(marker: int) -> frozenset[str]:

@@ -8,6 +8,7 @@ equal channels are grey. Nothing is turned, whatever EXIF says.
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 from collections.abc import Iterator
@@ -132,6 +133,9 @@ def pillow(path: Path) -> Iterator[Image.Image]:
     with worded(path), opened(path) as file, Image.open(file, formats=_PILLOW_FORMATS) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise InputError("file-too-large", file=path.name)
+        # every block of 8 x 8 takes at least a bit; what is not there Pillow would make up in grey
+        if picture.format == "JPEG" and picture.width * picture.height > 512 * file.seek(0, io.SEEK_END):
+            raise InputError("picture-unreadable", file=path.name)
         yield picture
 
 
