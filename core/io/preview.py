@@ -99,17 +99,16 @@ def _middle(source: Source) -> tuple[OpenScan, Array]:
 
 
 def _thumbnail(one: Volume, window: Window | None) -> NDArray[np.uint8]:
-    """Window a slice and fit it, in its own proportions, into a square with a black rim."""
-    pixels = one.array[0]
+    """Window a slice, turn it as the window shows it, and fit it in its proportions into a square with a black rim."""
+    view = one.geometry.view(one.geometry.native_plane)
     if window is None:
-        shown = pixels[..., :3]
+        shown = view.extract(one.array, 0)[..., :3]
     else:
-        grey = one.values(one.grey())[0]
+        grey = view.extract(one.values(one.grey()), 0)
         shown = np.clip((np.nan_to_num(grey) - window.low) * (255.0 / window.width), 0, 255).astype(np.uint8)
         if one.inverted:
             shown = 255 - shown
-    _, between_rows, between_columns = one.geometry.spacing
-    height, width = pixels.shape[0] * between_rows, pixels.shape[1] * between_columns
+    height, width = view.rows * view.row_size, view.columns * view.column_size
     scale = SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(np.ascontiguousarray(shown), size, interpolation=cv2.INTER_AREA)

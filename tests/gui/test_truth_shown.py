@@ -116,10 +116,14 @@ def test_uneven_slices_show_no_millilitres_until_the_mean_is_accepted(
     volume = window.session.volume
     assert volume is not None
     assert not volume.even
+    row = window.annotate.labels.rows[0]
+    qtbot.waitUntil(lambda: row.amount.endswith("px"), timeout=5_000)
     (offer,) = [one for one in told if one.action is not None]
     assert "5 mm" in offer.words
     offer.action()
     qtbot.waitUntil(lambda: window.session.volume is not None and window.session.volume.even, timeout=10_000)
     wait_loaded(window, qtbot)
+    row_now = window.annotate.labels.rows[0]
+    qtbot.waitUntil(lambda: row_now.amount.endswith("mL"), timeout=5_000)
     # nothing is asked again
     assert len([one for one in told if one.action is not None]) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import cv2
 import nibabel
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from phantom_support import MARKS, on_grid
 from scipy.spatial.transform import Rotation
 
 from core.geometry import Geometry, Plane
-from core.io.reading import find_sources, read_source
+from core.io.preview import SIDE
+from core.io.reading import find_sources, preview_source, read_source
 
 SHAPE = (25, 30, 22)
 SIZES = (3.4, 3.0, 3.8)
@@ -101,3 +103,21 @@ def test_a_nifti_without_place_shows_no_letters(tmp_path: Path) -> None:
     geometry = read_source(source).geometry
     assert not geometry.orientation_known
     assert all(geometry.view(plane).letters == ("", "", "", "") for plane in Plane)
+
+
+@pytest.mark.parametrize("which", range(0, 48, 5))
+def test_the_thumbnail_before_an_import_is_turned_as_the_window_shows_the_scan(tmp_path: Path, which: int) -> None:
+    affine = laid(*ALL[which])
+    array = on_grid(affine, SHAPE)
+    picture = nibabel.Nifti1Image(np.ascontiguousarray(array.T), affine)
+    nibabel.save(picture, tmp_path / "scan.nii.gz")
+    (source,) = find_sources([tmp_path / "scan.nii.gz"]).sources
+    shown = preview_source(source)
+    view = shown.volume.geometry.view(shown.volume.geometry.native_plane)
+    slice_ = np.ascontiguousarray(view.extract(array, SHAPE[0] // 2), np.float32)
+    high, wide = view.rows * view.row_size, view.columns * view.column_size
+    size = (round(SIDE * wide / max(high, wide)), round(SIDE * high / max(high, wide)))
+    top, left = (SIDE - size[1]) // 2, (SIDE - size[0]) // 2
+    inside = shown.thumbnail[top : top + size[1], left : left + size[0]]
+    expected = cv2.resize(slice_, size, interpolation=cv2.INTER_AREA)
+    assert np.corrcoef(inside.ravel(), expected.ravel())[0, 1] > 0.9
