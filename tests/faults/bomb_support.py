@@ -171,7 +171,7 @@ def _hdf5(path: Path, shape: tuple[int, ...], **options: object) -> None:
 def _deflated(path: Path, *, count: int) -> None:
     dataset = small_dicom(path)
     dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-    dataset.save_as(path)
+    dataset.save_as(path, enforce_file_format=True)
     data = path.read_bytes()
     start = 144 + int.from_bytes(data[140:144], "little")
     plain = zlib.decompress(data[start:], wbits=-15)
