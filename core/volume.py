@@ -92,6 +92,15 @@ class Volume:
         """Turn stored numbers into real values (HU for CT) as float32."""
         return np.asarray(stored, dtype=np.float32) * np.float32(self.slope) + np.float32(self.intercept)
 
+    def is_padding(self, stored: Array) -> NDArray[np.bool_]:
+        """Tell which stored numbers mean "outside the picture": the padding value, or all of its range."""
+        if self.padding is None:
+            return np.zeros(stored.shape, dtype=bool)
+        limit = self.facts.get("padding_limit")
+        if limit is None:
+            return np.asarray(stored == self.padding)
+        return np.asarray((stored >= self.padding) & (stored <= float(limit)))
+
     def grey(self) -> Array:
         """Return ``[z, y, x]``: the array itself, or the luminance of a colour scan (Rec. 601)."""
         if self.array.ndim == 3:
@@ -139,7 +148,7 @@ def _fitting_window(volume: Volume) -> Window:
     values = volume.values(sample)
     known = np.isfinite(values)
     if volume.padding is not None:
-        known &= sample != volume.padding
+        known &= ~volume.is_padding(sample)
     return Window.between(*fitting_levels(values, known))
 
 

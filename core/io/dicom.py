@@ -131,7 +131,7 @@ def _open_grid(source: Source, grid: stacking.Grid, colour: bool) -> OpenScan:
         channels=("R", "G", "B") if colour and three else (),
         padding=padding,
         inverted=all(word(one.dataset, "PhotometricInterpretation") == "MONOCHROME1" for one in slices),
-        facts=_facts(first, grid),
+        facts=_facts(first, grid) | _padding_range(first, rescale),
     )
     return OpenScan(volume, shape, dtype, decoded, _takes_long(slices) and (colour or not three))
 
@@ -181,6 +181,14 @@ def _padding(header: SliceHeader, rescale: _Rescale) -> float | None:
     return limits[0] if rescale.common else limits[0] * header.slope + header.intercept
 
 
+def _padding_range(header: SliceHeader, rescale: _Rescale) -> dict[str, float]:
+    """Return the other end of the stored numbers that mean "outside", where there is a range of them."""
+    limits = _padded(header)
+    if limits is None or header.table or not rescale.common or limits[0] == limits[1]:
+        return {}
+    return {"padding_limit": limits[1]}
+
+
 def _padded(header: SliceHeader) -> tuple[float, float] | None:
     """Return the least and greatest stored value that mean "outside the picture"."""
     value = _signed_right(header, "PixelPaddingValue")
@@ -192,14 +200,15 @@ def _padded(header: SliceHeader) -> tuple[float, float] | None:
 
 
 def _signed_right(header: SliceHeader, name: str) -> float | None:
-    value = number(header.dataset, name)
-    if value is not None and header.dtype.startswith("int"):
-        size = 2 ** (8 * np.dtype(header.dtype).itemsize)
-        # written with the unsigned VR although the pixels are signed
-        value -= size if value >= size / 2 else 0
-    elif value is not None and header.dtype.startswith("uint") and value < 0:
-        value += 2 ** (8 * np.dtype(header.dtype).itemsize)
-    return value
+    """Return a number of the header in the sign of the pixels: it may be written in the other one."""
+    kinds = {"FloatPixelData": "Float", "DoubleFloatPixelData": "DoubleFloat"}
+    value = number(header.dataset, kinds.get(header.layout.keyword, "") + name)
+    if value is None or header.dtype.startswith("float"):
+        return value
+    size = 2 ** (8 * np.dtype(header.dtype).itemsize)
+    if header.dtype.startswith("int"):
+        return value - size if value >= size / 2 else value
+    return value + size if value < 0 else value
 
 
 def _blank(header: SliceHeader, padding: float | None, rescale: _Rescale, dtype: np.dtype[np.generic]) -> float:

@@ -24,7 +24,7 @@ from pydicom.uid import UID
 from core.errors import InputError
 from core.geometry import Array
 from core.io.elements import FAULTS, Elements, first, number, numbers, whole, word, words
-from core.io.files import MAX_FILE, MAX_FRAMES, MAX_INFLATED, check_budget, gunzip, inflated_size, opened
+from core.io.files import MAX_FILE, MAX_FRAMES, MAX_INFLATED, MAX_PIXELS, check_budget, gunzip, inflated_size, opened
 from core.io.pixels import NATIVE, PACKED, FrameReader, Layout
 
 __all__ = [
@@ -62,8 +62,10 @@ _TAGS = [
     "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated", "BitsStored",
     "HighBit", "PixelRepresentation", "PixelPaddingValue", "WindowCenter", "WindowWidth", "RescaleIntercept",
     "RescaleSlope", "ModalityLUTSequence", "BurnedInAnnotation", "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence", "PixelPaddingRangeLimit", "VOILUTSequence", "WindowCenterWidthExplanation",
-    "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "ConvolutionKernel", "TriggerTime",
+    "PerFrameFunctionalGroupsSequence", "PixelPaddingRangeLimit", "FloatPixelPaddingValue",
+    "FloatPixelPaddingRangeLimit", "DoubleFloatPixelPaddingValue", "DoubleFloatPixelPaddingRangeLimit",
+    "VOILUTSequence", "WindowCenterWidthExplanation", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+    "ConvolutionKernel", "TriggerTime",
     "ComplexImageComponent", "DiffusionGradientOrientation", "DimensionIndexSequence", "StackID",
     "0x0019100C", "0x20011003", "0x00431039",
 ]  # fmt: skip
@@ -364,8 +366,10 @@ def _slices(path: Path, found: _Header) -> tuple[SliceHeader, ...]:
     layout = _layout(dataset, found, syntax)
     if min(layout.rows, layout.columns, layout.frames) < 1:
         raise InputError("dicom-unreadable", file=path.name)
-    if layout.frames > MAX_FRAMES:
+    if layout.frames > MAX_FRAMES or layout.rows * layout.columns > MAX_PIXELS:
         raise InputError("file-too-large", file=path.name)
+    if pixels == "PixelData" and layout.allocated not in (1, 8, 16, 32):
+        raise InputError("dicom-bits", file=path.name, bits=layout.allocated)
     palette = layout.photometric == "PALETTE COLOR"
     samples = 3 if layout.samples >= 3 or palette else 1
     dtype = "uint8" if palette else layout.dtype.name

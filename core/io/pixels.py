@@ -227,8 +227,8 @@ def _direct(path: Path, layout: Layout, index: int) -> Array:
     dtype = layout.dtype.newbyteorder(">" if layout.big else "<")
     with opened(path) as file:
         there = min(layout.length, file.seek(0, io.SEEK_END) - layout.start)
-        # nothing is made up at the end of a slice; an odd last byte is often left out
-        if there < -(-bits * layout.frames // 8) - 1:
+        # nothing is made up at the end of a slice
+        if there < -(-bits * layout.frames // 8):
             raise InputError("file-truncated", file=path.name)
         file.seek(layout.start + begin)
         data = bytearray(end - begin)

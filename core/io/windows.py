@@ -38,7 +38,7 @@ def header_windows(header: SliceHeader) -> tuple[Window, ...]:
     holders: list[Holder] = [first(group, "FrameVOILUTSequence") for group in header.groups]
     found: list[Window] = []
     for holder in [*holders, header.dataset]:
-        found = [*_pairs(holder), *_tables(holder)]
+        found = [*_pairs(holder), *_tables(holder, header.layout.signed or header.intercept < 0)]
         if found:
             break
     return tuple(found[:_MOST])
@@ -53,19 +53,20 @@ def _pairs(holder: Holder) -> Iterator[Window]:
             yield Window(center, width, safe_name(names[number]) if number < len(names) else "")
 
 
-def _tables(holder: Holder) -> Iterator[Window]:
+def _tables(holder: Holder, signed: bool) -> Iterator[Window]:
     for item in holder.get("VOILUTSequence") or ():
-        found = _levels(item)
+        found = _levels(item, signed)
         if found is not None:
             yield Window.between(*found, name=safe_name(word(item, "LUTExplanation")))
 
 
-def _levels(item: Dataset) -> tuple[float, float] | None:
+def _levels(item: Dataset, signed: bool) -> tuple[float, float] | None:
     """Return the values between which a table goes from its darkest to its brightest."""
     descriptor, table = numbers(item, "LUTDescriptor", 3), _table(item)
     if descriptor is None or table is None or table.size < 2 or int(table.max()) == int(table.min()):
         return None
-    start = descriptor[1]
+    # the first value may be written as unsigned although values below zero occur
+    start = descriptor[1] - (65536 if signed and descriptor[1] >= 32768 else 0)
     darkest, brightest = int(table[0]), int(table[-1])
     if darkest == brightest:
         darkest, brightest = int(table.min()), int(table.max())

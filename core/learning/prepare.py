@@ -87,7 +87,7 @@ def intensity_of(volume: Volume, preparation: Preparation) -> Intensity:
     step = max(1, int(np.ceil((stored.size / SAMPLE_VOXELS) ** 0.5)))
     sample = stored[:, ::step, ::step].ravel()
     if volume.padding is not None:
-        sample = sample[sample != volume.padding]
+        sample = sample[~volume.is_padding(sample)]
     sign = -1.0 if volume.inverted else 1.0
     values = volume.values(sample) * np.float32(sign)
     values = values[np.isfinite(values)]
