@@ -7,19 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.commands import info_words as words
+from core.commands.info_words import Seen
 from core.commands.line import Line
 from core.errors import InputError, MeninxError
+from core.io.remarks import remarks
 from core.io.sandbox import Decoder
-from core.io.source import FindOptions, Source
+from core.io.source import FindOptions, Found, MaskData, Preview, Source
 from core.messages import sentence, text
 from core.project.project import MANIFEST, Project
-from core.volume import Volume
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("path", type=Path, help=text("info.help_path"))
     parser.add_argument("--volume", type=int, help=text("import.help_volume"))
+    parser.add_argument("--dataset", default="", help=text("info.help_dataset"))
 
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
@@ -30,29 +33,76 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     if (path / MANIFEST).is_file():
         return _project(path, line)
     with Decoder() as decoder:
-        options = FindOptions(volume=arguments.volume)
-        found = decoder.find([path], options)
-        if path.is_file() and not found.sources:
-            # a mask that was named by itself is told like a scan
-            found = decoder.find([path], replace(options, pair_masks=False))
-        scans = []
+        found = _found(decoder, path, FindOptions(volume=arguments.volume, dataset=arguments.dataset))
         passed: list[tuple[str, MeninxError]] = [(one.source, one.error) for one in found.passed]
+        alone = len(found.sources) == 1
+        seen: list[Seen] = []
         for source in found.sources:
             try:
-                volume, shape, dtype = decoder.header(source)
+                seen.append(_look(decoder, source) if alone else _glance(decoder, source))
             except InputError as error:
                 passed.append((source.name, error))
-                continue
-            scans.append(_facts(source, volume, shape, dtype))
-            line.say(_words(source, volume, shape))
-            for notice in source.notices:
-                line.say("  " + text(f"notices.{notice.key}", **notice.fields))
-    for name, reason in passed:
-        line.skipped.append({"source": name, "reason": sentence(reason)})
-        line.say(text("line.skipped", source=name, reason=sentence(reason)))
-    if not scans:
-        raise passed[0][1] if len(passed) == 1 else InputError("nothing-usable", file=path.name)
-    return {"kind": "scans", "scans": scans}
+    if not seen:
+        raise _nothing(path, passed, line)
+    for told in words.page(seen[0]) if alone else words.table(path.name, seen):
+        line.say(told)
+    for notice in found.notices:
+        line.say(text(f"notices.{notice.key}", **notice.fields))
+    _say_skipped(passed, line)
+    return {"kind": "scans", "scans": [words.facts(one) for one in seen]}
+
+
+def _found(decoder: Decoder, path: Path, options: FindOptions) -> Found:
+    found = decoder.find([path], options)
+    if path.is_file() and not found.sources:
+        # a mask that was named by itself is told like a scan
+        alone = decoder.find([path], replace(options, pair_masks=False))
+        return alone if alone.sources else found
+    return found
+
+
+def _look(decoder: Decoder, source: Source) -> Seen:
+    """Look at one scan closely: its middle slice, its masks."""
+    seen = decoder.preview(source)
+    notices = (*source.notices, *remarks(source.name, seen.volume))
+    masks: MaskData | None = None
+    refused: MeninxError | None = None
+    if source.has_masks:
+        try:
+            masks = decoder.read_masks(replace(source, volume=source.volume or (0 if seen.volumes > 1 else None)))
+            notices += masks.notices
+        except MeninxError as error:
+            refused = error
+    return Seen(source, seen, notices, masks, refused, close=True)
+
+
+def _glance(decoder: Decoder, source: Source) -> Seen:
+    """Look at the header of one of many scans."""
+    volumes, datasets = 1, ()
+    try:
+        header = decoder.header(source)
+    except InputError as error:
+        if error.code not in ("volume-needed", "dataset-needed"):
+            raise
+        # what is to be chosen is shown by a preview, which takes the first
+        seen = decoder.preview(source)
+        return Seen(source, seen, (*source.notices, *remarks(source.name, seen.volume)))
+    volume, shape, dtype = header
+    preview = Preview(volume, shape, dtype, volume.array, volumes, datasets)
+    return Seen(source, preview, (*source.notices, *remarks(source.name, volume)))
+
+
+def _nothing(path: Path, passed: list[tuple[str, MeninxError]], line: Line) -> MeninxError:
+    if len(passed) == 1:
+        return passed[0][1]
+    _say_skipped(passed, line)
+    return InputError("nothing-usable" if passed else "nothing-there", file=path.name)
+
+
+def _say_skipped(passed: list[tuple[str, MeninxError]], line: Line) -> None:
+    line.skipped += [{"source": name, "reason": sentence(reason)} for name, reason in passed]
+    for told in words.skipped(passed):
+        line.say(told)
 
 
 def _project(path: Path, line: Line) -> dict[str, Any]:
@@ -62,42 +112,3 @@ def _project(path: Path, line: Line) -> dict[str, Any]:
     total = sum(counts.values())
     line.say(text("info.project", name=path.name, scans=total, labels=", ".join(labels) or "-"))
     return {"kind": "project", "scans": total, "status": counts, "labels": labels}
-
-
-def _facts(source: Source, volume: Volume, shape: tuple[int, ...], dtype: str) -> dict[str, Any]:
-    geometry = volume.geometry
-    return {
-        "name": source.name,
-        "format": str(source.format),
-        "files": len(source.files),
-        "shape": list(shape),
-        "dtype": dtype.lstrip("<>|="),
-        "spacing": [round(size, 6) for size in geometry.spacing],
-        "unit": geometry.unit,
-        "measurable": geometry.measurable,
-        "oblique_degrees": round(geometry.oblique_degrees, 2) if geometry.orientation_known else None,
-        "axes": geometry.axis_codes if geometry.orientation_known else None,
-        "affine": [[float(value) for value in row] for row in geometry.affine],
-        "modality": volume.modality or None,
-        "slope": volume.slope,
-        "intercept": volume.intercept,
-        "patient_known": source.patient is not None,
-        "masks": sum(mask is not None for mask in source.masks),
-        "notices": [text(f"notices.{notice.key}", **notice.fields) for notice in source.notices],
-    }
-
-
-def _words(source: Source, volume: Volume, shape: tuple[int, ...]) -> str:
-    geometry = volume.geometry
-    z, y, x = geometry.spacing
-    depth = f"{z:.3g}" if volume.even else text("place.uneven" if shape[0] > 1 else "place.depth_unknown")
-    parts = [
-        source.name,
-        str(source.format),
-        volume.modality,
-        f"{shape[2]} x {shape[1]} x {shape[0]}" + (f" x {shape[3]}" if len(shape) == 4 else ""),
-        f"{x:.3g} x {y:.3g} x {depth} mm" if geometry.spacing_known else text("info.pixels"),
-        geometry.axis_codes if geometry.orientation_known else text("info.orientation_unknown"),
-        text("info.masks") if source.has_masks else "",
-    ]
-    return "  ".join(part for part in parts if part)
