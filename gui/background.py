@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, QThread, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, QThread, Signal, Slot
 
 from core.errors import MeninxError
 
@@ -49,6 +49,43 @@ class Task(QThread):
             self.done.emit(result)
 
 
+class _Outcome(QObject):
+    """What came of a task that somebody waits for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.error: MeninxError | None = None
+
+    @Slot(object)
+    def hear(self, error: MeninxError) -> None:
+        self.error = error
+
+
+def wait_for(work: Callable[[], Any]) -> None:
+    """Do slow work in a thread and return when it is done; the window paints meanwhile and takes no input.
+
+    Signals and timers of the window go on, so the caller sees to it that nothing begins
+    that the work would be in the way of.
+
+    Raises
+    ------
+    MeninxError
+        What the work raised.
+    """
+    if QCoreApplication.instance() is None:
+        work()
+        return
+    outcome, loop, task = _Outcome(), QEventLoop(), Task(work)
+    task.failed.connect(outcome.hear)
+    # from the task's thread, so it waits in the event loop behind what the task said
+    task.finished.connect(loop.quit)
+    task.start()
+    loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+    task.wait()
+    if outcome.error is not None:
+        raise outcome.error
+
+
 class Tasks(QObject):
     """Keeps running tasks alive and waits for them at the end."""
 
@@ -76,6 +113,10 @@ class Tasks(QObject):
 
     def wait(self, milliseconds: int = 30_000) -> None:
         """Wait until every task is over (when the window closes)."""
-        for task in list(self._running):
-            task.wait(milliseconds)
+        self.join(milliseconds)
         self._forget()
+
+    def join(self, milliseconds: int = 30_000) -> None:
+        """Wait until every task is over; any thread may call it."""
+        for task in tuple(self._running):
+            task.wait(milliseconds)

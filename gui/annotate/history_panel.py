@@ -1,15 +1,16 @@
-"""The steps of this annotation, newest on top; those taken back are faint."""
+"""The steps of this annotation, newest on top, to go back to by a click; and its saved versions."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt, Slot
 from PySide6.QtGui import QBrush
-from PySide6.QtWidgets import QListView, QWidget
+from PySide6.QtWidgets import QListView, QPushButton, QStackedWidget, QWidget
 
 from core.editing.editor import Change, Step
 from core.labels import LabelSet
 from core.messages import text
 from gui import theme
+from gui.annotate.versions_list import VersionsList, plain_list
 from gui.session import Session
 
 
@@ -62,46 +63,86 @@ class HistoryModel(QAbstractListModel):
         self.endResetModel()
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self._steps)
+        # below the oldest step: the beginning
+        return 0 if parent.isValid() or not self._steps else len(self._steps) + 1
+
+    def position_of(self, row: int) -> int:
+        """Return how many steps are done where a row is the last of them."""
+        return len(self._steps) - row
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        place = len(self._steps) - 1 - index.row()
-        if not 0 <= place < len(self._steps):
+        place = self.position_of(index.row()) - 1
+        if not -1 <= place < len(self._steps):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return step_words(self._steps[place], self._session.labels)
+            return (
+                step_words(self._steps[place], self._session.labels) if place >= 0 else text("annotate.history_begin")
+            )
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return text("annotate.history_tip")
         if role == Qt.ItemDataRole.ForegroundRole:
-            return QBrush(theme.qcolor("faint" if place >= self._position else "muted"))
+            here = place == self._position - 1
+            return QBrush(theme.qcolor("text_bright" if here else "faint" if place >= self._position else "muted"))
         if role == Qt.ItemDataRole.SizeHintRole:
             return QSize(40, 22)
         return None
 
 
 class HistoryPanel(QWidget):
-    """The list with its heading."""
+    """The steps, or the saved versions, with their heading.
+
+    Parameters
+    ----------
+    session
+        What is open.
+    """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._session = session
         self.model = HistoryModel(session, self)
         self.list = QListView()
         self.list.setModel(self.model)
-        self.list.setUniformItemSizes(True)
-        self.list.setStyleSheet("QListView { border: none; } QListView::item { padding: 0; margin-left: -2px; }")
-        self.list.setFont(theme.font("small"))
+        plain_list(self.list, text("annotate.history"))
         self.list.setSelectionMode(QListView.SelectionMode.NoSelection)
-        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.list.setAccessibleName(text("annotate.history"))
+        self.list.clicked.connect(self._go_to)
+        self.list.activated.connect(self._go_to)
         self.nothing = theme.label(text("annotate.history_empty"), "muted", wrap=True)
-        lay = theme.column(self, gap=6)
-        lay.addWidget(theme.heading(text("annotate.history")))
-        lay.addWidget(self.nothing, 1)
-        lay.addWidget(self.list, 1)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.versions = VersionsList(session)
+        self._pages = QStackedWidget()
+        for page in (self.nothing, self.list, self.versions):
+            self._pages.addWidget(page)
+        self.steps_button, self.versions_button = (
+            self._tab(text(key)) for key in ("annotate.history_steps", "annotate.history_versions")
+        )
+        self.steps_button.setChecked(True)
+        self.versions_button.toggled.connect(self._show)
+        head = theme.row(gap=4)
+        head.addWidget(theme.heading(text("annotate.history")))
+        head.addStretch()
+        head.addWidget(self.steps_button)
+        head.addWidget(self.versions_button)
+        lay = theme.column(self, gap=6)
+        lay.addLayout(head)
+        lay.addWidget(self._pages, 1)
         self.model.modelReset.connect(self._show)
         self._show()
 
+    def _tab(self, words: str) -> QPushButton:
+        made = theme.button(words, "small")
+        made.setCheckable(True)
+        made.setAutoExclusive(True)
+        return made
+
     @Slot()
     def _show(self) -> None:
-        empty = self.model.rowCount() == 0
-        self.nothing.setVisible(empty)
-        self.list.setVisible(not empty)
+        saved = self.versions_button.isChecked()
+        self.versions.set_active(saved)
+        steps = self.nothing if self.model.rowCount() == 0 else self.list
+        self._pages.setCurrentWidget(self.versions if saved else steps)
+
+    @Slot(QModelIndex)
+    def _go_to(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self._session.walker.go_to(self.model.position_of(index.row()))

@@ -9,6 +9,7 @@ from core.errors import MeninxError
 from core.labels import LabelSet
 from core.messages import text
 from gui import theme
+from gui.annotate.amounts import amount
 from gui.annotate.label_menu import LabelMenu
 from gui.annotate.label_row import HEIGHT, LabelRow
 from gui.dialogs.questions import Question
@@ -16,14 +17,6 @@ from gui.icons import icon
 from gui.session import Session
 
 MOST_ROWS = 6
-
-
-def amount(voxels: int, voxel_ml: float, *, in_ml: bool) -> str:
-    """Word how much there is of a label: mL, or px where the spacing is unknown."""
-    if not in_ml:
-        return text("annotate.pixels", count=f"{voxels:,}".replace(",", "\u202f"))
-    ml = voxels * voxel_ml
-    return text("annotate.ml", amount=f"{ml:,.1f}".replace(",", "\u202f"))
 
 
 class LabelsPanel(QWidget):

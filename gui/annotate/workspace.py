@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
 from core.editing.editor import Change, Step
 from core.geometry import Box
@@ -33,6 +33,8 @@ from gui.viewer.overlay import Overlay, rgb
 from gui.viewer.second import Second
 
 _FAR = 5
+
+_OLD_VERSION = (244, 247, 252)
 
 
 class AnnotateWorkspace(QWidget):
@@ -99,12 +101,26 @@ class AnnotateWorkspace(QWidget):
         centre.addLayout(self._stack, 1)
         lay.addLayout(centre, 1)
         side, right = theme.side_panel()
-        right.setSpacing(theme.space("m") + 2)
-        for panel in (self.labels, self.overlay, self.window_panel, self.second_panel):
-            right.addWidget(panel)
-        right.addWidget(self.history, 1)
+        right.addWidget(self._make_panels(), 1)
         right.addLayout(self._make_end())
         lay.addWidget(side)
+
+    def _make_panels(self) -> QScrollArea:
+        """Return the panels; on a small screen they scroll, and the buttons below stay where they are."""
+        inside = QWidget()
+        inside.setProperty("area", "clear")
+        column = theme.column(inside, gap=theme.space("m"))
+        for panel in (self.labels, self.overlay, self.window_panel, self.second_panel):
+            column.addWidget(panel)
+        column.addWidget(self.history, 1)
+        made = QScrollArea()
+        made.setWidgetResizable(True)
+        made.setFrameShape(QFrame.Shape.NoFrame)
+        made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        made.setWidget(inside)
+        made.viewport().setProperty("area", "clear")
+        return made
 
     def _make_end(self) -> QVBoxLayout:
         self.finished = theme.button("")
@@ -168,6 +184,7 @@ class AnnotateWorkspace(QWidget):
         session.jobs.started.connect(self._show_page)
         session.jobs.ended.connect(self._show_page)
         session.labels_changed.connect(self._show_overlays)
+        session.versions.previewed.connect(self._show_overlays)
         session.label_changed.connect(self._label_changed)
         session.overlay_changed.connect(self._show_overlays)
         session.mask_changed.connect(self._mask_changed)
@@ -266,6 +283,10 @@ class AnnotateWorkspace(QWidget):
                 colors = {label.value: rgb(label.color) for label in shown}
                 opacity = style.opacity if style.fill else 0.0
                 overlays.append(Overlay(editor.mask(layer), colors, opacity, style.outline, style.visible))
+        preview = session.versions.preview
+        if preview is not None and session.volume is not None and preview.mask.shape == session.volume.shape:
+            # an old version that is looked at: one bright outline, whatever the labels' colours are
+            overlays.append(Overlay(preview.mask, dict.fromkeys(range(1, 256), _OLD_VERSION), 0.0, True, True))
         self.views.set_overlays(overlays)
         self._show_states()
 

@@ -56,7 +56,7 @@ def test_one_ctrl_z_takes_brain_and_tumour_back(predicted, qtbot):
     assert same(masks_of(session), wanted(session, run))
     assert all(session.editor.mask(layer).any() for layer in LAYERS)
     assert [step.action for step in session.editor.steps()] == ["brush", "correct"]
-    assert window.annotate.history.model.rowCount() == 2
+    assert window.annotate.history.model.rowCount() == 3
     touched = session.editor.steps()[-1].slices
     words = step_words(session.editor.steps()[-1], session.labels)
     assert words == f"Correction · slices {touched[0] + 1}–{touched[-1] + 1}"

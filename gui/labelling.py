@@ -1,0 +1,119 @@
+"""Labels deleted, merged, moved and brought back: the window's side of :mod:`core.project.relabel`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Slot
+
+from core.errors import MeninxError
+from core.labels import RemovedLabel
+from core.messages import text
+from core.project import relabel
+from core.project.project import Project
+from gui.background import Tasks
+from gui.notify import Kind
+
+if TYPE_CHECKING:
+    from gui.session import Session
+
+
+class Labeller(QObject):
+    """Changes labels together with the masks of all scans.
+
+    The scan shown is closed meanwhile and read anew afterwards, so that its masks go the
+    same way as all others; its history stays.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._tasks = Tasks(self)
+        self._change: relabel.Change | None = None
+        self._done: relabel.Done | None = None
+        session.scan_changed.connect(self._scan_changed)
+
+    @property
+    def busy(self) -> bool:
+        """Whether masks are being changed."""
+        return self._change is not None
+
+    def delete(self, name: str) -> None:
+        """Delete a label and its voxels in all scans."""
+        self._start(relabel.plan_delete, name)
+
+    def merge(self, name: str, into: str) -> None:
+        """Make all of a label part of another, in all scans."""
+        self._start(relabel.plan_merge, name, into)
+
+    def move(self, name: str, layer: str) -> None:
+        """Put a label on another layer, in all scans."""
+        self._start(relabel.plan_move, name, layer)
+
+    def bring_back(self, gone: RemovedLabel) -> None:
+        """Bring back a label that was deleted, merged or moved."""
+        self._start(relabel.plan_back, gone)
+
+    def close(self) -> None:
+        """Wait for what is under way."""
+        self._tasks.wait()
+
+    def _start(self, plan: Callable[..., relabel.Change], *facts: object) -> None:
+        session = self._session
+        project = session.project
+        if project is None or session.read_only or self.busy:
+            return
+        if session.scan is not None and not session.can_edit:
+            session.notifier.tell(text("annotate.refused_busy"), "warning")
+            return
+        try:
+            change = plan(session.labels, *facts)
+        except MeninxError as error:
+            session.notifier.error(error)
+            return
+        self._change, self._done = change, None
+        work = functools.partial(self._work, project, change)
+        if session.scan is not None:
+            session.open_scan(session.scan.id, again=True, between=work)
+        else:
+            self._tasks.start(work, self._told, self._failed)
+
+    def _work(self, project: Project, change: relabel.Change) -> None:
+        """Runs in a thread."""
+        self._done = relabel.carry_out(project, change)
+
+    @Slot()
+    def _scan_changed(self) -> None:
+        """The scan was read anew: what was asked for is done, or could not be."""
+        if self._change is not None and not self._session.loading:
+            self._told()
+
+    @Slot(object)
+    def _told(self, _nothing: object = None) -> None:
+        change, done = self._change, self._done
+        self._change = self._done = None
+        self._session.reload_labels()
+        if change is None or done is None:
+            return
+        name = change.source.name if change.gone is None else change.gone.label.name
+        into = change.target.name if change.target is not None else ""
+        words = [text(f"session.label_{change.kind}", name=name, into=into, scans=done.scans)]
+        if done.covered:
+            words.append(text("session.label_covered", voxels=done.covered))
+        if done.missed:
+            words.append(text("session.label_missed", names=", ".join(done.missed)))
+        kind: Kind = "warning" if done.missed or done.covered else "good"
+        said = " ".join(words)
+        if change.kind == "back" or not self._session.labels.removed:
+            self._session.notifier.tell(said, kind, seconds=10)
+        else:
+            undo = functools.partial(self.bring_back, self._session.labels.removed[-1])
+            self._session.notifier.offer(said, text("session.label_undo"), undo, kind=kind, seconds=20)
+
+    @Slot(object)
+    def _failed(self, error: MeninxError) -> None:
+        self._change = self._done = None
+        self._session.notifier.error(error)
+        self._session.reload_labels()
