@@ -113,6 +113,7 @@ class Commands(QObject):
         if self.import_page is not None:
             self.import_page.close()
         self.import_page = page
+        page.left.connect(self._intake.let_go)
         page.finished.connect(self._import_closed)
         page.open()
         return page

@@ -51,6 +51,7 @@ class Intake(QObject):
         self._sources: dict[str, list[Path]] = {}
         self._skipped: dict[str, list[tuple[str, MeninxError]]] = {}
         self._picked: set[str] = set()
+        self._held: set[str] = set()
         self._fresh: set[str] = set()
         self._demo: tuple[str, Path] | None = None
         self._tasks = Tasks(self)
@@ -141,7 +142,9 @@ class Intake(QObject):
         self._skipped[work.id] = []
         self._sources[work.id] = list(paths)
         if options is not None and options.chosen:
+            # its page can still cancel it, and then nothing of it may be open
             self._picked.add(work.id)
+            self._held.add(work.id)
         return work
 
     @Slot(object, object)
@@ -172,17 +175,28 @@ class Intake(QObject):
             return
         if not self._later.isActive():
             self._later.start()
-        if work.id in self._fresh:
+        if work.id in self._fresh and work.id not in self._held:
             # the first scan of an import is shown at once, while the others still come in
             self._fresh.discard(work.id)
-            self._session.scans_changed.emit()
-            self._session.reload_labels()
-            if self._session.scan is None or self._session.is_scratch:
-                self._session.open_scan(project.scan(scan).id)
+            self._show_first(scan)
         shown = self._session.scan
         if shown is not None and shown.name == scan:
             # it was here already: what came in are its masks
             self._session.open_scan(shown.id, again=True)
+
+    def _show_first(self, scan: str) -> None:
+        session, project = self._session, self._session.project
+        if project is None:
+            return
+        session.scans_changed.emit()
+        session.reload_labels()
+        if session.scan is None or session.is_scratch:
+            session.open_scan(project.scan(scan).id)
+
+    @Slot(object)
+    def let_go(self, work: Work) -> None:
+        """Show what comes in of an import whose page was left: nobody can cancel it any more."""
+        self._held.discard(work.id)
 
     @Slot(object)
     def _ended(self, work: Work) -> None:
@@ -191,7 +205,9 @@ class Intake(QObject):
         if work.kind != "import":
             return
         self._later.stop()
+        waits = work.id in self._fresh
         self._fresh.discard(work.id)
+        self._held.discard(work.id)
         skipped = self._skipped.pop(work.id, [])
         paths = self._sources.pop(work.id, [])
         picked = work.id in self._picked
@@ -210,7 +226,26 @@ class Intake(QObject):
             else:
                 session.notifier.error(outcome.error)
         elif isinstance(outcome, Finished):
+            came = outcome.result.get("scans", [])
+            if waits and isinstance(came, list) and came:
+                self._show_first(came[0])
             self._tell_result(outcome, skipped)
+        elif session.is_scratch and session.project is not None and not session.project.scans():
+            # cancelled: nothing is left of it, not even an empty project
+            self._drop_scratch()
+
+    def _drop_scratch(self) -> None:
+        session = self._session
+        if session.project is None:
+            return
+        path = Path(session.project.path)
+        try:
+            session.close_project()
+        except MeninxError as error:
+            session.notifier.error(error)
+            return
+        if is_scratch(path):
+            shutil.rmtree(path, ignore_errors=True)
 
     def _tell_result(self, outcome: Finished, skipped: list[tuple[str, MeninxError]]) -> None:
         came = outcome.result.get("scans", [])

@@ -34,8 +34,8 @@ _SEQUENCE = "SQ"
 _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _NUMBERS = frozenset({"US", "SS", "UL", "SL", "SV", "UV", "FL", "FD"})
 _NUMBER_WORDS = frozenset({"IS", "DS"})
-_TECHNICAL_GROUPS = frozenset({0x0018, 0x0020, 0x0028})
-"""Acquisition, relationship of the slices, pixels: their numbers and codes say how, not who."""
+_TECHNICAL_GROUPS = frozenset({0x0002, 0x0018, 0x0020, 0x0028})
+"""The file itself, acquisition, relationship of the slices, pixels: their numbers and codes say how, not who."""
 _TECHNICAL = frozenset(
     {
         *("SpecificCharacterSet", "ImageType", "Modality", "ConversionType", "PresentationIntentType"),

@@ -107,7 +107,7 @@ def facts_of(volume: Volume) -> list[HeaderEntry]:
         ("spacing", f"{dx:.4g} × {dy:.4g} × {dz:.4g} mm" if geometry.spacing_known else unknown),
         ("axes", geometry.axis_codes if geometry.orientation_known else unknown),
         ("stored", f"{volume.array.dtype}"),
-        ("rescale", f"× {volume.slope:g} {volume.intercept:+g}"),
+        ("rescale", f"× {volume.slope:g} {'−' if volume.intercept < 0 else '+'} {abs(volume.intercept):g}"),
     ]
     rows += [
         ("window", f"{one.name + ': ' if one.name else ''}{one.center:g} / {one.width:g}") for one in volume.windows

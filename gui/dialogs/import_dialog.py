@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QRect, QSize, Qt, Slot
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QDialog,
     QFileDialog,
@@ -17,7 +16,6 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QScrollArea,
     QStackedLayout,
-    QTreeView,
     QWidget,
 )
 
@@ -34,6 +32,7 @@ from gui.dialogs.importing.details import Details
 from gui.dialogs.importing.looker import Known, Looker
 from gui.dialogs.importing.model import ImportModel, Row
 from gui.dialogs.importing.parts import DropZone, PassedOver, Searching, Taking
+from gui.dialogs.importing.tree import FoundTree
 from gui.jobs.jobs import Work
 from gui.session import Session
 
@@ -69,6 +68,9 @@ class ImportDialog(QDialog):
     search
         A search for these paths that was begun already; the page ends it.
     """
+
+    left = Signal(object)
+    """(Work): the person goes on working while it runs."""
 
     def __init__(
         self,
@@ -115,7 +117,7 @@ class ImportDialog(QDialog):
     def _make_widgets(self) -> None:
         self.drop_zone = DropZone()
         self.searching = Searching()
-        self.tree = _Tree()
+        self.tree = FoundTree()
         self.tree.setModel(self.model)
         self.tree.setItemDelegate(FoundDelegate(self.tree))
         self.details = Details()
@@ -442,7 +444,8 @@ class ImportDialog(QDialog):
     @Slot()
     def _leave(self) -> None:
         """Go on working while the rest comes in."""
-        self.work = None
+        work, self.work = self.work, None
+        self.left.emit(work)
         self.accept()
 
     # ----------------------------------------------------------- its own end
@@ -477,27 +480,6 @@ class ImportDialog(QDialog):
     def dropEvent(self, event: QDropEvent) -> None:
         event.acceptProposedAction()
         self.add([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
-
-
-class _Tree(QTreeView):
-    """A tree without decoration of its own: the delegate draws all of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setHeaderHidden(True)
-        self.setRootIsDecorated(False)
-        self.setIndentation(0)
-        self.setMouseTracking(True)
-        self.setExpandsOnDoubleClick(False)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.AnyKeyPressed)
-        self.setAccessibleName(text("importing.tree"))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-
-    def drawBranches(self, painter: object, rect: QRect, index: object) -> None:
-        """Draw nothing: groups have a sign of their own."""
 
 
 def _on_other_grid(row: Row) -> bool:

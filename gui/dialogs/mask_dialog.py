@@ -139,12 +139,10 @@ class MaskDialog(Dialog):
         self.found = found
         data = found.data
         lines = [
-            text("maskfile.convention", convention=words.convention(data)),
+            text("maskfile.convention", convention=words.convention(data, resampled=False)),
             text("maskfile.covers", slices=sum(data.present), total=len(data.present)),
         ]
-        if data.resampled:
-            lines.insert(0, text("maskfile.resampled", scan=self._scan))
-        lines += [text(f"notices.{notice.key}", **notice.fields) for notice in data.notices]
+        lines += [words.without_name(notice, self._path.name) for notice in data.notices]
         if not data.values:
             lines.append(text("maskfile.empty"))
         self.said.setText("\n".join(lines))

@@ -88,7 +88,7 @@ class ScanDelegate(QStyledItemDelegate):
     def _named(painter: QPainter, area: QRect, named: str) -> None:
         font = theme.font("small")
         painter.setFont(font)
-        painter.setPen(theme.qcolor("accent_bright" if named else "faint"))
+        painter.setPen(theme.qcolor("text" if named else "faint"))
         line = QRect(area.left(), area.top() + 27, area.width(), 18)
         said = named or text("worklist.name_unknown")
         elided = QFontMetrics(font).elidedText(said, Qt.TextElideMode.ElideRight, line.width())

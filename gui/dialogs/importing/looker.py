@@ -183,7 +183,7 @@ class Looker(QThread):
 
         def on_kept(count: int) -> None:
             nonlocal kept
-            kept = count
+            kept = max(kept, count)
 
         try:
             found = self._decoder.find(order.paths, order.options, on_file, on_kept)

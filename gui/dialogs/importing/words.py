@@ -112,14 +112,14 @@ def mask(source: Source, seen: Seen | None) -> str:
     return text("importing.mask_is", convention=convention(found))
 
 
-def convention(found: SeenMask | MaskData) -> str:
-    """Say what the numbers of a mask are taken to mean."""
+def convention(found: SeenMask | MaskData, *, resampled: bool = True) -> str:
+    """Say what the numbers of a mask are taken to mean, and (if told to) whether it was resampled."""
     if len(found.values) > 1:
         shown = ", ".join(value_word(found, value) for value in found.values[:8])
         words = text("importing.convention_labels", values=shown + (", …" if len(found.values) > 8 else ""))
     else:
         words = text(f"conventions.{found.convention}") if found.convention else text("importing.convention_one")
-    return f"{words}, {text('importing.resampled')}" if found.resampled else words
+    return f"{words}, {text('importing.resampled')}" if found.resampled and resampled else words
 
 
 def value_word(found: SeenMask | MaskData, value: int) -> str:
@@ -150,5 +150,10 @@ def _notice(notice: Notice, source: Source) -> str:
     """Word a notice without the name that it begins with: it stands beside it already."""
     if notice.key == STRAY:
         return text("importing.stray")
-    rest = text(f"notices.{notice.key}", **notice.fields).removeprefix(f"{source.name}: ")
+    return without_name(notice, source.name)
+
+
+def without_name(notice: Notice, name: str) -> str:
+    """Word a notice without the name of the file that it begins with."""
+    rest = text(f"notices.{notice.key}", **notice.fields).removeprefix(f"{name}: ")
     return rest[:1].upper() + rest[1:]
