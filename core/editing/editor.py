@@ -72,6 +72,11 @@ class Editor:
     ------
     ValueError
         If a layer's shape is not the grid's.
+
+    Attributes
+    ----------
+    limit
+        Says which voxels of a box strokes may touch (painting within a range of values); None for all.
     """
 
     def __init__(
@@ -108,6 +113,7 @@ class Editor:
         self._known = KnownCounts()
         self._revision = 0
         self._lent: Layers = {}
+        self.limit: Callable[[Box], NDArray[np.bool_]] | None = None
 
     # -- what is there ---------------------------------------------------------------
 
@@ -204,12 +210,22 @@ class Editor:
         RuntimeError
             If no stroke is open: a fault of the caller.
         """
-        if self._stroke is None:
-            raise RuntimeError("dab() outside of begin() and commit()")
         covered = footprint(view, index, start, end, radius, sphere=sphere)
-        if covered is None:
-            return
-        box, hit = covered
+        if covered is not None:
+            self.paint(*covered)
+
+    def paint(self, box: Box, hit: NDArray[np.bool_]) -> None:
+        """Draw the voxels of ``hit`` (the shape of the box) into the open stroke, where :attr:`limit` lets it.
+
+        Raises
+        ------
+        RuntimeError
+            If no stroke is open: a fault of the caller.
+        """
+        if self._stroke is None:
+            raise RuntimeError("drawing outside of begin() and commit()")
+        if self.limit is not None:
+            hit = hit & self.limit(box)
         if self._stroke.draw(box, hit):
             self._tell(self._stroke.label.layer, box, None, "live")
 

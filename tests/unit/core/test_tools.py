@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from core.editing.tools import growing, interpolation, measures, morphology, scissors, seeds, shapes
+from core.editing.editor import Editor
+from core.editing.tools import growing, interpolation, measures, morphology, placing, scissors, seeds, shapes
 from core.errors import InputError
-from core.geometry import Geometry
+from core.geometry import Box, Geometry, Plane
+from core.labels import LabelSet
 
 CORNER = st.tuples(st.floats(-3, 19), st.floats(-3, 23))
 
@@ -345,3 +347,46 @@ def test_statistics_by_hand() -> None:
     assert (found.voxels, found.mean, found.median, found.least, found.most) == (4, 4.0, 3.0, 1.0, 9.0)
     assert found.deviation == pytest.approx(math.sqrt((9 + 4 + 0 + 25) / 3))
     assert measures.statistics(values, np.zeros(6, bool)).voxels == 0
+
+
+# ---------------------------------------------------------------------- placing
+
+
+@pytest.mark.parametrize("plane", list(Plane))
+@pytest.mark.parametrize("codes", [(-1, -1, 1), (1, 1, 1), (1, -1, -1)])
+def test_a_region_of_a_slice_lands_where_it_was_seen(plane: Plane, codes: tuple[int, int, int]) -> None:
+    geometry = Geometry((6, 9, 11), np.diag([*codes, 1.0]))
+    view = geometry.view(plane)
+    chance = np.random.default_rng(4)
+    for index in (0, view.slices - 1):
+        region = chance.random((view.rows, view.columns)) > 0.7
+        placed = placing.place(view, index, region)
+        assert placed is not None
+        box, hit = placed
+        whole = np.zeros(geometry.shape, bool)
+        whole[box.slices] = hit
+        assert np.array_equal(placing.slice_of(view, whole, index), region)
+        assert whole.sum() == region.sum()
+    assert placing.place(view, 0, np.zeros_like(region)) is None
+    assert placing.place(view, view.slices, region) is None
+
+
+def test_a_stroke_paints_regions_within_its_limit_as_one_step() -> None:
+    geometry = Geometry((4, 8, 8), np.diag([-1.0, -1.0, 3.0, 1.0]))
+    labels = LabelSet().with_label("Brain")
+    brain = labels.named("Brain")
+    editor = Editor(geometry, labels, {}, {}, reader="anna")
+    box, hit = Box((1, 2, 2), (2, 6, 6)), np.ones((1, 4, 4), bool)
+    with pytest.raises(RuntimeError):
+        editor.paint(box, hit)
+    values = np.zeros((4, 8, 8), np.float32)
+    values[:, :, 4:] = 9
+    editor.limit = lambda part: growing.in_range(values[part.slices], 5, 10)
+    editor.begin("polygon", brain)
+    editor.paint(box, hit)
+    step = editor.commit()
+    assert step is not None
+    assert editor.mask("brain").sum() == 8
+    assert not editor.mask("brain")[:, :, :4].any()
+    editor.undo()
+    assert not editor.mask("brain").any()
