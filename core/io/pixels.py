@@ -53,6 +53,23 @@ _JPEG_LS = frozenset({JPEGLSLossless, JPEGLSNearLossless})
 _JPEG = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1})
 PACKED = _JPEG_2000 | _JPEG_LS | _JPEG | {RLELossless, ENCAPSULATED_PLAIN, DEFLATED_FRAMES}
 """Every compression that is read."""
+PACKINGS = {
+    "1.2.840.10008.1.2.1.99": "deflate",
+    RLELossless: "RLE",
+    JPEGBaseline8Bit: "JPEG, with loss",
+    JPEGExtended12Bit: "JPEG, with loss",
+    JPEGLossless: "JPEG, without loss",
+    JPEGLosslessSV1: "JPEG, without loss",
+    JPEGLSLossless: "JPEG-LS, without loss",
+    JPEGLSNearLossless: "JPEG-LS, with loss",
+    JPEG2000Lossless: "JPEG 2000, without loss",
+    JPEG2000: "JPEG 2000",
+    HTJ2KLossless: "HTJ2K, without loss",
+    HTJ2KLosslessRPCL: "HTJ2K, without loss",
+    HTJ2K: "HTJ2K",
+    DEFLATED_FRAMES: "deflate",
+}
+"""What a compression is called, by transfer syntax; JPEG 2000 alone may be with or without loss."""
 _BY_MARKER = {0xC0: JPEGBaseline8Bit, 0xC1: JPEGExtended12Bit, 0xC3: JPEGLosslessSV1, 0xF7: JPEGLSLossless}
 _TALES = frozenset({0xC4, 0xC8, 0xCC})
 """Markers among those of a JPEG frame that begin none."""
@@ -314,6 +331,9 @@ def _check_told_size(frame: bytes, layout: Layout) -> None:
         marker, _precision, *size = _jpeg_frame(frame)
         told = (size[0], size[1])
         most = count if marker == 0xF7 else most * (8 if marker == 0xC3 else 512)
+        if marker == 0xF7 and b"\xff\xd9" not in frame:
+            # CharLS would refuse it too, after looking for the end for many seconds
+            raise ValueError("the frame ends too early")
     else:
         at = frame.find(b"\xff\x51", 0, 512) + 6
         x1, y1, x0, y0 = (int.from_bytes(frame[at + 4 * n : at + 4 * n + 4], "big") for n in range(4))

@@ -190,11 +190,12 @@ class Runner:
 
     def warm(self) -> None:
         """Start the child, so that its size before any file is known."""
-        self.decoder.warm()
-        # the first answer comes once everything is loaded
         empty = self._folder / "warm"
         empty.mkdir(parents=True, exist_ok=True)
+        patience, self.decoder._patience = self.decoder._patience, 120.0
+        # the first answer comes once everything is loaded, which a busy machine takes its time for
         self.decoder.find([empty])
+        self.decoder._patience = patience
         self._grown()
 
     def _whole_import(self, path: Path, whole: tuple[Seed, ...]) -> list[str]:
@@ -265,6 +266,8 @@ class Runner:
             for number in range(first, first + count):
                 bad = len(tally.failures) + len(tally.deaths)
                 self.one(number, tally)
+                if len(tally.failures) + len(tally.deaths) > bad:
+                    self.warm()
                 mutant = self._folder / f"m{number}"
                 if keep is not None and len(tally.failures) + len(tally.deaths) > bad:
                     shutil.copytree(mutant, keep / f"{self._seed}-{number}", dirs_exist_ok=True)
