@@ -359,7 +359,7 @@ def _slices(path: Path, found: _Header) -> tuple[SliceHeader, ...]:
     if refused is not None and (not pixels or refused != "dicom-report"):
         raise InputError(refused, file=path.name)
     if not pixels:
-        known = word(dataset, "SOPClassUID") or word(dataset, "PatientID") or len(found.dataset) > 2
+        known = len(found.dataset.file_meta) or word(dataset, "SOPClassUID") or len(found.dataset) > 2
         raise InputError("dicom-no-picture" if known else "dicom-unreadable", file=path.name)
     syntax = _name_syntax(found.dataset)
     _check_syntax(path, syntax)
