@@ -34,12 +34,12 @@ class HeldKey(QObject):
         self._show = show
         self._shown = shown
         self._since = QElapsedTimer()
-        self._was = False
+        self._was = self._held = False
         action.triggered.connect(self._pressed)
 
     @Slot()
     def _pressed(self) -> None:
-        self._was = self._shown()
+        self._was, self._held = self._shown(), False
         self._show(not self._was)
         self._since.start()
         app = QApplication.instance()
@@ -47,11 +47,14 @@ class HeldKey(QObject):
             app.installEventFilter(self)
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.isAutoRepeat():
+            # a busy window hears the key late: that it repeats says better than the clock that it is held
+            self._held = True
         released = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyRelease and not event.isAutoRepeat()
         if released or event.type() == QEvent.Type.ApplicationDeactivate:
             app = QApplication.instance()
             if app is not None:
                 app.removeEventFilter(self)
-            if self._since.elapsed() >= _TAP_MS:
+            if self._held or self._since.elapsed() >= _TAP_MS:
                 self._show(self._was)
         return False

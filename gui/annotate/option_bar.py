@@ -72,8 +72,7 @@ class OptionBar(QFrame):
         lay.setContentsMargins(14, 0, 14, 0)
         for widget in (self.name, self.size_words, self.slider, self.spin, self.disc, self.sphere):
             lay.addWidget(widget)
-        lay.addSpacing(theme.space("s"))
-        lay.addWidget(self.hint, 1)
+        lay.addWidget(self.hint, 10)
         lay.addWidget(view_menu)
         hand.tool_changed.connect(self._show)
         hand.shape_changed.connect(self._show)
@@ -83,7 +82,9 @@ class OptionBar(QFrame):
     def _make_slider(self) -> QSlider:
         slider = QSlider(Qt.Orientation.Horizontal)
         slider.setRange(0, _FINE)
-        slider.setFixedWidth(140)
+        # on a small screen the hints need the room more
+        slider.setMinimumWidth(72)
+        slider.setMaximumWidth(140)
         slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         slider.setAccessibleName(text("annotate.size"))
         slider.valueChanged.connect(self._slid)

@@ -55,6 +55,8 @@ class SecondPanel(QWidget):
         self._modes.idClicked.connect(self._mode_chosen)
         self.colors = QComboBox()
         self.colors.setAccessibleName(text("annotate.colors"))
+        self.colors.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.colors.setMinimumContentsLength(4)
         for name in colormaps.NAMES:
             self.colors.addItem(colormaps.words_of(name), name)
         self.colors.activated.connect(self._colors_chosen)
@@ -145,10 +147,14 @@ class SecondPanel(QWidget):
         self.slider.setEnabled(not second.beside)
         self.percent.setText(f"{percent}\u202f%")
         self.told.setText(self._words())
+        self.told.setToolTip(self._reason())
         theme.set_role(self.told, "warning" if self._warns() else "muted")
 
     def _warns(self) -> bool:
         return self._second.refused or (self._second.there and self._second.frames is not Frames.SHARED)
+
+    def _reason(self) -> str:
+        return text(f"annotate.second_{self._second.frames.value}_tip") if self._second.there else ""
 
     def _words(self) -> str:
         if self._second.refused:

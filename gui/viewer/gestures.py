@@ -160,7 +160,8 @@ class Gestures:
         tool, near = self._view.tool, event.position() - self._start
         if self.space or event.modifiers() & Qt.KeyboardModifier.AltModifier:
             return False
-        return tool is None or (hears_double_clicks(tool) and near.manhattanLength() <= _SAME_PLACE)
+        still = near.manhattanLength() <= _SAME_PLACE and not self._moved
+        return tool is None or (hears_double_clicks(tool) and still)
 
     def tool_doubled(self, event: QMouseEvent) -> bool:
         """Let the tool have a double-click; return whether it took it."""

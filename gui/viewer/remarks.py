@@ -10,7 +10,7 @@ from core.geometry import Geometry
 from core.messages import text
 from core.volume import Volume
 
-_OBLIQUE_DEGREES = 3.0
+_OBLIQUE_DEGREES = 5.0
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QPointF, Qt
 from pytestqt.qtbot import QtBot
 from shell_support import mouse, stroke, wait_loaded
 
@@ -216,8 +216,6 @@ def test_window_presets_by_key_and_histogram(opened: MainWindow, qtbot: QtBot) -
     histogram = panel.histogram
     right = histogram._x(session.window.high)
     before = session.window.high
-    from PySide6.QtCore import QPointF
-
     mouse(histogram, QEvent.Type.MouseButtonPress, QPointF(right, 20))
     mouse(histogram, QEvent.Type.MouseMove, QPointF(right + 30, 20))
     mouse(histogram, QEvent.Type.MouseButtonRelease, QPointF(right + 30, 20))
@@ -290,3 +288,60 @@ def test_the_place_under_the_pointer_is_forgotten_with_its_scan(
     told.clear()
     wait_loaded(opened, qtbot)
     assert all(pointer is None for pointer in told)
+
+
+def test_a_double_click_with_the_brush_shows_one_pane_and_leaves_no_dab(opened: MainWindow) -> None:
+    views, editor = opened.annotate.views, opened.session.editor
+    assert editor is not None
+    place = views.main.point_of((28, 32, views.main.index))
+    stroke(opened, (10, 10), (20, 10))
+    drawn = brain(opened).copy()
+
+    def double_click(second: QPointF) -> None:
+        mouse(views.main, QEvent.Type.MouseButtonPress, place)
+        mouse(views.main, QEvent.Type.MouseButtonRelease, place)
+        mouse(views.main, QEvent.Type.MouseButtonDblClick, second)
+        mouse(views.main, QEvent.Type.MouseButtonRelease, second)
+
+    double_click(place)
+    assert views.maximised is views.main
+    np.testing.assert_array_equal(brain(opened), drawn)
+    assert editor.position == 1
+    views.maximise(None)
+    # two quick dabs side by side are what they look like
+    double_click(place + QPointF(4, 0))
+    assert views.maximised is None
+    assert brain(opened).sum() > drawn.sum()
+
+
+def test_a_pen_that_presses_less_draws_thinner(opened: MainWindow) -> None:
+    opened.annotate.hand.set_size(20)
+    tool = opened.annotate._tools["brush"]
+    assert tool is not None
+    view = opened.annotate.views.main
+    place = view.point_of((28, 32, view.index))
+    left = Qt.MouseButton.LeftButton
+    amounts = []
+    for on, pressure in ((True, 1.0), (True, 0.3), (False, 0.3)):
+        opened.actions_table["pen_pressure"].setChecked(on)
+        event = view.event_at(place, left, Qt.KeyboardModifier.NoModifier, (pressure, False))
+        tool.press(event)
+        tool.release(event)
+        amounts.append(int(brain(opened).sum()))
+        opened.session.undo()
+    assert amounts[1] < amounts[0] / 3
+    assert amounts[2] == amounts[0]
+
+
+def test_alt_click_takes_the_label_that_is_there(opened: MainWindow, qtbot: QtBot) -> None:
+    press(qtbot, opened, Qt.Key.Key_2)
+    stroke(opened, (20, 30), (36, 30))
+    press(qtbot, opened, Qt.Key.Key_1)
+    view = opened.annotate.views.main
+    for xyz, wanted in (((40, 50, view.index), "Brain"), ((28, 30, view.index), "Tumour")):
+        place = view.point_of(xyz)
+        mouse(view, QEvent.Type.MouseButtonPress, place, keys=Qt.KeyboardModifier.AltModifier)
+        mouse(view, QEvent.Type.MouseButtonRelease, place, keys=Qt.KeyboardModifier.AltModifier)
+        assert opened.session.label is not None
+        assert opened.session.label.name == wanted
+        assert opened.annotate.views.position[:2] == xyz[:2]

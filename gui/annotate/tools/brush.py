@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from core.editing.editor import Step
 from core.labels import Label
 from gui.annotate.tools.hand import Hand
 from gui.session import Session
@@ -34,6 +35,7 @@ class BrushTool:
         self._erase = erase
         self._refused = refused
         self._last: tuple[float, float] | None = None
+        self._clicked: Step | None = None
 
     @property
     def cursor_radius_px(self) -> float:
@@ -48,7 +50,7 @@ class BrushTool:
 
     def press(self, event: ViewEvent) -> None:
         """Begin a stroke with one dab."""
-        self._last = None
+        self._last = self._clicked = None
         label = self._may_draw()
         editor = self._session.editor
         if label is None or editor is None:
@@ -71,7 +73,16 @@ class BrushTool:
         self.move(event)
         self._last = None
         if self._session.editor is not None:
-            self._session.editor.commit()
+            self._clicked = self._session.editor.commit()
+
+    def double_click(self, event: ViewEvent) -> bool:
+        """Take back what the first of the two clicks drew: they meant the pane, not the mask."""
+        editor, clicked, self._clicked = self._session.editor, self._clicked, None
+        if clicked is not None and editor is not None and self._session.can_edit:
+            steps = editor.steps()
+            if 0 < editor.position <= len(steps) and steps[editor.position - 1].sequence == clicked.sequence:
+                editor.undo()
+        return False
 
     def _dab(self, event: ViewEvent, start: tuple[float, float]) -> None:
         editor = self._session.editor
@@ -84,7 +95,7 @@ class BrushTool:
             event.index,
             start,
             (event.row, event.column),
-            self._hand.size / 2,
+            self._hand.size / 2 * self._hand.share_of(event.pressure),
             sphere=self._hand.sphere,
         )
 

@@ -9,6 +9,8 @@ from gui.settings import Preferences
 SMALLEST, LARGEST = 1.0, 120.0
 """Diameters, mm (px where the spacing is unknown)."""
 _STEP = 1.2
+_LIGHTEST = 0.15
+"""Share of its size that a brush has under a pen that barely touches."""
 
 
 class Hand(QObject):
@@ -52,6 +54,10 @@ class Hand(QObject):
         wanted = self.size * _STEP**steps
         least = self.size + (0.5 if steps > 0 else -0.5)
         self.set_size(max(wanted, least) if steps > 0 else min(wanted, least))
+
+    def share_of(self, pressure: float) -> float:
+        """Return how much of its size the brush draws with at a pen's pressure (1 for a mouse)."""
+        return _LIGHTEST + (1 - _LIGHTEST) * pressure if self._preferences.pen_pressure else 1.0
 
     def set_sphere(self, sphere: bool) -> None:
         """Choose ball or disc."""
