@@ -143,11 +143,9 @@ def _rows(seen: Seen) -> Iterator[tuple[str, str]]:
     elif int(volume.facts.get("volumes", 1)) > 1:
         yield "volumes", text("info.volume_chosen", volume=volume.facts["volume"], volumes=volume.facts["volumes"])
     if preview.datasets:
-        yield (
-            "arrays",
-            ", ".join(_shortened(preview.datasets))
-            + (text("info.arrays_choose") if not source.dataset and len(preview.datasets) > 1 else ""),
-        )
+        names = ", ".join(_shortened(preview.datasets))
+        key = "info.arrays_taken" if preview.dataset else "info.arrays_choose"
+        yield "arrays", text(key, names=names, dataset=preview.dataset)
     taken = _acquisition(volume.facts)
     if taken:
         yield "taken", taken
@@ -249,7 +247,8 @@ def _mask(seen: Seen) -> str:
     if not source.has_masks:
         return text("info.mask_inside", name=seen.preview.mask_dataset)
     files = [mask for mask in source.masks if mask is not None]
-    name = files[0].name if len(files) == 1 else text("info.files", files=len(files))
+    inside = seen.preview.mask_dataset
+    name = inside or files[0].name if len(files) == 1 else text("info.files", files=len(files))
     if seen.masks is not None:
         values = ", ".join(_shortened([str(value) for value in seen.masks.values])) or "-"
         meaning = text(f"conventions.{seen.masks.convention}") if seen.masks.convention else ""

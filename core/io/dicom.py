@@ -13,7 +13,7 @@ from core.geometry import Array, Geometry
 from core.io import grouping, stacking
 from core.io.dicom_file import SliceHeader, decode, headers, load, number, one_sentence, word
 from core.io.files import check_budget
-from core.io.pixels import FrameReader
+from core.io.pixels import PACKINGS, FrameReader
 from core.io.source import NotGrey, OpenScan, Source
 from core.io.windows import header_windows
 from core.volume import Volume
@@ -233,7 +233,8 @@ def _facts(header: SliceHeader, grid: stacking.Grid) -> dict[str, str | int | fl
         value = number(header.dataset, element)
         if value is not None:
             facts[name] = value
-    return facts | grid.facts
+    packing = PACKINGS.get(header.layout.syntax)
+    return facts | ({"packing": packing} if packing else {}) | grid.facts
 
 
 def _open_mosaic(source: Source, found: list[SliceHeader]) -> OpenScan:

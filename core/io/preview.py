@@ -31,9 +31,9 @@ def preview_source(source: Source) -> Preview:
         What the format's reader says.
     """
     datasets: tuple[str, ...] = ()
-    beside = ""
+    beside = taken = ""
     if source.format is Format.HDF5:
-        source, datasets, beside = _array(source)
+        source, datasets, beside, taken = _array(source)
     volumes = 1
     try:
         scan, middle = _middle(source)
@@ -56,11 +56,12 @@ def preview_source(source: Source) -> Preview:
         high=high,
         window=window,
         mask_dataset=beside,
+        dataset=taken,
     )
 
 
-def _array(source: Source) -> tuple[Source, tuple[str, ...], str]:
-    """Return an archive's source with the array to show, the arrays to choose from, and the one with its mask."""
+def _array(source: Source) -> tuple[Source, tuple[str, ...], str, str]:
+    """Return an archive's source with the array to show, all arrays, the one with its mask, and what is taken."""
     path = source.files[0]
     entries = archive.entries_of(path)
     names = tuple(entry.name for entry in entries)
@@ -71,8 +72,8 @@ def _array(source: Source) -> tuple[Source, tuple[str, ...], str]:
             raise
         # the person has yet to choose: the first that is no mask is shown
         first = next((entry.name for entry in entries if not entry.mask), names[0])
-        return replace(source, dataset=first), names, archive.pick(path, first, entries)[1]
-    return replace(source, dataset=name), names if len(names) > 1 else (), beside
+        return replace(source, dataset=first), names, archive.pick(path, first, entries)[1], ""
+    return replace(source, dataset=name), names if len(names) > 1 else (), beside, name
 
 
 def _range(one: Volume) -> tuple[float, float]:

@@ -15,7 +15,6 @@ _PLAIN = {
     "sizes_unusable": "sizes-unusable",
     "scaling_ignored": "scaling-ignored",
     "label_map": "label-map",
-    "mask_dataset": "mask-inside",
 }
 """Fact: notice that says it."""
 _ROUNDING = 0.005

@@ -71,6 +71,8 @@ class Source:
         What must only go to the links: names, IDs, UIDs.
     notices
         What the person should know about how it was put together.
+    predicted
+        As ``masks``: what another program made (``<name>_automask``), which comes in as a prediction.
     """
 
     format: Format
@@ -82,6 +84,7 @@ class Source:
     dataset: str = ""
     identity: tuple[tuple[str, str], ...] = ()
     notices: tuple[Notice, ...] = ()
+    predicted: tuple[Path | None, ...] = ()
 
     @property
     def key(self) -> str:
@@ -130,6 +133,8 @@ class Preview:
         How many volumes it has to choose from (1: nothing to choose).
     datasets
         Arrays of an archive to choose from, empty where there is nothing to choose.
+    dataset
+        The array of the archive that is taken unless another is chosen; empty where a person must choose.
     low, high
         Least and greatest real value (HU for CT) of the middle slice, padding left out.
     window
@@ -148,6 +153,7 @@ class Preview:
     high: float = 0.0
     window: Window | None = None
     mask_dataset: str = ""
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
