@@ -108,3 +108,23 @@ def test_unknown_patients_have_no_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("one", "other"), [("Doe  John", "doe john "), ("Müller", "Mu\u0308ller"), ("ＡＢ", "ab")])
 def test_spelling_does_not_make_two_people_of_one(one: str, other: str) -> None:
     assert normal(one) == normal(other)
+
+
+def test_links_of_a_whole_project_are_read_at_once(tmp_path: Path, own_home: Path) -> None:
+    with Project.create(tmp_path / "p") as project, Project.create(tmp_path / "other") as other:
+        first = project.add_scan(head(), patient="Anna", source=["/a/1.dcm"], identity={"PatientName": "Anna"})
+        second = project.add_scan(head(1), patient="Berta", source=["/b/1.dcm"], identity={})
+        other.add_scan(head(2), patient="Carla", source=["/c/1.dcm"], identity={})
+        assert project.links.scans() == {
+            first.id: Link(("/a/1.dcm",), {"PatientName": "Anna"}),
+            second.id: Link(("/b/1.dcm",), {}),
+        }
+        assert project.links.patients() == {first.patient: "Anna", second.patient: "Berta"}
+        assert project.links.key("  anna ") == first.patient
+        assert project.links.key("Carla") not in {first.patient, second.patient}
+
+
+def test_without_links_nobody_is_known(tmp_path: Path, own_home: Path) -> None:
+    links = Links("01", tmp_path)
+    assert (links.scans(), links.patients(), links.key("Anna")) == ({}, {}, None)
+    assert not links.file.exists(), "reading makes no file"
