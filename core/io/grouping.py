@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +118,13 @@ def volumes_of(slices: Sequence[SliceHeader], *, tolerance: float = ORIENTATION_
     return volumes
 
 
-def split_repeats(slices: list[SliceHeader]) -> tuple[list[list[SliceHeader]], int, bool]:
+Heartbeat = Callable[[Path], None]
+"""Told each file whose pixels are looked at: that takes a while where a folder is there twice."""
+
+
+def split_repeats(
+    slices: list[SliceHeader], heartbeat: Heartbeat = lambda _path: None
+) -> tuple[list[list[SliceHeader]], int, bool]:
     """Split placed slices that share places into volumes.
 
     Returns
@@ -126,14 +133,14 @@ def split_repeats(slices: list[SliceHeader]) -> tuple[list[list[SliceHeader]], i
         The volumes; how many exact copies of a slice were left out; whether the
         headers tell the volumes apart (else they are told by the order of numbers).
     """
-    kept = _without_same_uid(slices)
+    kept = _without_same_uid(slices, heartbeat)
     places = _places(kept)
     if _most(places) == 1:
         return [kept], len(slices) - len(kept), True
     told = _told_apart(kept, places)
     if told is not None:
         return told, len(slices) - len(kept), True
-    kept = _without_same_pixels(kept, places)
+    kept = _without_same_pixels(kept, places, heartbeat)
     places = _places(kept)
     copies = len(slices) - len(kept)
     if _most(places) == 1:
@@ -215,24 +222,33 @@ def _in_turns(slices: Sequence[SliceHeader], places: NDArray[np.intp]) -> list[l
     return [turns[turn] for turn in sorted(turns)]
 
 
-def _without_same_uid(slices: Sequence[SliceHeader]) -> list[SliceHeader]:
+def _without_same_uid(slices: Sequence[SliceHeader], heartbeat: Heartbeat) -> list[SliceHeader]:
     """Leave out further files of one instance, if their pixels are the same."""
+    marks: dict[Path, str] = {}
     kept: dict[tuple[str, int], list[SliceHeader]] = defaultdict(list)
     for header in slices:
         uid = word(header.dataset, "SOPInstanceUID") or str(header.path)
         same = kept[(uid, header.frame)]
-        if not same or not any(_pixels(header) == _pixels(other) for other in same):
+        if same:
+            for one in (header, *same):
+                if one.path not in marks:
+                    heartbeat(one.path)
+                    marks[one.path] = _pixels(one)
+        if not any(marks[header.path] == marks[other.path] for other in same):
             same.append(header)
     return [header for same in kept.values() for header in same]
 
 
-def _without_same_pixels(slices: Sequence[SliceHeader], places: NDArray[np.intp]) -> list[SliceHeader]:
+def _without_same_pixels(
+    slices: Sequence[SliceHeader], places: NDArray[np.intp], heartbeat: Heartbeat
+) -> list[SliceHeader]:
     """Leave out slices that repeat the very pixels of another one at their place."""
     repeated = np.bincount(places) > 1
     seen: set[tuple[int, str]] = set()
     kept = []
     for header, place in zip(slices, places, strict=True):
         if repeated[place] and header.frames == 1:
+            heartbeat(header.path)
             mark = (int(place), _pixels(header))
             if mark in seen:
                 continue

@@ -77,7 +77,7 @@ def find_series(
             slices += found
     for same in groups_of(mosaics):
         sources.append(_source(sorted(same, key=lambda header: header.number), roots, patients, options))
-    sources += _placed_together(slices, roots, patients, options, skip)
+    sources += _placed_together(slices, roots, patients, options, (heartbeat, skip))
     if not sources:
         # else its files were found without it, and nothing was passed over
         for path, reason in directories.items():
@@ -90,16 +90,17 @@ def _placed_together(
     roots: dict[Path, Path],
     patients: Patients,
     options: FindOptions,
-    skip: Callable[[Path, InputError], None],
+    told: tuple[Callable[[Path], None], Callable[[Path, InputError], None]],
 ) -> list[Source]:
-    """Make scans of files of one slice each."""
+    """Make scans of files of one slice each; ``told`` are the heartbeat and who hears of files without a scan."""
+    heartbeat, skip = told
     sources: list[Source] = []
     by_series = _by_series(slices)
     folders = {series[0].path.parent for series in by_series if len(series) >= _SERIES_LEAST}
     for series in by_series:
         try:
             with one_sentence(series[0].path):
-                found_here = _series(series, roots, patients, options)
+                found_here = _series(series, roots, patients, options, heartbeat)
         except InputError as error:
             for header in series:
                 skip(header.path, error)
@@ -122,13 +123,17 @@ def _by_series(slices: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
 
 
 def _series(
-    series: list[SliceHeader], roots: dict[Path, Path], patients: Patients, options: FindOptions
+    series: list[SliceHeader],
+    roots: dict[Path, Path],
+    patients: Patients,
+    options: FindOptions,
+    heartbeat: Callable[[Path], None],
 ) -> list[Source]:
     sources = []
     groups = groups_of(series)
     for group in groups:
         placed = is_placed(group[0])
-        volumes, copies, told = split_repeats(group) if placed else (*_numbered(group), True)
+        volumes, copies, told = split_repeats(group, heartbeat) if placed else (*_numbered(group), True)
         name = _name(group)
         for volume in volumes:
             grid = stacking.lay(volume, name)
@@ -139,7 +144,8 @@ def _series(
                 key = "slices-repeated" if told else "slices-repeated-untold"
                 notices.append(Notice(key, {"name": name, "volumes": len(volumes)}))
             if len(groups) > 1 and placed:
-                notices.append(Notice("series-split", {"name": name, "slices": len(volume), "parts": len(groups)}))
+                key = "series-split" if len(volume) > 1 else "series-split-one"
+                notices.append(Notice(key, {"name": name, "slices": len(volume), "parts": len(groups)}))
             ordered = [slot for slot in grid.slots if slot is not None]
             sources.append(_source(ordered, roots, patients, options, tuple(notices)))
     return sources

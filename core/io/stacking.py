@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from core.events import Notice
 from core.geometry import Geometry
-from core.io.dicom_file import SliceHeader, number
+from core.io.dicom_file import SliceHeader
+from core.io.elements import first, number
 from core.io.grouping import along, cosines_of, is_placed, normal_of
 
 SPACING_MATCH = 0.01
@@ -180,6 +181,12 @@ def _step(ordered: Sequence[SliceHeader], slots: int) -> tuple[NDArray[np.float6
     return step, float(np.degrees(np.arctan2(sideways, abs(float(step @ normal)))))
 
 
+def _told_distance(header: SliceHeader) -> float | None:
+    macros = [first(group, "PixelMeasuresSequence") for group in header.groups]
+    found = [number(macro, "SpacingBetweenSlices") for macro in macros]
+    return next((told for told in (*found, number(header.dataset, "SpacingBetweenSlices")) if told), None)
+
+
 def _doubts(
     ordered: Sequence[SliceHeader], slots: Sequence[SliceHeader | None], step: NDArray[np.float64], name: str
 ) -> list[Notice]:
@@ -187,7 +194,7 @@ def _doubts(
     if len(ordered) < 2:
         return []
     notices = []
-    told = number(ordered[0].dataset, "SpacingBetweenSlices")
+    told = _told_distance(ordered[0])
     length, straight = float(np.linalg.norm(step)), abs(float(step @ normal_of(ordered[0])))
     if told and all(abs(abs(told) - real) > SPACING_MATCH * real + _ROUNDING_MM for real in (length, straight)):
         facts = {"name": name, "told": round(abs(told), 3), "found": round(straight, 3)}
