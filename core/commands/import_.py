@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.commands.line import Line
-from core.errors import InputError
+from core.errors import Cancelled, InputError
 from core.messages import text
 from core.project.importing import ImportOptions, import_job, parse_labels
 from core.project.project import Project
@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--volume", type=int, help=text("import.help_volume"))
     parser.add_argument("--masks", choices=("pair", "none"), default="pair", help=text("import.help_masks"))
+    parser.add_argument("--dataset", default="", help=text("import.help_dataset"))
+    parser.add_argument("--resample-masks", action="store_true", help=text("import.help_resample"))
     parser.add_argument("--reader", default="", help=text("import.help_reader"))
     parser.add_argument("--strict", action="store_true", help=text("import.help_strict"))
 
@@ -39,6 +41,8 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         masks=arguments.masks,
         strict=arguments.strict,
         reader=arguments.reader,
+        resample_masks=arguments.resample_masks,
+        dataset=arguments.dataset,
     )
     parse_labels(options.label)
     made = not arguments.project.exists()
@@ -46,7 +50,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         Project.create(arguments.project).close()
     try:
         result = line.follow(import_job(arguments.project, arguments.sources, options, line.should_stop))
-    except InputError:
+    except (InputError, Cancelled):
         if made:
             _remove_empty(arguments.project)
         raise

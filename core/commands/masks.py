@@ -16,12 +16,13 @@ from core.geometry import Array, Geometry
 from core.io.sandbox import Decoder
 from core.io.source import MaskData
 from core.messages import text
+from core.project.imported_masks import by_name, check_values, merged
 from core.project.lock import AnnotationLock
 from core.project.project import Project
 from core.project.records import Origin, Scan, current_reader
 from core.project.saver import Saver
 
-_OTHER_WORDS = {"mask-size": "mask-file-size", "mask-place": "mask-file-place"}
+_OTHER_WORDS = {"mask-size": "mask-file-size"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help=text("project.help_file"))
     parser.add_argument("--label", required=True, help=text("project.help_label"))
     parser.add_argument("--reader", default="", help=text("project.help_reader"))
+    parser.add_argument("--resample-masks", action="store_true", help=text("import.help_resample"))
 
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
@@ -38,14 +40,21 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     reader = arguments.reader.strip() or current_reader()
     with Project.open(arguments.project) as project:
         scan = project.scan(arguments.scan)
-        masks = read_mask(arguments.file, project.geometry(scan.id))
+        masks = read_mask(arguments.file, project.geometry(scan.id), resample=arguments.resample_masks)
+        check_values(masks, arguments.label, arguments.file.name)
+        notices = (*masks.notices, *merged(masks, arguments.label, arguments.file.name))
+        for notice in notices:
+            line.say(text(f"notices.{notice.key}", **notice.fields))
         # nobody may draw meanwhile: the window would go on from a mask that is not the newest
         with AnnotationLock(project.path, reader):
-            changed, voxels = put_mask(project, scan, masks, arguments.label, reader)
+            changed, voxels = put_masks(project, scan, masks, arguments.label, reader)
     finished = sum(masks.present)
     key = "mask_done" if changed else "mask_same"
     line.say(text(f"project.{key}", voxels=voxels, label=arguments.label, scan=scan.name, slices=finished))
     return {
+        "convention": masks.convention,
+        "resampled": masks.resampled,
+        "notices": [text(f"notices.{notice.key}", **notice.fields) for notice in notices],
         "scan": scan.name,
         "label": arguments.label,
         "reader": reader,
@@ -55,48 +64,56 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     }
 
 
-def read_mask(file: Path, geometry: Geometry) -> MaskData:
-    """Read a mask file in the decoding child, and check that it lies on the scan's grid.
+def read_mask(file: Path, geometry: Geometry, *, resample: bool = False) -> MaskData:
+    """Read a mask file (or a folder with its slices) in the decoding child, and bring it onto the scan's grid.
 
     Raises
     ------
     InputError
-        ``file-missing``, ``mask-file-size``, ``mask-file-place`` and what the reader says.
+        ``file-missing``, ``mask-file-size``, ``mask-grid`` and what the reader says.
     """
-    if not file.is_file():
+    if not file.exists():
         raise InputError("file-missing", file=file)
     try:
         with Decoder() as decoder:
-            return decoder.read_mask_file(file, geometry)
+            return decoder.read_mask_file(file, geometry, resample=resample)
     except InputError as error:
         # the reader's words tell of an import, where the scan came in without its mask
         code = _OTHER_WORDS.get(error.code, error.code)
         raise InputError(code, **error.fields) from error
 
 
-def put_mask(project: Project, scan: Scan, masks: MaskData, label_name: str, reader: str) -> tuple[bool, int]:
-    """Give a label the shape of a mask, on the reader's annotation; other labels of its layer give way.
+def put_masks(project: Project, scan: Scan, masks: MaskData, label: str, reader: str) -> tuple[bool, int]:
+    """Give labels the shape of masks, on the reader's annotation; other labels of their layers give way.
+
+    Parameters
+    ----------
+    label
+        One name, or names by value (:func:`core.project.imported_masks.parse_labels`).
 
     Returns
     -------
     changed, voxels
-        Whether anything was different before, and how many voxels the label has.
+        Whether anything was different before, and how many voxels the labels have.
     """
-    label = project.ensure_label(label_name)
+    parts = {project.ensure_label(name): hits for name, hits in by_name(masks, label).items()}
     opened = open_annotation(project, scan.id, reader)
     # closing it closes the annotation; strokes that a crash left in the journal are saved with it
     saver = Saver(project, opened)
     try:
         editor = opened.editor
-        new = painted(editor.mask(label.layer), masks.array > 0, label.value)
-        replaced = editor.replace(label.layer, new, action="import", label=label, origin=Origin.IMPORTED)
+        changed = False
+        for one, hits in parts.items():
+            new = painted(editor.mask(one.layer), hits, one.value)
+            changed |= editor.replace(one.layer, new, action="import", label=one, origin=Origin.IMPORTED) is not None
         there = [index for index, present in enumerate(masks.present) if present]
-        marked = editor.set_finished([label.layer], there, True)
+        layers = list(dict.fromkeys(one.layer for one in parts))
+        changed |= editor.set_finished(layers, there, True) is not None
         saver.close()
     except BaseException:
         saver.close(discard=True)
         raise
-    return replaced is not None or marked is not None, editor.label_voxels(label)
+    return changed, sum(editor.label_voxels(one) for one in parts)
 
 
 def painted(layer: NDArray[np.uint8], hits: Array, value: int) -> NDArray[np.uint8]:

@@ -123,7 +123,7 @@ class _Child:
 
 def _same_files(one: Source, other: Source) -> bool:
     """Whether two sources are one scan, whatever masks go with them."""
-    return replace(one, masks=()) == replace(other, masks=())
+    return replace(one, masks=(), predicted=()) == replace(other, masks=(), predicted=())
 
 
 def _gone(_index: int) -> Array:

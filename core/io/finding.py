@@ -17,6 +17,7 @@ from pathlib import Path
 from core.errors import InputError, MeninxError
 from core.events import Notice
 from core.io import raster
+from core.io.archive import entries_of, pick
 from core.io.dicomdir import files_of, is_directory
 from core.io.files import members, natural
 from core.io.pairs import header_beside
@@ -63,6 +64,7 @@ class _Walk:
     roots: list[Path] = field(default_factory=list)
     passed: list[tuple[Path, MeninxError]] = field(default_factory=list)
     masks: dict[Path, dict[str, Path]] = field(default_factory=lambda: defaultdict(dict))
+    predicted: dict[Path, dict[str, Path]] = field(default_factory=lambda: defaultdict(dict))
     notices: list[Notice] = field(default_factory=list)
     seen: set[Path] = field(default_factory=set)
 
@@ -249,8 +251,9 @@ def _take_listed(walk: _Walk, path: Path) -> None:
 def _take_mask(walk: _Walk, path: Path) -> bool:
     """Note a mask (or predicted mask) instead of a scan; True if the file was one."""
     name = stem(path)
-    if _PREDICTED_END.match(name):
-        walk.skip(path, InputError("mask-predicted", file=path.name))
+    predicted = _PREDICTED_END.match(name)
+    if predicted:
+        walk.predicted[path.parent].setdefault(predicted.group(1), path)
         return True
     match = _MASK_END.match(name)
     if match:
@@ -316,16 +319,19 @@ def _masks_beside(walk: _Walk, path: Path) -> None:
             continue
         wanted = f"{name}_mask" if folder == path.parent else name
         for other in folder.iterdir():
-            if stem(other) == wanted and other != path and other.is_file():
-                walk.seen.add(other)
-                walk.masks[folder].setdefault(name, other)
+            called = stem(other)
+            if called not in (wanted, f"{name}_automask") or other == path or not other.is_file():
+                continue
+            walk.seen.add(other)
+            (walk.masks if called == wanted else walk.predicted)[folder].setdefault(name, other)
 
 
-def _mask_of(walk: _Walk, path: Path) -> Path | None:
-    """Return the mask that pairs with a scan file, and take it off the list."""
+def _mask_of(walk: _Walk, path: Path, *, predicted: bool = False) -> Path | None:
+    """Return the mask (or predicted mask) that pairs with a scan file, and take it off the list."""
     name = stem(path)
+    listed = walk.predicted if predicted else walk.masks
     for folder in (path.parent, *_mask_folders_of(walk, path)):
-        mask = walk.masks.get(folder, {}).pop(name, None)
+        mask = listed.get(folder, {}).pop(name, None)
         if mask is not None:
             return mask
     return None
@@ -333,6 +339,9 @@ def _mask_of(walk: _Walk, path: Path) -> Path | None:
 
 def _whole(walk: _Walk, item: _Item) -> Source:
     mask = _mask_of(walk, item.path)
+    if mask is None and item.kind is Format.HDF5 and walk.options.pair_masks:
+        mask = _mask_inside(item.path, walk.options.dataset)
+    predicted = _mask_of(walk, item.path, predicted=True)
     return Source(
         item.kind,
         (item.path,),
@@ -341,7 +350,17 @@ def _whole(walk: _Walk, item: _Item) -> Source:
         (mask,) if mask else (),
         walk.options.volume,
         walk.options.dataset,
+        predicted=(predicted,) if predicted else (),
     )
+
+
+def _mask_inside(path: Path, dataset: str) -> Path | None:
+    """Return an archive itself where it holds the mask of its scan."""
+    try:
+        return path if pick(path, dataset, entries_of(path))[1] else None
+    except InputError:
+        # its reader says what is wrong with it
+        return None
 
 
 def _with_single_mask(walk: _Walk, source: Source) -> Source:
@@ -349,9 +368,8 @@ def _with_single_mask(walk: _Walk, source: Source) -> Source:
     if len(source.files) != 1:
         return source
     mask = _mask_of(walk, source.files[0])
-    if mask is None:
-        return source
-    return replace(source, masks=(mask,))
+    predicted = _mask_of(walk, source.files[0], predicted=True)
+    return replace(source, masks=(mask,) if mask else (), predicted=(predicted,) if predicted else ())
 
 
 def _pictures(walk: _Walk, items: list[_Item]) -> list[Source]:
@@ -409,6 +427,7 @@ def _picture_source(walk: _Walk, folder: Path, group: list[_Item], *, alone: boo
     first = group[0]
     stacked = len(group) > 1
     masks = tuple(_mask_of(walk, item.path) for item in group)
+    predicted = tuple(_mask_of(walk, item.path, predicted=True) for item in group)
     name = (folder.name if alone else f"{folder.name}/{stem(first.path)}") if stacked else first.path.name
     several = not stacked and first.header is not None and first.header.volumes > 1
     return Source(
@@ -419,6 +438,7 @@ def _picture_source(walk: _Walk, folder: Path, group: list[_Item], *, alone: boo
         masks if any(masks) else (),
         walk.options.volume if several else None,
         notices=_remarks(group, name),
+        predicted=predicted if any(predicted) else (),
     )
 
 
@@ -454,7 +474,7 @@ def shortened(numbers: Sequence[int], most: int = 12) -> str:
 def _orphan_masks(walk: _Walk, sources: list[Source]) -> None:
     """List the masks whose scan is not there, or has a mask already."""
     stems = {stem(file) for source in sources for file in source.files}
-    for named in walk.masks.values():
+    for named in (*walk.masks.values(), *walk.predicted.values()):
         for name, mask in named.items():
             walk.skip(mask, InputError("mask-second" if name in stems else "mask-alone", file=mask.name, scan=name))
 

@@ -11,10 +11,12 @@ import numpy as np
 from core.errors import InputError
 from core.events import Notice
 from core.geometry import Array, Geometry
+from core.io.archive import entries_of
 from core.io.conventions import Numbers, meaning, of_pages
 from core.io.finding import find_sources
 from core.io.mask_pictures import MaskPages, read_mask_picture
 from core.io.opener import open_source
+from core.io.pairs import header_beside
 from core.io.regrid import bring, check_size, size_words
 from core.io.sniff import PICTURES, READABLE, VOLUMES, Format, sniff
 from core.io.source import FindOptions, MaskData, OpenScan, Passed, Source
@@ -143,9 +145,17 @@ def read_single_mask(path: Path, geometry: Geometry, *, resample: bool = False) 
 
 def _volume_numbers(path: Path, kind: Format | None) -> tuple[Numbers, Geometry]:
     """Read a volume (or a single DICOM file) as numbers on its own grid."""
+    lead = header_beside(path)
+    if lead is not None:
+        kind, path = sniff(lead), lead
     if kind is None or kind not in READABLE:
         raise InputError("mask-unreadable", file=path.name)
-    return _source_numbers(Source(kind, (path,), path.name))
+    dataset = ""
+    if kind is Format.HDF5:
+        # an archive that holds a scan and its mask: the array that is called one
+        named = [entry.name for entry in entries_of(path) if entry.mask]
+        dataset = named[0] if len(named) == 1 else ""
+    return _source_numbers(Source(kind, (path,), path.name, dataset=dataset))
 
 
 def _folder_numbers(folder: Path) -> tuple[Numbers, Geometry]:

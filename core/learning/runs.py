@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from core.ids import new_id
 from core.io import atomic
 from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded, event_from_json, event_to_json
+from core.messages import text
 from core.project import audit
 from core.project.project import Project
 from core.project.records import current_reader, utc_now
@@ -87,6 +89,11 @@ class Run:
     usable: bool = False
     resumable: bool = False
 
+    @property
+    def imported(self) -> bool:
+        """Whether its predictions came from files (``<name>_automask``): there is nothing to predict with."""
+        return self.network == IMPORTED
+
 
 @dataclass(frozen=True, slots=True)
 class Pin:
@@ -98,6 +105,8 @@ class Pin:
     masks: Mapping[str, str]
 
 
+IMPORTED = "imported"
+"""Network of a run that trained nothing: it holds masks that another program made."""
 _COLUMNS = "id, name, created, state, network, parent, labels, best_epoch, best_dice, seconds, scans, slices, config"
 _CHANGEABLE = frozenset({"state", "best_epoch", "best_dice", "seconds", "scans", "slices", "config"})
 
@@ -181,14 +190,44 @@ def update_run(project: Project, run: str, **changes: Any) -> None:
         (run_folder(project, run) / _ALIVE_FILE).unlink(missing_ok=True)
 
 
-def list_runs(project: Project) -> list[Run]:
-    """Return the runs, oldest first."""
+def list_runs(project: Project, *, imported: bool = False) -> list[Run]:
+    """Return the runs, oldest first; with ``imported`` those that only hold masks of another program too."""
     rows = project.store.rows(f"SELECT {_COLUMNS} FROM run ORDER BY id")
-    return [_from_row(project, tuple(row)) for row in rows]
+    runs = [_from_row(project, tuple(row)) for row in rows]
+    return [run for run in runs if imported or not run.imported]
+
+
+def ensure_imported(project: Project, labels: Sequence[str]) -> str:
+    """Return the id of the run that holds another program's masks of these labels, made if it is not there.
+
+    Its name tells the labels and nothing of where the files lay.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    told = json.dumps(list(labels))
+    with project.store.transaction() as connection:
+        row = connection.execute("SELECT id FROM run WHERE network = ? AND labels = ?", (IMPORTED, told)).fetchone()
+        if row is not None:
+            return str(row[0])
+        run = new_id()
+        wanted = text("learning.imported_run", labels=", ".join(labels))
+        taken = {str(row[0]) for row in connection.execute("SELECT name FROM run")}
+        names = (wanted if number == 1 else f"{wanted} ({number})" for number in count(1))
+        name = next(name for name in names if name not in taken)
+        settings = json.dumps(TrainingConfig(labels=tuple(labels)).to_json())
+        connection.execute(
+            f"INSERT INTO run ({_COLUMNS}) VALUES ({', '.join('?' * 13)})",
+            (run, name, utc_now(), RunState.DONE.value, IMPORTED, None, told, 0, None, 0.0, 0, 0, settings),
+        )
+        audit.append(connection, current_reader(), "import-predictions", {"run": run, "labels": list(labels)})
+    return run
 
 
 def find_run(project: Project, ref: str) -> Run:
-    """Return a run by its id, name, number, or ``last`` / ``best``.
+    """Return a run by its id, name, number, or ``last`` / ``best`` (of those that were trained here).
 
     Raises
     ------
@@ -203,7 +242,7 @@ def find_run(project: Project, ref: str) -> Run:
         if best is not None:
             return best
     wanted = f"run {ref}" if ref.isdecimal() else ref.casefold()
-    for run in runs:
+    for run in list_runs(project, imported=True):
         if wanted in {run.id, run.name.casefold()}:
             return run
     raise LearningError("run-unknown", name=ref, known=", ".join(run.name for run in runs) or "-")

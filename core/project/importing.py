@@ -6,30 +6,32 @@ checked before anything is written.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import Cancelled, InputError, MeninxError
 from core.events import Events, Finished, JobEvent, Notice, Progress, ScanReady, Skipped, StopCheck, never_stop
-from core.geometry import Array
 from core.io.sandbox import Decoder
 from core.io.sniff import PICTURES
 from core.io.source import Chosen, FindOptions, Found, MaskData, Source
-from core.labels import Label
+from core.learning.runs import ensure_imported, find_run, list_runs
 from core.messages import text
+from core.project.imported_masks import Told, by_name, check_values, merged, new_layers, onto, parse_labels
+from core.project.predictions import list_predictions, write_prediction
 from core.project.project import Project
-from core.project.records import Origin, Scan, SliceState, current_reader
-from core.project.scanfile import pixel_hash
+from core.project.records import NewLayers, Scan, current_reader
+from core.project.taking_back import Brought, take_back
 from core.volume import Volume
 
+__all__ = ["ImportOptions", "describe", "import_job", "parse_labels"]
+
+_File = TypeVar("_File")
 _LOOK_EVERY = 0.25
 
 
@@ -83,30 +85,23 @@ class ImportOptions:
 class _Count:
     scans: list[str] = field(default_factory=list)
     masks: int = 0
+    predictions: int = 0
     skipped: int = 0
     present: int = 0
     unlabelled: int = 0
+    told: Told = field(default_factory=Told)
+    brought: Brought = field(default_factory=Brought)
+    runs: dict[str, int] = field(default_factory=dict)
 
 
-def parse_labels(label: str | None) -> tuple[str | None, dict[int, str]]:
-    """Split ``"Tumour"`` or ``"1=EDH,2=IPH"`` into one name or names by value.
+@dataclass(frozen=True)
+class _Read:
+    """A scan as it was read: its voxels, its masks, and what another program made of it."""
 
-    Raises
-    ------
-    InputError
-        ``label-values`` if it is neither.
-    """
-    if label is None or not label.strip():
-        return None, {}
-    if "=" not in label:
-        return label.strip(), {}
-    names: dict[int, str] = {}
-    for part in label.split(","):
-        match = re.fullmatch(r"\s*(\d{1,5})\s*=\s*(.+?)\s*", part)
-        if match is None or int(match.group(1)) == 0:
-            raise InputError("label-values", given=label)
-        names[int(match.group(1))] = match.group(2)
-    return None, names
+    source: Source
+    volume: Volume
+    masks: MaskData | None = None
+    predicted: MaskData | None = None
 
 
 def import_job(
@@ -126,13 +121,13 @@ def import_job(
     options
         What the person chose.
     should_stop
-        Asked between scans; what is in stays in.
+        Asked between scans and slices. ``"stop"``: what is in stays in; ``"cancel"``: all of it is taken away again.
 
     Yields
     ------
     JobEvent
         Progress, Skipped, Notice, ScanReady, at the end Finished with
-        ``{"scans": [names], "masks": count, "skipped": count, "present": count}``.
+        ``{"scans": [names], "masks": count, "predictions": count, "skipped": count, "present": count}``.
 
     Raises
     ------
@@ -141,41 +136,74 @@ def import_job(
         reason for passing something over.
     ProjectError, StorageError
         Where the project cannot be opened or written.
+    Cancelled
+        After what it brought in was taken away; scans that somebody has drawn on meanwhile stay.
     """
     options = options or ImportOptions()
     parse_labels(options.label)
     with Project.open(project_path) as project, Decoder() as decoder:
-        found = _chosen((yield from _find(decoder, sources, options, should_stop)), options)
         count = _Count()
-        yield from _passed(found, count, options)
-        yield from found.notices
-        started = time.monotonic()
-        total = len(found.sources)
-        for done, source in enumerate(found.sources):
-            asked = should_stop()
-            if asked == "cancel":
-                raise Cancelled
-            if asked:
-                break
-            rate = done / max(time.monotonic() - started, 1e-6)
-            left = (total - done) / rate if rate > 0 else -1.0
-            yield Progress(done, total, "import_read", rate, left, source.name)
-            yield from _import_one(project, decoder, source, options, count)
-        if total:
-            yield Progress(total, total, "import_read", total / max(time.monotonic() - started, 1e-6), 0.0)
-        if count.unlabelled:
-            yield Notice("masks-not-taken", {"scans": count.unlabelled})
-        if not count.scans and not count.present and not should_stop():
-            code = "nothing-usable" if count.skipped else "nothing-there"
-            raise InputError(code, file=", ".join(path.name or str(path) for path in sources))
-        yield Finished(
-            {
-                "scans": count.scans,
-                "masks": count.masks,
-                "skipped": count.skipped,
-                "present": count.present,
-            }
-        )
+        labels = {label.name for label in project.labels()}
+        try:
+            yield from _import_all(project, decoder, sources, options, should_stop, count)
+        except Cancelled:
+            count.brought.labels += [label.name for label in project.labels() if label.name not in labels]
+            kept = take_back(project, count.brought)
+            if kept:
+                yield Notice("import-kept", {"scans": ", ".join(kept)})
+            raise
+
+
+def _import_all(
+    project: Project,
+    decoder: Decoder,
+    sources: Sequence[Path],
+    options: ImportOptions,
+    should_stop: StopCheck,
+    count: _Count,
+) -> Iterator[JobEvent]:
+    found = _chosen((yield from _find(decoder, sources, options, should_stop)), options)
+    yield from _passed(found, count, options)
+    yield from found.notices
+    started = time.monotonic()
+    total = len(found.sources)
+
+    def heard() -> str:
+        """Ask what the person wants; a word that calls it off ends the reading of a scan too."""
+        asked = should_stop()
+        if asked == "cancel":
+            raise Cancelled
+        return asked
+
+    for done, source in enumerate(found.sources):
+        if heard():
+            break
+        rate = done / max(time.monotonic() - started, 1e-6)
+        left = (total - done) / rate if rate > 0 else -1.0
+        yield Progress(done, total, "import_read", rate, left, source.name)
+        read = yield from _read(decoder, source, options, count, heard)
+        if read is not None:
+            yield from _take_in(project, read, options, count)
+    heard()
+    if total:
+        yield Progress(total, total, "import_read", total / max(time.monotonic() - started, 1e-6), 0.0)
+    yield from count.told.at_the_end()
+    for run, number in count.runs.items():
+        yield Notice("predictions-taken", {"count": number, "run": run})
+    if count.unlabelled:
+        yield Notice("masks-not-taken", {"scans": count.unlabelled})
+    if not count.scans and not count.present and not should_stop():
+        code = "nothing-usable" if count.skipped else "nothing-there"
+        raise InputError(code, file=", ".join(path.name or str(path) for path in sources))
+    yield Finished(
+        {
+            "scans": count.scans,
+            "masks": count.masks,
+            "predictions": count.predictions,
+            "skipped": count.skipped,
+            "present": count.present,
+        }
+    )
 
 
 def _find(
@@ -228,60 +256,153 @@ def _skip(name: str, error: MeninxError, count: _Count, options: ImportOptions) 
     yield Skipped(name, error)
 
 
-def _import_one(
-    project: Project, decoder: Decoder, source: Source, options: ImportOptions, count: _Count
-) -> Iterator[JobEvent]:
-    """Take one scan in, with its masks."""
+def _read(
+    decoder: Decoder, source: Source, options: ImportOptions, count: _Count, heard: Callable[[], str]
+) -> Generator[JobEvent, None, _Read | None]:
+    """Read one scan with all that goes with it; nothing is written yet."""
+
+    def on_slice(_index: int) -> None:
+        heard()
+
+    given = source
+    while True:
+        try:
+            volume = decoder.read(source, on_slice=on_slice)
+            break
+        except InputError as error:
+            less = _without(source, error) if 2 * len(source.files) > len(given.files) else None
+            yield from _skip(source.name if less is None else str(error.fields["file"]), error, count, options)
+            if less is None:
+                return None
+            source = less
+    if source is not given:
+        unread = Notice("slices-unread", {"name": source.name, "count": len(given.files) - len(source.files)})
+        source = replace(source, notices=(*source.notices, unread))
+    if not options.label:
+        count.unlabelled += source.has_masks or any(source.predicted)
+        return _Read(source, volume)
+    masks = predicted = None
+    if source.has_masks:
+        masks = yield from _read_masks(decoder, source, options, count)
+    if any(source.predicted):
+        predicted = yield from _read_masks(decoder, replace(source, masks=source.predicted), options, count)
+    heard()
+    return _Read(source, volume, masks, predicted)
+
+
+def _without(source: Source, error: InputError) -> Source | None:
+    """Return a scan of many files without the one that an error names, or None if it would be another scan."""
+    bad = [index for index, path in enumerate(source.files) if path.name == error.fields.get("file")]
+    # a file less would make another volume of what was asked for by its number
+    if len(bad) != 1 or len(source.files) < 2 or source.volume is not None:
+        return None
+
+    def less(files: tuple[_File, ...]) -> tuple[_File, ...]:
+        return files[: bad[0]] + files[bad[0] + 1 :] if len(files) == len(source.files) else files
+
+    return replace(source, files=less(source.files), masks=less(source.masks), predicted=less(source.predicted))
+
+
+def _read_masks(
+    decoder: Decoder, source: Source, options: ImportOptions, count: _Count
+) -> Generator[JobEvent, None, MaskData | None]:
+    """Read masks and check that their values are named; one that cannot be used leaves the scan without it."""
+    name = next((mask.name for mask in source.masks if mask is not None), source.name)
     try:
-        volume = decoder.read(source)
+        masks = decoder.read_masks(source, resample=options.resample_masks)
+        check_values(masks, options.label, name)
     except InputError as error:
         yield from _skip(source.name, error, count, options)
+        return None
+    for passed in masks.passed:
+        yield from _skip(passed.source, passed.error, count, options)
+    yield from count.told.about((*masks.notices, *merged(masks, options.label, name)))
+    count.told.conventions[masks.convention] += 1
+    return masks
+
+
+def _take_in(project: Project, read: _Read, options: ImportOptions, count: _Count) -> Iterator[JobEvent]:
+    """Take one scan in, with its masks, in one transaction."""
+    source = read.source
+    same = project.find_same(read.volume)
+    if same.scan is not None:
+        yield from _known(project, project.scan(same.scan), read, options, count)
         return
-    known = project.find_scan_by_hash(pixel_hash(volume))
-    masks: MaskData | None = None
-    if source.has_masks and options.label:
-        try:
-            masks = decoder.read_masks(source)
-            _check_values(masks, options, source)
-        except InputError as error:
-            masks = None
-            yield from _skip(source.name, error, count, options)
-        else:
-            for passed in masks.passed:
-                yield from _skip(passed.source, passed.error, count, options)
-    elif source.has_masks:
-        count.unlabelled += 1
-    if known is not None:
-        yield from _known(project, known, masks, source, options, count)
-        return
+    layers = None
+    if read.masks is not None:
+        layers = new_layers(project, read.masks, options.label, options.reader or current_reader())
     scan = project.add_scan(
-        volume,
+        read.volume,
         patient=source.patient,
-        description=describe(volume, source),
+        description=describe(read.volume, source),
         source=[str(path) for path in source.files],
         identity=dict(source.identity),
+        layers=layers,
     )
-    yield from source.notices
-    if masks is not None:
-        _save_masks(project, scan.id, masks, options)
-        count.masks += 1
+    count.brought.scans.append(scan.id)
+    count.brought.annotations += [annotation.id for annotation in project.annotations(scan.id)]
     count.scans.append(scan.name)
+    count.masks += read.masks is not None
+    yield from source.notices
+    if same.elsewhere is not None:
+        yield Notice("scan-twin", {"name": source.name, "scan": project.scan(same.elsewhere).name})
+    if read.predicted is not None:
+        _predict(project, scan, read.predicted, options, count)
     yield ScanReady(scan.name)
 
 
-def _known(
-    project: Project, scan: Scan, masks: MaskData | None, source: Source, options: ImportOptions, count: _Count
-) -> Iterator[JobEvent]:
+def _known(project: Project, scan: Scan, read: _Read, options: ImportOptions, count: _Count) -> Iterator[JobEvent]:
     """Put masks on a scan that is in the project already, unless somebody has drawn on it."""
     count.present += 1
-    if masks is not None and not project.annotations(scan.id):
-        _save_masks(project, scan.id, masks, options)
+    theirs, ours = read.volume.geometry, project.geometry(scan.id)
+    came = False
+    if read.masks is not None and not project.annotations(scan.id):
+        masks = onto(read.masks, theirs, ours, read.source.name)
+        _save_masks(
+            project, scan.id, new_layers(project, masks, options.label, options.reader or current_reader()), count
+        )
         count.masks += 1
+        came = True
+    if read.predicted is not None and not _predicted_already(project, scan, options):
+        _predict(project, scan, onto(read.predicted, theirs, ours, read.source.name), options, count)
+        count.brought.predictions += [(one.run, scan.id) for one in list_predictions(project, scan=scan.id)][-1:]
+        came = True
+    if came:
         yield ScanReady(scan.name)
         return
     # never an error, even when strict: importing twice is harmless
     count.skipped += 1
-    yield Skipped(source.name, InputError("scan-present", file=source.name, scan=scan.name))
+    yield Skipped(read.source.name, InputError("scan-present", file=read.source.name, scan=scan.name))
+
+
+def _save_masks(project: Project, scan: str, layers: NewLayers, count: _Count) -> None:
+    with project.store.transaction():
+        annotation = project.ensure_annotation(scan, layers.reader)
+        project.save_layers(
+            annotation.id, layers.layers, layers.states, journal_sequence=0, action="import", facts=layers.facts
+        )
+    count.brought.annotations.append(annotation.id)
+
+
+def _predict(project: Project, scan: Scan, masks: MaskData, options: ImportOptions, count: _Count) -> None:
+    """Store what another program made as a prediction: it is compared and corrected, never taken for drawn."""
+    found = by_name(masks, options.label)
+    run = ensure_imported(project, sorted(found))
+    zeros_and_ones = {name: found[name].astype(np.uint8) for name in sorted(found)}
+    # a mask says yes or no: as probabilities, certain or impossible
+    certain = {name: mask * np.uint8(255) for name, mask in zeros_and_ones.items()}
+    write_prediction(project, run, scan.id, zeros_and_ones, certain, facts={"imported": True})
+    count.predictions += 1
+    name = find_run(project, run).name
+    count.runs[name] = count.runs.get(name, 0) + 1
+
+
+def _predicted_already(project: Project, scan: Scan, options: ImportOptions) -> bool:
+    """Whether another program's masks of these labels are there: they are not taken twice."""
+    one, names = parse_labels(options.label)
+    wanted = {one} if one is not None else set(names.values())
+    runs = {run.id: set(run.labels) for run in list_runs(project, imported=True) if run.imported}
+    return any(runs.get(record.run, set()) & wanted for record in list_predictions(project, scan=scan.id))
 
 
 def describe(volume: Volume, source: Source) -> str:
@@ -295,38 +416,3 @@ def describe(volume: Volume, source: Source) -> str:
         text("import.slices" if volume.shape[0] > 1 else "import.slice", slices=volume.shape[0]),
     ]
     return " ".join(word for word in words if word)
-
-
-def _check_values(masks: MaskData, options: ImportOptions, source: Source) -> None:
-    """Refuse label maps whose values are not all named, before the scan is added."""
-    _, names = parse_labels(options.label)
-    if names:
-        unnamed = [value for value in masks.values if value not in names]
-        if unnamed and masks.values != (1,):
-            raise InputError("mask-unnamed", file=source.name, values=", ".join(str(value) for value in unnamed[:8]))
-
-
-def _save_masks(project: Project, scan_id: str, masks: MaskData, options: ImportOptions) -> None:
-    """Store the masks as finished slices of an annotation of the reader."""
-    one, names = parse_labels(options.label)
-    reader = options.reader or current_reader()
-    layers: dict[str, NDArray[np.uint8]] = {}
-    if one is not None:
-        _paint(layers, project.ensure_label(one), masks.array > 0)
-    else:
-        for value, name in names.items():
-            hits = masks.array == value
-            if hits.any() or not masks.values:
-                _paint(layers, project.ensure_label(name), hits)
-    there = [index for index, present in enumerate(masks.present) if present]
-    states = [SliceState(index, Origin.IMPORTED, None, True, reader, 0.0) for index in there]
-    annotation = project.ensure_annotation(scan_id, reader)
-    facts: dict[str, Any] = {"slices": len(states), "values": list(masks.values)}
-    project.save_layers(
-        annotation.id, layers, dict.fromkeys(layers, states), journal_sequence=0, action="import", facts=facts
-    )
-
-
-def _paint(layers: dict[str, NDArray[np.uint8]], label: Label, hits: Array) -> None:
-    layer = layers.setdefault(label.layer, np.zeros(hits.shape, np.uint8))
-    layer[hits] = label.value

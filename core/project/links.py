@@ -170,6 +170,18 @@ class Links:
             salt = self._salt(connection)
         return hmac.new(salt, f"{kind}:{text.strip()}".encode(), hashlib.sha256).hexdigest()[:16]
 
+    def forget(self, scans: Sequence[str], patients: Sequence[str]) -> None:
+        """Forget scans and patients that are not in the project any more."""
+        if not self.file.exists():
+            return
+        with self._connected() as connection:
+            connection.executemany(
+                "DELETE FROM scan WHERE project = ? AND scan = ?", [(self.project, scan) for scan in scans]
+            )
+            connection.executemany(
+                "DELETE FROM patient WHERE project = ? AND key = ?", [(self.project, key) for key in patients]
+            )
+
     def patient(self, key: str) -> str | None:
         """Return the identity behind a patient key, or None where this workstation does not know it."""
         row = self._row("SELECT identity FROM patient WHERE project = ? AND key = ?", self.project, key)

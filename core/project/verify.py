@@ -126,6 +126,9 @@ def _unaudited(connection: sqlite3.Connection) -> Iterator[MeninxError]:
             told.add(fact["sha256"])
             name = f"{layer}-{fact['sequence']}-{fact['sha256'][:8]}.nii.gz"
             saved[fact["sha256"]] = f"masks/{facts['scan']}/{facts['annotation']}/{name}"
+        for digest in facts.get("taken", ()):
+            # a cancelled import took its own masks back
+            saved.pop(digest, None)
     there: set[str] = set()
     for file, digest in connection.execute(
         "SELECT file, sha256 FROM layer_version UNION ALL SELECT file, file_sha256 FROM scan"

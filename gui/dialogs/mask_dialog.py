@@ -22,7 +22,7 @@ from gui.jobs.asking import Asker
 from gui.session import Session
 
 _OTHER_GRID = "mask-grid"
-_FOR_A_SCAN = {"mask-size": "mask-file-size", "mask-place": "mask-file-place"}
+_FOR_A_SCAN = {"mask-size": "mask-file-size"}
 """The reader's words tell of an import, where a scan comes in without its mask."""
 _MOST_ROWS = 6
 _ROW = 36

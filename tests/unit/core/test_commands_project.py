@@ -247,7 +247,7 @@ def test_a_mask_leaves_other_layers_labels_and_readers_alone(path: Path, tmp_pat
 def test_masks_that_do_not_fit_are_refused_and_change_nothing(
     path: Path, tmp_path: Path, capsys: Capture, case: str
 ) -> None:
-    file, scan, code = tmp_path / "m.nii.gz", "S0002", f"mask-file-{case}"
+    file, scan, code = tmp_path / "m.nii.gz", "S0002", "mask-grid"
     if case == "size":
         save_nifti(file, np.ones((4, 12, 11), np.uint8))
     elif case == "place":

@@ -100,7 +100,12 @@ def test_nifti_pairs_and_other_programs_masks(tmp_path: Path) -> None:
     found = find(tmp_path)
     assert {source.name: source.has_masks for source in found.sources} == {"a.nii.gz": True, "b.nii": False}
     assert all(source.patient is None for source in found.sources)
-    assert reasons(found) == {"b_automask.nii.gz": "mask-predicted", "c_mask.nii.gz": "mask-alone"}
+    assert {source.name: [path.name for path in source.predicted if path] for source in found.sources} == {
+        "a.nii.gz": [],
+        "b.nii": ["b_automask.nii.gz"],
+    }
+    assert reasons(found) == {"c_mask.nii.gz": "mask-alone"}
+    assert find(tmp_path / "b.nii").sources[0].predicted == (tmp_path / "b_automask.nii.gz",)
     (alone,) = find(tmp_path / "a.nii.gz").sources
     assert alone.masks == (tmp_path / "a_mask.nii.gz",)
     (unpaired,) = find_sources([tmp_path / "a.nii.gz"], FindOptions(pair_masks=False)).sources

@@ -15,6 +15,7 @@ from reader_support import make_series, noise, write_dicom, write_nifti, write_p
 from core.commands import line
 from core.errors import InputError, StorageError
 from core.events import Finished, JobEvent, Notice, ScanReady, Skipped
+from core.project.annotations import Annotations
 from core.project.importing import ImportOptions, import_job, parse_labels
 from core.project.project import Project
 from core.project.records import Origin, ScanStatus
@@ -55,7 +56,7 @@ def test_stacks_with_masks_come_in_whole(project: Path, tmp_path: Path) -> None:
         patient(tmp_path / "set" / name, 11)
     (tmp_path / "set" / "patients.csv").write_text("x,y\n")
     result, events = imported(project, tmp_path / "set", label="Tumour")
-    assert result == {"scans": ["S0001", "S0002"], "masks": 2, "skipped": 1, "present": 0}
+    assert result == {"scans": ["S0001", "S0002"], "masks": 2, "predictions": 0, "skipped": 1, "present": 0}
     assert [event.scan for event in events if isinstance(event, ScanReady)] == ["S0001", "S0002"]
     assert skipped(events) == {"patients.csv": "file-no-scan"}
     with Project.open(project) as opened:
@@ -187,20 +188,24 @@ def test_nothing_usable_is_an_error(project: Path, tmp_path: Path) -> None:
 def test_a_failing_disk_leaves_whole_scans_only(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("A", "B"):
         patient(tmp_path / "set" / name)
-    real = Project.save_layers
+    real = Annotations.insert_first
     calls = []
 
-    def failing(self: Project, *given: Any, **named: Any) -> Any:
+    def failing(self: Annotations, *given: Any) -> None:
         calls.append(given)
         if len(calls) == 2:
             raise StorageError("disk-full", file="x")
-        return real(self, *given, **named)
+        real(self, *given)
 
-    monkeypatch.setattr(Project, "save_layers", failing)
+    monkeypatch.setattr(Annotations, "insert_first", failing)
     with pytest.raises(StorageError):
         imported(project, tmp_path / "set", label="Tumour")
     monkeypatch.undo()
     with Project.open(project) as opened:
+        # the second came in neither whole nor without its masks
+        assert [scan.name for scan in opened.scans()] == ["S0001"]
+        assert len(list((opened.path / "scans").iterdir())) == 1
+        assert len(list((opened.path / "masks").rglob("*.nii.gz"))) == 1
         assert opened.verify() == []
     # trying again completes what is missing
     imported(project, tmp_path / "set", label="Tumour")
