@@ -74,7 +74,7 @@ _BY_MARKER = {0xC0: JPEGBaseline8Bit, 0xC1: JPEGExtended12Bit, 0xC3: JPEGLossles
 _TALES = frozenset({0xC4, 0xC8, 0xCC})
 """Markers among those of a JPEG frame that begin none."""
 _PLUGINS = {
-    JPEGBaseline8Bit: ("pillow", "gdcm"),
+    JPEGBaseline8Bit: ("pillow",),
     JPEGExtended12Bit: ("pillow", "gdcm"),
     JPEGLossless: ("gdcm",),
     JPEGLosslessSV1: ("gdcm",),

@@ -8,6 +8,7 @@ round). What samples mean is decided by the tags alone.
 from __future__ import annotations
 
 import io
+import math
 import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -72,12 +73,12 @@ class Page:
 
     def number(self, tag: int, other: int) -> int:
         """Return a tag's first value as a whole number."""
-        found = self.tags.get(tag, ())
-        return int(found[0]) if found and not isinstance(found[0], str) else other
+        return next(iter(self.numbers(tag)), other)
 
     def numbers(self, tag: int) -> list[int]:
-        """Return all values of a tag."""
-        return [int(value) for value in self.tags.get(tag, ())]
+        """Return all values of a tag that are numbers."""
+        found = self.tags.get(tag, ())
+        return [int(value) for value in found if isinstance(value, (int, float)) and math.isfinite(value)]
 
     @property
     def width(self) -> int:
