@@ -19,6 +19,8 @@ from core.errors import InputError
 Array: TypeAlias = NDArray[Any]
 
 _LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))
+OBLIQUE_DEGREES = 1.0
+"""A grid that is turned by more against the body's axes is called oblique."""
 MATCH_MM = 1e-3
 """Two grids are the same if no affine entry differs by more (the field's usual tolerance)."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 
 from core.errors import MeninxError
 from core.events import Notice
-from core.geometry import Geometry, io_orientation
+from core.geometry import OBLIQUE_DEGREES, Geometry
 from core.io.source import MaskData, Preview, Source
 from core.messages import sentence, text
 
@@ -24,8 +23,6 @@ _NAME = 34
 _MOST_NOTES = 8
 _MOST_NAMES = 6
 _MOST_SKIPPED = 8
-_OBLIQUE = 0.5
-"""Degrees from which a grid is called oblique."""
 _ACQUISITION = (
     ("echo_time", "ms"),
     ("repetition_time", "ms"),
@@ -78,7 +75,7 @@ def facts(seen: Seen) -> dict[str, Any]:
         "spacing": [round(size, 6) for size in geometry.spacing],
         "unit": geometry.unit,
         "axes": geometry.axis_codes if geometry.orientation_known else None,
-        "oblique_degrees": round(oblique(geometry), 2) if geometry.orientation_known else None,
+        "oblique_degrees": round(geometry.oblique_degrees, 2) if geometry.orientation_known else None,
         "affine": [[float(value) for value in row] for row in geometry.affine],
         "modality": volume.modality or None,
         "slope": volume.slope,
@@ -204,18 +201,10 @@ def _place(geometry: Geometry, told: Any) -> str:
     tilt = float(told.get("tilt_degrees", 0.0))
     if tilt:
         words.append(text("info.tilted", degrees=f"{tilt:.3g}"))
-    angle = oblique(geometry)
-    if angle >= _OBLIQUE and not tilt:
+    angle = geometry.oblique_degrees
+    if angle >= OBLIQUE_DEGREES and not tilt:
         words.append(text("info.oblique", degrees=f"{angle:.3g}"))
     return ", ".join(words)
-
-
-def oblique(geometry: Geometry) -> float:
-    """Return the angle (degrees) between the grid and the body's axes, of the axis that differs most."""
-    columns = geometry.affine[:3, :3] / np.linalg.norm(geometry.affine[:3, :3], axis=0)
-    nearest = io_orientation(geometry.affine)[:, 0].astype(int)
-    along = [min(1.0, abs(float(columns[world, axis]))) for axis, world in enumerate(nearest)]
-    return math.degrees(math.acos(min(along)))
 
 
 def _numbers(preview: Preview) -> str:
@@ -345,7 +334,7 @@ def _row(seen: Seen) -> str:
     )
     cells = (
         f"{name if len(name) <= _NAME else name[: _NAME - 3] + '...':<{_NAME}}",
-        f"{preview.volume.modality or text(f'info.format_{key}'):<9.9}",
+        f"{preview.volume.modality or text(f'info.format_{key}').split()[0]:<9}",
         f"{f'{x}x{y}x{z}':<13}",
         f"{f'{spacing[2]:.3g}x{spacing[1]:.3g}x{spacing[0]:.3g} mm' if geometry.spacing_known else 'px':<20}",
         f"{geometry.axis_codes if geometry.orientation_known else '':<3}",

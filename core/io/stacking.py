@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.events import Notice
-from core.geometry import Geometry
+from core.geometry import OBLIQUE_DEGREES, Geometry
 from core.io.dicom_file import SliceHeader
 from core.io.elements import first, number
 from core.io.grouping import along, cosines_of, is_placed, normal_of
@@ -22,7 +22,6 @@ SPACING_MATCH = 0.01
 _ROUNDING_MM = 0.01
 """What rounded coordinates may differ by."""
 TILT_DEGREES = 0.1
-OBLIQUE_DEGREES = 0.5
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -113,7 +112,7 @@ def lay(slices: Sequence[SliceHeader], name: str) -> Grid:
         notices += _doubts(ordered, slots, step, name)
     if tilt > TILT_DEGREES:
         notices.append(Notice("slices-tilted", {"name": name, "degrees": round(tilt, 1)}))
-    elif geometry.oblique_degrees > OBLIQUE_DEGREES:
+    elif geometry.oblique_degrees >= OBLIQUE_DEGREES:
         notices.append(Notice("slices-oblique", {"name": name, "degrees": round(geometry.oblique_degrees, 1)}))
     return Grid(tuple(slots), geometry, tuple(notices), tilt, even)
 

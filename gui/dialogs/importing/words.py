@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.events import Notice
+from core.geometry import OBLIQUE_DEGREES
 from core.io.conventions import colour_word
 from core.io.sniff import PICTURES, Format
 from core.io.source import MaskData, Preview, Source
@@ -14,8 +15,6 @@ from gui.dialogs.importing.looker import Seen, SeenMask
 STRAY = "slice-stray"
 HARMLESS = frozenset({"slices-oblique"})
 """Notices that are told as a remark: nothing is lost or uncertain."""
-OBLIQUE_DEGREES = 1.0
-"""From this angle between the slices and the body's planes on a scan is called oblique."""
 
 
 def kind(source: Source, seen: Seen | None) -> str:
