@@ -226,7 +226,7 @@ def test_a_gantry_tilt_is_told_apart_from_oblique(tmp_path: Path, capsys: pytest
         ("a.mhd", "MetaImage, packed with zlib"),
         ("a.nii", "NIfTI-1"),
         ("a.img", "NIfTI-1, header and numbers in two files"),
-        ("a.mgz", "FreeSurfer (MGH), packed with gzip"),
+        ("a.mgz", "MGH (FreeSurfer), packed with gzip"),
         ("a.tif", "TIFF"),
         ("a.h5", "HDF5"),
     ],
