@@ -229,6 +229,8 @@ class Intake(QObject):
             came = outcome.result.get("scans", [])
             if waits and isinstance(came, list) and came:
                 self._show_first(came[0])
+            if outcome.result.get("predictions"):
+                session.runs_changed.emit()
             self._tell_result(outcome, skipped)
         elif session.is_scratch and session.project is not None and not session.project.scans():
             # cancelled: nothing is left of it, not even an empty project

@@ -78,10 +78,14 @@ def events_of(job: Job, should_stop: StopCheck = never_stop) -> Events:
 
 
 class _Listener:
-    """Hears what the window asks; a closed pipe means that the window is gone: cancel."""
+    """Hears what the window asks; a closed pipe means that the window is gone: cancel.
 
-    def __init__(self, connection: Connection) -> None:
+    An import stops instead: nobody called off what came in so far, and cancelling takes it away again.
+    """
+
+    def __init__(self, connection: Connection, kind: str) -> None:
         self._connection = connection
+        self._at_loss = "stop" if kind == "import" else "cancel"
         self._word = ""
         self._thread = threading.Thread(target=self._listen, name="job-listener", daemon=True)
         self._thread.start()
@@ -94,7 +98,9 @@ class _Listener:
             try:
                 word = self._connection.recv()
             except (EOFError, OSError):
-                word = "cancel"
+                if _STRENGTH[self._at_loss] >= _STRENGTH[self._word]:
+                    self._word = self._at_loss
+                return
             if word in WORDS and _STRENGTH[word] >= _STRENGTH[self._word]:
                 self._word = word
             if word == "cancel":
@@ -139,7 +145,7 @@ def run_job(connection: Connection, job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the window's to handle
     _be_humble()
     sender = _Sender(connection)
-    listener = _Listener(connection)
+    listener = _Listener(connection, job.kind)
     # before anything heavy is loaded: the window shows at once that it has begun
     sender.send(Progress(0, 0, "starting"))
     sender.send(_run_to_end(job, listener.should_stop, sender.send))

@@ -6,6 +6,7 @@ training on the command line works beside an open window.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -17,14 +18,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from core.errors import LearningError, ProjectError
+from core.errors import LearningError, ProjectError, StorageError
 from core.events import JobEvent
 from core.ids import new_id
 from core.io import atomic
 from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded, event_from_json, event_to_json
 from core.messages import text
-from core.project import audit
+from core.project import audit, sums
 from core.project.project import Project
 from core.project.records import current_reader, utc_now
 
@@ -39,6 +40,8 @@ CARD_FILE = "card.md"
 EVALUATION_FILE = "evaluation-{part}.json"
 SAMPLES_FOLDER = "samples"
 _ALIVE_FILE = "running.json"
+_SEALED = (CONFIG_FILE, SPLIT_FILE, WEIGHTS_FILE, ONNX_FILE, MODEL_FILE, RESUME_FILE)
+"""Files that do not change once a run has ended; the card may be written on by hand."""
 
 
 class RunState(StrEnum):
@@ -93,6 +96,11 @@ class Run:
     def imported(self) -> bool:
         """Whether its predictions came from files (``<name>_automask``): there is nothing to predict with."""
         return self.network == IMPORTED
+
+    @property
+    def comparable(self) -> bool:
+        """Whether Review can show what it says of scans."""
+        return self.usable or self.imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +196,11 @@ def update_run(project: Project, run: str, **changes: Any) -> None:
     state = changes.get("state")
     if state is not None and state != RunState.RUNNING:
         (run_folder(project, run) / _ALIVE_FILE).unlink(missing_ok=True)
+        # without its sums a run can be used as well; a full disk is told of where it matters
+        with contextlib.suppress(StorageError, OSError):
+            sums.seal(run_folder(project, run), _SEALED)
+    elif state is not None:
+        sums.unseal(run_folder(project, run) / sums.NAME)
 
 
 def list_runs(project: Project, *, imported: bool = False) -> list[Run]:

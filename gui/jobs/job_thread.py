@@ -79,10 +79,13 @@ class JobThread(QThread):
         self._order("cancel")
 
     def close(self, seconds: float) -> bool:
-        """End the job now whatever its child does; return whether the thread ended in time."""
+        """End the job now whatever its child does; return whether the thread ended in time.
+
+        An import is stopped and not cancelled: what came in stays, where nobody asked for it to be taken back.
+        """
         if not self.isRunning():
             return True
-        self._order("cancel")
+        self._order("stop" if self.job.kind == "import" else "cancel")
         if self.wait(round(seconds * 1000)):
             return True
         # A child frozen in the middle of a message holds the thread in recv; its death frees it.

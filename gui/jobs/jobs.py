@@ -277,6 +277,8 @@ class Jobs(QObject):
         for work in running:
             if work.kind == "train":
                 work.thread.pause()
+            elif work.kind == "import":
+                work.thread.stop()
             else:
                 work.thread.cancel()
         for work in running:

@@ -90,13 +90,13 @@ class CompareBar(QFrame):
         return found if isinstance(found, Reference) else None
 
     def set_runs(self, rows: Sequence[RunRow], wanted: str) -> None:
-        """Offer the usable runs; ``wanted`` (an id), else the one chosen before, else the best is chosen."""
+        """Offer the runs that predicted; ``wanted`` (an id), else the one chosen before, else the best is chosen."""
         kept = wanted or self.chosen_run
         self.run.blockSignals(True)
         self.run.clear()
         best = 0
         for row in rows:
-            if not row.run.usable:
+            if not row.run.comparable:
                 continue
             if row.best:
                 best = self.run.count()

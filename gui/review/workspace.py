@@ -136,7 +136,7 @@ class ReviewWorkspace(QWidget):
     def reload(self) -> None:
         """Read the runs again."""
         if self._session.project is not None:
-            self._runs.ask(read_rows, self._session.project)
+            self._runs.ask(read_rows, self._session.project, True)
 
     @Slot(object)
     def _take_rows(self, rows: list[RunRow]) -> None:
@@ -200,7 +200,7 @@ class ReviewWorkspace(QWidget):
         found += [
             Reference("run", row.run.id, text("review.prediction_of", run=row.run.name))
             for row in self._rows
-            if row.run.usable and row.run.id != self.bar.chosen_run
+            if row.run.comparable and row.run.id != self.bar.chosen_run
         ]
         return found
 
@@ -274,7 +274,7 @@ class ReviewWorkspace(QWidget):
 
     def _show(self) -> None:
         session = self._session
-        usable = any(row.run.usable for row in self._rows)
+        usable = any(row.run.comparable for row in self._rows)
         if session.project is None:
             self._say_empty("no_project")
         elif not usable:
@@ -302,7 +302,8 @@ class ReviewWorkspace(QWidget):
         if label is None or case is None:
             key = "reading" if case is None else "not_predicted"
             words = text(f"review.{key}_words", run=run.name)
-            action = text("review.predict_scan") if case is not None and not session.jobs.of_kind("predict") else ""
+            can_predict = case is not None and run.usable and not session.jobs.of_kind("predict")
+            action = text("review.predict_scan") if can_predict else ""
             self.side.nothing.say(text(f"review.{key}_title"), words, "" if session.read_only else action)
             return
         compared = label.compared
@@ -420,7 +421,9 @@ class ReviewWorkspace(QWidget):
         work = next(iter(self._session.jobs.of_kind("predict")), None)
         self.line.show_work(work)
         shown, predicted = self._session.scan is not None, self._case is not None and self._case.predicted
-        self.bar.predict.setEnabled(shown and self.run is not None and work is None and not self._session.read_only)
+        run = self.run
+        can_predict = run is not None and run.usable
+        self.bar.predict.setEnabled(shown and can_predict and work is None and not self._session.read_only)
         self.bar.worst.setEnabled(predicted and self.label_case is not None and bool(self.label_case.ranked))
         self.bar.correct.setEnabled(predicted and self._session.can_edit)
 

@@ -72,9 +72,12 @@ class RunRow:
         )
 
 
-def read_rows(project: Project) -> list[RunRow]:
-    """Return the rows, newest first (reads files: not for the window's thread)."""
-    runs = list_runs(project)
+def read_rows(project: Project, imported: bool = False) -> list[RunRow]:
+    """Return the rows, newest first (reads files: not for the window's thread).
+
+    With ``imported`` those too that only hold masks of another program.
+    """
+    runs = list_runs(project, imported=imported)
     names = {run.id: run.name for run in runs}
     best = best_run(project, runs=runs)
     rows = []
