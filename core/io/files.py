@@ -6,13 +6,15 @@ not be able to ask for gigabytes.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PureWindowsPath
 from typing import Any, BinaryIO, cast
 
 from core.errors import InputError
@@ -29,6 +31,8 @@ MAX_INFLATED = 256 << 20
 """Largest result of inflating one file in memory (deflated DICOM, zip member, .dcm.gz)."""
 MAX_MEMBERS = 20_000
 """Most files looked at in one zip."""
+_LONGEST_NAME = 255
+_LONGEST_PATH = 2000
 _HEAD = 1 << 14
 """Bytes of a zip's member that are inflated to see what it is."""
 _MOST_RATIO = 1040
@@ -37,12 +41,20 @@ _MOST_RATIO = 1040
 
 def split_member(path: Path) -> tuple[Path, str] | None:
     """Split ``archive.zip/member`` into the archive and the member, or None for a plain file."""
-    if path.exists():
-        return None
-    for parent in path.parents:
-        if parent.suffix.casefold() == ".zip" and parent.is_file():
-            return parent, path.relative_to(parent).as_posix()
+    with contextlib.suppress(OSError):
+        for parent in path.parents:
+            if parent.is_dir():
+                return None
+            if parent.is_file():
+                return parent, path.relative_to(parent).as_posix()
     return None
+
+
+def there(path: Path) -> bool:
+    """Whether a file or folder is there; a name that no disk can hold is not."""
+    with contextlib.suppress(OSError):
+        return path.exists()
+    return False
 
 
 @contextmanager
@@ -114,21 +126,43 @@ def _inflated(path: Path, archive: Path, name: str, most: int) -> memoryview:
     """Return the first bytes of a member; the whole of it must be within the budget."""
     data = bytearray()
     try:
-        with zipfile.ZipFile(archive) as bundle:
-            info = bundle.getinfo(name)
-            if info.file_size > MAX_INFLATED:
-                raise InputError("file-too-large", file=path.name)
-            with bundle.open(info) as member:
-                # in blocks: asked for all at once, zipfile inflates past what the directory says
-                while len(data) < most and (block := member.read(min(1 << 20, most - len(data)))):
-                    data += block
+        status = archive.stat()
+        bundle, infos = _bundle(archive, (status.st_mtime_ns, status.st_size))
+        info = infos[name]
+        if info.file_size > MAX_INFLATED:
+            raise InputError("file-too-large", file=path.name)
+        with bundle.open(info) as member:
+            # in blocks: asked for all at once, zipfile inflates past what the directory says
+            while len(data) < most and (block := member.read(min(1 << 20, most - len(data)))):
+                data += block
     except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError, NotImplementedError, EOFError) as error:
         raise InputError("zip-unreadable", file=archive.name) from error
     return memoryview(data)
 
 
-def members(archive: Path) -> list[Path]:
-    """List the files of a zip as paths below it.
+@lru_cache(maxsize=1)
+def _bundle(archive: Path, _stamp: tuple[int, int]) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
+    """Open a zip and list its members by their paths: once, for a directory of thousands takes its time."""
+    bundle = zipfile.ZipFile(archive)
+    inside = ((_inside(info.filename), info) for info in reversed(bundle.infolist()) if not _is_folder(info))
+    return bundle, {name: info for name, info in inside if name is not None}
+
+
+def _is_folder(info: zipfile.ZipInfo) -> bool:
+    return info.filename.endswith(("/", "\\"))
+
+
+def _inside(name: str) -> str | None:
+    """Return a member's path below its archive, or None if it leads out of it or no disk could hold it."""
+    path = PureWindowsPath(name)
+    if path.drive or path.root or not path.parts or ".." in path.parts or "\0" in name or len(name) > _LONGEST_PATH:
+        return None
+    longest = max(len(part.encode("utf-8", "surrogatepass")) for part in path.parts)
+    return path.as_posix() if longest <= _LONGEST_NAME else None
+
+
+def members(archive: Path) -> tuple[list[Path], int]:
+    """List the files of a zip as paths below it, and count those whose names are no such paths.
 
     Raises
     ------
@@ -137,13 +171,13 @@ def members(archive: Path) -> list[Path]:
     """
     try:
         with zipfile.ZipFile(archive) as bundle:
-            names = [info.filename for info in bundle.infolist() if not info.is_dir()]
+            names = [info.filename for info in bundle.infolist() if not _is_folder(info)]
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError) as error:
         raise InputError("zip-unreadable", file=archive.name) from error
     if len(names) > MAX_MEMBERS:
         raise InputError("zip-too-many", file=archive.name, most=MAX_MEMBERS)
-    # names that climb out of the archive are only ever names of members; they are never written
-    return [archive / name for name in names if "\\" not in name and ".." not in Path(name).parts]
+    inside = [_inside(name) for name in names]
+    return [archive / name for name in dict.fromkeys(inside) if name is not None], inside.count(None)
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE) -> bytes:

@@ -19,7 +19,7 @@ from core.events import Notice
 from core.io import raster
 from core.io.archive import entries_of, pick
 from core.io.dicomdir import files_of, is_directory
-from core.io.files import members, natural
+from core.io.files import members, natural, split_member, there
 from core.io.pairs import header_beside
 from core.io.patients import CONTAINERS, Patients, owner
 from core.io.series import find_series
@@ -140,7 +140,7 @@ def find_sources(
 
 
 def _look(walk: _Walk, path: Path) -> None:
-    if not path.exists():
+    if not there(path):
         raise InputError("file-missing", file=path)
     if path.is_dir():
         walk.roots.append(path)
@@ -176,7 +176,7 @@ def _take(walk: _Walk, path: Path, root: Path, *, named: bool = False) -> None:
         walk.skip(path, InputError(refused, file=path.name))
         return
     walk.heartbeat(path)
-    if path.exists() and not path.is_file():
+    if split_member(path) is None and path.exists() and not path.is_file():
         # a pipe or device would be waited on for ever
         walk.skip(path, InputError("file-foreign", file=path.name))
         return
@@ -222,13 +222,18 @@ def refusal(path: Path, kind: Format | None) -> InputError:
 
 
 def _take_zip(walk: _Walk, path: Path) -> None:
+    if split_member(path) is not None:
+        walk.skip(path, InputError("format-zip", file=path.name))
+        return
     try:
-        inside = members(path)
+        inside, strange = members(path)
     except InputError as error:
         walk.skip(path, error)
         return
+    if strange:
+        walk.skip(path, InputError("zip-names", file=path.name, count=strange))
     for member in sorted(inside, key=lambda member: natural(member.as_posix())):
-        if member.suffix.casefold() != ".zip" and not member.name.startswith("."):
+        if not member.name.startswith("."):
             _take(walk, member, path)
 
 
