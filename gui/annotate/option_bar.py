@@ -71,7 +71,7 @@ class OptionBar(QFrame):
         lay = theme.row(self, gap=theme.space("s"))
         lay.setContentsMargins(14, 0, 14, 0)
         for widget in (self.name, self.size_words, self.slider, self.spin, self.disc, self.sphere):
-            lay.addWidget(widget)
+            lay.addWidget(widget, 10 if widget is self.slider else 0)
         lay.addWidget(self.hint, 10)
         lay.addWidget(view_menu)
         hand.tool_changed.connect(self._show)

@@ -53,7 +53,8 @@ def remarks_on(volume: Volume) -> Remarks:
         found.append(("tilted", {"degrees": f"{tilt:.1f}"}))
     warns = bool(found)
     angle = oblique_degrees(geometry)
-    if geometry.orientation_known and angle >= _OBLIQUE_DEGREES:
+    # a tilted gantry is oblique too, and has been told
+    if geometry.orientation_known and angle >= _OBLIQUE_DEGREES and not tilt:
         found.append(("oblique", {"degrees": f"{angle:.0f}"}))
     if not geometry.spacing_known:
         found.append(("pixels", {}))
