@@ -7,6 +7,7 @@ and the facts; :func:`core.messages.sentence` turns it into one plain sentence
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 
@@ -31,6 +32,12 @@ class MeninxError(Exception):
 
     def __str__(self) -> str:
         facts = ", ".join(f"{name}={value}" for name, value in self.fields.items())
+        return f"{self.code}({facts})"
+
+    @property
+    def logged(self) -> str:
+        """The error as a log may keep it: its code and numbers, no names of files or persons."""
+        facts = ", ".join(f"{name}={value}" for name, value in self.fields.items() if not isinstance(value, str))
         return f"{self.code}({facts})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -66,3 +73,18 @@ class Cancelled(MeninxError):
 
     def __init__(self, code: str = "cancelled", **fields: Any) -> None:
         super().__init__(code, **fields)
+
+
+def trace_of(error: BaseException) -> str:
+    """Say where an exception came from, with the kinds of it and its causes but not their words.
+
+    The words of a library may hold a file's name or what stands in its header.
+    """
+    parts: list[str] = []
+    known: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in known:
+        known.add(id(at))
+        parts.append("".join(traceback.format_tb(at.__traceback__)) + type(at).__name__)
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return "\nwhile handling:\n".join(reversed(parts))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, QThread, Signal, Slot
 
-from core.errors import MeninxError
+from core.errors import MeninxError, trace_of
 
 
 class Task(QThread):
@@ -43,7 +42,7 @@ class Task(QThread):
             self.failed.emit(MeninxError("memory-short-here"))
         except Exception as error:  # noqa: BLE001 - the edge of a thread: nothing above could hear it
             facts = MeninxError("unexpected", reason=f"{type(error).__name__}: {error}")
-            facts.add_note(traceback.format_exc())
+            facts.add_note(trace_of(error))
             self.failed.emit(facts)
         else:
             self.done.emit(result)

@@ -7,7 +7,6 @@ import faulthandler
 import logging
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
@@ -17,7 +16,7 @@ from typing import Literal, TextIO
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFrame, QWidget
 
-from core.errors import Cancelled, MeninxError
+from core.errors import Cancelled, MeninxError, trace_of
 from core.messages import sentence, text
 from gui import theme
 from gui.settings import user_folder
@@ -76,7 +75,7 @@ class Notifier(QObject):
         """Word an error. It stays until it is closed; what was asked for by the person stays silent."""
         if isinstance(error, Cancelled):
             return
-        log.error("%s %s", error, "\n".join(getattr(error, "__notes__", ())))
+        log.error("%s %s", error.logged, "\n".join(getattr(error, "__notes__", ())))
         self.told.emit(Told(sentence(error), "danger", 0.0))
 
 
@@ -215,11 +214,11 @@ class Unexpected(QObject):
             sys.__excepthook__(kind, error, trace)
             return
         if isinstance(error, MeninxError):
-            log.error("%s", error)
+            log.error("%s", error.logged)
             self._happened.emit(sentence(error))
             return
         sys.__excepthook__(kind, error, trace)
-        log.critical("%s", "".join(traceback.format_exception(kind, error, trace)))
+        log.critical("%s", trace_of(error.with_traceback(trace)))
         self._happened.emit(text("errors.unexpected", reason=kind.__name__))
 
     def _thread_hook(self, facts: threading.ExceptHookArgs) -> None:

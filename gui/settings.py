@@ -54,7 +54,7 @@ class Preferences:
     recent
         Projects opened last, newest first.
     last_folder
-        Where the last file dialog was.
+        Where the last file dialog was; forgotten at the end.
     research_notice_seen
         Whether "for research use only" was shown once.
     tour_seen
@@ -121,7 +121,9 @@ class Settings:
 
     def save(self) -> StorageError | None:
         """Write the preferences; return the error if the disk refused (they stay in memory)."""
-        words = json.dumps(dataclasses.asdict(self.preferences), indent=1)
+        # folders of scans are often called like their patient: where one was looked for is not kept
+        kept = dataclasses.replace(self.preferences, last_folder="")
+        words = json.dumps(dataclasses.asdict(kept), indent=1)
         try:
             atomic.write_bytes(self._file, words.encode("utf-8"))
         except StorageError as error:

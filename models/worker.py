@@ -13,13 +13,12 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from core.errors import Cancelled, LearningError, MeninxError
+from core.errors import Cancelled, LearningError, MeninxError, trace_of
 from core.events import Events, Failed, Finished, JobEvent, Progress, StopCheck, WasCancelled, never_stop
 
 JOBS: dict[str, str] = {
@@ -163,11 +162,11 @@ def _run_to_end(job: Job, should_stop: StopCheck, send: Callable[[JobEvent], Non
     except Cancelled:
         return WasCancelled()
     except MeninxError as error:
-        return Failed(error, traceback.format_exc())
-    except MemoryError:
-        return Failed(LearningError("memory-short"), traceback.format_exc())
+        return Failed(error, trace_of(error))
+    except MemoryError as error:
+        return Failed(LearningError("memory-short"), trace_of(error))
     except Exception as error:  # noqa: BLE001 - the boundary of the process: the window must hear of it
-        return Failed(MeninxError("job-crashed", reason=type(error).__name__), traceback.format_exc())
+        return Failed(MeninxError("job-crashed", reason=type(error).__name__), trace_of(error))
     if should_stop() == "cancel":
         return WasCancelled()
     return last
