@@ -81,7 +81,9 @@ def write_series(
     """
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 2] = rows * spacing[1], columns * spacing[0], step
-    affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape[::-1]) - 1) / 2) + [0.37, -0.61, 0.23]
+    affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape[::-1]) - 1) / 2)
+    # each series a little beside the others: a mirrored copy of one grid would be the same scan again
+    affine[:3, 3] += np.array([0.37, -0.61, 0.23]) + 0.02 * seed
     ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
     array = on_grid(ras, shape)
     series, frame, study = generate_uid(), generate_uid(), generate_uid()
