@@ -74,7 +74,7 @@ class Bringer(QObject):
     def _seen(self, seen: Seen) -> None:
         if self._looker is None or self._result is None or self._result[0].sources[0].key != seen.key:
             return
-        if seen.preview is not None and (seen.preview.volumes > 1 or len(seen.preview.datasets) > 1):
+        if offers_choice(seen):
             self._ask()
             return
         # what cannot be read is told by the import, in its own words
@@ -107,3 +107,8 @@ def is_plain(found: Found, known: Known) -> bool:
         return False
     source = found.sources[0]
     return all(notice.key in HARMLESS for notice in source.notices) and not source.has_masks
+
+
+def offers_choice(seen: Seen) -> bool:
+    """Whether there are several volumes or arrays to choose from."""
+    return seen.preview is not None and (seen.preview.volumes > 1 or len(seen.preview.datasets) > 1)

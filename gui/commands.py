@@ -20,8 +20,8 @@ from gui.dialogs.about import AboutDialog
 from gui.dialogs.command_palette import CommandPalette
 from gui.dialogs.export_dialog import ExportDialog
 from gui.dialogs.header_panel import HeaderPanel
-from gui.dialogs.import_dialog import ImportDialog, Search
-from gui.dialogs.importing.looker import Known, Looker
+from gui.dialogs.import_dialog import ImportDialog
+from gui.dialogs.importing.looker import Known, Looker, Search
 from gui.dialogs.keys_sheet import KeysDialog
 from gui.dialogs.label_dialog import LabelDialog
 from gui.dialogs.mask_dialog import MaskDialog

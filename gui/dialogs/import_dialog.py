@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -26,12 +25,13 @@ from core.io.source import Found
 from core.messages import sentence, text
 from core.project.importing import ImportOptions
 from gui import theme
+from gui.bringing import is_plain, offers_choice
 from gui.dialogs.importing.choices import Choices
 from gui.dialogs.importing.delegate import FoundDelegate
 from gui.dialogs.importing.details import Details
-from gui.dialogs.importing.looker import Known, Looker
+from gui.dialogs.importing.looker import Known, Looker, Search, Seen
 from gui.dialogs.importing.model import ImportModel, Row
-from gui.dialogs.importing.parts import DropZone, PassedOver, Searching, Taking
+from gui.dialogs.importing.parts import DropZone, PassedOver, Searching, Taking, fitting
 from gui.dialogs.importing.tree import FoundTree
 from gui.jobs.jobs import Work
 from gui.session import Session
@@ -39,16 +39,7 @@ from gui.session import Session
 _SIZE = QSize(1160, 760)
 _SMALLEST = QSize(940, 600)
 _SIDE = 312
-_OTHER_GRID = "mask-grid"
-
-
-@dataclass(frozen=True)
-class Search:
-    """A search begun before the page was there; ``result`` is None while it runs."""
-
-    looker: Looker
-    order: int
-    result: tuple[Found, Known] | None = None
+_SOON_MS = 150
 
 
 Take = Callable[[Sequence[Path], ImportOptions], Work | None]
@@ -89,6 +80,8 @@ class ImportDialog(QDialog):
         self._order = search.order if search is not None else 0
         self._found = Found()
         self._ended = False
+        # shown only because the search takes a while: one plain scan then opens as if it had not been
+        self._may_open = search is not None and search.result is None
         self.looker = search.looker if search is not None else Looker(self)
         self.looker.setParent(self)
         self.model = ImportModel(self)
@@ -101,7 +94,7 @@ class ImportDialog(QDialog):
         self._lay_out()
         self._connect()
         self.setMinimumSize(_SMALLEST)
-        self.resize(_fitting(parent))
+        self.resize(fitting(parent, _SIZE, _SMALLEST))
         if search is not None:
             self.paths = list(paths)
             self._show_paths()
@@ -209,8 +202,14 @@ class ImportDialog(QDialog):
         self.looker.looked.connect(self._looked)
         self.looker.found.connect(self._found_them)
         self.looker.refused.connect(self._refused)
-        self.looker.seen.connect(self.model.take_seen)
+        self.looker.seen.connect(self._seen)
         self.model.wished.connect(self.looker.wish)
+        # a look at a source comes every few milliseconds; what is said of all of them need not follow each
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SOON_MS)
+        self._soon.timeout.connect(self._show_state)
+        self.model.known_more.connect(self._soon.start)
         self.model.choice_changed.connect(self._show_state)
         self.model.dataChanged.connect(self._data_changed)
         self.tree.selectionModel().currentChanged.connect(self._show_details)
@@ -285,14 +284,31 @@ class ImportDialog(QDialog):
         self.passed.show_passed(found.passed)
         self.choices.show_pictures(any(source.format in PICTURES for source in found.sources))
         self.tree.expandAll()
+        self._may_open = self._may_open and is_plain(found, known)
+        if not self._may_open:
+            self._show_result()
+
+    @Slot(object)
+    def _seen(self, seen: Seen) -> None:
+        self.model.take_seen(seen)
+        if not self._may_open or self._order or self.work is not None:
+            return
+        self._may_open = False
+        if offers_choice(seen):
+            self._show_result()
+        else:
+            self._take(self.paths, ImportOptions())
+            self.accept()
+
+    def _show_result(self) -> None:
         first = next(iter(self.model.chosen() or self.model.rows), None)
         if first is not None:
             self.tree.setCurrentIndex(self.model.index_of(first))
             self.tree.setFocus()
         self._pages.setCurrentWidget(self._result)
-        if not found.sources:
+        if not self.model.rows:
             self._say(text("importing.nothing"))
-            self.passed.toggle.setChecked(bool(found.passed))
+            self.passed.toggle.setChecked(bool(self.passed.count))
         self._show_state()
 
     @Slot(int, object)
@@ -319,7 +335,7 @@ class ImportDialog(QDialog):
         self.count.setText(text("importing.chosen", chosen=len(chosen), scans=len(rows), patients=patients))
         with_masks = [row for row in chosen if row.source.has_masks]
         self.choices.show_masks(
-            len(with_masks), len(chosen), self.model.mask_values(), other_grid=sum(map(_on_other_grid, with_masks))
+            len(with_masks), len(chosen), self.model.mask_values(), other_grid=self.model.other_grid()
         )
         busy = self.work is not None
         key = "take_one" if len(chosen) == 1 else "take"
@@ -480,16 +496,3 @@ class ImportDialog(QDialog):
     def dropEvent(self, event: QDropEvent) -> None:
         event.acceptProposedAction()
         self.add([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
-
-
-def _on_other_grid(row: Row) -> bool:
-    mask = row.seen.mask if row.seen is not None else None
-    return mask is not None and mask.error is not None and mask.error.code == _OTHER_GRID
-
-
-def _fitting(parent: QWidget | None) -> QSize:
-    """Return the page's size: large, but inside of the window it lies over."""
-    if parent is None:
-        return _SIZE
-    room = parent.window().size() - QSize(64, 64)
-    return QSize(min(_SIZE.width(), room.width()), min(_SIZE.height(), room.height())).expandedTo(_SMALLEST)

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 
 from core.errors import Cancelled, InputError, MeninxError
 from core.io.sandbox import Decoder
-from core.io.source import FindOptions, Preview, Source
+from core.io.source import FindOptions, Found, Preview, Source
 from core.project.project import Project
 from core.project.records import Scan
 
@@ -230,6 +230,15 @@ class Looker(QThread):
         except InputError as error:
             return SeenMask(error=error)
         return SeenMask(masks.convention, masks.values, sum(masks.present), masks.resampled)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search begun before the page was there; ``result`` is None while it runs."""
+
+    looker: Looker
+    order: int
+    result: tuple[Found, Known] | None = None
 
 
 def known_of(project: Project | None, sources: Sequence[Source]) -> Known:

@@ -83,7 +83,9 @@ class ImportModel(QAbstractItemModel):
     wished = Signal(object)
     """A look at this :class:`core.io.source.Source` is wanted."""
     choice_changed = Signal()
-    """Other scans are chosen, or more is known of them."""
+    """Other scans are chosen."""
+    known_more = Signal()
+    """More is known of one of the scans."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -157,7 +159,7 @@ class ImportModel(QAbstractItemModel):
         if seen.error is not None:
             row.checked = False
         self._changed(row)
-        self.choice_changed.emit()
+        self.known_more.emit()
 
     def choose(self, row: Row, *, volume: int | None = None, dataset: str | None = None) -> None:
         """Take another volume or dataset of a scan, and look at it."""
@@ -220,6 +222,11 @@ class ImportModel(QAbstractItemModel):
             if mask is not None and len(mask.values) > 1:
                 found |= {words.value_word(mask, value): value for value in mask.values}
         return sorted(found, key=lambda word: found[word])
+
+    def other_grid(self) -> int:
+        """Count the chosen scans whose mask lies on another grid."""
+        masks = [row.seen.mask for row in self.chosen() if row.seen is not None and row.seen.mask is not None]
+        return sum(mask.error is not None and mask.error.code == "mask-grid" for mask in masks)
 
     # ------------------------------------------------------------ Qt's side
 

@@ -183,3 +183,11 @@ class Taking(QWidget):
 
 def _grouped(count: int) -> str:
     return f"{count:,}".replace(",", "\u202f")
+
+
+def fitting(parent: QWidget | None, size: QSize, smallest: QSize) -> QSize:
+    """Return the size of a page: as wanted, but inside of the window it lies over."""
+    if parent is None:
+        return size
+    room = parent.window().size() - QSize(64, 64)
+    return QSize(min(size.width(), room.width()), min(size.height(), room.height())).expandedTo(smallest)
