@@ -160,6 +160,27 @@ def make_folder(folder: Path) -> None:
             _sync_folder(path_.parent)
 
 
+def put_aside(file: Path, folder: Path) -> Path:
+    """Move a file to a folder that is made if it is not there, never over another; return where it is now.
+
+    Raises
+    ------
+    StorageError
+        ``disk-full``, ``read-only`` or ``write-failed``.
+    """
+    make_folder(folder)
+    target = folder / file.name
+    number = 1
+    while target.exists():
+        target = folder / f"{number}-{file.name}"
+        number += 1
+    with _worded(file):
+        file.rename(target)
+        _sync_folder(folder)
+        _sync_folder(file.parent)
+    return target
+
+
 def _discard(file: Path) -> None:
     # a disk that refused the write may refuse this too; the name says it is unfinished
     with contextlib.suppress(OSError):

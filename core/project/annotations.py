@@ -196,6 +196,24 @@ class Annotations:
         version = self.latest(annotation).get(layer)
         return None if version is None else self.read_version(version)
 
+    def restore(self, version: LayerVersion) -> None:
+        """See :meth:`core.project.project.Project.restore_version`."""
+        mask = self.read_version(version)
+        newest = self.latest(version.annotation)[version.layer]
+        file = self._folder / newest.file
+        owner = self.get(version.annotation)
+        # a name of its own in the index, so that what is damaged is never written over
+        self.save(version.annotation, {version.layer: mask}, {}, journal_sequence=0, action="restore", facts={})
+        with self._store.transaction() as connection:
+            connection.execute(
+                "UPDATE layer_version SET removed = ? WHERE annotation = ? AND layer = ? AND sequence = ?",
+                (utc_now(), newest.annotation, newest.layer, newest.sequence),
+            )
+            told = {"annotation": newest.annotation, "damaged": newest.file, "from": version.sequence}
+            audit.append(connection, owner.reader, "restore-version", told)
+        if file.exists():
+            atomic.put_aside(file, self._folder / "quarantine")
+
     def states(self, annotation: str, layer: str) -> list[SliceState]:
         """Return what is known about the slices of a layer, by slice."""
         found = self._store.rows(

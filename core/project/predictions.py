@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from core.errors import LearningError
 from core.geometry import Geometry
 from core.io import atomic, hdf5
+from core.project import sums
 from core.project.project import Project
 from core.project.records import utc_now
 
@@ -105,6 +106,7 @@ def write_prediction(
     meta = {"schema": 1, "labels": names, "bits": {name: 1 << n for n, name in enumerate(names)}, "sha256": digest}
     meta |= {"run": run, "scan": scan, "seconds": round(seconds, 3), **(facts or {})}
     atomic.write_bytes(folder / META_FILE, (json.dumps(meta, indent=1) + "\n").encode())
+    sums.seal(folder, (MASK_FILE, PROBABILITY_FILE, META_FILE))
     record = PredictionRecord(
         run, scan, utc_now(), mask_file.relative_to(project.path).as_posix(), digest, round(seconds, 3)
     )

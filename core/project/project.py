@@ -41,6 +41,7 @@ from core.volume import Volume
 
 MANIFEST = "meninx.json"
 INDEX = "project.sqlite"
+_MANIFEST_WORDS = json.dumps({"format": FORMAT, "min_reader": MIN_READER}) + "\n"
 FOLDERS = ("scans", "masks", "journal", "runs", "predictions", "exports")
 
 
@@ -81,6 +82,8 @@ class Project:
         self._annotations = Annotations(store, path, self._scans.geometry)
         self.classes = Classes(store)
         self.notices: tuple[str, ...] = ("network-folder",) if store.on_network else ()
+        if store.changed_outside:
+            self.notices += ("index-changed",)
 
     @classmethod
     def create(cls, path: Path, *, name: str = "") -> Self:
@@ -115,6 +118,7 @@ class Project:
                         ("id", new_id()),
                         ("name", name or path.name.removesuffix(".meninx")),
                         ("created", utc_now()),
+                        ("manifest", _MANIFEST_WORDS),
                     ]
                     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows)
                     audit.append(connection, current_reader(), "create", {"format": FORMAT})
@@ -122,8 +126,7 @@ class Project:
                 store.close()
             atomic.sync_folder(path)
             # last: a folder without it is not a project, so that half of one is never opened
-            manifest = json.dumps({"format": FORMAT, "min_reader": MIN_READER})
-            atomic.write_bytes(path / MANIFEST, f"{manifest}\n".encode())
+            atomic.write_bytes(path / MANIFEST, _MANIFEST_WORDS.encode())
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             if there:
@@ -340,6 +343,21 @@ class Project:
     def read_version(self, version: LayerVersion) -> NDArray[np.uint8]:
         """Return the mask of any saved version, writable ``[z, y, x]``."""
         return self._annotations.read_version(version)
+
+    def restore_version(self, version: LayerVersion) -> None:
+        """Put an older version in the place of a newest one whose file is damaged or gone.
+
+        For an annotation that is not open: one that opens brings a version back as a step
+        that can be undone. The damaged file goes to ``quarantine``.
+
+        Raises
+        ------
+        ProjectError
+            ``mask-corrupt``, ``mask-missing``, ``version-thinned`` if the older one is no better.
+        StorageError
+            As :meth:`save_layers`; nothing has changed then.
+        """
+        self._annotations.restore(version)
 
     def layers(self, annotation_id: str) -> dict[str, LayerVersion]:
         """Return the newest version of every layer that was begun."""

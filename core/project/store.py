@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from core.errors import MeninxError, ProjectError, StorageError
-from core.project import medium
+from core.project import medium, sums
 
 _WAIT_SECONDS = 10.0
 _FULL = {sqlite3.SQLITE_FULL}
@@ -69,6 +69,9 @@ class Store:
         Also true where the medium or its rights leave no choice.
     on_network
         The folder lies on a network share: no WAL, and a warning is due.
+    changed_outside
+        The file is not what it was when it was last closed: a bit flipped, or another
+        program wrote to it.
 
     Raises
     ------
@@ -89,6 +92,9 @@ class Store:
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._closed = False
         self._uri = _uri(file, "rwc" if create else "rw")
+        # with a log beside it somebody has it open, or a crash left it: then there is nothing to compare
+        self._to_seal = create or _size_of(_wal_of(file)) > 0
+        self.changed_outside = not self._to_seal and not _as_sealed(file)
         try:
             if not changeable:
                 self._uri = self._unwritable_uri()
@@ -101,7 +107,7 @@ class Store:
             raise
 
     def _unwritable_uri(self) -> str:
-        wal = self.file.with_name(f"{self.file.name}-wal")
+        wal = _wal_of(self.file)
         has_wal = wal.exists() and wal.stat().st_size > 0
         if not has_wal:
             return _uri(self.file, "ro", immutable=True)
@@ -218,6 +224,9 @@ class Store:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 try:
+                    # inside: no other process can seal what is about to change
+                    self._to_seal = True
+                    sums.unseal(sums.seal_of(self.file))
                     yield connection
                     connection.execute("COMMIT")
                 except BaseException:
@@ -245,6 +254,28 @@ class Store:
         if self._copy is not None:
             self._copy.cleanup()
             self._copy = None
+        if self._to_seal and not self.read_only and handles and not _wal_of(self.file).exists():
+            self._to_seal = False
+            sums.seal_file(self.file)
+
+
+def _wal_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}-wal")
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _as_sealed(file: Path) -> bool:
+    try:
+        return sums.is_as_sealed(file)
+    except OSError:
+        # opening it will say what is wrong
+        return True
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

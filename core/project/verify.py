@@ -8,14 +8,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from core.errors import Cancelled, MeninxError, ProjectError
 from core.events import Events, Finished, Progress, StopCheck, never_stop
 from core.io import atomic
 from core.messages import sentence
-from core.project import audit, maskfile, scanfile
+from core.project import audit, maskfile, scanfile, sums
+from core.project.journal_file import JournalFile, base_hash
 from core.project.thinning import thinned_files
 
 if TYPE_CHECKING:
@@ -93,6 +94,10 @@ def verify_job(project: Project, should_stop: StopCheck = never_stop) -> Events:
         yield Progress(done, len(items), "verify", rate, left)
         problems += [sentence(error) for error in _file_problems(project, item)]
     yield Progress(len(items), len(items), "verify")
+    problems += [sentence(error) for error in _sealed_problems(project)]
+    problems += [sentence(error) for error in _journal_problems(project)]
+    if not problems and project.store.changed_outside:
+        problems.append(sentence(ProjectError("index-changed", file=project.store.file.name)))
     if not project.read_only:
         tidy(project)
     yield Finished({"files": len(items), "problems": problems})
@@ -111,6 +116,12 @@ def _index_problems(project: Project) -> Iterator[MeninxError]:
             if broken is not None:
                 yield ProjectError("audit-broken", row=broken)
             yield from _unaudited(connection)
+            # a copy of it, so that a flipped bit in so small a file is seen
+            words = connection.execute("SELECT value FROM meta WHERE key = 'manifest'").fetchone()
+            if words is not None and (project.path / "meninx.json").read_bytes() != words[0].encode():
+                yield ProjectError("project-corrupt", file="meninx.json")
+    except OSError:
+        yield ProjectError("project-corrupt", file="meninx.json")
     except sqlite3.Error:
         yield ProjectError("project-corrupt", file=index)
 
@@ -171,6 +182,50 @@ def _file_problems(project: Project, item: _Item) -> Iterator[MeninxError]:
         yield error
 
 
+def _sealed_problems(project: Project) -> Iterator[MeninxError]:
+    """Find files of runs and predictions that are not as they were written."""
+    told = {item.file for item in _items(project)}
+    for seal in sorted(
+        [*project.runs_folder.glob(f"*/{sums.NAME}"), *project.predictions_folder.glob(f"*/*/{sums.NAME}")]
+    ):
+        for file in sums.broken(seal.parent):
+            relative = file.relative_to(project.path).as_posix()
+            # a prediction's mask is in the index and has been told of
+            if relative not in told:
+                yield ProjectError("file-changed", file=relative)
+    for events in sorted(project.runs_folder.glob("*/events.jsonl")):
+        try:
+            for line in events.read_text("utf-8").splitlines():
+                json.loads(line)
+        except (OSError, ValueError):
+            yield ProjectError("file-changed", file=events.relative_to(project.path).as_posix())
+
+
+def _journal_problems(project: Project) -> Iterator[MeninxError]:
+    """Find journals that an opening would set aside: undo would be lost, no mask."""
+    try:
+        rows = project.store.rows("SELECT id, journal_sequence FROM annotation")
+    except ProjectError:
+        return
+    for annotation, saved in rows:
+        file = project.journal_path(annotation)
+        if not file.is_file():
+            continue
+        relative = file.relative_to(project.path).as_posix()
+        try:
+            known = JournalFile(file)
+            for _ in known.records():
+                pass
+        except (MeninxError, OSError):
+            yield ProjectError("journal-file-damaged", file=relative)
+            continue
+        header = known.header
+        versions = {layer: project.layer_versions(annotation, layer) for layer in project.layers(annotation)}
+        fits = header.annotation == annotation and header.base == base_hash(versions, header.start)
+        if fits and not header.start <= saved <= max(known.last, header.start):
+            yield ProjectError("journal-file-damaged", file=relative)
+
+
 def _check_mask(project: Project, item: _Item) -> None:
     data = (project.path / item.file).read_bytes()
     if maskfile.file_hash(data) != item.sha256:
@@ -212,22 +267,8 @@ def tidy(project: Project, *, older_than: float = _LEFT_BEHIND_SECONDS) -> list[
             if atomic.is_temporary(file) or file in thinned:
                 file.unlink(missing_ok=True)
             elif folder in {"scans", "masks"} and relative not in named:
-                _quarantine(project.path, file)
+                atomic.put_aside(file, project.path / QUARANTINE)
             else:
                 continue
             gone.append(relative)
     return gone
-
-
-def _quarantine(root: Path, file: Path) -> None:
-    folder = root / QUARANTINE
-    atomic.make_folder(folder)
-    # never over something that is there
-    target = folder / file.name
-    number = 1
-    while target.exists():
-        target = folder / f"{number}-{file.name}"
-        number += 1
-    file.rename(target)
-    atomic.sync_folder(folder)
-    atomic.sync_folder(file.parent)

@@ -165,9 +165,15 @@ def test_a_new_project_at_every_call(tmp_path: Path) -> None:
                 caught = error
         if disk.failed == "":
             break
-        assert caught is not None, disk.failed
+        if caught is None:
+            # all was there, only the sum of the closed index could not be written: then there is none
+            with Project.open(tmp_path / "p") as project:
+                assert project.notices == ()
+                assert project.verify() == []
+            shutil.rmtree(tmp_path / "p")
         assert not (tmp_path / "p").exists()
     assert disk.failed == ""
+    assert (tmp_path / "p" / "project.sqlite.sha256").is_file()
     with Project.open(tmp_path / "p") as project:
         assert project.verify() == []
 

@@ -41,7 +41,8 @@ def begun(path: Path) -> Project:
 
 
 def to_version_1(path: Path) -> None:
-    """Turn the index of a closed project into one that version 1 wrote."""
+    """Turn the index of a closed project into one that version 1 wrote, which knew no seals."""
+    (path / "project.sqlite.sha256").unlink()
     with contextlib.closing(sqlite3.connect(path / "project.sqlite", isolation_level=None)) as index:
         columns = "layer, value, name, color, key, source_value, position"
         index.execute("DROP INDEX label_name")

@@ -55,7 +55,12 @@ def test_the_folder_is_laid_out_as_designed(project: Project) -> None:
     version = f"masks/{scan.id}/{annotation.id}/brain-1-"
     files = sorted(file.relative_to(project.path).as_posix() for file in project.path.rglob("*") if file.is_file())
     masks = [file for file in files if file.startswith("masks/")]
-    assert [file for file in files if file not in masks] == ["meninx.json", "project.sqlite", f"scans/{scan.id}.h5"]
+    assert [file for file in files if file not in masks] == [
+        "meninx.json",
+        "project.sqlite",
+        "project.sqlite.sha256",
+        f"scans/{scan.id}.h5",
+    ]
     assert len(masks) == 1
     assert masks[0].startswith(version)
     assert masks[0].endswith(".nii.gz")
