@@ -137,6 +137,18 @@ def test_uneven_and_tilted_frames_are_named(tmp_path: Path) -> None:
     assert_true_to_space(volume)
 
 
+def test_the_distance_that_the_pixel_measures_tell_is_compared_with_the_places(tmp_path: Path) -> None:
+    frames = [
+        frame(place, PixelMeasuresSequence={"PixelSpacing": list(SPACING), "SpacingBetweenSlices": "6"})
+        for place in places(4)
+    ]
+    write_frames(tmp_path / "m.dcm", frames)
+    source = found_one(tmp_path / "m.dcm")
+    (notice,) = source.notices
+    assert (notice.key, notice.fields["told"], notice.fields["found"]) == ("slices-spacing-differs", 6.0, 3.0)
+    np.testing.assert_allclose(read_source(source).geometry.spacing, (3.0, 2.0, 1.0))
+
+
 def test_stacks_of_three_planes_in_one_file_are_three_volumes(tmp_path: Path) -> None:
     planes = [AXIAL, CORONAL, SAGITTAL]
     frames, orientations = [], []

@@ -255,6 +255,18 @@ def test_copies_under_new_names_or_new_uids_are_left_out_and_counted(tmp_path: P
     assert_true_to_space(read_source(source))
 
 
+def test_a_folder_that_is_there_twice_is_one_scan_and_its_files_are_told_while_compared(tmp_path: Path) -> None:
+    make_series(tmp_path / "a", count=5)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    heard: list[Path] = []
+    found = find_sources([tmp_path], heartbeat=heard.append)
+    (source,) = found.sources
+    assert len(source.files) == 5
+    assert told(source, "slices-copies")["count"] == 5
+    # looked at, header read, pixels compared: a slow disc is no hanging program
+    assert sorted(heard) == sorted([*(tmp_path / "a").iterdir(), *(tmp_path / "b").iterdir()] * 3)
+
+
 def test_one_place_forty_times_is_forty_scans(tmp_path: Path) -> None:
     repeated(tmp_path, *[{"TemporalPositionIdentifier": str(number)} for number in range(40)], count=1)
     found = found_in(tmp_path)
