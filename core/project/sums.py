@@ -74,7 +74,7 @@ def broken(folder: Path) -> Iterator[Path]:
             continue
         try:
             same = file_sum(folder / name) == digest
-        except OSError:
+        except (OSError, ValueError):
             same = False
         if not same:
             yield folder / name

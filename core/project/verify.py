@@ -184,14 +184,13 @@ def _file_problems(project: Project, item: _Item) -> Iterator[MeninxError]:
 
 def _sealed_problems(project: Project) -> Iterator[MeninxError]:
     """Find files of runs and predictions that are not as they were written."""
-    told = {item.file for item in _items(project)}
-    for seal in sorted(
-        [*project.runs_folder.glob(f"*/{sums.NAME}"), *project.predictions_folder.glob(f"*/*/{sums.NAME}")]
-    ):
-        for file in sums.broken(seal.parent):
+    told = {item.file: item.sha256 for item in _items(project)}
+    seals = [*project.runs_folder.glob(f"*/{sums.NAME}"), *project.predictions_folder.glob(f"*/*/{sums.NAME}")]
+    for folder in sorted(seal.parent for seal in seals):
+        for file in sums.broken(folder):
             relative = file.relative_to(project.path).as_posix()
-            # a prediction's mask is in the index and has been told of
-            if relative not in told:
+            # a prediction's mask is in the index, and has been told of if it is the mask that is wrong
+            if relative not in told or (file.is_file() and sums.file_sum(file) == told[relative]):
                 yield ProjectError("file-changed", file=relative)
     for events in sorted(project.runs_folder.glob("*/events.jsonl")):
         try:
