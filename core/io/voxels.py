@@ -26,7 +26,9 @@ from core.io.files import MAX_FILE, check_budget, opened
 from core.io.source import OpenScan
 from core.volume import Volume
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 16
+_MOST = 1 << 17
+"""Bytes read and unpacked at a time: larger pieces are asked of the system anew each time, which costs more."""
 _MOST_RATIO = 1040
 """Deflate cannot pack better than about 1032 : 1; a header that claims more lies."""
 _GZIP = b"\x1f\x8b"
@@ -250,6 +252,7 @@ class _Packed:
         self._layout = layout
         self._stream: Unpacking | None = None
         self._array: Array = np.empty(0, layout.dtype)
+        self._buffer = bytearray()
         self._filled = 0
 
     def slice(self, index: int) -> Array:
@@ -262,11 +265,15 @@ class _Packed:
         if self._stream is None:
             self._stream = Unpacking(layout.path, layout.start, layout.packing)
             self._array = np.empty(layout.out_shape, layout.dtype)
+            self._buffer = bytearray(layout.slice_bytes)
             self._stream.skip(layout.begins)
-        raw = self._stream.read(layout.slice_bytes)
-        if len(raw) < layout.slice_bytes:
+        # numbers that need no turning are unpacked to where they stay
+        straight = layout.parts == 1 and layout.dtype == layout.stored
+        raw = memoryview(self._array[self._filled]).cast("B") if straight else memoryview(self._buffer)
+        if self._stream.fill(raw) < layout.slice_bytes:
             raise _short(layout, self._filled)
-        self._array[self._filled] = layout.plane(raw)
+        if not straight:
+            self._array[self._filled] = layout.plane(raw)
         self._filled += 1
         if self._filled == layout.shape[0]:
             self._stream.finish()
@@ -298,7 +305,7 @@ class Unpacking:
         # 47: zlib and gzip alike, for writers of MetaImage that use either
         return bz2.BZ2Decompressor() if self._packing is Packing.BZIP2 else zlib.decompressobj(wbits=47)
 
-    def read(self, count: int) -> bytearray:
+    def read(self, count: int) -> bytes:
         """Return the next ``count`` bytes, or fewer where the stream ends.
 
         Raises
@@ -307,15 +314,18 @@ class Unpacking:
             ``file-truncated`` if the stream is damaged.
         """
         result = bytearray(count)
+        return bytes(result[: self.fill(memoryview(result))])
+
+    def fill(self, view: memoryview) -> int:
+        """Fill a piece of memory with the next bytes and say how many there were; raises as :meth:`read`."""
         filled = 0
-        while filled < count:
-            block = self._more(count - filled)
+        while filled < len(view):
+            block = self._more(len(view) - filled)
             if not block:
-                del result[filled:]
                 break
-            result[filled : filled + len(block)] = block
+            view[filled : filled + len(block)] = block
             filled += len(block)
-        return result
+        return filled
 
     def skip(self, count: int) -> None:
         """Pass over ``count`` bytes without keeping them."""
@@ -342,7 +352,7 @@ class Unpacking:
                 data = b"" if self._waits() else self._left or self._held.get().read(_BLOCK)
                 if not data and not self._waits():
                     break
-                block: bytes = self._unpacker.decompress(data, most)
+                block: bytes = self._unpacker.decompress(data, min(most, _MOST))
                 self._left = b"" if self._packing is Packing.BZIP2 else self._unpacker.unconsumed_tail
                 if block:
                     return block
@@ -379,7 +389,7 @@ def head_of(path: Path, count: int) -> bytes:
     packing = packing_of(path)
     if packing:
         stream = Unpacking(path, 0, packing)
-        head = bytes(stream.read(count))
+        head = stream.read(count)
         stream.close()
         return head
     with opened(path) as file:
