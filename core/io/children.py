@@ -116,32 +116,31 @@ class Intake:
 
     Parameters
     ----------
-    shape, dtype
-        Of the whole array.
+    array
+        What is filled.
     order
         Slices in the order in which they are wanted.
-    put
-        Called with each slice's number and its pixels, which hold within the call alone.
+    on_slice
+        Called with the number of each slice that is there.
     patience
         Seconds that a child may be busy with one slice.
     """
 
     def __init__(
         self,
-        shape: tuple[int, ...],
-        dtype: str,
+        array: Array,
         order: Sequence[int],
-        put: Callable[[int, Array], None],
+        on_slice: Callable[[int], None],
         patience: float,
     ) -> None:
-        self._shape = shape
-        self._dtype = dtype
+        self._array = array
         self._todo = deque(order)
         self._left = len(order)
-        self._put = put
+        self._on_slice = on_slice
         self._patience = patience
         self._crew: dict[Connection[Any, Any], _Member] = {}
         self._stopped = False
+        self._begun = False
 
     def run(self, lead: Child, helper: Child | None = None, shared: bytes = b"") -> Word:
         """Take all slices in, and return the word with which the first child ends.
@@ -165,16 +164,16 @@ class Intake:
         with contextlib.ExitStack() as memories:
             self._join(lead, memories)
             while self._left and not self._stopped:
-                coming = [helper.connection] if helper is not None and helper.connection not in self._crew else []
-                if helper is not None and helper.ready and coming:
-                    helper.say(("share", shared, self._shape, self._dtype))
+                if helper is not None and helper.ready and self._begun:
+                    helper.say(("share", shared, self._array.shape, self._array.dtype.str))
                     self._join(helper, memories)
-                    continue
-                for ready in wait([*self._crew, *coming], self._patience):
+                    helper = None
+                starting = [helper.connection] if helper is not None and not helper.ready else []
+                for ready in self._heard([*self._crew, *starting]):
                     if ready in self._crew:
                         self._hear(self._crew[ready])
-                    elif helper is not None:
-                        helper.ready = self._word(helper)[0] == "ready"
+                    elif helper is not None and not _starts(helper):
+                        helper = None
                 self._look()
             for member in self._crew.values():
                 member.child.say(None)
@@ -185,7 +184,7 @@ class Intake:
             return word
 
     def _join(self, child: Child, memories: contextlib.ExitStack) -> None:
-        ring = offer(child.connection, memories, self._shape, self._dtype)
+        ring = offer(child.connection, memories, self._array.shape, self._array.dtype.str)
         member = _Member(child, ring, list(range(ring.slots)))
         self._crew[child.connection] = member
         self._ask(member)
@@ -198,28 +197,43 @@ class Intake:
             member.busy += 1
 
     def _hear(self, member: _Member) -> None:
-        kind, payload = self._word(member.child)
+        try:
+            kind, payload = member.child.connection.recv()
+        except (EOFError, OSError) as error:
+            raise GoneError("file-killed-decoder") from error
         if kind == "slice":
             index, slot = payload
-            self._put(index, member.ring.slot(slot))
+            self._array[index] = member.ring.slot(slot)
+            self._begun = True
             member.free.append(slot)
             member.busy -= 1
             self._left -= 1
             self._ask(member)
+            self._on_slice(index)
         elif kind == "stopped":
             self._stopped = True
 
-    def _word(self, child: Child) -> Word:
+    def _heard(self, connections: list[Connection[Any, Any]]) -> list[Any]:
+        """Wait for words."""
         try:
-            kind, payload = child.connection.recv()
-        except (EOFError, OSError) as error:
+            return wait(connections, self._patience)
+        except OSError as error:
+            # closed from elsewhere meanwhile
             raise GoneError("file-killed-decoder") from error
-        return kind, payload
 
     def _look(self) -> None:
         now = time.monotonic()
         if any(member.busy and now - member.heard > self._patience for member in self._crew.values()):
             raise GoneError("file-decoder-slow")
+
+
+def _starts(helper: Child) -> bool:
+    """Whether a child that has spoken for the first time is ready; if it died no file is to blame."""
+    try:
+        helper.ready = helper.connection.recv()[0] == "ready"
+    except (EOFError, OSError):
+        return False
+    return helper.ready
 
 
 def _raise_error(word: Word) -> None:

@@ -42,7 +42,7 @@ PATIENCE = 10.0
 """Seconds without a sign of life after which a file is given up."""
 _SECONDS_PER_BYTE = 1 / (20 << 20)
 """More of it for what is large: a busy machine inflates and decodes 20 MB a second."""
-_SECONDS_PER_FILE = 0.02
+_SECONDS_PER_FILE = 0.005
 """More of it for a series whose headers are read, or laid out, in one go."""
 _MOST_RESTARTS = 20
 
@@ -169,15 +169,9 @@ class Decoder:
         shared: bytes = b"",
     ) -> Word:
         """Take all slices of an array in; return the word after them."""
-
-        def put(index: int, pixels: Array) -> None:
-            array[index] = pixels
-            if on_slice is not None:
-                on_slice(index)
-
         order = decode_order(array.shape[0])
         patience = self._patience + more + array.nbytes / max(1, array.shape[0]) * _SECONDS_PER_BYTE
-        intake = Intake(array.shape, array.dtype.str, order, put, patience)
+        intake = Intake(array, order, on_slice or (lambda _index: None), patience)
         self._helping = helper is not None
         try:
             word = intake.run(child, helper, shared)
