@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from nibabel.brikhead import AFNIHeader, AFNIHeaderError, AFNIImageError, parse_AFNI_header
+from nibabel.spatialimages import HeaderDataError
 
 from core.errors import InputError
 from core.geometry import Geometry
@@ -37,7 +38,7 @@ def open_afni(source: Source) -> OpenScan:
     path = source.files[0]
     try:
         return _open(path, source)
-    except (AFNIHeaderError, AFNIImageError, *_FAULTS) as error:
+    except (AFNIHeaderError, AFNIImageError, HeaderDataError, *_FAULTS) as error:
         raise InputError("afni-unreadable", file=path.name) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from nibabel.parrec import PARRECError, PARRECHeader
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from core.errors import InputError
@@ -43,7 +44,7 @@ def open_parrec(source: Source) -> OpenScan:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _open(path, source)
-    except (PARRECError, *_FAULTS) as error:
+    except (PARRECError, HeaderDataError, *_FAULTS) as error:
         raise InputError("par-rec-unreadable", file=path.name) from error
 
 

@@ -455,6 +455,16 @@ def test_files_of_nibabel_that_are_refused(name: str, code: str) -> None:
     assert outcome(WHEEL / name) == (code,)
 
 
+def test_afni_sizes_that_are_too_few(tmp_path: Path) -> None:
+    words = (WHEEL / "scaled+tlrc.HEAD").read_bytes().decode()
+    at = words.index("name  = DELTA")
+    end = words.index("type", at)
+    cut = words[:at] + "name  = DELTA\ncount = 1\n 3\n\n" + words[end:]
+    (tmp_path / "a+tlrc.HEAD").write_text(cut)
+    (tmp_path / "a+tlrc.BRIK").write_bytes((WHEEL / "scaled+tlrc.BRIK").read_bytes())
+    assert outcome(tmp_path / "a+tlrc.HEAD") == ("afni-unreadable",)
+
+
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # nibabel's own
 def test_a_table_with_several_volumes_asks_which() -> None:
     assert refused(WHEEL / "phantom_EPI_asc_CLEAR_2_1.PAR").fields["volumes"] == 3
