@@ -173,8 +173,9 @@ class _Filter(QSortFilterProxyModel):
         self._words: list[str] = []
 
     def set_words(self, words: str) -> None:
+        self.beginFilterChange()
         self._words = words.casefold().split()
-        self.invalidateFilter()
+        self.endFilterChange()
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:
         model = self.sourceModel()
