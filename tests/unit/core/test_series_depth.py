@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+from reader_support import make_series
 
 from core.commands.line import run
+from core.events import Notice, never_stop
 from core.geometry import Geometry
+from core.project.importing import ImportOptions, import_job
 from core.project.project import Project
 from core.review.compare import compare_label
 from core.review.metrics import measure
@@ -96,3 +100,17 @@ def test_the_command_line_accepts_and_tells(tmp_path: Path, capsys: pytest.Captu
         told = json.loads(capsys.readouterr().out)
         assert [one["measurable"] for one in told["scans"]] == [expected]
     assert run(["scans", str(folder), "--accept-distance", "S0099"]) == 1
+
+
+def test_an_uneven_series_is_in_doubt_from_the_files_to_the_project(tmp_path: Path) -> None:
+    make_series(tmp_path / "ct", count=5)
+    last = pydicom.dcmread(tmp_path / "ct" / "IM0004.dcm")
+    last.ImagePositionPatient = [-20.0, -30.0, 24.0]
+    last.save_as(tmp_path / "ct" / "IM0004.dcm")
+    Project.create(tmp_path / "p.meninx").close()
+    events = list(import_job(tmp_path / "p.meninx", [tmp_path / "ct"], ImportOptions(), never_stop))
+    assert [event.key for event in events if isinstance(event, Notice)] == ["slices-uneven"]
+    with Project.open(tmp_path / "p.meninx") as project:
+        (scan,) = project.scans()
+        assert not project.read_volume(scan.id).even
+        assert not project.geometry(scan.id).measurable
