@@ -174,4 +174,6 @@ NUMBERS = {
     errno.EDQUOT: "disk-full",
     errno.EIO: "write-failed",
     errno.EROFS: "read-only",
+    errno.EACCES: "read-only",
+    errno.EINTR: "write-failed",
 }
