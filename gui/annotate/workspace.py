@@ -10,7 +10,6 @@ from core.geometry import Box
 from core.messages import text
 from gui import theme
 from gui.actions import Actions, shown_key
-from gui.annotate.flipping import HeldKey
 from gui.annotate.history_panel import HistoryPanel
 from gui.annotate.labels_panel import LabelsPanel
 from gui.annotate.option_bar import OptionBar
@@ -22,15 +21,14 @@ from gui.annotate.slice_strip import SliceStrip
 from gui.annotate.tools.brush import BrushTool
 from gui.annotate.tools.hand import Hand
 from gui.annotate.view_menu import ViewMenu
+from gui.annotate.viewing import Viewing
 from gui.annotate.window_panel import WindowPanel
 from gui.empty import EmptyPage
-from gui.keymap import Keymap
 from gui.loading import LoadedScan
 from gui.session import Pointer, Session
 from gui.viewer.linked import LinkedViews
 from gui.viewer.linking import world_place
 from gui.viewer.overlay import Overlay, rgb
-from gui.viewer.second import Second
 
 _FAR = 5
 
@@ -77,6 +75,7 @@ class AnnotateWorkspace(QWidget):
             "erase": BrushTool(session, self.hand, erase=True, refused=self._refuse),
             "navigate": None,
         }
+        self.viewing = Viewing(session, actions, self.views, self.second, self)
         self._lay_out()
         self._bind()
         self._connect()
@@ -159,8 +158,6 @@ class AnnotateWorkspace(QWidget):
             "finished": self._toggle_finished,
             "done_next": self.done_asked.emit,
             "reset_view": self.views.fit,
-            "maximise": self._maximise,
-            "second_blend": self._next_mode,
             "slice_next": self._next,
             "slice_previous": self._previous,
             "slice_next_far": self._next_far,
@@ -172,12 +169,6 @@ class AnnotateWorkspace(QWidget):
 
     def _connect(self) -> None:
         session = self._session
-        self._actions.keymap_changed.connect(self._keymap_changed)
-        self._keymap_changed(self._actions.keymap)
-        self.second.shown.connect(self._show_second)
-        self.views.second_window_asked.connect(self.second.set_window)
-        self.views.picked.connect(self._pick)
-        self.flipping = HeldKey(self._actions["flip"], self._flip, self._is_flipped, self)
         session.scan_changed.connect(self._scan_changed)
         session.scan_loading.connect(self._scan_loading)
         session.scans_changed.connect(self._show_page)
@@ -294,48 +285,6 @@ class AnnotateWorkspace(QWidget):
         """Hide the masks while a key is held."""
         if self._session.overlay.visible:
             self.views.set_overlays_visible(not below)
-
-    # ------------------------------------------------------------------ view
-
-    @Slot(object)
-    def _keymap_changed(self, keymap: Keymap) -> None:
-        self.views.set_mouse(keymap.mouse)
-
-    @Slot()
-    def _maximise(self) -> None:
-        views = self.views
-        views.maximise(None if views.maximised is not None else views.active)
-
-    @Slot(object, bool)
-    def _show_second(self, second: Second | None, beside: bool) -> None:
-        self.views.set_second(second, beside=beside)
-
-    @Slot()
-    def _next_mode(self) -> None:
-        if self.second.there:
-            self.second.set_beside(not self.second.beside)
-
-    def _flip(self, flipped: bool) -> None:
-        if flipped and not self.second.there:
-            self._session.notifier.tell(text("annotate.no_second"), "warning")
-        self.views.flip(flipped)
-
-    def _is_flipped(self) -> bool:
-        return self.views.flipped
-
-    @Slot(object)
-    def _pick(self, xyz: tuple[float, float, float]) -> None:
-        """Draw the label from now on that is under an Alt+click; the layer drawn last is on top."""
-        session, editor, volume = self._session, self._session.editor, self._session.volume
-        if editor is None or volume is None:
-            return
-        x, y, z = (round(at) for at in xyz)
-        if not all(0 <= at < count for at, count in zip((z, y, x), volume.shape, strict=True)):
-            return
-        for label in reversed(list(session.labels)):
-            if label.name not in session.hidden and editor.mask(label.layer)[z, y, x] == label.value:
-                session.choose_label(label.name)
-                return
 
     # ----------------------------------------------------------------- scan
 

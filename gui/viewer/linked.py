@@ -330,7 +330,11 @@ class LinkedViews(QWidget):
         self._active.step(count)
 
     def maximise(self, view: SliceView | None) -> None:
-        """Give one pane all the room, or (None) every pane its own."""
+        """Give one pane (with the second scan beside it) all the room, or (None) every pane its own."""
+        if view is self._beside:
+            view = self._maximised or self._main
+        if view is not None and not self._has_planes:
+            return
         self._maximised = view
         if view is not None:
             self._activate(view)
@@ -460,7 +464,7 @@ class LinkedViews(QWidget):
         view = self.sender()
         if view is self._beside:
             view = self._maximised or self._main
-        if isinstance(view, SliceView) and self._has_planes:
+        if isinstance(view, SliceView):
             self.maximise(None if self._maximised is view else view)
 
     @Slot()
