@@ -186,6 +186,9 @@ def _brightest_inside(values: NDArray[np.float32], known: NDArray[np.bool_], low
     if not lit.any():
         return np.inf
     body = lit & (values > low + 0.4 * (float(values[lit].mean()) - low))
+    if not body.any():
+        # numbers so large that their mean is none
+        return np.inf
     areas = np.count_nonzero(body, axis=(1, 2))
     inside = [
         values[number][body[number] & _middle(body[number])]

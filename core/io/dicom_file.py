@@ -43,6 +43,8 @@ __all__ = [
 # values that break the rules of their type are common and harmless; what is used of them is checked here
 pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
 
+_SMALLEST_MM, _LARGEST_MM = 1e-4, 1e4
+_FARTHEST_MM = 1e6
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _PIXELS = {
     b"\xe0\x7f\x10\x00": "PixelData",
@@ -429,6 +431,11 @@ def _slice(
     if layout.frames > 1 and not any("PlanePositionSequence" in group for group in groups):
         # one position for a whole plain multi-frame file places its first frame at most
         position = None
+    if any(not _SMALLEST_MM < abs(size) < _LARGEST_MM for size in spacing or () if size) or any(
+        abs(place) > _FARTHEST_MM for place in position or ()
+    ):
+        # damage, not anatomy: this slice alone is refused, not the grid that it would spoil
+        raise InputError("affine-bad", file=path.name)
     return SliceHeader(
         path=path,
         frame=index,
