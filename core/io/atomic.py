@@ -373,10 +373,11 @@ class AppendFile:
         try:
             self.sync()
         finally:
-            with self._lock:
-                if self._descriptor >= 0:
-                    os.close(self._descriptor)
-                    self._descriptor = -1
+            with self._lock, _worded(self.file):
+                # gone whatever closing says, so never closed twice
+                descriptor, self._descriptor = self._descriptor, -1
+                if descriptor >= 0:
+                    os.close(descriptor)
 
 
 def _good_end(file: Path, start: int) -> tuple[int, int]:

@@ -343,7 +343,7 @@ def test_reopening_after_closing_gives_everything_back(project):
     again.close()
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.EINTR])
 def test_every_write_may_fail_once_and_nothing_is_lost(tmp_path, monkeypatch, number):
     """SQLite's method: refuse the first call to the disk, then the second, until a run needs no more."""
     monkeypatch.setattr(saver_module, "_RETRY", (0.01,))
