@@ -280,7 +280,7 @@ class ImportDialog(QDialog):
         self._order = 0
         self._found = found
         self.again.hide()
-        self.model.set_found(found, known)
+        self.model.set_found(found, known, self.paths)
         self.passed.show_passed(found.passed)
         self.choices.show_pictures(any(source.format in PICTURES for source in found.sources))
         self.tree.expandAll()
@@ -358,8 +358,10 @@ class ImportDialog(QDialog):
         project = self._session.project
         if read_only:
             return self._session.holder or text("annotate.refused_read_only")
-        if project is None or self._session.is_scratch:
+        if project is None:
             return text("importing.into_scratch")
+        if self._session.is_scratch:
+            return text("importing.into_this_scratch")
         return text("importing.into", project=project.name)
 
     @Slot(QModelIndex)

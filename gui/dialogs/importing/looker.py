@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -191,6 +192,9 @@ class Looker(QThread):
         except MeninxError as error:
             self.refused.emit(order.number, error)
             return
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: nothing above could hear it
+            self.refused.emit(order.number, _fault(error))
+            return
         if self._number != order.number:
             self.refused.emit(order.number, Cancelled())
             return
@@ -213,6 +217,8 @@ class Looker(QThread):
             return
         except MeninxError as error:
             seen = replace(seen, error=error)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: nothing above could hear it
+            seen = replace(seen, error=_fault(error))
         finally:
             self._at = None
         self.seen.emit(seen)
@@ -239,6 +245,13 @@ class Search:
     looker: Looker
     order: int
     result: tuple[Found, Known] | None = None
+
+
+def _fault(error: Exception) -> MeninxError:
+    """Word a fault of the program."""
+    made = MeninxError("unexpected", reason=f"{type(error).__name__}: {error}")
+    made.add_note(traceback.format_exc())
+    return made
 
 
 def known_of(project: Project | None, sources: Sequence[Source]) -> Known:

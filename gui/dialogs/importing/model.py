@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
@@ -73,7 +75,7 @@ class Group:
 
     title: str
     named: str
-    hint: str
+    hint: str = ""
     rows: list[Row] = field(default_factory=list)
 
 
@@ -96,8 +98,8 @@ class ImportModel(QAbstractItemModel):
 
     # ------------------------------------------------------------ contents
 
-    def set_found(self, found: Found, known: Known) -> None:
-        """Show what was found; what was chosen of it before stays chosen."""
+    def set_found(self, found: Found, known: Known, roots: Sequence[Path] = ()) -> None:
+        """Show what was found below the named paths; what was chosen of it before stays chosen."""
         before = self._by_key
         self.beginResetModel()
         self.groups, self.rows, self._by_key = [], [], {}
@@ -123,6 +125,8 @@ class ImportModel(QAbstractItemModel):
         # who is unknown comes last
         self.groups.sort(key=lambda group: group.rows[0].source.patient is None)
         for number, group in enumerate(self.groups):
+            if group.rows[0].source.patient is not None:
+                group.hint = _folder(group, roots)
             for place, row in enumerate(group.rows):
                 row.group, row.place = number, place
         self.endResetModel()
@@ -131,17 +135,16 @@ class ImportModel(QAbstractItemModel):
     @staticmethod
     def _make_group(source: Source, known: Known, number: int) -> Group:
         identity = dict(source.identity)
-        folder = source.files[0].parent.name
         if source.patient is None:
-            return Group(text("importing.patient_unknown"), text("importing.patient_unknown"), "")
+            return Group(text("importing.patient_unknown"), text("importing.patient_unknown"))
         pseudonym = known.patients.get(source.patient, "")
         parts = (identity.get("PatientName", ""), identity.get("PatientID", ""))
         named = "  ·  ".join(dict.fromkeys(part.replace("^", " ").strip() for part in parts if part.strip(" ^")))
         if source.format is Format.DICOM:
             title = pseudonym or text("importing.patient", number=number + 1)
-            return Group(title, named or source.patient, folder)
+            return Group(title, named or source.patient)
         title = f"{pseudonym}  ·  {source.patient}" if pseudonym else source.patient
-        return Group(title, title, "" if folder == source.patient else folder)
+        return Group(title, title)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -344,3 +347,15 @@ def pixmap_of(picture: Array) -> QPixmap:
     grey = whole.ndim == 2
     kind = QImage.Format.Format_Grayscale8 if grey else QImage.Format.Format_RGB888
     return QPixmap.fromImage(QImage(whole.data, columns, rows, columns * (1 if grey else 3), kind).copy())
+
+
+def _folder(group: Group, roots: Sequence[Path]) -> str:
+    """Name the folder that holds all of a patient's scans, below the path that was named; empty if it says nothing."""
+    try:
+        common = Path(os.path.commonpath([row.source.files[0].parent for row in group.rows]))
+    except ValueError:
+        # on two drives
+        return ""
+    root = next((root for root in roots if root == common or root in common.parents), None)
+    hint = common.name if root is None else common.relative_to(root).as_posix()
+    return "" if hint in (".", group.title) else hint

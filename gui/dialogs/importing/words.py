@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.distances import between_slices
 from core.events import Notice
 from core.geometry import OBLIQUE_DEGREES
 from core.io.conventions import colour_word
@@ -65,8 +66,8 @@ def size(preview: Preview) -> str:
     geometry = preview.volume.geometry
     if not geometry.spacing_known:
         return f"{pixels}  ·  {text('importing.no_spacing')}"
-    dz, dy, dx = geometry.spacing
-    millimetres = f"{dx:.3g} × {dy:.3g} × {dz:.3g} mm" if z > 1 else f"{dx:.3g} × {dy:.3g} mm"
+    _, dy, dx = geometry.spacing
+    millimetres = f"{dx:.3g} × {dy:.3g} × {between_slices(geometry)} mm" if z > 1 else f"{dx:.3g} × {dy:.3g} mm"
     return f"{pixels}  ·  {millimetres}"
 
 
