@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
+from core.distances import between_slices
 from core.labels import Label
 from core.messages import text
 from core.volume import Volume
@@ -91,8 +92,8 @@ class StatusBar(QFrame):
             return
         z, y, x = volume.shape
         size = f"{x} × {y} × {z}" if z > 1 else f"{x} × {y}"
-        dz, dy, dx = volume.geometry.spacing
-        depth = f"{dz:.3g}" if volume.even else text("place.uneven" if z > 1 else "place.depth_unknown")
+        _, dy, dx = volume.geometry.spacing
+        depth = between_slices(volume.geometry)
         spacing = f"{dx:.3g} × {dy:.3g} × {depth} mm" if volume.geometry.spacing_known else text("place.no_spacing")
         parts = (scan.name, scan.modality, size, spacing)
         self.place.setText("   ·   ".join(part for part in parts if part))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from core.distances import between_slices
 from core.errors import MeninxError
 from core.events import Notice
 from core.geometry import OBLIQUE_DEGREES, Geometry
@@ -184,8 +185,8 @@ def _bytes(count: float) -> str:
 def _voxels(geometry: Geometry) -> str:
     if not geometry.spacing_known:
         return text("info.pixels")
-    z, y, x = geometry.spacing
-    return f"{x:.4g} x {y:.4g} x {z:.4g} mm"
+    _, y, x = geometry.spacing
+    return f"{x:.4g} x {y:.4g} x {between_slices(geometry, 4)} mm"
 
 
 def _place(geometry: Geometry, told: Any) -> str:
@@ -336,7 +337,7 @@ def _row(seen: Seen) -> str:
         f"{name if len(name) <= _NAME else name[: _NAME - 3] + '...':<{_NAME}}",
         f"{preview.volume.modality or text(f'info.format_{key}').split()[0]:<9}",
         f"{f'{x}x{y}x{z}':<13}",
-        f"{f'{spacing[2]:.3g}x{spacing[1]:.3g}x{spacing[0]:.3g} mm' if geometry.spacing_known else 'px':<20}",
+        f"{f'{spacing[2]:.3g}x{spacing[1]:.3g}x{between_slices(geometry)} mm' if geometry.spacing_known else 'px':<20}",
         f"{geometry.axis_codes if geometry.orientation_known else '':<3}",
         " ".join(extra for extra in extras if extra),
     )

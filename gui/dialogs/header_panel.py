@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from core.distances import between_slices
 from core.errors import MeninxError
 from core.io.entries import HIDDEN
 from core.io.sandbox import Decoder
@@ -99,12 +100,12 @@ def facts_of(volume: Volume) -> list[HeaderEntry]:
     """Return what the project keeps of a scan's header; it holds no identity."""
     geometry = volume.geometry
     z, y, x = volume.shape
-    dz, dy, dx = geometry.spacing
+    _, dy, dx = geometry.spacing
     unknown = text("header.unknown")
     rows = [
         ("modality", volume.modality or unknown),
         ("size", f"{x} × {y} × {z}" + (f" × {len(volume.channels)}" if volume.channels else "")),
-        ("spacing", f"{dx:.4g} × {dy:.4g} × {dz:.4g} mm" if geometry.spacing_known else unknown),
+        ("spacing", f"{dx:.4g} × {dy:.4g} × {between_slices(geometry, 4)} mm" if geometry.spacing_known else unknown),
         ("axes", geometry.axis_codes if geometry.orientation_known else unknown),
         ("stored", f"{volume.array.dtype}"),
         ("rescale", f"× {volume.slope:g} {'−' if volume.intercept < 0 else '+'} {abs(volume.intercept):g}"),

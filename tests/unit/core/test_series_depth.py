@@ -11,6 +11,7 @@ import pytest
 from reader_support import make_series
 
 from core.commands.line import run
+from core.distances import between_slices
 from core.events import Notice, never_stop
 from core.geometry import Geometry
 from core.project.importing import ImportOptions, import_job
@@ -114,3 +115,10 @@ def test_an_uneven_series_is_in_doubt_from_the_files_to_the_project(tmp_path: Pa
         (scan,) = project.scans()
         assert not project.read_volume(scan.id).even
         assert not project.geometry(scan.id).measurable
+
+
+def test_the_distance_is_told_where_there_is_one() -> None:
+    assert between_slices(Geometry(SHAPE, SPACING)) == "4"
+    assert between_slices(Geometry(SHAPE, np.diag([1, 1, 3.60001, 1])), 4) == "3.6"
+    assert between_slices(Geometry(SHAPE, SPACING, depth_known=False)) == "uneven"
+    assert between_slices(Geometry((1, 10, 12), SPACING, depth_known=False)) == "?"
