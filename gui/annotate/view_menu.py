@@ -49,6 +49,8 @@ class ViewMenu(QToolButton):
 
     def _make_menu(self) -> QMenu:
         menu = QMenu(self)
+        # only the arrow of the button is to stand on the right
+        menu.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         for name in ("maximise", "reset_view"):
             menu.addAction(self._actions[name])
         menu.addSeparator()
@@ -56,6 +58,7 @@ class ViewMenu(QToolButton):
             menu.addAction(self._actions[name])
         menu.addSeparator()
         colors = menu.addMenu(text("annotate.colors"))
+        colors.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         self._colors = QActionGroup(self)
         for name in colormaps.NAMES:
             action = QAction(colormaps.words_of(name), self)

@@ -128,7 +128,9 @@ class LinkedViews(QWidget):
             others = [plane for plane in Plane if plane is not native]
             for view, plane in zip(self.views, (native, *others), strict=True):
                 self._fill(view, volume if view is self._main or self._has_planes else None, plane, window)
-            self._main.set_remarks(remarks_on(volume))
+            remarks = remarks_on(volume)
+            for view in self.views:
+                view.set_remarks(remarks)
             z, y, x = volume.shape
             self._position = start if start is not None else (x // 2, y // 2, z // 2)
         self._window = self._main.window_shown

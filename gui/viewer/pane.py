@@ -445,11 +445,16 @@ class Pane(QWidget):
                 self._paint_scan(painter, rect, self._source)
         if self._source is not None:
             self._marks.paint_below(painter, self._corner.inset, self._corner.top_inset(self.rect()))
-            if self._source.view.slice_axis == 0 and self._source.index in self._remarks.missing:
+            if self._shows_missing(self._source):
                 self._corner.paint_missing(painter, region, self.rect())
             self._corner.paint(painter, region, self.rect(), self._camera.zoom)
             self._marks.paint_above(painter, region)
         painter.end()
+
+    def _shows_missing(self, source: SliceSource) -> bool:
+        """Whether the slice shown is one that no file holds."""
+        native = source.view.slice_axis == 0 and not source.second_alone
+        return native and source.index in self._remarks.missing
 
     def _paint_scan(self, painter: QPainter, rect: QRect, source: SliceSource) -> None:
         """Paint scan and masks of one rectangle, in device pixels."""
