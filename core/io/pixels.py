@@ -398,7 +398,7 @@ def _by_plugins(frame: bytes, layout: Layout, syntax: str) -> Array:
         except (RuntimeError, ValueError):
             if number == len(plugins):
                 raise
-    raise NotImplementedError(syntax)
+    raise ValueError(syntax)
 
 
 def _by_gdcm(frame: bytes, layout: Layout, precision: int) -> Array:
@@ -441,7 +441,7 @@ def _by_gdcm(frame: bytes, layout: Layout, precision: int) -> Array:
 def _plain_frame(frame: bytes, layout: Layout) -> Array:
     """Take a frame that is not compressed, or deflated alone."""
     if layout.allocated not in (8, 16, 32):
-        raise NotImplementedError("frames of such bits are not read")
+        raise ValueError("frames of such bits are not read")
     count = layout.rows * layout.columns * layout.samples
     size = count * layout.allocated // 8
     if layout.syntax == DEFLATED_FRAMES:
@@ -451,7 +451,7 @@ def _plain_frame(frame: bytes, layout: Layout) -> Array:
     pixels: Array = np.frombuffer(bytearray(frame[:size]), layout.dtype)
     if layout.samples > 1:
         if layout.photometric != "RGB":
-            raise NotImplementedError("colours other than RGB are not read from such frames")
+            raise ValueError("colours other than RGB are not read from such frames")
         shape = (layout.rows, layout.columns, layout.samples)
         return pixels.reshape(shape) if not layout.planar else pixels.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
     return _used_bits(pixels.reshape(layout.rows, layout.columns), layout, layout.stored, layout.high)
