@@ -12,16 +12,12 @@ import numpy as np
 
 from core.errors import InputError, MeninxError
 from core.geometry import Array, Geometry
-from core.io.masks import meaning
 from core.io.sandbox import Decoder
-from core.io.sniff import Format
 from core.io.source import FindOptions
 from core.review.metrics import Measures, measure
 from core.review.summary import summarise
 
 _ENDINGS = re.compile(r"(_(brain_)?mask|_automask|_pred|_prediction|_seg|_gt|_label)$", re.IGNORECASE)
-_NEAR = 0.01
-"""Two grids are one if their corners lie within this part of a voxel (headers round differently)."""
 
 
 @dataclass(frozen=True)
@@ -110,18 +106,17 @@ def _by_key(folder: Path) -> dict[str, Path]:
 def measure_pair(decoder: Decoder, pair: Pair) -> list[MaskRow]:
     """Measure a pair of mask files; label maps value by value.
 
+    The predicted mask may be stored in another order than the true one, as long as it
+    is the same voxels; it is never resampled.
+
     Raises
     ------
     InputError
-        What the readers say; ``mask-size-differs``, ``mask-place``.
+        What the readers say; ``mask-size-differs``, ``mask-other-grid``.
     """
-    true, geometry = read_loose_mask(decoder, pair.truth)
-    guess, other = read_loose_mask(decoder, pair.predicted)
-    if true.shape != guess.shape:
-        size, wanted = ("x".join(str(count) for count in reversed(mask.shape)) for mask in (guess, true))
-        raise InputError("mask-size-differs", size=size, wanted=wanted)
-    if geometry.orientation_known and other.orientation_known and not _same_place(geometry, other):
-        raise InputError("mask-place", file=pair.predicted.name)
+    geometry = grid_of(decoder, pair.truth)
+    true = decoder.read_mask_file(pair.truth, geometry).array
+    guess = _on_grid(decoder, pair.predicted, geometry)
     values = sorted({*_values(true), *_values(guess)})
     if len(_values(true)) <= 1 and len(_values(guess)) <= 1:
         return [MaskRow(pair.name, pair.patient, 0, measure(true, guess, geometry))]
@@ -130,34 +125,35 @@ def measure_pair(decoder: Decoder, pair: Pair) -> list[MaskRow]:
     ]
 
 
+def _on_grid(decoder: Decoder, path: Path, geometry: Geometry) -> Array:
+    try:
+        return decoder.read_mask_file(path, geometry).array
+    except InputError as error:
+        if error.code not in ("mask-size", "mask-slices", "mask-grid", "mask-elsewhere"):
+            raise
+        found = grid_of(decoder, path).shape
+        if sorted(found) != sorted(geometry.shape):
+            size, wanted = ("x".join(str(count) for count in reversed(shape)) for shape in (found, geometry.shape))
+            raise InputError("mask-size-differs", size=size, wanted=wanted) from error
+        raise InputError("mask-other-grid", file=path.name) from error
+
+
 def _values(mask: Array) -> list[int]:
     return [int(value) for value in np.unique(mask) if value]
 
 
-def read_loose_mask(decoder: Decoder, path: Path) -> tuple[Array, Geometry]:
-    """Read a mask file by the conventions of :mod:`core.io.masks`, in the decoding child."""
+def grid_of(decoder: Decoder, path: Path) -> Geometry:
+    """Return the grid of a mask file, read in the decoding child.
+
+    Raises
+    ------
+    InputError
+        ``mask-unreadable`` and what the readers say.
+    """
     found = decoder.find([path], FindOptions(as_="pictures", pair_masks=False))
     if not found.sources:
         raise found.passed[0].error if found.passed else InputError("mask-unreadable", file=path.name)
-    source = found.sources[0]
-    volume = decoder.read(source)
-    array = volume.array if volume.array.ndim == 3 else volume.array.max(axis=3)
-    values = array if volume.slope == 1 and volume.intercept == 0 else volume.values(array)
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            raise InputError("mask-values", file=path.name)
-        rounded = np.rint(values)
-        soft = float(np.abs(values - rounded).max(initial=0.0)) > 1e-3
-        # a probability map: inside where it is more likely than not
-        values = (values > 0.5 * max(1.0, float(values.max()))).astype(np.uint8) if soft else rounded.astype(np.int64)
-    present = (True,) * values.shape[0]
-    return meaning(values, present, path, picture=source.format is not Format.NIFTI).array, volume.geometry
-
-
-def _same_place(one: Geometry, other: Geometry) -> bool:
-    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * (np.array(one.shape[::-1]) - 1)
-    apart = float(np.abs(one.to_world(corners) - other.to_world(corners)).max())
-    return apart <= max(1e-3, _NEAR * min(one.spacing))
+    return decoder.preview(found.sources[0]).volume.geometry
 
 
 def facts_of(rows: Sequence[MaskRow]) -> dict[str, Any]:

@@ -241,7 +241,7 @@ def test_label_maps_are_measured_value_by_value(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("shape", "shift", "code"), [((4, 24, 23), 0.0, "mask-size-differs"), (SHAPE, 9.0, "mask-place")]
+    ("shape", "shift", "code"), [((4, 24, 23), 0.0, "mask-size-differs"), (SHAPE, 9.0, "mask-other-grid")]
 )
 def test_masks_of_another_grid_are_refused(tmp_path, capsys, shape, shift, code):
     volume, mask = blob(1)
