@@ -40,7 +40,7 @@ unit: setup
 	bash installer/run-tests.sh "$(PY)"
 
 soak: setup
-	$(PY) -m pytest -m soak tests/faults tests/fuzz --override-ini=addopts=-q --timeout=0
+	$(PY) -m pytest -s -m soak tests/faults tests/fuzz --override-ini=addopts=-q --timeout=0
 
 bench: setup
 	$(PY) -m pytest tests/bench --override-ini=addopts=-q
