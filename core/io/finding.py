@@ -470,7 +470,7 @@ def _left_out(numbers: list[int]) -> list[int]:
     return sorted(set(range(ordered[0], ordered[-1], step)) - set(ordered))
 
 
-def shortened(numbers: Sequence[int], most: int = 12) -> str:
+def shortened(numbers: Sequence[int], most: int = 8) -> str:
     """Return numbers in words, the first of them where there are many."""
     words = ", ".join(str(number) for number in numbers[:most])
     return words if len(numbers) <= most else f"{words}, ... ({len(numbers)})"
