@@ -173,6 +173,9 @@ def fitting_levels(values: NDArray[np.float32], known: NDArray[np.bool_] | None 
         low, high = (float(value) for value in np.percentile(tissue, (1.0, 99.5)))
         low = min(low, float(np.percentile(shown, 50)))
     high = min(high, _brightest_inside(values, known, low, high))
+    if high <= low:
+        # two values alone, such as a mask's: both ends are shown
+        low, high = float(shown.min()), float(shown.max())
     return low, high if high > low else low + 1.0
 
 

@@ -128,7 +128,8 @@ def _rows(seen: Seen) -> Iterator[tuple[str, str]]:
     yield "numbers", _numbers(preview)
     if seen.close and preview.window is not None:
         unit = " HU" if volume.modality == "CT" else ""
-        shown = text("info.range", low=_short(preview.low), high=_short(preview.high), unit=unit)
+        where = "range" if preview.shape[0] > 1 else "range_one"
+        shown = text(f"info.{where}", low=_short(preview.low), high=_short(preview.high), unit=unit)
         window = text("info.window", low=_short(preview.window.low), high=_short(preview.window.high))
         yield "values", f"{shown}; {window}"
     if volume.windows:
@@ -212,7 +213,8 @@ def _numbers(preview: Preview) -> str:
     volume = preview.volume
     words = text("info.stored", dtype=np.dtype(preview.dtype).name)
     if (volume.slope, volume.intercept) != (1.0, 0.0):
-        words += ", " + text("info.scaled", slope=f"{volume.slope:.6g}")
+        scale = "" if volume.slope == 1 else f" x {volume.slope:.6g}"
+        words += ", " + text("info.scaled", scale=scale)
         words += f" {'+' if volume.intercept > 0 else '-'} {abs(volume.intercept):.6g}" if volume.intercept else ""
     if volume.modality == "CT":
         words += ", HU"

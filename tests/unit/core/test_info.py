@@ -86,7 +86,7 @@ def test_a_series_tells_its_acquisition_units_and_faults(tmp_path: Path, capsys:
     assert len(lines) <= 24
     assert row(lines, "What") == "DICOM, CT, 4 files"
     assert "oblique by 20 degrees" in row(lines, "Orientation")
-    assert row(lines, "Numbers") == "int16, value = stored x 1 - 1024, HU"
+    assert row(lines, "Numbers") == "int16, value = stored - 1024, HU"
     assert " HU in the middle slice" in row(lines, "Values")
     assert row(lines, "Windows") == "0 to 80"
     assert "tube 120 kV" in row(lines, "Acquisition")
@@ -192,6 +192,15 @@ def test_masks_are_told_as_they_are_read(tmp_path: Path, capsys: pytest.CaptureF
     write_picture(tmp_path / "b.png", noise((30, 40)))
     write_picture(tmp_path / "b_mask.png", noise((31, 40), top=2))
     assert facts(capsys, tmp_path / "b.png")["scans"][0]["mask_refused"]
+
+
+def test_a_mask_that_is_looked_at_by_itself_is_not_black(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for top in (1, 255):
+        two_values = np.zeros((4, 30, 40), np.uint8)
+        two_values[:, 10:20, 10:30] = top
+        write_nifti(tmp_path / "a_mask.nii.gz", two_values)
+        words = row(told(capsys, tmp_path / "a_mask.nii.gz"), "Values")
+        assert words == f"0 to {top} in the middle slice; shown from 0 to {top}"
 
 
 def test_what_is_odd_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
