@@ -103,7 +103,10 @@ def _without_alpha(page: Array) -> Array:
 
 
 def _distinct_colours(page: Array) -> Array:
-    return np.unique(page[..., :3].reshape(-1, 3), axis=0)
+    # as one number each: rows of three are sorted twenty times as slowly
+    red, green, blue = (page[..., channel].astype(np.int64) for channel in range(3))
+    whole = np.unique(red << 32 | green << 16 | blue)
+    return np.stack([whole >> 32, whole >> 16 & 0xFFFF, whole & 0xFFFF], axis=1)
 
 
 def _alpha(page: Array) -> Array:
