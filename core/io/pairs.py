@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
+from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from core.errors import InputError
-from core.io.files import split_member
+from core.io.files import members, split_member
 
 _HEADERS = {
     ".img": (".hdr",),
@@ -84,14 +85,21 @@ def numbers_of(header: Path, *endings: str) -> Path:
     return found
 
 
-def _names(folder: Path, path: Path) -> set[str]:
+def _names(folder: Path, path: Path) -> frozenset[str]:
     try:
         inside = split_member(path)
         if inside is None:
-            return {other.name for other in folder.iterdir()}
-        archive, member = inside
-        parent = PurePosixPath(member).parent
-        with zipfile.ZipFile(archive) as bundle:
-            return {PurePosixPath(one).name for one in bundle.namelist() if PurePosixPath(one).parent == parent}
-    except (OSError, zipfile.BadZipFile, ValueError):
-        return set()
+            return frozenset(other.name for other in folder.iterdir())
+        status = inside[0].stat()
+        return _listed(inside[0], (status.st_mtime_ns, status.st_size)).get(folder, frozenset())
+    except (OSError, InputError):
+        return frozenset()
+
+
+@lru_cache(maxsize=1)
+def _listed(archive: Path, _stamp: tuple[int, int]) -> dict[Path, frozenset[str]]:
+    """Return the names in each folder of a zip: once, it may hold thousands."""
+    folders: dict[Path, set[str]] = defaultdict(set)
+    for member in members(archive)[0]:
+        folders[member.parent].add(member.name)
+    return {folder: frozenset(names) for folder, names in folders.items()}
