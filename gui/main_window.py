@@ -96,6 +96,8 @@ class MainWindow(QMainWindow):
         session.workspace_requested.connect(self.show_workspace)
         session.project_changed.connect(self._project_changed)
         session.jobs.changed.connect(self._work_changed)
+        self.annotate.view_menu.changed.connect(self._show_alike)
+        self._show_alike()
         self.worklist.import_asked.connect(commands.ask_import)
         self.annotate.import_asked.connect(commands.ask_import)
         self.annotate.add_label_asked.connect(commands.add_label)
@@ -148,6 +150,14 @@ class MainWindow(QMainWindow):
         theme.restyle(self.banner_words)
         self.banner_button.setVisible(session.is_scratch)
         self.banner.setVisible(bool(words))
+
+    @Slot()
+    def _show_alike(self) -> None:
+        """Show scans in Review as they are shown in Annotate: left and right above all."""
+        preferences = self.session.settings.preferences
+        for panes in (self.review.panes, self.review.side.difference.view):
+            panes.set_radiological(not preferences.neurological)
+            panes.set_smooth(preferences.smooth)
 
     @Slot()
     def _work_changed(self) -> None:

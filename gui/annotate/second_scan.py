@@ -112,7 +112,8 @@ class SecondScan(QObject):
 
     @Slot(object)
     def _read_failed(self, error: MeninxError) -> None:
-        if self._session.project is None:
+        if self.scan is None:
+            # given up meanwhile: another one was chosen, or the project was closed under it
             return
         self._drop()
         self._session.notifier.error(error)

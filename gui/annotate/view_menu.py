@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
@@ -28,6 +28,9 @@ class ViewMenu(QToolButton):
     views
         What is switched.
     """
+
+    changed = Signal()
+    """Something is shown another way: whoever shows scans elsewhere follows."""
 
     def __init__(self, session: Session, actions: Actions, views: LinkedViews, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,3 +93,4 @@ class ViewMenu(QToolButton):
         views.set_zoom_linked(preferences.zoom_linked)
         views.set_radiological(not preferences.neurological)
         views.set_colors(preferences.colors)
+        self.changed.emit()

@@ -6,7 +6,6 @@ is in the world, and nothing is registered. Only the slice shown is computed.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -89,7 +88,7 @@ class Reslicer:
         self.onto = onto
         self._array = pixels.displayable(volume.grey())
         self._map = np.eye(4) if pixel_on_pixel else np.linalg.inv(volume.geometry.affine) @ onto.affine
-        self._cut = functools.lru_cache(maxsize=_KEPT)(self._cut_out)
+        self._cuts: dict[tuple[int, int], Floats] = {}
 
     def finer(self, view: PlaneView) -> tuple[int, int]:
         """Return how many pixels per slice pixel show the other scan as sharp as it is, (down, across)."""
@@ -166,9 +165,16 @@ class Reslicer:
 
     # ------------------------------------------------------------------ values
 
-    def _cut_out(self, axis: int, index: int) -> Floats:
+    def _cut(self, axis: int, index: int) -> Floats:
         """Return a slice across voxel axis (x, y, z), the two others in the order of the array."""
-        return np.ascontiguousarray(np.take(self._array, index, axis=2 - axis), dtype=np.float32)
+        # read once: the thread may be putting another one in
+        found = self._cuts.get((axis, index))
+        if found is None:
+            found = np.ascontiguousarray(np.take(self._array, index, axis=2 - axis), dtype=np.float32)
+            if len(self._cuts) >= _KEPT:
+                self._cuts = {}
+            self._cuts[axis, index] = found
+        return found
 
     def _parallel(self, steps: _Steps, axis: int, at: float) -> Floats:
         """Return the plane between two slices of the other scan: blended, then warped, in a millisecond."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock, Thread
@@ -68,7 +67,7 @@ class SecondPlanes(QObject):
         self._done: OrderedDict[_Wish, Laid] = OrderedDict()
         self._wishes: list[_Wish] = []
         self._thread: Thread | None = None
-        self._slow = functools.cache(self._is_slow)
+        self._slow: dict[tuple[PlaneView, bool], bool] = {}
 
     def fetch(self, view: PlaneView, index: int, *, nearest: bool) -> Fetched:
         """Return a slice: in full if it is quick or was computed already, else a coarse look at it."""
@@ -78,7 +77,7 @@ class SecondPlanes(QObject):
             if laid is not None:
                 self._done.move_to_end(wish)
         if laid is None:
-            if self._slow(view, nearest):
+            if self._is_slow(view, nearest):
                 down, across = self.reslicer.finer(view)
                 self._wish(wish)
                 laid = self.reslicer.lay(view, index, (down * _COARSE, across * _COARSE), nearest=nearest)
@@ -96,7 +95,10 @@ class SecondPlanes(QObject):
             thread.join()
 
     def _is_slow(self, view: PlaneView, nearest: bool) -> bool:
-        return self.reslicer.slow(view, nearest=nearest)
+        key = (view, nearest)
+        if key not in self._slow:
+            self._slow[key] = self.reslicer.slow(view, nearest=nearest)
+        return self._slow[key]
 
     def _keep(self, wish: _Wish, laid: Laid) -> None:
         with self._lock:

@@ -368,3 +368,6 @@ def test_ways_of_showing_are_remembered(opened: MainWindow) -> None:
         assert getattr(preferences, name) is not before
     assert opened.annotate.views.main.letters[:2] == ("L", "R")
     assert opened.annotate.views.main.plane is Plane.AXIAL
+    # one side for all workspaces
+    assert not opened.review.panes.views[0]._radiological
+    assert not opened.review.side.difference.view._radiological
