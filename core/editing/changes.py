@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.editing.steps import Layers, States, Step
+from core.editing.steps import Part, Step
 from core.geometry import Box
 from core.project.records import SliceState
 
@@ -40,6 +40,13 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class Flip:
+    """What a large undo or redo flips in a layer; to be applied once, to the layer as it was before."""
+
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What changed since the snapshot before: small copies that another thread may keep.
 
@@ -55,42 +62,10 @@ class Snapshot:
         Number of the last record it includes.
     """
 
-    patches: Mapping[str, Patch | None]
+    patches: Mapping[str, Patch | Flip | None]
     states: Mapping[str, tuple[SliceState, ...]]
     voxels: Mapping[str, NDArray[np.int64]]
     sequence: int
-
-
-def snapshot_of(
-    unsaved: Mapping[str, Box | None], layers: Layers, lent: Layers, states: States, sequence: int
-) -> Snapshot:
-    """Copy what changed; the voxels' counts are still missing.
-
-    Parameters
-    ----------
-    unsaved
-        Layer name to what changed, None where only states did.
-    layers
-        The living layers, uint8 ``[z, y, x]``.
-    lent
-        Layers that nobody writes into any more, so that they need no copy.
-    states
-        By layer and slice.
-    sequence
-        Number of the last record.
-    """
-    patches: dict[str, Patch | None] = {}
-    known: dict[str, tuple[SliceState, ...]] = {}
-    for layer, box in unsaved.items():
-        if box is None:
-            patches[layer] = None
-        elif layer in lent:
-            patches[layer] = Patch(box, lent[layer][box.slices])
-        else:
-            patches[layer] = Patch(box, layers[layer][box.slices].copy())
-        of_layer = states.get(layer, {})
-        known[layer] = tuple(of_layer[number] for number in sorted(of_layer))
-    return Snapshot(patches, known, {}, sequence)
 
 
 class Log(Protocol):

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.editing.changes import Change, ChangeKind, Log, Patch, Snapshot, snapshot_of
+from core.editing.changes import Change, ChangeKind, Log, Patch, Snapshot
 from core.editing.counts import KnownCounts, VoxelCounts
 from core.editing.flipping import flip
 from core.editing.history import History
@@ -24,7 +23,6 @@ from core.editing.open_stroke import OpenStroke
 from core.editing.replacing import Replacement, prepare, respecting, states_after
 from core.editing.slice_rules import drawn_on, finished_now
 from core.editing.steps import (
-    NOWHERE,
     Layers,
     Part,
     StateChange,
@@ -36,6 +34,7 @@ from core.editing.steps import (
     spans_of,
 )
 from core.editing.stroke import footprint
+from core.editing.unsaved import Unsaved
 from core.errors import InputError
 from core.geometry import Box, Geometry, PlaneView
 from core.labels import Label, LabelSet
@@ -106,13 +105,12 @@ class Editor:
         self._history = history if history is not None else History()
         self._sequence = sequence
         self._saved = saved
-        self._unsaved: dict[str, Box | None] = dict(unsaved or {})
+        self._unsaved = Unsaved(unsaved or {})
         self._counts = {name: VoxelCounts(mask) for name, mask in self._layers.items()}
         self._listeners: list[Callable[[Change], None]] = []
         self._stroke: OpenStroke | None = None
         self._known = KnownCounts()
         self._revision = 0
-        self._lent: Layers = {}
         self.limit: Callable[[Box], NDArray[np.bool_]] | None = None
 
     # -- what is there ---------------------------------------------------------------
@@ -346,12 +344,12 @@ class Editor:
         changes = states
         if changes is None:
             changes = states_after(ready, self.state, origin=origin, run=run, reader=self.reader)
-        self._lent = {new.layer: new.voxels for new in ready.layers} if ready.owned else {}
+        self._unsaved.lent = {new.layer: new.voxels for new in ready.layers} if ready.owned else {}
         try:
             value = label.value if label is not None else 0
             return self._done(action, value, ready.parts, changes, ready.slices)
         finally:
-            self._lent = {}
+            self._unsaved.lent = {}
 
     def set_finished(self, layers: Sequence[str], slices: Sequence[int], finished: bool) -> Step | None:
         """Say of native slices that all of the layers is drawn there (or no longer); None if it was so already.
@@ -433,14 +431,7 @@ class Editor:
         return self._journal is not None
 
     def snapshot(self, *, whole: bool = False) -> Snapshot:
-        """Return copies of what changed since the snapshot before. For the saver alone.
-
-        Cheap: only the changed boxes are copied.
-
-        Parameters
-        ----------
-        whole
-            Copy every layer that is begun, whether it changed or not.
+        """Return what changed since the snapshot before (``whole``: every layer begun). For the saver alone.
 
         Raises
         ------
@@ -450,13 +441,9 @@ class Editor:
         if self._stroke is not None:
             raise RuntimeError("snapshot() within a stroke")
         if whole:
-            everything = Box((0, 0, 0), self.geometry.shape)
             begun = [name for name, counts in self._counts.items() if counts.drawn().any() or self._states.get(name)]
-            self._unsaved = dict.fromkeys((*self._unsaved, *begun), everything)
-        taken = snapshot_of(self._unsaved, self._layers, self._lent, self._states, self._sequence)
-        voxels = {layer: self._counts[layer].drawn() for layer in self._unsaved}
-        self._unsaved.clear()
-        return replace(taken, voxels=voxels)
+            self._unsaved.add_whole(begun, Box((0, 0, 0), self.geometry.shape))
+        return self._unsaved.take(self._layers, self._states, self._counts, self._sequence)
 
     def mark_saved(self, sequence: int) -> None:
         """Note that all up to this record is in a saved version. Any thread may call it."""
@@ -507,9 +494,6 @@ class Editor:
 
     def _changed(self, step: Step, kind: ChangeKind) -> None:
         """Remember what has to be saved, then tell the listeners."""
-        boxes = {layer: step.box_of(layer) for layer in step.layers}
-        for layer, box in boxes.items():
-            old = self._unsaved.get(layer)
-            self._unsaved[layer] = old if box == NOWHERE else box if old is None else old.union(box)
+        boxes = self._unsaved.add(step, kind)
         for layer, box in boxes.items():
             self._tell(layer, box, step, kind)

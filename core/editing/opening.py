@@ -19,7 +19,6 @@ from core.project.journal_file import Header, JournalFile, base_hash
 from core.project.project import Project
 from core.project.records import Annotation, Scan
 
-
 _YEAR_10000 = 253_402_300_800
 
 

@@ -136,6 +136,11 @@ def union_box(boxes: Iterable[Box]) -> Box:
     return NOWHERE if whole is None else whole
 
 
+def voxels_of(step: Step) -> int:
+    """Return how many voxels the boxes of a step hold."""
+    return sum(int(np.prod(part.box.shape, dtype=np.int64)) for part in step.parts)
+
+
 def spans_of(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
     """Turn slice numbers into half-open runs, ascending."""
     runs: list[tuple[int, int]] = []

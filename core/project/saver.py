@@ -16,8 +16,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from core.editing.editor import Change, Snapshot
+from core.editing.changes import Change, Flip, Snapshot
 from core.editing.opening import OpenAnnotation
+from core.editing.steps import unpack
 from core.errors import MeninxError, StorageError
 from core.project.project import Project
 from core.project.records import SliceState
@@ -299,7 +300,10 @@ class Saver:
             mask = self._layers.get(layer)
             if mask is None:
                 mask = self._layers[layer] = np.zeros(shape, dtype=np.uint8)
-            if patch is not None:
+            if isinstance(patch, Flip):
+                for part in patch.parts:
+                    mask[part.box.slices] ^= unpack(part.payload, part.box)
+            elif patch is not None:
                 mask[patch.box.slices] = patch.voxels
             self._states[layer] = snapshot.states[layer]
             self._voxels[layer] = snapshot.voxels[layer]

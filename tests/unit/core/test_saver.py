@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from editing_support import BRAIN, TUMOUR, small_project, state_of
 
+from core.editing import unsaved as unsaved_module
+from core.editing.changes import Flip
 from core.editing.opening import open_annotation
 from core.errors import MeninxError, StorageError
 from core.geometry import Plane
@@ -392,3 +394,32 @@ def test_every_write_may_fail_once_and_nothing_is_lost(tmp_path, monkeypatch, nu
             assert again.recovered_steps == 0
             assert again.editor.position == 2
     assert runs > 10
+
+
+def test_a_large_undo_is_handed_over_as_what_it_flips(project, monkeypatch):
+    project, scan = project
+    monkeypatch.setattr(unsaved_module, "FLIP_VOXELS", 1)
+    opened = open_annotation(project, scan, "anna")
+    saver = Saver(project, opened, delay=60.0)
+    taken = []
+    heard = saver._merge
+    monkeypatch.setattr(saver, "_merge", lambda snapshot: (taken.append(snapshot), heard(snapshot)))
+    for column in (3, 6, 9):
+        paint(opened, 4, column)
+    opened.editor.replace(
+        "lesions", np.full(opened.editor.geometry.shape, 2, np.uint8), action="correct", origin=Origin.PREDICTED
+    )
+    saver.flush()
+    for move in ("undo", "undo", "redo", "redo", "undo", "undo", "undo"):
+        getattr(opened.editor, move)()
+        if move == "redo":
+            saver.flush()
+            np.testing.assert_array_equal(on_disk(project, scan), opened.editor.mask("lesions"))
+    saver.flush()
+    flips = [patch for snapshot in taken for patch in snapshot.patches.values() if isinstance(patch, Flip)]
+    assert len(flips) == 7
+    np.testing.assert_array_equal(on_disk(project, scan), opened.editor.mask("lesions"))
+    saver.close()
+    again = open_annotation(project, scan, "anna")
+    assert state_of(again.editor) == state_of(opened.editor)
+    again.close()
