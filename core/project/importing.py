@@ -6,12 +6,12 @@ checked before anything is written.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from core.io.sniff import PICTURES
 from core.io.source import Chosen, FindOptions, Found, MaskData, Source
 from core.learning.runs import ensure_imported, find_run, list_runs
 from core.messages import text
-from core.project.imported_masks import Told, by_name, check_values, merged, new_layers, onto, parse_labels
+from core.project.import_reading import ReadScan, ScanReader
+from core.project.imported_masks import by_name, new_layers, onto, parse_labels
 from core.project.predictions import list_predictions, write_prediction
 from core.project.project import Project
 from core.project.records import NewLayers, Scan, current_reader
@@ -31,7 +32,6 @@ from core.volume import Volume
 
 __all__ = ["ImportOptions", "describe", "import_job", "parse_labels"]
 
-_File = TypeVar("_File")
 _LOOK_EVERY = 0.25
 
 
@@ -88,20 +88,8 @@ class _Count:
     predictions: int = 0
     skipped: int = 0
     present: int = 0
-    unlabelled: int = 0
-    told: Told = field(default_factory=Told)
     brought: Brought = field(default_factory=Brought)
     runs: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A scan as it was read: its voxels, its masks, and what another program made of it."""
-
-    source: Source
-    volume: Volume
-    masks: MaskData | None = None
-    predicted: MaskData | None = None
 
 
 def import_job(
@@ -175,23 +163,27 @@ def _import_all(
             raise Cancelled
         return asked
 
-    for done, source in enumerate(found.sources):
-        if heard():
-            break
-        rate = done / max(time.monotonic() - started, 1e-6)
-        left = (total - done) / rate if rate > 0 else -1.0
-        yield Progress(done, total, "import_read", rate, left, source.name)
-        read = yield from _read(decoder, source, options, count, heard)
-        if read is not None:
-            yield from _take_in(project, read, options, count)
+    reader = ScanReader(decoder, options.label, resample=options.resample_masks, strict=options.strict, heard=heard)
+    with contextlib.closing(reader.answers(found.sources)) as answers:
+        for done, source in enumerate(found.sources):
+            if heard():
+                break
+            rate = done / max(time.monotonic() - started, 1e-6)
+            left = (total - done) / rate if rate > 0 else -1.0
+            yield Progress(done, total, "import_read", rate, left, source.name)
+            answer = next(answers)
+            count.skipped += sum(isinstance(event, Skipped) for event in answer.events)
+            yield from answer.events
+            if answer.scan is not None:
+                yield from _take_in(project, answer.scan, options, count)
     heard()
     if total:
         yield Progress(total, total, "import_read", total / max(time.monotonic() - started, 1e-6), 0.0)
-    yield from count.told.at_the_end()
+    yield from reader.told.at_the_end()
     for run, number in count.runs.items():
         yield Notice("predictions-taken", {"count": number, "run": run})
-    if count.unlabelled:
-        yield Notice("masks-not-taken", {"scans": count.unlabelled})
+    if reader.unlabelled:
+        yield Notice("masks-not-taken", {"scans": reader.unlabelled})
     if not count.scans and not count.present and not should_stop():
         code = "nothing-usable" if count.skipped else "nothing-there"
         raise InputError(code, file=", ".join(path.name or str(path) for path in sources))
@@ -256,72 +248,7 @@ def _skip(name: str, error: MeninxError, count: _Count, options: ImportOptions) 
     yield Skipped(name, error)
 
 
-def _read(
-    decoder: Decoder, source: Source, options: ImportOptions, count: _Count, heard: Callable[[], str]
-) -> Generator[JobEvent, None, _Read | None]:
-    """Read one scan with all that goes with it; nothing is written yet."""
-
-    def on_slice(_index: int) -> None:
-        heard()
-
-    given = source
-    while True:
-        try:
-            volume = decoder.read(source, on_slice=on_slice)
-            break
-        except InputError as error:
-            less = _without(source, error) if 2 * len(source.files) > len(given.files) else None
-            yield from _skip(source.name if less is None else str(error.fields["file"]), error, count, options)
-            if less is None:
-                return None
-            source = less
-    if source is not given:
-        unread = Notice("slices-unread", {"name": source.name, "count": len(given.files) - len(source.files)})
-        source = replace(source, notices=(*source.notices, unread))
-    if not options.label:
-        count.unlabelled += source.has_masks or any(source.predicted)
-        return _Read(source, volume)
-    masks = predicted = None
-    if source.has_masks:
-        masks = yield from _read_masks(decoder, source, options, count)
-    if any(source.predicted):
-        predicted = yield from _read_masks(decoder, replace(source, masks=source.predicted), options, count)
-    heard()
-    return _Read(source, volume, masks, predicted)
-
-
-def _without(source: Source, error: InputError) -> Source | None:
-    """Return a scan of many files without the one that an error names, or None if it would be another scan."""
-    bad = [index for index, path in enumerate(source.files) if path.name == error.fields.get("file")]
-    # a file less would make another volume of what was asked for by its number
-    if len(bad) != 1 or len(source.files) < 2 or source.volume is not None:
-        return None
-
-    def less(files: tuple[_File, ...]) -> tuple[_File, ...]:
-        return files[: bad[0]] + files[bad[0] + 1 :] if len(files) == len(source.files) else files
-
-    return replace(source, files=less(source.files), masks=less(source.masks), predicted=less(source.predicted))
-
-
-def _read_masks(
-    decoder: Decoder, source: Source, options: ImportOptions, count: _Count
-) -> Generator[JobEvent, None, MaskData | None]:
-    """Read masks and check that their values are named; one that cannot be used leaves the scan without it."""
-    name = next((mask.name for mask in source.masks if mask is not None), source.name)
-    try:
-        masks = decoder.read_masks(source, resample=options.resample_masks)
-        check_values(masks, options.label, name)
-    except InputError as error:
-        yield from _skip(source.name, error, count, options)
-        return None
-    for passed in masks.passed:
-        yield from _skip(passed.source, passed.error, count, options)
-    yield from count.told.about((*masks.notices, *merged(masks, options.label, name)))
-    count.told.conventions[masks.convention] += 1
-    return masks
-
-
-def _take_in(project: Project, read: _Read, options: ImportOptions, count: _Count) -> Iterator[JobEvent]:
+def _take_in(project: Project, read: ReadScan, options: ImportOptions, count: _Count) -> Iterator[JobEvent]:
     """Take one scan in, with its masks, in one transaction."""
     source = read.source
     same = project.find_same(read.volume)
@@ -351,7 +278,7 @@ def _take_in(project: Project, read: _Read, options: ImportOptions, count: _Coun
     yield ScanReady(scan.name)
 
 
-def _known(project: Project, scan: Scan, read: _Read, options: ImportOptions, count: _Count) -> Iterator[JobEvent]:
+def _known(project: Project, scan: Scan, read: ReadScan, options: ImportOptions, count: _Count) -> Iterator[JobEvent]:
     """Put masks on a scan that is in the project already, unless somebody has drawn on it."""
     count.present += 1
     theirs, ours = read.volume.geometry, project.geometry(scan.id)
