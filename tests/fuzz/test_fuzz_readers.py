@@ -21,12 +21,18 @@ import pytest
 from fuzz_run import MEMORY, MUTATORS, WEIGHTS, Runner, Tally
 from fuzz_seeds import gather
 
+from core.events import ScanReady, Skipped
 from core.io.sandbox import Decoder
+from core.messages import sentence
+from core.project.importing import ImportOptions, import_job
+from core.project.project import Project
+from core.volume import auto_window
 
 SEED = 20261121
 MUTANTS = 2_000
 SOAK = 200_000
 CHUNK = 2_500
+FOLDER = 150
 PROCESSES = 2
 SLOWEST = 10.0
 
@@ -51,6 +57,30 @@ def test_two_thousand_mutants(tmp_path: Path) -> None:
     # the mutants are neither all harmless nor all hopeless, or this would test nothing
     assert 0.1 < tally.outcomes["read"] / MUTANTS < 0.9
     assert not tally.deaths, str(tally)
+
+
+def test_a_folder_of_mutants_becomes_a_sound_project(tmp_path: Path) -> None:
+    seeds = gather(tmp_path / "seeds")
+    runner = Runner(seeds, tmp_path / "mutants", SEED + 1)
+    for number in range(FOLDER):
+        runner.make(number)
+    project = tmp_path / "p.meninx"
+    Project.create(project).close()
+    events = list(import_job(project, [tmp_path / "mutants"], ImportOptions(label="Brain", volume=0)))
+    ready = [event for event in events if isinstance(event, ScanReady)]
+    skipped = [event for event in events if isinstance(event, Skipped)]
+    assert len(ready) > FOLDER // 10
+    assert len(skipped) > FOLDER // 10
+    for event in skipped:
+        assert sentence(event.error).endswith(".")
+        assert event.error.code not in ("file-killed-decoder", "file-decoder-slow"), event.source
+    with Project.open(project) as opened:
+        assert opened.verify() == []
+        for scan in opened.scans():
+            volume = opened.read_volume(scan.id)
+            assert volume.shape == scan.shape[:3]
+            window = auto_window(volume)
+            assert window.width > 0
 
 
 def hold(tally: Tally, count: int) -> None:
