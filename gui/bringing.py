@@ -8,9 +8,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from core.errors import MeninxError
-from core.io.source import FindOptions, Found
+from core.io.source import FindOptions, Found, Source
 from gui.dialogs.importing.looker import Known, Looker, Seen
-from gui.dialogs.importing.words import HARMLESS
+from gui.dialogs.importing.words import HARMLESS, warnings
 from gui.session import Session
 
 PATIENCE_MS = 1500
@@ -74,10 +74,9 @@ class Bringer(QObject):
     def _seen(self, seen: Seen) -> None:
         if self._looker is None or self._result is None or self._result[0].sources[0].key != seen.key:
             return
-        if offers_choice(seen):
+        if wants_asking(self._result[0].sources[0], seen):
             self._ask()
             return
-        # what cannot be read is told by the import, in its own words
         self.close()
         self.plain.emit(self._paths)
 
@@ -109,6 +108,12 @@ def is_plain(found: Found, known: Known) -> bool:
     return all(notice.key in HARMLESS for notice in source.notices) and not source.has_masks
 
 
-def offers_choice(seen: Seen) -> bool:
-    """Whether there are several volumes or arrays to choose from."""
-    return seen.preview is not None and (seen.preview.volumes > 1 or len(seen.preview.datasets) > 1)
+def wants_asking(source: Source, seen: Seen) -> bool:
+    """Whether a look at a source showed something to choose or to be told of.
+
+    What cannot be read is told by the import, in its own words.
+    """
+    if seen.preview is None:
+        return False
+    several = seen.preview.volumes > 1 or len(seen.preview.datasets) > 1
+    return several or bool(warnings(source, seen))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class Source:
     notices: tuple[Notice, ...] = ()
     predicted: tuple[Path | None, ...] = ()
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """What tells it from other sources, however often they are looked for: a hash of its files."""
         names = "\0".join(path.as_posix() for path in self.files)

@@ -25,7 +25,7 @@ from core.io.source import Found
 from core.messages import sentence, text
 from core.project.importing import ImportOptions
 from gui import theme
-from gui.bringing import is_plain, offers_choice
+from gui.bringing import is_plain, wants_asking
 from gui.dialogs.importing.choices import Choices
 from gui.dialogs.importing.delegate import FoundDelegate
 from gui.dialogs.importing.details import Details
@@ -98,9 +98,11 @@ class ImportDialog(QDialog):
         if search is not None:
             self.paths = list(paths)
             self._show_paths()
-            self._pages.setCurrentWidget(self.searching)
+            self._pages.setCurrentWidget(self.searching if search.result is None else self._result)
             if search.result is not None:
-                self._found_them(search.order, *search.result)
+                # in a turn of its own: making the page and filling it together would be felt
+                self._result_there = (search.order, *search.result)
+                QTimer.singleShot(0, self._take_result)
         elif paths:
             self.add(paths)
         self._show_state()
@@ -288,13 +290,17 @@ class ImportDialog(QDialog):
         if not self._may_open:
             self._show_result()
 
+    @Slot()
+    def _take_result(self) -> None:
+        self._found_them(*self._result_there)
+
     @Slot(object)
     def _seen(self, seen: Seen) -> None:
         self.model.take_seen(seen)
         if not self._may_open or self._order or self.work is not None:
             return
         self._may_open = False
-        if offers_choice(seen):
+        if wants_asking(self.model.rows[0].source, seen):
             self._show_result()
         else:
             self._take(self.paths, ImportOptions())
@@ -331,8 +337,7 @@ class ImportDialog(QDialog):
     def _show_state(self) -> None:
         """Show how much is chosen and what can be done now."""
         rows, chosen = self.model.rows, self.model.chosen()
-        patients = len({row.group for row in chosen})
-        self.count.setText(text("importing.chosen", chosen=len(chosen), scans=len(rows), patients=patients))
+        self.count.setText(self.model.chosen_words())
         with_masks = [row for row in chosen if row.source.has_masks]
         self.choices.show_masks(
             len(with_masks), len(chosen), self.model.mask_values(), other_grid=self.model.other_grid()

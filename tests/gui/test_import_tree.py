@@ -84,7 +84,7 @@ def shown(page: ImportDialog, row) -> str:
 def test_a_cd_is_shown_as_patients_and_scans(page: ImportDialog) -> None:
     assert [group.title for group in page.model.groups] == ["Patient 1", "Patient 2", "Patient unknown"]
     assert [group.hint for group in page.model.groups] == ["A", "B", ""]
-    assert page.count.text() == "4 of 4 scans chosen  ·  3 patients"
+    assert page.count.text() == "4 of 4 scans chosen  ·  2 patients"
     words = shown(page, row_of(page, "A/IM0000.dcm"))
     assert "MR axial, 5 slices, T2?" in words
     assert "8 × 6 × 5" in words

@@ -35,6 +35,8 @@ from gui.dialogs.importing.model import Group, ImportModel, Role, Row
 GROUP_HEIGHT = 38
 ROW_HEIGHT = 78
 PICTURE = 60
+_GROUP_SIZE = QSize(200, GROUP_HEIGHT)
+_ROW_SIZE = QSize(200, ROW_HEIGHT)
 _BOX = 16
 _LEFT = 12
 _INDENT = 30
@@ -48,7 +50,8 @@ class FoundDelegate(QStyledItemDelegate):
         self._view = view
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(200, GROUP_HEIGHT if index.data(Role.GROUP) is not None else ROW_HEIGHT)
+        # asked of every row at once when a tree is filled: only patients have no parent
+        return _GROUP_SIZE if index.internalId() == 0 else _ROW_SIZE
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

@@ -97,10 +97,10 @@ class Details(QFrame):
         preview = row.seen.preview if row is not None and row.seen is not None else None
         datasets = preview.datasets if preview is not None else ()
         self._datasets.setVisible(len(datasets) > 1)
-        if row is not None and len(datasets) > 1:
+        if row is not None and preview is not None and len(datasets) > 1:
             self.dataset.clear()
             self.dataset.addItems(list(datasets))
-            self.dataset.setCurrentText(row.source.dataset or datasets[0])
+            self.dataset.setCurrentText(row.source.dataset or words.taken_dataset(preview))
         volumes = preview.volumes if preview is not None else 1
         self._volumes.setVisible(volumes > 1)
         if row is not None and volumes > 1:

@@ -198,6 +198,9 @@ class Looker(QThread):
         if self._number != order.number:
             self.refused.emit(order.number, Cancelled())
             return
+        # hashes of thousands of names: worked out here, where nobody waits
+        for source in found.sources:
+            _ = source.key
         with self._wake:
             self._rest.extend(found.sources)
         self.found.emit(order.number, found, known)

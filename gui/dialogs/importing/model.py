@@ -204,6 +204,15 @@ class ImportModel(QAbstractItemModel):
         """Return the scans to be taken, in the order shown."""
         return [row for group in self.groups for row in group.rows if row.checked and row.usable]
 
+    def chosen_words(self) -> str:
+        """Say how much is chosen."""
+        chosen = self.chosen()
+        said = text("importing.chosen", chosen=len(chosen), scans=len(self.rows))
+        patients = len({row.group for row in chosen if row.source.patient is not None})
+        if patients:
+            said += "  ·  " + text("importing.one_patient" if patients == 1 else "importing.patients", count=patients)
+        return said
+
     def picks(self) -> tuple[Chosen, ...]:
         """Return what :class:`core.project.importing.ImportOptions` takes; the first volume where none was picked."""
         return tuple(self._pick(row) for row in self.chosen())
@@ -214,7 +223,7 @@ class ImportModel(QAbstractItemModel):
         volume, dataset = row.source.volume, row.source.dataset
         if preview is not None:
             volume = 0 if volume is None and preview.volumes > 1 else volume
-            dataset = dataset or (preview.datasets[0] if len(preview.datasets) > 1 else "")
+            dataset = dataset or (words.taken_dataset(preview) if len(preview.datasets) > 1 else "")
         return Chosen(row.source.key, volume, dataset)
 
     def mask_values(self) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from core.distances import between_slices
 from core.events import Notice
 from core.geometry import OBLIQUE_DEGREES
+from core.io import remarks as odd
 from core.io.conventions import colour_word
 from core.io.sniff import PICTURES, Format
 from core.io.source import MaskData, Preview, Source
@@ -86,6 +87,8 @@ def warnings(source: Source, seen: Seen | None) -> list[str]:
     if seen.mask is not None and seen.mask.error is not None:
         found.append(text("importing.mask_unusable", reason=sentence(seen.mask.error)))
     preview = seen.preview
+    if preview is not None:
+        found += [_notice(notice, source) for notice in odd.remarks(source.name, preview.volume)]
     if preview is not None and not preview.volume.geometry.spacing_known and source.format not in PICTURES:
         found.append(text("importing.spacing_unknown"))
     return found
@@ -102,6 +105,9 @@ def remarks(seen: Seen | None) -> list[str]:
 
 def mask(source: Source, seen: Seen | None) -> str:
     """Say what lies beside a scan as its mask, and how its numbers read; empty where there is none."""
+    preview = seen.preview if seen is not None else None
+    if preview is not None and preview.mask_dataset and not source.has_masks:
+        return text("importing.mask_inside", dataset=preview.mask_dataset)
     if not source.has_masks:
         return ""
     found = seen.mask if seen is not None else None
@@ -134,10 +140,16 @@ def choice(seen: Seen | None, volume: int | None, dataset: str) -> str:
         return ""
     parts = []
     if len(preview.datasets) > 1:
-        parts.append(text("importing.dataset_is", dataset=dataset or preview.datasets[0]))
+        parts.append(text("importing.dataset_is", dataset=dataset or taken_dataset(preview)))
     if preview.volumes > 1:
         parts.append(text("importing.volume_is", number=(volume or 0) + 1, count=preview.volumes))
     return "  ·  ".join(parts)
+
+
+def taken_dataset(preview: Preview) -> str:
+    """Return the array of an archive that is taken unless another is chosen: the first that is no mask."""
+    scans = [name for name in preview.datasets if name != preview.mask_dataset]
+    return preview.dataset or next(iter(scans or preview.datasets), "")
 
 
 def where(source: Source) -> str:
