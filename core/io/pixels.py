@@ -145,7 +145,8 @@ class Layout:
     def direct(self) -> bool:
         """Whether a frame is a run of whole numbers at a known byte."""
         return (
-            self.start >= 0
+            self.syntax in NATIVE
+            and self.start >= 0
             and self.length >= 0
             and self.samples == 1
             and (self.allocated == 1 or self.allocated == self.dtype.itemsize * 8)

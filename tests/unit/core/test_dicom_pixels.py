@@ -305,6 +305,22 @@ def test_many_compressed_frames_with_and_without_a_table_of_them(tmp_path: Path)
     np.testing.assert_array_equal(one(tmp_path / "e.dcm").array, pixels)
 
 
+def test_compressed_frames_that_tell_their_length(tmp_path: Path) -> None:
+    """A writer gave the pixels a length, which compressed ones may not have: no bytes are taken for numbers."""
+    pixels = noise((16, 12), top=4096, dtype="uint16")
+    dataset = write_dicom(tmp_path / "x.dcm", pixels, BitsStored=12, HighBit=11)
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    dataset.save_as(tmp_path / "y.dcm")
+    whole = (tmp_path / "y.dcm").read_bytes()
+    start = whole.index(b"\xe0\x7f\x10\x00OB") + 8
+    end = b"\xfe\xff\xdd\xe0" + bytes(4)
+    assert whole[start : start + 4] == b"\xff" * 4
+    assert whole.endswith(end)
+    body = whole[start + 4 : -len(end)]
+    (tmp_path / "z.dcm").write_bytes(whole[:start] + len(body).to_bytes(4, "little") + body)
+    np.testing.assert_array_equal(one(tmp_path / "z.dcm").array[0], pixels)
+
+
 def test_a_frame_short_of_its_file_is_said(tmp_path: Path) -> None:
     pixels = noise((5, 16, 12), top=4096, dtype="uint16")
     dataset = write_dicom(tmp_path / "x.dcm", pixels, BitsStored=12, HighBit=11)
