@@ -97,6 +97,7 @@ class MainWindow(QMainWindow):
         session.project_changed.connect(self._project_changed)
         session.jobs.changed.connect(self._work_changed)
         self.annotate.view_menu.changed.connect(self._show_alike)
+        self.actions_table.keymap_changed.connect(self._show_alike)
         self._show_alike()
         self.worklist.import_asked.connect(commands.ask_import)
         self.annotate.import_asked.connect(commands.ask_import)
@@ -153,11 +154,12 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _show_alike(self) -> None:
-        """Show scans in Review as they are shown in Annotate: left and right above all."""
+        """Show scans in Review as they are shown in Annotate: left and right above all, and one mouse for both."""
         preferences = self.session.settings.preferences
         for panes in (self.review.panes, self.review.side.difference.view):
             panes.set_radiological(not preferences.neurological)
             panes.set_smooth(preferences.smooth)
+            panes.set_mouse(self.actions_table.keymap.mouse)
 
     @Slot()
     def _work_changed(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QWidget
@@ -138,6 +138,11 @@ class ComparePanes(QWidget):
         """Show the patient's right on the screen's left (radiological) or right."""
         for view in self._views:
             view.set_radiological(radiological)
+
+    def set_mouse(self, ways: Mapping[str, str]) -> None:
+        """Let the mouse do what a keymap says."""
+        for view in self._views:
+            view.set_mouse(ways)
 
     def set_overlays_visible(self, visible: bool) -> None:
         """Show or hide all masks at once."""

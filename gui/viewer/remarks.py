@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.geometry import Geometry
+from core.io.remarks import remarks
 from core.messages import text
 from core.volume import Volume
 
@@ -60,9 +61,13 @@ def remarks_on(volume: Volume) -> Remarks:
         found.append(("pixels", {}))
     if not geometry.orientation_known and not volume.is_picture and geometry.spacing_known:
         found.append(("unplaced", {}))
-    words = "   \N{MIDDLE DOT}   ".join(text(f"viewer.short_{key}", **fields) for key, fields in found)
-    sentences = "\n".join(text(f"viewer.long_{key}", **fields) for key, fields in found)
-    return Remarks(words, sentences, warns, missing)
+    short = [text(f"viewer.short_{key}", **fields) for key, fields in found]
+    long = [text(f"viewer.long_{key}", **fields) for key, fields in found]
+    header = remarks(text("viewer.this_scan"), volume)
+    if header:
+        short.append(text("viewer.short_header_one" if len(header) == 1 else "viewer.short_header", count=len(header)))
+        long += [text(f"notices.{notice.key}", **dict(notice.fields)) for notice in header]
+    return Remarks("   \N{MIDDLE DOT}   ".join(short), "\n".join(long), warns or bool(header), missing)
 
 
 def missing_slices(volume: Volume) -> frozenset[int]:

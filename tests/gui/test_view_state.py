@@ -175,6 +175,10 @@ def test_remarks_name_what_is_unusual() -> None:
     assert found.missing == {3, 7}
     assert found.words.split("   ")[::2] == ["2 slices missing", "uneven slices", "gantry tilt 8.5°"]
     assert "4, 8" in found.sentences
+    odd = remarks_on(with_facts(scaling_ignored=1, qform_differs_mm=4.2))
+    assert odd.words == "2 remarks on the header"
+    assert odd.warns
+    assert "4.2 mm" in odd.sentences
     turn = np.deg2rad(18)
     affine = np.array(
         [[1, 0, 0, 0], [0, np.cos(turn), -np.sin(turn), 0], [0, np.sin(turn), np.cos(turn), 0], [0, 0, 0, 1]]
