@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ from gui.labelling import Labeller
 from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
 from gui.opening import OpenedProject, open_for_drawing
+from gui.recovered import tell_recovered
+from gui.session_signals import OverlayStyle, Pointer, SessionSignals
 from gui.settings import Settings
 from gui.versions import Versions
 from gui.walking import Walker
@@ -39,36 +41,10 @@ from gui.window_memory import WindowMemory
 if TYPE_CHECKING:
     from gui.jobs.jobs import Jobs
 
-
-@dataclass(frozen=True)
-class OverlayStyle:
-    """How masks are drawn over scans.
-
-    Parameters
-    ----------
-    opacity
-        Of the fill, 0..1.
-    fill, outline
-        Which of the two is drawn.
-    visible
-        False hides all masks.
-    """
-
-    opacity: float = 0.25
-    fill: bool = True
-    outline: bool = True
-    visible: bool = True
+__all__ = ["OverlayStyle", "Pointer", "Session"]
 
 
-@dataclass(frozen=True)
-class Pointer:
-    """Where the mouse is over a scan: voxel (x, y, z), and screen px per scan px."""
-
-    xyz: tuple[int, int, int]
-    zoom: float = 0.0
-
-
-class Session(QObject):
+class Session(SessionSignals):
     """What is open and selected.
 
     Parameters
@@ -95,45 +71,6 @@ class Session(QObject):
     save_words
         The sentence of the save sign.
     """
-
-    project_changed = Signal()
-    """Another project (or none) is open."""
-    scans_changed = Signal()
-    """Scans were added, or many changed; :attr:`scan_updated` for one."""
-    scan_updated = Signal(str)
-    """The row (status) of this scan id changed."""
-    scan_loading = Signal(str)
-    """This scan id is being opened, tools are off until :attr:`scan_changed`; empty: it could not be."""
-    scan_changed = Signal()
-    """Another scan (or none) is shown; volume and editor are there."""
-    labels_changed = Signal()
-    """The set of labels changed (added, renamed, another colour, shown or hidden)."""
-    label_changed = Signal()
-    """Another label is drawn."""
-    mask_changed = Signal(object)
-    """A :class:`core.editing.editor.Change`, after each dab, commit, undo."""
-    step_walked = Signal(object)
-    """A :class:`core.editing.editor.Step` was undone or redone: show where it was."""
-    save_state_changed = Signal(str)
-    """``saved unsaved saving failed``; the sentence is :attr:`save_words`."""
-    window_changed = Signal(object)
-    """Grey levels (:class:`core.volume.Window`)."""
-    overlay_changed = Signal()
-    """:attr:`overlay` changed."""
-    position_requested = Signal(object)
-    """Go to this voxel (x, y, z)."""
-    pointer_changed = Signal(object)
-    """A :class:`Pointer`, or None: what the status bar answers about."""
-    workspace_requested = Signal(str)
-    """``annotate train review``."""
-    review_requested = Signal(str)
-    """Compare the scans with this run (id) in Review."""
-    runs_changed = Signal()
-    """A run was added or changed its state."""
-    predictions_changed = Signal(str)
-    """A prediction for this scan id was stored."""
-    names_changed = Signal()
-    """Patient names are (not) to be shown on this workstation."""
 
     _saver_spoke = Signal(int, str, object)
 
@@ -379,19 +316,9 @@ class Session(QObject):
         self.window_changed.emit(self.window)
         if left is not None:
             self.scan_updated.emit(left.scan.id)
-        self._tell_recovered(loaded)
+        tell_recovered(self.notifier, loaded.opened)
         offer_depth(self)
         self._go_on()
-
-    def _tell_recovered(self, loaded: LoadedScan) -> None:
-        recovered, until = loaded.opened.recovered_steps, loaded.opened.recovered_until
-        if recovered:
-            words = text("session.recovered_one" if recovered == 1 else "session.recovered", count=recovered)
-            if until is not None:
-                words += " " + text("session.recovered_until", when=f"{until.astimezone():%d.%m.%Y %H:%M:%S}")
-            self.notifier.tell(words, "good", seconds=15.0)
-        if loaded.opened.set_aside is not None:
-            self.notifier.tell(text("session.set_aside", file=loaded.opened.set_aside.name), "warning", seconds=0.0)
 
     @Slot(object)
     def _scan_refused(self, error: MeninxError) -> None:
