@@ -75,7 +75,7 @@ _TALES = frozenset({0xC4, 0xC8, 0xCC})
 """Markers among those of a JPEG frame that begin none."""
 _PLUGINS = {
     JPEGBaseline8Bit: ("pillow",),
-    JPEGExtended12Bit: ("pillow", "gdcm"),
+    JPEGExtended12Bit: ("pillow",),
     JPEGLossless: ("gdcm",),
     JPEGLosslessSV1: ("gdcm",),
     JPEGLSLossless: ("pyjpegls", "gdcm"),
@@ -335,6 +335,9 @@ def _check_told_size(frame: bytes, layout: Layout) -> None:
         if marker == 0xF7 and b"\xff\xd9" not in frame:
             # CharLS would refuse it too, after looking for the end for many seconds
             raise ValueError("the frame ends too early")
+        if marker == 0xC3 and not _sampled_alike(frame, layout.samples):
+            # gdcm ends the process over it
+            raise ValueError("the frame has other colours than its header says")
     else:
         at = frame.find(b"\xff\x51", 0, 512) + 6
         x1, y1, x0, y0 = (int.from_bytes(frame[at + 4 * n : at + 4 * n + 4], "big") for n in range(4))
@@ -354,8 +357,8 @@ def _families(marker: int) -> frozenset[str]:
     return frozenset({JPEGBaseline8Bit, JPEGExtended12Bit})
 
 
-def _jpeg_frame(frame: bytes) -> tuple[int, int, int, int]:
-    """Return a JPEG's frame marker, precision, rows and columns."""
+def _jpeg_start(frame: bytes) -> int:
+    """Return where a JPEG's frame header begins."""
     at = 2
     while at + 9 < len(frame):
         marker = frame[at + 1]
@@ -363,10 +366,22 @@ def _jpeg_frame(frame: bytes) -> tuple[int, int, int, int]:
             at += 1
             continue
         if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in _TALES):
-            rows, columns = (int.from_bytes(frame[at + place : at + place + 2], "big") for place in (5, 7))
-            return marker, frame[at + 4], rows, columns
+            return at
         at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
     raise ValueError("a JPEG without a frame")
+
+
+def _jpeg_frame(frame: bytes) -> tuple[int, int, int, int]:
+    """Return a JPEG's frame marker, precision, rows and columns."""
+    at = _jpeg_start(frame)
+    rows, columns = (int.from_bytes(frame[at + place : at + place + 2], "big") for place in (5, 7))
+    return frame[at + 1], frame[at + 4], rows, columns
+
+
+def _sampled_alike(frame: bytes, samples: int) -> bool:
+    """Whether a JPEG has the components that its file tells, all of one size."""
+    at = _jpeg_start(frame)
+    return frame[at + 9] == samples and (samples == 1 or set(frame[at + 11 : at + 10 + 3 * samples : 3]) == {0x11})
 
 
 def _by_plugins(frame: bytes, layout: Layout, syntax: str) -> Array:
