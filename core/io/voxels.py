@@ -11,7 +11,6 @@ from __future__ import annotations
 import bz2
 import contextlib
 import io
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from core.errors import InputError
 from core.geometry import Array, Geometry
@@ -303,7 +304,7 @@ class Unpacking:
 
     def _fresh(self) -> Any:
         # 47: zlib and gzip alike, for writers of MetaImage that use either
-        return bz2.BZ2Decompressor() if self._packing is Packing.BZIP2 else zlib.decompressobj(wbits=47)
+        return bz2.BZ2Decompressor() if self._packing is Packing.BZIP2 else isal_zlib.decompressobj(wbits=47)
 
     def read(self, count: int) -> bytes:
         """Return the next ``count`` bytes, or fewer where the stream ends.
@@ -350,13 +351,14 @@ class Unpacking:
                 if self._unpacker.eof and not self._next_member():
                     break
                 data = b"" if self._waits() else self._left or self._held.get().read(_BLOCK)
-                if not data and not self._waits():
-                    break
                 block: bytes = self._unpacker.decompress(data, min(most, _MOST))
                 self._left = b"" if self._packing is Packing.BZIP2 else self._unpacker.unconsumed_tail
                 if block:
                     return block
-        except (zlib.error, OSError, EOFError, ValueError) as error:
+                # without new bytes it may still have had some to give
+                if not data and not self._waits():
+                    break
+        except (IsalError, OSError, EOFError, ValueError) as error:
             raise InputError("file-truncated", file=self._path.name) from error
         self._over = True
         return b""
