@@ -19,7 +19,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from isal import isal_zlib
-from isal.igzip_lib import IsalError
 
 from core.errors import InputError
 from core.geometry import Array, Geometry
@@ -27,6 +26,7 @@ from core.io.files import MAX_FILE, check_budget, opened
 from core.io.source import OpenScan
 from core.volume import Volume
 
+_PACKING_FAULT: type[Exception] = isal_zlib.error
 _BLOCK = 1 << 16
 _MOST = 1 << 17
 """Bytes read and unpacked at a time: larger pieces are asked of the system anew each time, which costs more."""
@@ -358,7 +358,7 @@ class Unpacking:
                 # without new bytes it may still have had some to give
                 if not data and not self._waits():
                     break
-        except (IsalError, OSError, EOFError, ValueError) as error:
+        except (_PACKING_FAULT, OSError, EOFError, ValueError) as error:
             raise InputError("file-truncated", file=self._path.name) from error
         self._over = True
         return b""
