@@ -30,6 +30,8 @@ class ViewEvent:
         Of a pen, 0..1; 1 for a mouse.
     turned
         The pen is held with its eraser down.
+    zoom
+        Screen pixels per unit of the slice (mm, or px where the spacing is unknown).
     """
 
     view: PlaneView
@@ -40,6 +42,7 @@ class ViewEvent:
     modifiers: Qt.KeyboardModifier
     pressure: float = 1.0
     turned: bool = False
+    zoom: float = 1.0
 
     @property
     def xyz(self) -> tuple[float, float, float]:

@@ -19,6 +19,7 @@ from PySide6.QtGui import QInputDevice, QKeyEvent, QMouseEvent, QPointingDevice,
 
 from core.volume import Window
 from gui.viewer.events import hears_double_clicks
+from gui.viewer.sketch import ToolKey, is_sketching
 
 if TYPE_CHECKING:
     from gui.viewer.events import ViewTool
@@ -42,6 +43,12 @@ USUAL: Mapping[str, str] = {
     "ctrl_wheel": "zoom",
 }
 """What the mouse does where a keymap may choose; the choices are in :mod:`gui.keymap`."""
+_TOOL_KEYS: Mapping[Qt.Key, ToolKey] = {
+    Qt.Key.Key_Return: "accept",
+    Qt.Key.Key_Enter: "accept",
+    Qt.Key.Key_Escape: "cancel",
+    Qt.Key.Key_Backspace: "back",
+}
 _ZOOM_DRAG = 200.0
 """Dragging so far up doubles the zoom."""
 
@@ -142,6 +149,13 @@ class Gestures:
                 self._tool.move(self._view.event_at(place, event.buttons(), event.modifiers(), self._pen))
         elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier and not event.buttons():
             self._view.point_crosshair(place)
+        elif not event.buttons() and is_sketching(self._view.tool):
+            self._view.tool.hover(self._view.event_at(place, event.buttons(), event.modifiers()))
+
+    def leave(self) -> None:
+        """Tell the tool that the pointer is gone."""
+        if is_sketching(self._view.tool):
+            self._view.tool.hover(None)
 
     def release(self, event: QMouseEvent) -> None:
         """End the drag when its own button goes up."""
@@ -199,10 +213,24 @@ class Gestures:
 
     def key(self, event: QKeyEvent) -> bool:
         """Take Space (the hand that pans), even where a menu has it as a shortcut; return whether it was ours."""
+        if self._tool_key(event):
+            return True
         if event.key() != Qt.Key.Key_Space or event.modifiers() != Qt.KeyboardModifier.NoModifier:
             return False
         if event.type() != QEvent.Type.ShortcutOverride and not event.isAutoRepeat():
             self.hold_space(event.type() == QEvent.Type.KeyPress)
+        return True
+
+    def _tool_key(self, event: QKeyEvent) -> bool:
+        """Let the tool have Enter, Escape and Backspace while they mean something to it."""
+        name, tool = _TOOL_KEYS.get(Qt.Key(event.key())), self._view.tool
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        if name is None or not plain or event.type() == QEvent.Type.KeyRelease or not is_sketching(tool):
+            return False
+        if not tool.wants(name):
+            return False
+        if event.type() == QEvent.Type.KeyPress:
+            tool.key(name)
         return True
 
     def hold_space(self, held: bool) -> None:

@@ -245,6 +245,11 @@ class LinkedViews(QWidget):
         for view in self._panes:
             view.cursor_changed()
 
+    def sketch_changed(self) -> None:
+        """Draw what the tool shows of its work anew."""
+        for view in self._panes:
+            view.sketch_changed()
+
     def set_smooth(self, smooth: bool) -> None:
         """Interpolate between pixels, or show them as squares."""
         for view in self._panes:

@@ -20,6 +20,7 @@ from gui.viewer.overlay import Overlay
 from gui.viewer.pixels import Grid
 from gui.viewer.remarks import NOTHING, Remarks
 from gui.viewer.second import Second
+from gui.viewer.sketch import Sketch, SketchPainter, is_sketching
 from gui.viewer.slice_source import SliceSource
 
 Voxel = tuple[float, float, float]
@@ -68,6 +69,7 @@ class Pane(QWidget):
         self._own_title: tuple[str, str] | None = None
         self._corner = Corner()
         self._marks = Marks(self)
+        self._sketch = SketchPainter(self._point)
         self._remarks = NOTHING
         self._second_name = ""
         self._background = theme.qcolor("viewer")
@@ -307,6 +309,7 @@ class Pane(QWidget):
     def tool(self, tool: ViewTool | None) -> None:
         self._tool = tool
         self.cursor_changed()
+        self.sketch_changed()
 
     # ------------------------------------------------------------------ camera
 
@@ -381,7 +384,7 @@ class Pane(QWidget):
             raise RuntimeError("no scan is shown")
         view = self._source.view
         row, column = self._row_column(view, place)
-        return ViewEvent(view, self._source.index, row, column, buttons, modifiers, *pen)
+        return ViewEvent(view, self._source.index, row, column, buttons, modifiers, *pen, self._camera.zoom)
 
     def point_crosshair(self, place: QPointF) -> None:
         """Move the crosshair under a point, kept within the scan, and say so to linked panes."""
@@ -412,6 +415,18 @@ class Pane(QWidget):
             place = QPointF(self.mapFromGlobal(QCursor.pos()))
         self._place_ring(place)
         self.setCursor(self._cursor_shape())
+
+    def sketch_changed(self) -> None:
+        """Draw what the tool shows of its work anew."""
+        covered = self._sketch.cover(self._sketched())
+        if not covered.isEmpty():
+            self.update(covered)
+
+    def _sketched(self) -> Sketch | None:
+        source = self._source
+        if source is None or not is_sketching(self._tool):
+            return None
+        return self._tool.sketch(source.view, source.index)
 
     def _cursor_shape(self) -> Qt.CursorShape:
         ringed = self._tool is not None and self._tool.cursor_radius_px > 0
@@ -444,6 +459,9 @@ class Pane(QWidget):
             if self._source is not None:
                 self._paint_scan(painter, rect, self._source)
         if self._source is not None:
+            sketch = self._sketched()
+            if sketch is not None:
+                self._sketch.paint(painter, sketch)
             self._marks.paint_below(painter, self._corner.inset, self._corner.top_inset(self.rect()))
             if self._shows_missing(self._source):
                 self._corner.paint_missing(painter, region, self.rect())

@@ -92,6 +92,7 @@ class SliceView(Pane):
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
         self._place_ring(None)
+        self._gestures.leave()
         self.hovered.emit(None)
 
     def event(self, event: QEvent) -> bool:
