@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from core.errors import LockedError, MeninxError, StorageError
 from core.messages import sentence, text
 from core.project.lock import AnnotationLock
 from core.project.project import Project
+from core.project.relabel import finish_pending
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,10 @@ def open_for_drawing(path: Path, reader: str) -> OpenedProject:
         if lock is not None:
             lock.release()
         raise
+    if not project.read_only:
+        # what a crash interrupted while labels were changed; a disk that refuses is told of by the next save
+        with contextlib.suppress(StorageError):
+            finish_pending(project)
     if project.read_only and not reason:
         reason = text("session.read_only_medium")
     return OpenedProject(project, lock, reason)

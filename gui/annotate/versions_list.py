@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Slot
 from PySide6.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem, QWidget
 
 from core.messages import text
@@ -101,6 +101,7 @@ class VersionsList(QWidget):
             item = QListWidgetItem(f"{when_words(version.created, now)} · {self._holds(version)}")
             item.setToolTip(self._tip(version))
             item.setData(Qt.ItemDataRole.UserRole, version)
+            item.setSizeHint(QSize(40, 22))
             self.list.addItem(item)
             if version == chosen:
                 self.list.setCurrentItem(item)

@@ -18,6 +18,7 @@ import pytest
 
 from core.geometry import Geometry
 from core.labels import LabelSet
+from core.project import relabel
 from core.project.project import Project
 from core.volume import Volume
 from gui.opening import open_for_drawing
@@ -110,3 +111,19 @@ def test_a_second_window_looks_only_and_takes_over_after_a_kill(path: Path) -> N
     assert not third.project.read_only
     third.close()
     assert took <= 5.0
+
+
+def test_labels_that_a_crash_left_half_changed_are_finished_by_the_next_window(path: Path) -> None:
+    with Project.open(path) as project:
+        annotation = project.ensure_annotation(project.scans()[0].id, "anna")
+        project.save_layers(annotation.id, {"brain": np.ones((3, 40, 40), np.uint8)}, {}, journal_sequence=0)
+        change = relabel.plan_delete(project.labels(), "Brain")
+        # as far as a kill in the middle leaves it: the labels changed, the note there, no mask yet
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(relabel, "_change_masks", lambda *_: None)
+            relabel.carry_out(project, change)
+        assert project.read_layer(annotation.id, "brain").any()
+    opened = open_for_drawing(path, "anna")
+    assert not opened.project.read_layer(annotation.id, "brain").any()
+    assert opened.project.verify() == []
+    opened.close()
