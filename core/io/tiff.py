@@ -262,8 +262,8 @@ def decode(path: Path, page: Page) -> Array:
     InputError
         ``picture-unreadable``, ``file-truncated``.
     """
-    dtype = page.dtype
-    assert dtype is not None
+    if not page.own:
+        raise InputError("picture-unreadable", file=path.name)
     separate = page.number(PLANAR, 1) == 2 and page.samples > 1
     planes = page.samples if separate else 1
     per_pixel = 1 if separate else page.samples

@@ -503,3 +503,13 @@ def test_orders_that_do_not_match() -> None:
     ours = Geometry(SHAPE, AFFINE)
     assert order_between(Geometry((4, 6, 6), AFFINE), ours) is None
     assert reordered(noise(SHAPE), Geometry(SHAPE, np.diag([2.0, 1.0, 1.0, 1.0])), ours) is None
+
+
+def test_a_page_packed_in_another_way_than_the_first_is_one_sentence(tmp_path: Path) -> None:
+    other = [{}, {339: (3, [5])}]
+    write_tiff(tmp_path / "m.tif", [TRUTH, TRUTH], per_page=[*other])
+    # of the two kinds of page the first counts
+    assert read_single_mask(tmp_path / "m.tif", Geometry.of_picture(12, 14)).array.shape == (1, 12, 14)
+    write_tiff(tmp_path / "n.tif", [TRUTH, TRUTH], per_page=[{}, {262: (3, [8])}])
+    with pytest.raises(InputError, match="picture-unreadable"):
+        read_single_mask(tmp_path / "n.tif", Geometry.of_picture(12, 14, 2))
