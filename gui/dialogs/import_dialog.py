@@ -99,6 +99,7 @@ class ImportDialog(QDialog):
             self.paths = list(paths)
             self._show_paths()
             self._pages.setCurrentWidget(self.searching if search.result is None else self._result)
+            self.searching.stop.setFocus()
             if search.result is not None:
                 # in a turn of its own: making the page and filling it together would be felt
                 self._result_there = (search.order, *search.result)
