@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from isal import isal_zlib
@@ -26,7 +26,8 @@ from core.io.files import MAX_FILE, check_budget, opened
 from core.io.source import OpenScan
 from core.volume import Volume
 
-_PACKING_FAULT: type[Exception] = isal_zlib.error
+# a class, whatever its stub says
+_PACKING_FAULT = cast(type[Exception], isal_zlib.error)
 _BLOCK = 1 << 16
 _MOST = 1 << 17
 """Bytes read and unpacked at a time: larger pieces are asked of the system anew each time, which costs more."""
