@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from core.editing.tools.shapes import Mask
 from core.geometry import Array, Box, PlaneView
+from core.volume import Volume
 
 
 def place(view: PlaneView, index: int, region: Mask) -> tuple[Box, NDArray[np.bool_]] | None:
@@ -51,3 +52,36 @@ def nearest(view: PlaneView, row: float, column: float) -> tuple[int, int] | Non
 def slice_of(view: PlaneView, array: Array, index: int) -> Array:
     """Return a slice of ``[z, y, x]`` in screen order, contiguous."""
     return np.ascontiguousarray(view.extract(array, index))
+
+
+def values_on(volume: Volume, view: PlaneView, index: int) -> NDArray[np.float32]:
+    """Return the real values of a slice as tools look at them.
+
+    Parameters
+    ----------
+    volume
+        The scan; of a colour scan the luminance is taken, as :meth:`core.volume.Volume.grey` does.
+    view, index
+        The plane and its slice.
+
+    Returns
+    -------
+    ndarray
+        float32 ``[row, column]`` in screen order; NaN for padding, which no range of values holds.
+    """
+    return known_values(volume, slice_of(view, volume.array, index))
+
+
+def known_values(volume: Volume, stored: Array) -> NDArray[np.float32]:
+    """Return real values of stored numbers ``[...]`` (``[..., c]`` of a colour scan), NaN for padding."""
+    grey = stored
+    if volume.array.ndim == 4:
+        weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+        grey = stored[..., 0]
+        if stored.shape[-1] >= 3:
+            grey = np.rint(stored[..., :3].astype(np.float32) @ weights).astype(stored.dtype)
+    values = volume.values(grey)
+    if volume.padding is not None:
+        # values() of a float scan without slope may be the stored array itself
+        values = np.where(volume.is_padding(grey), np.float32(np.nan), values)
+    return values

@@ -1,7 +1,7 @@
 """Intelligent scissors: the outline snaps to edges between two clicks.
 
 After Mortensen and Barrett, Graphical Models and Image Processing 60:349, 1998:
-a path costs little along strong gradients whose direction it follows.
+a path costs little along strong gradients.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ _LEAST = 0.01
 """Cost of a pixel on the strongest edge: above nothing, or detours along it would be free."""
 _BLUR = 1.0
 """Gaussian in pixels: below it noise makes edges everywhere."""
+_MOST = 1 << 14
+"""Pixels of the tree of a click: it holds the interpreter while it grows, and a window must not wait for it."""
+_CORRIDOR = 1.5
+"""Half width of the strip that a rough path is made fine in, in rough pixels."""
+
+Pixel = tuple[int, int]
+Costs = NDArray[np.float32]
 
 
-def edge_cost(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def edge_cost(values: NDArray[np.float32]) -> Costs:
     """Return what a path pays per pixel, float32 ``[row, column]`` in ``_LEAST..1``.
 
     Little on strong edges, 1 where nothing changes. The strongest percentile counts
@@ -39,8 +46,10 @@ def edge_cost(values: NDArray[np.float32]) -> NDArray[np.float32]:
 class Scissors:
     """Paths on one slice, from the last click to wherever the pointer is.
 
-    The least-cost tree of a click is worked out once (about 0.1 s on 512 x 512); each
-    move of the pointer then only walks back along it.
+    The least-cost tree of a click is grown once; each move of the pointer then only
+    walks back along it. On a slice of more than 128 x 128 pixels the tree is grown on
+    blocks that carry the cost of their strongest edge, and each path is then made fine
+    in a strip around the rough one: some 10 ms instead of 100 to 600.
 
     Parameters
     ----------
@@ -50,10 +59,12 @@ class Scissors:
 
     def __init__(self, values: NDArray[np.float32]) -> None:
         self._cost = edge_cost(values)
+        self._block = max(1, int(np.ceil(np.sqrt(values.size / _MOST))))
+        self._rough = _blocks(self._cost, self._block)
         self._tree: object | None = None
-        self.start: tuple[int, int] | None = None
+        self.start: Pixel | None = None
 
-    def anchor(self, at: tuple[int, int]) -> None:
+    def anchor(self, at: Pixel) -> None:
         """Begin paths at a pixel (row, column).
 
         Raises
@@ -61,15 +72,11 @@ class Scissors:
         ValueError
             If it lies outside.
         """
-        # half a second that only those pay who use it
-        from skimage.graph import MCP_Geometric
-
         check_seed(at, self._cost.shape)
-        tree = MCP_Geometric(self._cost, fully_connected=True)
-        tree.find_costs([at])
-        self._tree, self.start = tree, at
+        self._tree = _tree(self._rough, (at[0] // self._block, at[1] // self._block))
+        self.start = at
 
-    def path(self, to: tuple[int, int]) -> list[tuple[int, int]]:
+    def path(self, to: Pixel) -> list[Pixel]:
         """Return the path from the anchor to a pixel, both included, as (row, column).
 
         Raises
@@ -79,8 +86,50 @@ class Scissors:
         RuntimeError
             If there is no anchor: a fault of the caller.
         """
-        if self._tree is None:
+        if self._tree is None or self.start is None:
             raise RuntimeError("path() before anchor()")
         check_seed(to, self._cost.shape)
-        steps = self._tree.traceback(to)  # type: ignore[attr-defined] # the library has no types
-        return [(int(row), int(column)) for row, column in steps]
+        rough = _walk(self._tree, (to[0] // self._block, to[1] // self._block))
+        return rough if self._block == 1 else self._refined(rough, to)
+
+    def _refined(self, rough: list[Pixel], to: Pixel) -> list[Pixel]:
+        """Return the cheapest path within a strip around a rough one, given in blocks."""
+        assert self.start is not None
+        block, reach = self._block, int(_CORRIDOR * self._block)
+        centres = np.array(
+            [self.start, *((row * block + block // 2, col * block + block // 2) for row, col in rough), to]
+        )
+        low = np.maximum(centres.min(axis=0) - reach, 0)
+        high = np.minimum(centres.max(axis=0) + reach + 1, self._cost.shape)
+        strip = np.zeros(tuple(high - low), dtype=np.uint8)
+        corners = np.ascontiguousarray((centres - low)[:, ::-1], dtype=np.int32)
+        cv2.polylines(strip, [corners.reshape(-1, 1, 2)], False, 1, thickness=2 * reach + 1)
+        cost = self._cost[low[0] : high[0], low[1] : high[1]]
+        # a cost below nothing is a wall
+        walled = np.where(strip > 0, cost, np.float32(-1.0))
+        tree = _tree(walled, (self.start[0] - int(low[0]), self.start[1] - int(low[1])))
+        fine = _walk(tree, (to[0] - int(low[0]), to[1] - int(low[1])))
+        return [(row + int(low[0]), column + int(low[1])) for row, column in fine]
+
+
+def _blocks(cost: Costs, block: int) -> Costs:
+    """Return the least cost of each block: an edge one pixel wide stays one."""
+    if block == 1:
+        return cost
+    rows, columns = cost.shape
+    padded = np.pad(cost, ((0, -rows % block), (0, -columns % block)), mode="edge")
+    parts = padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block)
+    return np.ascontiguousarray(parts.min(axis=(1, 3)))
+
+
+def _tree(cost: Costs, at: Pixel) -> object:
+    # half a second that only those pay who use it
+    from skimage.graph import MCP_Geometric
+
+    tree = MCP_Geometric(cost, fully_connected=True)
+    tree.find_costs([at])
+    return tree
+
+
+def _walk(tree: object, to: Pixel) -> list[Pixel]:
+    return [(int(row), int(column)) for row, column in tree.traceback(to)]  # type: ignore[attr-defined] # untyped
