@@ -50,7 +50,8 @@ def test_hdf5_reads_what_was_packed(
 
 def test_a_flipped_bit_in_the_voxels_is_noticed_while_reading(tmp_path: Path) -> None:
     target = tmp_path / "one.h5"
-    scanfile.write(target, volume_of((3, 40, 40), "int16", 1))
+    volume = volume_of((3, 40, 40), "int16", 1)
+    scanfile.write(target, volume)
     with h5py.File(target) as file:
         place = file["voxels"].id.get_chunk_info(1)
     whole = bytearray(target.read_bytes())
@@ -59,7 +60,11 @@ def test_a_flipped_bit_in_the_voxels_is_noticed_while_reading(tmp_path: Path) ->
         broken = bytearray(whole)
         broken[at] ^= 4
         target.write_bytes(broken)
-        with pytest.raises(ProjectError):
-            scanfile.read_slices(target, 0, 3)
-        noticed += 1
+        try:
+            found = scanfile.read_slices(target, 0, 3)
+        except ProjectError:
+            noticed += 1
+        else:
+            # a bit that fills up the last byte of a stream means nothing
+            assert np.array_equal(found, volume.array)
     assert noticed >= 50
