@@ -90,7 +90,9 @@ class Volume:
 
     def values(self, stored: Array) -> NDArray[np.float32]:
         """Turn stored numbers into real values (HU for CT) as float32."""
-        return np.asarray(stored, dtype=np.float32) * np.float32(self.slope) + np.float32(self.intercept)
+        # what is past float32 becomes infinite, and is shown as such
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(stored, dtype=np.float32) * np.float32(self.slope) + np.float32(self.intercept)
 
     def is_padding(self, stored: Array) -> NDArray[np.bool_]:
         """Tell which stored numbers mean "outside the picture": the padding value, or all of its range."""
@@ -109,7 +111,8 @@ class Volume:
             return self.array[..., 0]
         weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
         luminance = self.array[..., :3].astype(np.float32) @ weights
-        return np.asarray(np.rint(luminance)).astype(self.array.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(np.rint(luminance)).astype(self.array.dtype)
 
 
 _AUTO: WeakKeyDictionary[Volume, Window] = WeakKeyDictionary()

@@ -71,6 +71,7 @@ PACKINGS = {
 }
 """What a compression is called, by transfer syntax; JPEG 2000 alone may be with or without loss."""
 _BY_MARKER = {0xC0: JPEGBaseline8Bit, 0xC1: JPEGExtended12Bit, 0xC3: JPEGLosslessSV1, 0xF7: JPEGLSLossless}
+_SCAN = 0xDA
 _TALES = frozenset({0xC4, 0xC8, 0xCC})
 """Markers among those of a JPEG frame that begin none."""
 _PLUGINS = {
@@ -83,7 +84,8 @@ _PLUGINS = {
     RLELossless: ("pydicom",),
 }
 """Decoders by transfer syntax, ``pylibjpeg`` else. gdcm has had an unbounded allocation
-bug, so it gets only what nothing else decodes; Pillow's JPEG 2000 loses signs."""
+bug and ends the process over frames that are not quite sound, so it gets only what
+nothing else decodes (a sound JPEG-LS file of the wg04 set among it); Pillow's JPEG 2000 loses signs."""
 
 
 @dataclass(frozen=True)
@@ -335,9 +337,9 @@ def _check_told_size(frame: bytes, layout: Layout) -> None:
         if marker == 0xF7 and b"\xff\xd9" not in frame:
             # CharLS would refuse it too, after looking for the end for many seconds
             raise ValueError("the frame ends too early")
-        if marker == 0xC3 and not _sampled_alike(frame, layout.samples):
+        if marker in (0xC3, 0xF7) and not _sound_lossless(frame, layout.samples):
             # gdcm ends the process over it
-            raise ValueError("the frame has other colours than its header says")
+            raise ValueError("the frame's header is damaged")
     else:
         at = frame.find(b"\xff\x51", 0, 512) + 6
         x1, y1, x0, y0 = (int.from_bytes(frame[at + 4 * n : at + 4 * n + 4], "big") for n in range(4))
@@ -378,10 +380,17 @@ def _jpeg_frame(frame: bytes) -> tuple[int, int, int, int]:
     return frame[at + 1], frame[at + 4], rows, columns
 
 
-def _sampled_alike(frame: bytes, samples: int) -> bool:
-    """Whether a JPEG has the components that its file tells, all of one size."""
+def _sound_lossless(frame: bytes, samples: int) -> bool:
+    """Whether a JPEG has the components that its file tells, all of one size, and nothing between its segments."""
     at = _jpeg_start(frame)
-    return frame[at + 9] == samples and (samples == 1 or set(frame[at + 11 : at + 10 + 3 * samples : 3]) == {0x11})
+    if frame[at + 9] != samples or (samples > 1 and set(frame[at + 11 : at + 10 + 3 * samples : 3]) != {0x11}):
+        return False
+    at = 2
+    while at + 4 < len(frame) and frame[at] == 0xFF:
+        if frame[at + 1] == _SCAN:
+            return True
+        at += 1 if frame[at + 1] == 0xFF else 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+    return False
 
 
 def _by_plugins(frame: bytes, layout: Layout, syntax: str) -> Array:

@@ -279,6 +279,12 @@ def _jpeg(path: Path, width: int, height: int) -> None:
     path.write_bytes(sized_jpeg(picture_bytes(noise((16, 16)), "JPEG"), width, height))
 
 
+def _gap() -> bytes:
+    """A lossless JPEG with nonsense between its segments, over which gdcm ends its process."""
+    head = b"\xff\xd8\xff\xc3\0\x0b\x08" + struct.pack(">HH", 48, 40) + b"\1\1\x11\0"
+    return head + bytes(25) + b"\xff\xda\0\x08\1\1\0\1\0\0" + bytes(4000) + b"\xff\xd9"
+
+
 def _rle(segments: int, offset: int, body: bytes = b"\x00\x01" * 20) -> bytes:
     return struct.pack("<I", segments) + struct.pack("<I", offset) * 15 + body
 
@@ -336,6 +342,8 @@ BOMBS: dict[str, Callable[[Path], object]] = {
         30_000,
         30_000,
     ),
+    "lossless-gap.dcm": lambda path: packed_dicom(path, JPEGLosslessSV1, _gap()),
+    "jls-colours.dcm": lambda path: packed_dicom(path, JPEGLSLossless, jls(path), SamplesPerPixel=3),
     "palette.dcm": lambda path: _palette(path, 4_000_000),
     "segments-palette.dcm": _segmented_palette,
     "declared-8-gb.nii.gz": _write(lambda: gzip.compress(nifti((32767, 32767, 4)))),
