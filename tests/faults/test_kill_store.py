@@ -204,6 +204,8 @@ def run(kills: int, seed: int, folder: Path) -> Tally:
             tally.commits += len(log.commits)
             tally.saves += log.seen["saved"]
             check(project, scan, limit, log, died, known, tally)
+            if tally.kills % 50 == 0:
+                sys.stderr.write(f"so far: {tally}\n")
     return tally
 
 

@@ -176,6 +176,8 @@ def run(kills: int, seed: int, folder: Path) -> Tally:
         tally.commits += sum(len(of_scan) for of_scan in log.commits.values())
         tally.saves += log.seen["saved"]
         check(path, log, died, known, tally)
+        if tally.kills % 50 == 0:
+            sys.stderr.write(f"so far: {tally}\n")
     return tally
 
 
