@@ -100,10 +100,8 @@ class ImportDialog(QDialog):
             self._show_paths()
             self._pages.setCurrentWidget(self.searching if search.result is None else self._result)
             self.searching.stop.setFocus()
-            if search.result is not None:
-                # in a turn of its own: making the page and filling it together would be felt
-                self._result_there = (search.order, *search.result)
-                QTimer.singleShot(0, self._take_result)
+            # in a turn of its own: making the page and filling it together would be felt
+            QTimer.singleShot(0, self._take_over)
         elif paths:
             self.add(paths)
         self._show_state()
@@ -292,8 +290,14 @@ class ImportDialog(QDialog):
             self._show_result()
 
     @Slot()
-    def _take_result(self) -> None:
-        self._found_them(*self._result_there)
+    def _take_over(self) -> None:
+        """Take what the search found before this page was listening."""
+        outcome = self.looker.outcome(self._order)
+        if isinstance(outcome, MeninxError):
+            self._refused(self._order, outcome)
+        elif outcome is not None:
+            self._found_them(self._order, *outcome)
+            self.looker.look_at_all([row.source for row in self.model.rows])
 
     @Slot(object)
     def _seen(self, seen: Seen) -> None:

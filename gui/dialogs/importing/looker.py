@@ -98,6 +98,7 @@ class Looker(QThread):
         self._wishes: OrderedDict[str, Source] = OrderedDict()
         self._rest: deque[Source] = deque()
         self._at: Source | None = None
+        self._outcome: tuple[int, tuple[Found, Known] | MeninxError] | None = None
         self._over = False
         self._resample = False
         self._decoder = Decoder()
@@ -123,6 +124,17 @@ class Looker(QThread):
                 self._wishes[source.key] = source
                 self._wishes.move_to_end(source.key)
                 self._wake.notify()
+
+    def outcome(self, order: int) -> tuple[Found, Known] | MeninxError | None:
+        """Return how a search ended, for who was not yet listening when it did; None while it runs."""
+        with self._wake:
+            return self._outcome[1] if self._outcome is not None and self._outcome[0] == order else None
+
+    def look_at_all(self, sources: Sequence[Source]) -> None:
+        """Look at these when nothing else is wished for."""
+        with self._wake:
+            self._rest = deque(sources)
+            self._wake.notify()
 
     def resample_masks(self, resample: bool) -> None:
         """Say whether masks on another grid are brought onto their scan's when they are looked at."""
@@ -190,20 +202,26 @@ class Looker(QThread):
             found = self._decoder.find(order.paths, order.options, on_file, on_kept)
             known = known_of(order.project, found.sources)
         except MeninxError as error:
-            self.refused.emit(order.number, error)
+            self._refuse(order, error)
             return
         except Exception as error:  # noqa: BLE001 - the edge of a thread: nothing above could hear it
-            self.refused.emit(order.number, _fault(error))
+            self._refuse(order, _fault(error))
             return
         if self._number != order.number:
-            self.refused.emit(order.number, Cancelled())
+            self._refuse(order, Cancelled())
             return
         # hashes of thousands of names: worked out here, where nobody waits
         for source in found.sources:
             _ = source.key
         with self._wake:
+            self._outcome = (order.number, (found, known))
             self._rest.extend(found.sources)
         self.found.emit(order.number, found, known)
+
+    def _refuse(self, order: _Order, error: MeninxError) -> None:
+        with self._wake:
+            self._outcome = (order.number, error)
+        self.refused.emit(order.number, error)
 
     def _look_at(self, source: Source) -> None:
         with self._wake:
