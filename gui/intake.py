@@ -155,7 +155,7 @@ class Intake(QObject):
             self._scan_came(work, event.scan)
         elif isinstance(event, Skipped):
             self._skipped.setdefault(work.id, []).append((event.source, event.error))
-        elif isinstance(event, Notice) and work.id in self._picked and not event.key.startswith("mask-"):
+        elif isinstance(event, Notice) and work.id in self._picked and not event.key.startswith(("mask-", "import-")):
             # the page told it when it was chosen
             return
         elif isinstance(event, Notice) and event.key == "masks-not-taken":
