@@ -30,7 +30,7 @@ if __name__ == "__main__":
 from fuzz_dicom import mutate_dicom
 from fuzz_pictures import mutate_bmp, mutate_jpeg, mutate_png, mutate_tiff, mutate_webp
 from fuzz_seeds import Seed, Seeds, gather
-from fuzz_volumes import mutate_hdf5, mutate_mgh, mutate_mha, mutate_nifti, mutate_nrrd, mutate_zip
+from fuzz_volumes import mutate_hdf5, mutate_mgh, mutate_mha, mutate_nifti, mutate_nrrd, mutate_pair, mutate_zip
 
 from core.errors import InputError, MeninxError
 from core.geometry import Geometry
@@ -52,7 +52,7 @@ MUTATORS: dict[str, Mutator] = {
 }  # fmt: skip
 WEIGHTS = {
     "dicom": 44, "nifti": 9, "nrrd": 5, "mha": 5, "mgh": 4, "hdf5": 7, "png": 5, "tiff": 6, "jpeg": 2, "webp": 2,
-    "bmp": 2, "zip": 3, "series": 6,
+    "bmp": 2, "zip": 3, "series": 6, "pair": 4,
 }  # fmt: skip
 _GRID = Geometry((5, 6, 7), np.diag([1.0, 2.0, 3.0, 1.0]))
 
@@ -152,7 +152,7 @@ class Runner:
     def make(self, number: int) -> tuple[str, Path, tuple[Seed, ...]]:
         """Write one mutant; return its name, where it is, and the slices of its series that are whole."""
         chance = random.Random(f"{self._seed}:{number}")
-        there = [kind for kind in WEIGHTS if kind == "series" or kind in self._seeds.files]
+        there = [kind for kind in WEIGHTS if kind in ("series", "pair") or kind in self._seeds.files]
         kind = chance.choices(there, [WEIGHTS[kind] for kind in there])[0]
         folder = self._folder / f"m{number}"
         folder.mkdir(parents=True)
@@ -164,6 +164,12 @@ class Runner:
                 (folder / one.name).write_bytes(data)
             name = f"{number} series {slices[0].name} {sorted(broken)}"
             return name, folder, tuple(one for index, one in enumerate(slices) if index not in broken)
+        if kind == "pair":
+            files = mutate_pair(chance.choice(self._seeds.pairs), chance)
+            for called, data in files.items():
+                (folder / called).write_bytes(data)
+            header = next(iter(files))
+            return f"{number} pair/{header}", folder / header, ()
         seed = chance.choice(self._seeds.files[kind])
         path = folder / seed.name.rsplit("/", 1)[-1]
         path.write_bytes(MUTATORS[kind](seed.data, chance))

@@ -45,14 +45,11 @@ class Seed:
 
 @dataclass(frozen=True)
 class Seeds:
-    """All seeds by kind, and small series of which a part is broken."""
+    """All seeds by kind, small series of which a part is broken, and volumes of two files (the header first)."""
 
     files: dict[str, tuple[Seed, ...]]
     series: tuple[tuple[Seed, ...], ...]
-
-    @property
-    def count(self) -> int:
-        return sum(len(seeds) for seeds in self.files.values()) + len(self.series)
+    pairs: tuple[dict[str, bytes], ...]
 
 
 def gather(folder: Path, real: Path | None = None) -> Seeds:
@@ -72,7 +69,8 @@ def gather(folder: Path, real: Path | None = None) -> Seeds:
     kinds: dict[str, list[Seed]] = {}
     for seed in seeds:
         kinds.setdefault(seed.kind, []).append(seed)
-    return Seeds({kind: tuple(found) for kind, found in sorted(kinds.items())}, _all_series(folder / "series"))
+    files = {kind: tuple(found) for kind, found in sorted(kinds.items())}
+    return Seeds(files, _all_series(folder / "series"), _pairs())
 
 
 def _bundled() -> list[Seed]:
@@ -263,3 +261,27 @@ def _all_series(folder: Path) -> tuple[tuple[Seed, ...], ...]:
             data = picture_bytes(noise((12, 10), seed=index), kind.upper())
             found[kind].append(Seed(f"slice{index}.{kind}", kind, data))
     return tuple(tuple(seeds) for seeds in found.values())
+
+
+def _pairs() -> tuple[dict[str, bytes], ...]:
+    """Volumes of a header and its numbers: NIfTI, MetaImage and NRRD made here, AFNI and Philips of nibabel."""
+    array = noise((5, 6, 7), top=900, dtype="int16")
+    pair = nibabel.Nifti1Pair(array.T, np.diag([1.0, 2.0, 3.0, 1.0]))
+    made = {kind: nibabel.FileHolder(fileobj=io.BytesIO()) for kind in ("header", "image")}
+    pair.file_map = made
+    pair.to_file_map(made)
+    header, numbers = (made[kind].fileobj.getvalue() for kind in ("header", "image"))
+    words = "NDims = 3\nDimSize = 7 6 5\nElementType = MET_SHORT\nElementSpacing = 1 2 3\nElementDataFile = a.raw\n"
+    lines = "NRRD0004\ntype: short\ndimension: 3\nsizes: 7 6 5\nendian: little\nencoding: raw\ndata file: a.raw\n"
+    found = [
+        {"a.hdr": header, "a.img": numbers},
+        {"a.mhd": words.encode(), "a.raw": array.tobytes()},
+        {"a.nhdr": lines.encode(), "a.raw": array.tobytes()},
+    ]
+    folder = Path(nibabel.__file__).parent / "tests" / "data"
+    for one, other in (("HEAD", "BRIK"), ("HEAD", "BRIK.gz"), ("PAR", "REC")):
+        for path in sorted(folder.glob(f"*.{one}")):
+            beside = path.with_name(f"{path.stem}.{other}")
+            if beside.exists():
+                found.append({path.name: path.read_bytes(), beside.name: beside.read_bytes()})
+    return tuple(found)

@@ -182,3 +182,37 @@ mutate_mgh = _through_gzip(_mgh)
 mutate_hdf5 = _hdf5
 mutate_nrrd = _text(b": ", re.compile(rb"\n\n"))
 mutate_mha = _text(b" = ", re.compile(rb"\nElementDataFile"))
+
+
+def mutate_words(data: bytes, chance: random.Random) -> bytes:
+    """Break a header of words and numbers (AFNI's HEAD, Philips' PAR): a number, a name, a line."""
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        tokens = list(re.finditer(rb"-?\d+(\.\d+)?|[A-Z_]{4,}", data))
+        way = chance.randrange(5)
+        if not tokens or way == 0:
+            data = any_bytes(data, chance)
+        elif way == 1:
+            lines = data.split(b"\n")
+            at = chance.randrange(len(lines))
+            data = b"\n".join(
+                lines[:at] + [lines[chance.randrange(len(lines))]] * chance.randrange(3) + lines[at + 1 :]
+            )
+        else:
+            token = chance.choice(tokens)
+            data = data[: token.start()] + chance.choice(_VALUES) + data[token.end() :]
+    return data
+
+
+_HEADERS = {".hdr": mutate_nifti, ".mhd": mutate_mha, ".nhdr": mutate_nrrd, ".head": mutate_words, ".par": mutate_words}
+
+
+def mutate_pair(files: dict[str, bytes], chance: random.Random) -> dict[str, bytes]:
+    """Break the header of a volume of two files, or its numbers."""
+    header, numbers = files
+    broken = dict(files)
+    if chance.random() < 0.8:
+        ending = header[header.rindex(".") :].casefold()
+        broken[header] = _HEADERS[ending](files[header], chance)
+    else:
+        broken[numbers] = any_bytes(files[numbers], chance)[: chance.choice((None, None, 1, 100))]
+    return broken

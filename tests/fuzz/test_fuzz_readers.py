@@ -40,7 +40,7 @@ SLOWEST = 10.0
 def test_whole_seeds_are_read_or_refused_in_words(tmp_path: Path) -> None:
     seeds = gather(tmp_path / "seeds")
     assert set(seeds.files) == set(MUTATORS), "a kind of file has mutators but no seeds"
-    assert set(WEIGHTS) == {*MUTATORS, "series"}
+    assert set(WEIGHTS) == {*MUTATORS, "series", "pair"}
     with Decoder() as decoder:
         for kind, files in seeds.files.items():
             for seed in (seed for seed in files if seed.name.startswith("made/")):
@@ -48,6 +48,12 @@ def test_whole_seeds_are_read_or_refused_in_words(tmp_path: Path) -> None:
                 path.write_bytes(seed.data)
                 found = decoder.find([path])
                 assert found.sources, (kind, seed.name, [str(passed.error) for passed in found.passed])
+        for number, pair in enumerate(seeds.pairs):
+            folder = tmp_path / f"pair{number}"
+            folder.mkdir()
+            for name, data in pair.items():
+                (folder / name).write_bytes(data)
+            assert len(decoder.find([folder]).sources) == 1, list(pair)
 
 
 def test_two_thousand_mutants(tmp_path: Path) -> None:
