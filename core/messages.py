@@ -44,4 +44,11 @@ def text(key: str, /, **fields: Any) -> str:
 
 def sentence(error: MeninxError) -> str:
     """Word an error: what happened, to which file, what to do."""
-    return text(f"errors.{error.code}", **error.fields)
+    return text(f"errors.{error.code}", **{name: _printable(value) for name, value in error.fields.items()})
+
+
+def _printable(value: Any) -> Any:
+    """Return a fact as it can stand in a sentence: what is quoted from a broken file may hold anything."""
+    if isinstance(value, str) and not value.isprintable():
+        return "".join(letter if letter.isprintable() else "?" for letter in value)
+    return value

@@ -331,13 +331,13 @@ def _check_told_size(frame: bytes, layout: Layout) -> None:
     if layout.syntax == RLELossless:
         most *= 64
     elif frame[:2] == b"\xff\xd8":
-        marker, _precision, *size = _jpeg_frame(frame)
+        marker, precision, *size = _jpeg_frame(frame)
         told = (size[0], size[1])
         most = count if marker == 0xF7 else most * (8 if marker == 0xC3 else 512)
         if marker == 0xF7 and b"\xff\xd9" not in frame:
             # CharLS would refuse it too, after looking for the end for many seconds
             raise ValueError("the frame ends too early")
-        if marker in (0xC3, 0xF7) and not _sound_lossless(frame, layout.samples):
+        if (marker in (0xC3, 0xF7) or precision > 8) and not _sound_header(frame, layout.samples):
             # gdcm ends the process over it
             raise ValueError("the frame's header is damaged")
     else:
@@ -380,7 +380,7 @@ def _jpeg_frame(frame: bytes) -> tuple[int, int, int, int]:
     return frame[at + 1], frame[at + 4], rows, columns
 
 
-def _sound_lossless(frame: bytes, samples: int) -> bool:
+def _sound_header(frame: bytes, samples: int) -> bool:
     """Whether a JPEG has the components that its file tells, all of one size, and nothing between its segments."""
     at = _jpeg_start(frame)
     if frame[at + 9] != samples or (samples > 1 and set(frame[at + 11 : at + 10 + 3 * samples : 3]) != {0x11}):
