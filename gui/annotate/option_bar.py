@@ -10,7 +10,10 @@ from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QLabel, QSli
 
 from core.messages import text
 from gui import theme
+from gui.actions import Actions
 from gui.annotate.tools.hand import LARGEST, SMALLEST, Hand
+from gui.annotate.tools.kit import Kit
+from gui.annotate.tools.options import LimitButton, Progress, ThresholdOptions, WandOptions
 from gui.icons import icon
 from gui.session import Session
 
@@ -48,7 +51,15 @@ class HintLabel(QLabel):
 class OptionBar(QFrame):
     """Bar above the scan: tool, size, shape, hints."""
 
-    def __init__(self, session: Session, hand: Hand, view_menu: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        hand: Hand,
+        view_menu: QWidget,
+        kit: Kit,
+        actions: Actions,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._hand = hand
@@ -67,11 +78,18 @@ class OptionBar(QFrame):
             button.setIcon(icon(name))
             self._shapes.addButton(button, number)
         self._shapes.idClicked.connect(self._shape_chosen)
+        self.limit = LimitButton(actions)
+        self.wand = WandOptions(kit.levels)
+        self.threshold = ThresholdOptions(kit.levels, actions)
+        self.threshold.apply_asked.connect(kit.threshold.apply)
+        self.progress = Progress(kit.job)
         self.hint = HintLabel()
         lay = theme.row(self, gap=theme.space("s"))
         lay.setContentsMargins(14, 0, 14, 0)
         for widget in (self.name, self.size_words, self.slider, self.spin, self.disc, self.sphere):
             lay.addWidget(widget, 10 if widget is self.slider else 0)
+        for part in (self.limit, self.wand, self.threshold, self.progress):
+            lay.addWidget(part)
         lay.addWidget(self.hint, 10)
         lay.addWidget(view_menu)
         hand.tool_changed.connect(self._show)
@@ -123,7 +141,13 @@ class OptionBar(QFrame):
         self.name.setText(text(f"actions.{hand.tool}"))
         self.hint.setText(text(f"annotate.hint_{hand.tool}"))
         self.hint.setToolTip(self.hint.text())
-        draws = hand.tool != "navigate"
+        draws = hand.tool in ("brush", "erase")
+        self.limit.setVisible(draws)
+        self.wand.setVisible(hand.tool == "wand")
+        self.threshold.setVisible(hand.tool == "threshold")
+        self.wand.allow_space(volume is None or not volume.is_picture)
+        self.threshold.allow_space(volume is None or not volume.is_picture)
+        self.wand.refresh()
         for widget in (self.size_words, self.slider, self.spin, self.disc, self.sphere):
             widget.setVisible(draws)
         # a ball needs more than one slice

@@ -1,16 +1,19 @@
-"""The tools as a column of icons with names."""
+"""The tools as icons with names: one column, or two where the window is not tall enough for one."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QFrame, QToolButton, QWidget
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QToolButton, QVBoxLayout, QWidget
 
 from gui import theme
 from gui.actions import Actions
 
-TOOLS = ("brush", "erase", "navigate")
+TOOLS = ("brush", "erase", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold", "navigate")
 COMMANDS = ("undo", "redo", "reset_view")
+_HEIGHT = 46
+_GAP = 3
+_MARGIN = 6
 
 
 class ToolRail(QFrame):
@@ -19,15 +22,48 @@ class ToolRail(QFrame):
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("area", "rail")
-        self.setFixedWidth(theme.space("rail"))
-        lay = theme.column(self, margin=6, gap=4)
+        self.columns = 0
+        self._groups = [_grid(), _grid()]
         group = QActionGroup(self)
         for name in TOOLS:
             group.addAction(actions[name])
-            lay.addWidget(_button(actions[name]))
+        self._buttons = [[_button(actions[name]) for name in names] for names in (TOOLS, COMMANDS)]
+        lay = QVBoxLayout(self)
+        lay.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+        lay.setSpacing(_GAP)
+        lay.addLayout(self._groups[0])
         lay.addStretch()
-        for name in COMMANDS:
-            lay.addWidget(_button(actions[name]))
+        lay.addLayout(self._groups[1])
+        self._arrange(1)
+
+    def minimumSizeHint(self) -> QSize:
+        # two columns always fit: the window may be made lower than one needs
+        return QSize(self.width(), self._needed(2))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange(1 if self.height() >= self._needed(1) else 2)
+
+    def _needed(self, columns: int) -> int:
+        rows = sum(-(-len(buttons) // columns) for buttons in self._buttons)
+        return rows * (_HEIGHT + _GAP) + 2 * _MARGIN + _GAP
+
+    def _arrange(self, columns: int) -> None:
+        if columns == self.columns:
+            return
+        self.columns = columns
+        width = theme.space("rail") - 13
+        self.setFixedWidth(columns * width + (columns - 1) * _GAP + 2 * _MARGIN + 1)
+        for grid, buttons in zip(self._groups, self._buttons, strict=True):
+            for place, button in enumerate(buttons):
+                grid.removeWidget(button)
+                grid.addWidget(button, place // columns, place % columns)
+
+
+def _grid() -> QGridLayout:
+    made = QGridLayout()
+    made.setSpacing(_GAP)
+    return made
 
 
 def _button(action: QAction) -> QToolButton:
@@ -35,7 +71,7 @@ def _button(action: QAction) -> QToolButton:
     button.setProperty("kind", "rail")
     button.setDefaultAction(action)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-    button.setIconSize(QSize(22, 22))
-    button.setFixedSize(theme.space("rail") - 13, 52)
+    button.setIconSize(QSize(20, 20))
+    button.setFixedSize(theme.space("rail") - 13, _HEIGHT)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button

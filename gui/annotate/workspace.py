@@ -18,8 +18,8 @@ from gui.annotate.rail import TOOLS, ToolRail
 from gui.annotate.second_panel import SecondPanel
 from gui.annotate.second_scan import SecondScan
 from gui.annotate.slice_strip import SliceStrip
-from gui.annotate.tools.brush import BrushTool
 from gui.annotate.tools.hand import Hand
+from gui.annotate.tools.kit import Kit
 from gui.annotate.view_menu import ViewMenu
 from gui.annotate.viewing import Viewing
 from gui.annotate.window_panel import WindowPanel
@@ -68,19 +68,16 @@ class AnnotateWorkspace(QWidget):
         self.history = HistoryPanel(session)
         self.rail = ToolRail(actions)
         self.view_menu = ViewMenu(session, actions, self.views)
-        self.options = OptionBar(session, self.hand, self.view_menu)
+        self.kit = Kit(session, actions, self.hand, self.views, self._refuse, self)
+        self.options = OptionBar(session, self.hand, self.view_menu, self.kit, actions)
         self.empty = EmptyPage()
-        self._tools = {
-            "brush": BrushTool(session, self.hand, erase=False, refused=self._refuse),
-            "erase": BrushTool(session, self.hand, erase=True, refused=self._refuse),
-            "navigate": None,
-        }
         self.viewing = Viewing(session, actions, self.views, self.second, self)
         self._lay_out()
         self._bind()
         self._connect()
         self._scan_changed()
         self._tool_changed()
+        self.kit.take()
 
     # --------------------------------------------------------------- layout
 
@@ -207,7 +204,6 @@ class AnnotateWorkspace(QWidget):
     @Slot()
     def _tool_changed(self) -> None:
         self._actions[self.hand.tool].setChecked(True)
-        self.views.set_tool(self._tools[self.hand.tool])
 
     @Slot()
     def _label_key(self) -> None:

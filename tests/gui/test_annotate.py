@@ -316,7 +316,7 @@ def test_a_double_click_with_the_brush_shows_one_pane_and_leaves_no_dab(opened: 
 
 def test_a_pen_that_presses_less_draws_thinner(opened: MainWindow) -> None:
     opened.annotate.hand.set_size(20)
-    tool = opened.annotate._tools["brush"]
+    tool = opened.annotate.kit.tools["brush"]
     assert tool is not None
     view = opened.annotate.views.main
     place = view.point_of((28, 32, view.index))

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from core.editing.editor import Step
-from core.labels import Label
-from gui.annotate.tools.hand import Hand
-from gui.session import Session
+from gui.annotate.tools.bench import Bench
 from gui.viewer.events import ViewEvent
 from gui.viewer.overlay import rgb
 
@@ -19,21 +15,17 @@ class BrushTool:
 
     Parameters
     ----------
-    session
-        Where the editor and the label are.
-    hand
-        Size and shape.
+    bench
+        Where the editor and the label are, size and shape.
     erase
         Whether it erases by itself (and draws while Ctrl is held).
-    refused
-        Called with the key of a reason when drawing is not possible.
     """
 
-    def __init__(self, session: Session, hand: Hand, *, erase: bool, refused: Callable[[str], None]) -> None:
-        self._session = session
-        self._hand = hand
+    def __init__(self, bench: Bench, *, erase: bool) -> None:
+        self._bench = bench
+        self._session = bench.session
+        self._hand = bench.hand
         self._erase = erase
-        self._refused = refused
         self._last: tuple[float, float] | None = None
         self._clicked: Step | None = None
 
@@ -51,7 +43,7 @@ class BrushTool:
     def press(self, event: ViewEvent) -> None:
         """Begin a stroke with one dab."""
         self._last = self._clicked = None
-        label = self._may_draw()
+        label = self._bench.drawable()
         editor = self._session.editor
         if label is None or editor is None:
             return
@@ -77,11 +69,8 @@ class BrushTool:
 
     def double_click(self, event: ViewEvent) -> bool:
         """Take back what the first of the two clicks drew: they meant the pane, not the mask."""
-        editor, clicked, self._clicked = self._session.editor, self._clicked, None
-        if clicked is not None and editor is not None and self._session.can_edit:
-            steps = editor.steps()
-            if 0 < editor.position <= len(steps) and steps[editor.position - 1].sequence == clicked.sequence:
-                editor.undo()
+        self._bench.take_back(self._clicked)
+        self._clicked = None
         return False
 
     def _dab(self, event: ViewEvent, start: tuple[float, float]) -> None:
@@ -98,21 +87,3 @@ class BrushTool:
             self._hand.size / 2 * self._hand.share_of(event.pressure),
             sphere=self._hand.sphere,
         )
-
-    def _may_draw(self) -> Label | None:
-        session = self._session
-        if session.read_only:
-            self._refused("read_only")
-        elif not session.can_edit:
-            self._refused("busy")
-        elif session.label is None:
-            self._refused("no_label")
-        elif session.label.locked:
-            self._refused("label_locked")
-        elif session.label.name in session.hidden:
-            self._refused("label_hidden")
-        elif not session.overlay.visible:
-            self._refused("overlay_hidden")
-        else:
-            return session.label
-        return None

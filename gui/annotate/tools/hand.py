@@ -19,7 +19,7 @@ class Hand(QObject):
     Attributes
     ----------
     tool
-        ``brush erase navigate``.
+        Name of the tool: the id of its action.
     size
         Diameter in mm (px where the spacing is unknown).
     sphere
