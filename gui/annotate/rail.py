@@ -11,7 +11,7 @@ from gui.actions import Actions
 
 TOOLS = ("brush", "erase", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold", "navigate")
 COMMANDS = ("undo", "redo", "reset_view")
-_HEIGHT = 46
+_HEIGHT = 48
 _GAP = 3
 _MARGIN = 6
 

@@ -137,7 +137,8 @@ class SketchPainter:
         self.covered = self._reach(sketch)
         if sketch.region is not None:
             self._paint_region(painter, sketch.region, sketch.color)
-        color = QColor(*sketch.color)
+        # lighter than the label: it is seen on the label's own mask as well
+        color = QColor(*((part + 255) // 2 for part in sketch.color))
         if sketch.edges is not None and len(sketch.edges):
             pieces = [QLineF(self._point(one[0], one[1]), self._point(one[2], one[3])) for one in sketch.edges.tolist()]
             for pen in (QPen(_HALO, 3), QPen(color, 1)):
