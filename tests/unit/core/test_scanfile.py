@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.errors import ProjectError
 from core.geometry import Geometry
+from core.io import chunks
 from core.project import scanfile
 from core.volume import Volume
 
@@ -45,6 +46,8 @@ def test_hdf5_reads_what_was_packed(
     assert np.array_equal(found, volume.array)
     assert found.dtype == volume.array.dtype.newbyteorder("<")
     assert np.array_equal(scanfile.read_slices(target, 0, size[0]), volume.array)
+    assert np.array_equal(scanfile.read(target).array, volume.array)
+    assert np.array_equal(scanfile.read_slices(target, size[0] - 1, size[0]), volume.array[-1:])
     assert digest == scanfile.pixel_hash(volume)
 
 
@@ -68,3 +71,15 @@ def test_a_flipped_bit_in_the_voxels_is_noticed_while_reading(tmp_path: Path) ->
             # a bit that fills up the last byte of a stream means nothing
             assert np.array_equal(found, volume.array)
     assert noticed >= 50
+
+
+def test_files_of_older_programs_with_a_checksum_more_are_read(tmp_path: Path) -> None:
+    volume = volume_of((3, 20, 18), "int16", 2)
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        voxels = file.create_dataset(
+            "voxels", data=volume.array, chunks=(1, 20, 18), compression="gzip", shuffle=True, fletcher32=True
+        )
+        assert np.array_equal(chunks.read(voxels, 1, 3), volume.array[1:3])
+        assert np.array_equal(np.stack(list(chunks.slices(voxels))), volume.array)
+        plain = file.create_dataset("plain", data=volume.array)
+        assert np.array_equal(chunks.read(plain, 0, 2), volume.array[:2])
