@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from core.errors import MeninxError
+from core.io.sandbox import Decoder
 from core.io.source import FindOptions, Found, Source
 from gui.dialogs.importing.looker import Known, Looker, Seen
 from gui.dialogs.importing.words import HARMLESS, warnings
@@ -20,8 +21,8 @@ PATIENCE_MS = 1500
 class Bringer(QObject):
     """Looks through files and says whether they can simply be opened."""
 
-    plain = Signal(object)
-    """(paths): these are one scan with nothing to say or choose about it."""
+    plain = Signal(object, object)
+    """(paths, Decoder): one scan with nothing to say or choose about it; the decoder belongs to who hears this."""
     page_asked = Signal(object, object, int, object)
     """(paths, Looker, order, (Found, Known) or None): the person should see what these files hold.
 
@@ -42,10 +43,10 @@ class Bringer(QObject):
         self._patience.setInterval(PATIENCE_MS)
         self._patience.timeout.connect(self._ask)
 
-    def look(self, paths: Sequence[Path]) -> None:
-        """Look through files and folders; an older search is given up."""
+    def look(self, paths: Sequence[Path], decoder: Decoder | None = None) -> None:
+        """Look through files and folders, with a warm decoder where there is one; an older search is given up."""
         self.close()
-        looker = self._looker = Looker(self)
+        looker = self._looker = Looker(self, decoder)
         looker.found.connect(self._found)
         looker.seen.connect(self._seen)
         looker.refused.connect(self._refused)
@@ -77,8 +78,9 @@ class Bringer(QObject):
         if wants_asking(self._result[0].sources[0], seen):
             self._ask()
             return
+        decoder = self._looker.give_decoder()
         self.close()
-        self.plain.emit(self._paths)
+        self.plain.emit(self._paths, decoder)
 
     @Slot(int, object)
     def _refused(self, order: int, error: MeninxError) -> None:

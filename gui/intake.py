@@ -13,11 +13,13 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from core.errors import MeninxError
 from core.events import Failed, Finished, JobEvent, Notice, ScanReady, Skipped
 from core.ids import new_id
+from core.io.sandbox import Decoder
 from core.messages import sentence, text
 from core.project.importing import ImportOptions
 from core.project.keeping import copy_project
 from gui.background import Tasks
 from gui.bringing import Bringer
+from gui.glance import Glancer
 from gui.jobs import runners
 from gui.jobs.jobs import Work
 from gui.session import Session
@@ -56,7 +58,8 @@ class Intake(QObject):
         self._demo: tuple[str, Path] | None = None
         self._tasks = Tasks(self)
         self._bringer = Bringer(session, self)
-        self._bringer.plain.connect(self.take)
+        self._bringer.plain.connect(self._take_plain)
+        self._glancer = Glancer(session, self)
         self._bringer.refused.connect(session.notifier.error)
         self._bringer.page_asked.connect(self.page_asked)
         self._kept: tuple[Path, Path] | None = None
@@ -118,11 +121,21 @@ class Intake(QObject):
         if projects:
             self.open_project(projects[0])
         elif len(paths) == 1 and paths[0].is_file() and paths[0].suffix.casefold() != ".zip":
+            self._glancer.look(paths)
             self.take(paths)
         elif self._session.project is not None and self._session.read_only:
             self._session.notifier.tell(self._session.holder or text("annotate.refused_read_only"), "warning")
         else:
-            self._bringer.look(paths)
+            self._bringer.look(paths, self._glancer.spare())
+
+    def warm(self) -> None:
+        """Have a decoding child ready, so that the first scan need not wait for one."""
+        self._glancer.warm()
+
+    @Slot(object, object)
+    def _take_plain(self, paths: Sequence[Path], decoder: Decoder) -> None:
+        self._glancer.look(paths, decoder)
+        self.take(paths)
 
     @Slot(object)
     def take(self, paths: Sequence[Path], options: ImportOptions | None = None) -> Work | None:
@@ -205,6 +218,7 @@ class Intake(QObject):
         if work.kind != "import":
             return
         self._later.stop()
+        self._glancer.end()
         waits = work.id in self._fresh
         self._fresh.discard(work.id)
         self._held.discard(work.id)
@@ -334,6 +348,7 @@ class Intake(QObject):
         """Wait for what is being copied."""
         self._later.stop()
         self._bringer.close()
+        self._glancer.close()
         self._tasks.wait()
 
 

@@ -10,6 +10,7 @@ from core.geometry import Box
 from core.messages import text
 from gui import theme
 from gui.actions import Actions, shown_key
+from gui.annotate.glancing import Glancing
 from gui.annotate.history_panel import HistoryPanel
 from gui.annotate.labels_panel import LabelsPanel
 from gui.annotate.option_bar import OptionBar
@@ -60,6 +61,7 @@ class AnnotateWorkspace(QWidget):
         self.hand = Hand(session.settings.preferences, self)
         self.views = LinkedViews()
         self.strip = SliceStrip(session)
+        self.glancing = Glancing(session, self.views, self._show_page, self)
         self.labels = LabelsPanel(session)
         self.overlay = OverlayPanel(session, actions)
         self.window_panel = WindowPanel(session, actions)
@@ -303,8 +305,12 @@ class AnnotateWorkspace(QWidget):
         """
         left, loaded = self._before, self._session.loaded
         self._before = loaded
+        glanced = self.glancing.place_in(loaded.volume if loaded is not None else None)
         if loaded is None:
             return None, False
+        if glanced is not None:
+            # it was looked at while it came in
+            return glanced, True
         if left is None or left is loaded or left.scan.patient != loaded.scan.patient:
             return loaded.start, False
         there = world_place(self.views.position, left.volume.geometry, loaded.volume.geometry)
@@ -319,7 +325,7 @@ class AnnotateWorkspace(QWidget):
     @Slot()
     def _show_page(self) -> None:
         session = self._session
-        self._stack.setCurrentIndex(0 if session.volume is not None else 1)
+        self._stack.setCurrentIndex(0 if session.volume is not None or self.glancing.shown else 1)
         self.done.setEnabled(session.can_edit)
         self.finished.setEnabled(session.can_edit)
         project = session.project

@@ -75,6 +75,8 @@ class Looker(QThread):
     ----------
     parent
         Owner. Call :meth:`end` before it goes.
+    decoder
+        A decoding child that is warm already; its owner is this looker from now on.
 
     Notes
     -----
@@ -90,7 +92,7 @@ class Looker(QThread):
     seen = Signal(object)
     """(Seen)."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, decoder: Decoder | None = None) -> None:
         super().__init__(parent)
         self._wake = threading.Condition()
         self._number = 0
@@ -101,7 +103,7 @@ class Looker(QThread):
         self._outcome: tuple[int, tuple[Found, Known] | MeninxError] | None = None
         self._over = False
         self._resample = False
-        self._decoder = Decoder()
+        self._decoder = decoder or Decoder()
 
     # ------------------------------------------------------ the window's side
 
@@ -146,6 +148,12 @@ class Looker(QThread):
             self._number += 1
             old, self._decoder = self._decoder, Decoder()
         old.close()
+
+    def give_decoder(self) -> Decoder:
+        """Give the decoding child away, with all that it knows of these files; this looker gets another."""
+        with self._wake:
+            old, self._decoder = self._decoder, Decoder()
+        return old
 
     def end(self) -> None:
         """End the thread and the decoding child."""

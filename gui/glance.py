@@ -1,0 +1,181 @@
+"""A first look at a scan that is on its way in: shown as its slices arrive, long before it is stored."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
+
+from core.errors import MeninxError
+from core.io.sandbox import Decoder
+from core.volume import Volume, Window, auto_window
+from gui.session import Session
+
+_AGAIN_MS = 3000
+"""A child for the next scan is started only when the one before has its share of the machine."""
+_TELL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Glimpse:
+    """What has arrived of a scan.
+
+    Parameters
+    ----------
+    volume
+        Its array goes on filling.
+    window
+        Fits the slice that came first, the middle one.
+    done, total
+        Slices.
+    """
+
+    volume: Volume
+    window: Window
+    done: int
+    total: int
+
+
+class Glance(QThread):
+    """Reads one scan for the eye alone; the import stores it.
+
+    Parameters
+    ----------
+    paths
+        Files or a folder that hold one scan; if they hold another number, nothing is shown.
+    decoder
+        A decoding child, warm if possible; closed by :meth:`end`.
+
+    Notes
+    -----
+    Whatever is wrong with the files the import says, so here it only ends the look.
+    """
+
+    seen = Signal(object)
+    """A :class:`Glimpse`: the first slice, a few times a second, and the whole."""
+
+    def __init__(self, paths: Sequence[Path], decoder: Decoder, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._paths = tuple(paths)
+        self._decoder = decoder
+        self._volume: Volume | None = None
+        self._window: Window | None = None
+        self._done = 0
+        self._told = 0.0
+
+    def run(self) -> None:
+        try:
+            sources = self._decoder.find(self._paths).sources
+            if len(sources) == 1:
+                self._decoder.read(sources[0], self._begin, self._slice_came)
+        except MeninxError:
+            return
+
+    def end(self) -> None:
+        """End the look and its decoding child."""
+        self._decoder.close()
+        self.wait()
+
+    def _begin(self, volume: Volume) -> None:
+        self._volume, self._window, self._done = volume, None, 0
+
+    def _slice_came(self, index: int) -> None:
+        volume = self._volume
+        if volume is None:
+            return
+        self._done += 1
+        if self._window is None:
+            geometry = replace(volume.geometry, shape=(1, *volume.shape[1:]))
+            self._window = auto_window(replace(volume, array=volume.array[index : index + 1], geometry=geometry))
+        total = volume.shape[0]
+        now = time.monotonic()
+        if self._done in (1, total) or now - self._told > _TELL_SECONDS:
+            self._told = now
+            self.seen.emit(Glimpse(volume, self._window, self._done, total))
+
+
+class Glancer(QObject):
+    """Looks at what is brought in while no scan is open, and keeps a warm decoding child for it.
+
+    Parameters
+    ----------
+    session
+        Told of what is seen (:attr:`gui.session.Session.glance_changed`).
+    """
+
+    def __init__(self, session: Session, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._glance: Glance | None = None
+        self._spare: Decoder | None = None
+        self._wants_spare = False
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_AGAIN_MS)
+        self._later.timeout.connect(self.warm)
+        session.scan_changed.connect(self._scan_changed)
+
+    @Slot()
+    def warm(self) -> None:
+        """Start a decoding child now, for what is brought in next."""
+        self._wants_spare = True
+        if self._spare is None:
+            self._spare = Decoder()
+            threading.Thread(target=_warm, args=(self._spare,), name="warm-decoder", daemon=True).start()
+
+    def spare(self) -> Decoder | None:
+        """Give the warm decoding child away, if there is one."""
+        spare, self._spare = self._spare, None
+        if self._wants_spare:
+            self._later.start()
+        return spare
+
+    def look(self, paths: Sequence[Path], decoder: Decoder | None = None) -> None:
+        """Show what arrives of the one scan in these files, unless a scan is open."""
+        self.end()
+        if self._session.scan is not None or self._session.loading:
+            if decoder is not None:
+                decoder.close()
+            return
+        self._glance = Glance(paths, decoder or self.spare() or Decoder(), self)
+        self._glance.seen.connect(self._seen)
+        self._glance.start()
+
+    def end(self) -> None:
+        """End the look: the scan is there, or will not be."""
+        glance, self._glance = self._glance, None
+        if glance is not None:
+            glance.seen.disconnect(self._seen)
+            glance.end()
+            glance.deleteLater()
+            self._session.glance_changed.emit(None)
+
+    def close(self) -> None:
+        """End all children."""
+        self._wants_spare = False
+        self._later.stop()
+        self.end()
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+
+    @Slot(object)
+    def _seen(self, glimpse: Glimpse) -> None:
+        if self._glance is not None:
+            self._session.glance_changed.emit(glimpse)
+
+    @Slot()
+    def _scan_changed(self) -> None:
+        if self._session.scan is not None:
+            self.end()
+
+
+def _warm(decoder: Decoder) -> None:
+    # closed before it was warm: nobody needs it
+    with contextlib.suppress(MeninxError):
+        decoder.warm()

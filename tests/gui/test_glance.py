@@ -1,0 +1,77 @@
+"""A scan that is brought in is seen long before it is stored, and stays where it was looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from pytestqt.qtbot import QtBot
+from shell_support import wait_loaded
+
+from core.phantom import make_head
+from gui.glance import Glimpse
+from gui.main_window import MainWindow
+
+
+def told(window: MainWindow) -> list[str]:
+    return [toast.told.words for toast in window.toasts.toasts]
+
+
+def write_head(path: Path) -> None:
+    volume = make_head(4, shape=(12, 64, 56)).volume
+    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(volume.array.T), volume.geometry.affine), path)
+
+
+def test_slices_are_shown_before_the_scan_is_open_and_the_place_stays(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = tmp_path / "head.nii.gz"
+    write_head(path)
+    seen: list[Glimpse | None] = []
+    window.session.glance_changed.connect(seen.append)
+    window.intake.open(path)
+    qtbot.waitUntil(lambda: bool(seen), timeout=30_000)
+    annotate = window.annotate
+    first = seen[0]
+    assert first is not None
+    assert (first.done, first.total) == (1, 12)
+    assert window.session.scan is None
+    assert annotate.glancing.shown
+    assert annotate.views.main.volume is first.volume
+    # to look at, not to draw on
+    assert not window.session.can_edit
+    annotate.views.go_to((20, 30, 3))
+    wait_loaded(window, qtbot)
+    assert not annotate.glancing.shown
+    assert annotate.views.position == (20, 30, 3)
+    assert annotate.views.main.volume is window.session.volume
+    assert window.session.can_edit
+    qtbot.waitUntil(lambda: not window.session.jobs.of_kind("import"), timeout=30_000)
+    assert seen[-1] is None
+
+
+def test_what_cannot_be_read_is_told_once_by_the_import_and_nothing_stays_shown(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = tmp_path / "broken.nii"
+    path.write_bytes(b"\0" * 400)
+    seen: list[Glimpse | None] = []
+    window.session.glance_changed.connect(seen.append)
+    window.intake.open(path)
+    qtbot.waitUntil(lambda: any("broken.nii" in said for said in told(window)), timeout=30_000)
+    assert [glimpse for glimpse in seen if glimpse is not None] == []
+    assert not window.annotate.glancing.shown
+
+
+def test_a_scan_that_is_open_is_not_looked_away_from(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "head.nii.gz"
+    write_head(path)
+    seen: list[Glimpse | None] = []
+    opened.session.glance_changed.connect(seen.append)
+    shown = opened.session.scan
+    opened.intake.open(path)
+    qtbot.waitUntil(lambda: len(opened.session.project.scans()) == 4, timeout=30_000)
+    qtbot.waitUntil(lambda: not opened.session.jobs.of_kind("import"), timeout=30_000)
+    assert [glimpse for glimpse in seen if glimpse is not None] == []
+    assert opened.session.scan == shown
