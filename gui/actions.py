@@ -54,6 +54,12 @@ class ActionSpec:
     checkable: bool = False
 
 
+EDITS = (
+    "interpolate", "seeds", "smooth", "grow", "shrink", "fill_holes", "keep_largest", "remove_small", "island_keep",
+    "island_delete", "unite", "subtract", "intersect", "copy", "copy_next", "copy_previous", "paste", "move",
+)  # fmt: skip
+"""Operations on a mask; their actions begin with ``edit_``."""
+
 _P, _S, _E = Needs.PROJECT, Needs.SCAN, Needs.EDITING
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("workspace_annotate", needs=_P),
@@ -89,6 +95,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("limit", needs=_E, annotate=True, checkable=True),
     ActionSpec("limit_invert", needs=_E, annotate=True, checkable=True),
     ActionSpec("navigate", "navigate", _S, annotate=True, checkable=True),
+    *(ActionSpec(f"edit_{name}", needs=_E, annotate=True) for name in EDITS),
     ActionSpec("size_up", needs=_E, annotate=True),
     ActionSpec("size_down", needs=_E, annotate=True),
     ActionSpec("size_up_fine", needs=_E, annotate=True),

@@ -25,7 +25,7 @@ MOUSE: Mapping[str, tuple[str, ...]] = {
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "draw": (
         "brush", "erase", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold", "limit", "limit_invert",
-        "navigate", "size_", "undo", "redo", "finished", "done_next", "save_now", "label_",
+        "navigate", "edit_", "size_", "undo", "redo", "finished", "done_next", "save_now", "label_",
     ),
     "view": (
         "overlay", "opacity_", "outline", "slice_", "reset_view", "window_", "second_", "smooth", "flip", "maximise",
