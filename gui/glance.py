@@ -77,9 +77,9 @@ class Glance(QThread):
             return
 
     def end(self) -> None:
-        """End the look and its decoding child."""
-        self._decoder.close()
-        self.wait()
+        """End the look and its decoding child; the thread is over a moment later."""
+        # ending a process takes longer than the window may wait
+        threading.Thread(target=self._decoder.close, name="end-glance").start()
 
     def _begin(self, volume: Volume) -> None:
         self._volume, self._window, self._done = volume, None, 0
@@ -112,6 +112,7 @@ class Glancer(QObject):
         super().__init__(parent)
         self._session = session
         self._glance: Glance | None = None
+        self._ending: set[Glance] = set()
         self._spare: Decoder | None = None
         self._wants_spare = False
         self._later = QTimer(self)
@@ -151,15 +152,26 @@ class Glancer(QObject):
         glance, self._glance = self._glance, None
         if glance is not None:
             glance.seen.disconnect(self._seen)
+            self._ending.add(glance)
+            glance.finished.connect(self._forget)
             glance.end()
-            glance.deleteLater()
+            self._forget()
             self._session.glance_changed.emit(None)
+
+    @Slot()
+    def _forget(self) -> None:
+        for glance in [glance for glance in self._ending if glance.isFinished()]:
+            self._ending.discard(glance)
+            glance.deleteLater()
 
     def close(self) -> None:
         """End all children."""
         self._wants_spare = False
         self._later.stop()
         self.end()
+        for glance in self._ending:
+            glance.wait()
+        self._forget()
         if self._spare is not None:
             self._spare.close()
             self._spare = None

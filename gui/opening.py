@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import LockedError, MeninxError, StorageError
+from core.labels import BRAIN
 from core.messages import sentence, text
 from core.project.lock import AnnotationLock
 from core.project.project import Project
@@ -26,6 +27,18 @@ class OpenedProject:
         self.project.close()
         if self.lock is not None:
             self.lock.release()
+
+
+def make_project(path: Path, name: str) -> None:
+    """Make a project with the label Brain.
+
+    Raises
+    ------
+    ProjectError, StorageError
+        As :meth:`core.project.project.Project.create`.
+    """
+    with Project.create(path, name=name) as project:
+        project.ensure_label(BRAIN)
 
 
 def open_for_drawing(path: Path, reader: str) -> OpenedProject:

@@ -18,7 +18,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal, Slot
 
 from core.editing.editor import Change, Editor, Step
 from core.errors import MeninxError
-from core.labels import BRAIN, Label, LabelSet
+from core.labels import Label, LabelSet
 from core.messages import sentence, text
 from core.project.project import Project
 from core.project.records import Scan, ScanStatus, current_reader
@@ -30,7 +30,7 @@ from gui.correcting import Corrector
 from gui.labelling import Labeller
 from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
-from gui.opening import OpenedProject, open_for_drawing
+from gui.opening import OpenedProject, make_project, open_for_drawing
 from gui.recovered import tell_recovered
 from gui.session_signals import OverlayStyle, Pointer, SessionSignals
 from gui.settings import Settings
@@ -168,7 +168,10 @@ class Session(SessionSignals):
         if again:
             self.close_project()
         # the new one first: what is open is given up only for something that is there
-        opened = open_for_drawing(Path(path), self.reader)
+        there: list[OpenedProject] = []
+        # in a thread: disks are slow
+        wait_for(lambda: there.append(open_for_drawing(Path(path), self.reader)))
+        opened = there[0]
         try:
             self.put_away()
         except MeninxError:
@@ -187,9 +190,7 @@ class Session(SessionSignals):
 
     def create_project(self, path: Path, name: str = "", *, scratch: bool = False) -> None:
         """Make a new project with the label Brain and open it."""
-        project = Project.create(path, name=name)
-        project.ensure_label(BRAIN)
-        project.close()
+        wait_for(functools.partial(make_project, path, name))
         self.open_project(path, scratch=scratch)
 
     def put_away(self) -> None:
