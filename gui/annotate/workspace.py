@@ -13,6 +13,8 @@ from gui.actions import Actions, shown_key
 from gui.annotate.glancing import Glancing
 from gui.annotate.history_panel import HistoryPanel
 from gui.annotate.labels_panel import LabelsPanel
+from gui.annotate.operations.operator import Operator
+from gui.annotate.operations.panel import OperationsPanel
 from gui.annotate.option_bar import OptionBar
 from gui.annotate.overlay_panel import OverlayPanel
 from gui.annotate.rail import TOOLS, ToolRail
@@ -64,6 +66,8 @@ class AnnotateWorkspace(QWidget):
         self.glancing = Glancing(session, self.views, self._show_page, self)
         self.labels = LabelsPanel(session)
         self.overlay = OverlayPanel(session, actions)
+        self.operator = Operator(session, self.views, self)
+        self.operations = OperationsPanel(session, actions, self.operator)
         self.window_panel = WindowPanel(session, actions)
         self.second = SecondScan(session, self)
         self.second_panel = SecondPanel(self.second, actions)
@@ -108,7 +112,7 @@ class AnnotateWorkspace(QWidget):
         inside = QWidget()
         inside.setProperty("area", "clear")
         column = theme.column(inside, gap=theme.space("m"))
-        for panel in (self.labels, self.overlay, self.window_panel, self.second_panel):
+        for panel in (self.labels, self.operations, self.overlay, self.window_panel, self.second_panel):
             column.addWidget(panel)
         column.addWidget(self.history, 1)
         made = QScrollArea()
@@ -177,6 +181,7 @@ class AnnotateWorkspace(QWidget):
         session.versions.previewed.connect(self._show_overlays)
         session.label_changed.connect(self._label_changed)
         session.overlay_changed.connect(self._show_overlays)
+        self.operations.preview_changed.connect(self._show_overlays)
         session.mask_changed.connect(self._mask_changed)
         session.step_walked.connect(self._show_step)
         session.window_changed.connect(self.views.set_window)
@@ -276,7 +281,7 @@ class AnnotateWorkspace(QWidget):
         if preview is not None and session.volume is not None and preview.mask.shape == session.volume.shape:
             # an old version that is looked at: one bright outline, whatever the labels' colours are
             overlays.append(Overlay(preview.mask, dict.fromkeys(range(1, 256), _OLD_VERSION), 0.0, True, True))
-        self.views.set_overlays(overlays)
+        self.views.set_overlays(overlays + self.operations.overlays())
         self._show_states()
 
     def peek(self, below: bool) -> None:
@@ -405,6 +410,7 @@ class AnnotateWorkspace(QWidget):
         self._point_again()
         self._show_finished()
 
+        self.operations.slice_changed()
     def _show_states(self) -> None:
         label = self._session.label
         self.strip.show_layer(label.layer if label is not None else None, label.color if label else "#000000")
@@ -440,7 +446,7 @@ class AnnotateWorkspace(QWidget):
 
     @Slot(object)
     def _hovered(self, xyz: tuple[int, int, int] | None) -> None:
-        self._under = xyz
+        self._under = self.operator.under = xyz
         pointer = None if xyz is None else Pointer(xyz, self.views.active.magnification)
         self._session.pointer_changed.emit(pointer)
 
