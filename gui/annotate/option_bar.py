@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QLabel, QSlider, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QGridLayout, QLabel, QSlider, QWidget
 
 from core.messages import text
 from gui import theme
@@ -21,6 +21,10 @@ _FINE = 200
 """Positions of the slider; it runs by ratio, so that small brushes are as easy to set as large ones."""
 
 
+_NARROW = 700
+"""Narrower, what can be set about a tool gets a line of its own."""
+_SECOND = 36
+_WITH_OPTIONS = ("brush", "erase", "wand", "threshold")
 _BETWEEN = "  \N{MIDDLE DOT}  "
 
 
@@ -64,7 +68,6 @@ class OptionBar(QFrame):
         self._session = session
         self._hand = hand
         self.setProperty("area", "options")
-        self.setFixedHeight(theme.space("option_bar") - 10)
         self.name = theme.label("", "strong")
         self.name.setMinimumWidth(64)
         self.size_words = theme.label(text("annotate.size"), "muted")
@@ -84,18 +87,50 @@ class OptionBar(QFrame):
         self.threshold.apply_asked.connect(kit.threshold.apply)
         self.progress = Progress(kit.job)
         self.hint = HintLabel()
-        lay = theme.row(self, gap=theme.space("s"))
-        lay.setContentsMargins(14, 0, 14, 0)
-        for widget in (self.name, self.size_words, self.slider, self.spin, self.disc, self.sphere):
-            lay.addWidget(widget, 10 if widget is self.slider else 0)
-        for part in (self.limit, self.wand, self.threshold, self.progress):
-            lay.addWidget(part)
-        lay.addWidget(self.hint, 10)
-        lay.addWidget(view_menu)
+        self._parts = QWidget()
+        inner = theme.row(self._parts, gap=theme.space("s"))
+        for widget in (self.size_words, self.slider, self.spin, self.disc, self.sphere):
+            inner.addWidget(widget, 10 if widget is self.slider else 0)
+        for part in (self.limit, self.wand, self.threshold):
+            inner.addWidget(part)
+        self._grid = QGridLayout(self)
+        self._grid.setHorizontalSpacing(theme.space("s"))
+        self._grid.setVerticalSpacing(0)
+        self._grid.setContentsMargins(14, 0, 14, 0)
+        self._grid.addWidget(self.name, 0, 0)
+        self._grid.addWidget(self.hint, 0, 2)
+        self._grid.addWidget(self.progress, 0, 3)
+        self._grid.addWidget(view_menu, 0, 4)
+        self._grid.setColumnStretch(2, 10)
+        self._narrow = True
+        self._fold(False)
         hand.tool_changed.connect(self._show)
         hand.shape_changed.connect(self._show)
         session.scan_changed.connect(self._show)
         self._show()
+
+    def minimumSizeHint(self) -> QSize:
+        # what there is no room for in one line gets a second one: the window decides how wide it is
+        return QSize(100, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fold(self.width() < _NARROW)
+
+    def _fold(self, narrow: bool) -> None:
+        """Put what can be set below the name of the tool, or beside it."""
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self._grid.removeWidget(self._parts)
+            if narrow:
+                self._grid.addWidget(self._parts, 1, 0, 1, 5, Qt.AlignmentFlag.AlignLeft)
+            else:
+                self._grid.addWidget(self._parts, 0, 1)
+            self.threshold.set_narrow(narrow)
+        self.size_words.setVisible(not narrow and self._hand.tool in ("brush", "erase"))
+        two = narrow and self._hand.tool in _WITH_OPTIONS
+        one = theme.space("option_bar") - 10
+        self.setFixedHeight(one + _SECOND if two else one)
 
     def _make_slider(self) -> QSlider:
         slider = QSlider(Qt.Orientation.Horizontal)
@@ -148,6 +183,7 @@ class OptionBar(QFrame):
         self.wand.allow_space(volume is None or not volume.is_picture)
         self.threshold.allow_space(volume is None or not volume.is_picture)
         self.wand.refresh()
+        self._fold(self._narrow)
         for widget in (self.size_words, self.slider, self.spin, self.disc, self.sphere):
             widget.setVisible(draws)
         # a ball needs more than one slice

@@ -42,6 +42,9 @@ def settle(window: MainWindow, qtbot: QtBot) -> None:
         QApplication.processEvents()
     session = window.session
     wait_loaded(window, qtbot)
+    # the last dialog is closed by a timer of the monkey's, which must not outlive the test
+    qtbot.wait(50)
+    qtbot.waitUntil(lambda: not window.annotate.kit.busy, timeout=20_000)
     if session.editor is not None and session.editor.stroking:
         session.editor.commit()
     session.save_now()

@@ -127,6 +127,11 @@ class PointerTool:
         self._clicked: Step | None = None
 
     @property
+    def busy(self) -> bool:
+        """Whether something is about to be worked out."""
+        return False
+
+    @property
     def cursor_color(self) -> tuple[int, int, int]:
         """The label's colour."""
         return self.bench.color

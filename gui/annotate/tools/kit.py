@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Slot
 
 from core.messages import text
 from gui.actions import Actions
+from gui.annotate.measuring import MeasureTool
 from gui.annotate.tools.bench import Bench, PointerTool
 from gui.annotate.tools.brush import BrushTool
 from gui.annotate.tools.hand import Hand
@@ -58,6 +59,7 @@ class Kit(QObject):
         self.job = SpaceJob(session, self)
         self.bench = Bench(session, hand, views, refused)
         self.threshold = ThresholdTool(self.bench, self.levels, self.job)
+        self.ruler = MeasureTool(self.bench)
         self.pointer: dict[str, PointerTool] = {
             "polygon": PolygonTool(self.bench),
             "lasso": LassoTool(self.bench),
@@ -66,6 +68,7 @@ class Kit(QObject):
             "wand": WandTool(self.bench, self.levels, self.job),
             "level": LevelTool(self.bench),
             "threshold": self.threshold,
+            "ruler": self.ruler,
         }
         self.tools: dict[str, ViewTool | None] = {
             "brush": BrushTool(self.bench, erase=False),
@@ -79,6 +82,11 @@ class Kit(QObject):
         self.levels.changed.connect(self._levels_changed)
         session.scan_changed.connect(self._scan_changed)
         hand.tool_changed.connect(self.take)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being worked out, so that what is seen may change by itself."""
+        return self.job.running or self.levels.busy or any(tool.busy for tool in self.pointer.values())
 
     @Slot()
     def take(self) -> None:

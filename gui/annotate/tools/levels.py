@@ -119,6 +119,11 @@ class Levels(QObject):
         """Whether the range means something on the scan shown."""
         return self.bounds is not None
 
+    @property
+    def busy(self) -> bool:
+        """Whether the values of the scan shown are being looked at."""
+        return self.bounds is None and self._asked == self._session.token
+
     def need(self) -> None:
         """See to it that the range fits the scan shown; :attr:`changed` follows if it had to be found."""
         volume, token = self._session.volume, self._session.token

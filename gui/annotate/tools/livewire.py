@@ -37,6 +37,11 @@ class ScissorsTool(PointerTool):
         self._soon.setInterval(0)
         self._soon.timeout.connect(self._follow)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is about to be worked out."""
+        return self._soon.isActive()
+
     def press(self, event: ViewEvent) -> None:
         """Set an anchor."""
         self._closed = False

@@ -16,6 +16,7 @@ from gui.annotate.tools.levels import Levels
 _FINE = 200
 _LEAST = 0.002
 _WIDE = 92
+_NARROW = 72
 
 
 def _spin(name: str) -> QDoubleSpinBox:
@@ -117,9 +118,9 @@ class ThresholdOptions(QWidget):
         self.apply = theme.button(text("annotate.apply"), "small", tip=text("annotate.apply_tip"))
         self.apply.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.apply.clicked.connect(self.apply_asked)
-        lay = _row(self)
+        self._row = _row(self)
         for widget in (self.low, self.slider, self.high, self.otsu, self.everywhere, self.limit, self.apply):
-            lay.addWidget(widget)
+            self._row.addWidget(widget)
         levels.changed.connect(self.refresh)
         self.refresh()
 
@@ -142,6 +143,14 @@ class ThresholdOptions(QWidget):
         self.everywhere.blockSignals(True)
         self.everywhere.setChecked(levels.everywhere)
         self.everywhere.blockSignals(False)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Take less room."""
+        for spin in (self.low, self.high):
+            spin.setFixedWidth(_NARROW if narrow else _WIDE)
+        self.slider.setMinimumWidth(56 if narrow else 90)
+        self._row.setSpacing(theme.space("xs" if narrow else "s"))
+        self.everywhere.setText(text("annotate.everywhere_short" if narrow else "annotate.everywhere"))
 
     def allow_space(self, allowed: bool) -> None:
         """A picture has one slice."""

@@ -90,6 +90,11 @@ class LevelTool(PointerTool):
         else:
             self._soon.start()
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is about to be worked out."""
+        return self._soon.isActive()
+
     def press(self, event: ViewEvent) -> None:
         """Take the region."""
         self._clicked = None

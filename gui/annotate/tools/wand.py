@@ -89,6 +89,11 @@ class WandTool(PointerTool):
         levels.tolerance_changed.connect(self._tolerance_changed)
         job.ended.connect(self._job_ended)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is about to be worked out."""
+        return self._soon.isActive()
+
     def press(self, event: ViewEvent) -> None:
         """Take the region of the value under the pointer."""
         self._soon.stop()
