@@ -13,10 +13,8 @@ from pathlib import Path
 from core.errors import InputError
 from core.io import entries_dicom, entries_files
 from core.io.sniff import PICTURES, Format, sniff
-from core.io.source import HeaderEntry, Source
+from core.io.source import HIDDEN, HeaderEntry, Source
 
-HIDDEN = "..."
-"""Stands for a value that is hidden."""
 MOST = 20_000
 """Lines after which the rest is left out (a multi-frame file may have a million)."""
 

@@ -157,6 +157,10 @@ class Preview:
     dataset: str = ""
 
 
+HIDDEN = "..."
+"""Stands for a value that could tell who the patient is."""
+
+
 @dataclass(frozen=True)
 class HeaderEntry:
     """One line of a file's header, as the header panel shows it.

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from core.geometry import Geometry, bounding_box
 
@@ -60,6 +59,8 @@ class Picture:
 
 def body_of(mask: NDArray[np.bool_], geometry: Geometry) -> Body | None:
     """Sample a mask ``[z, y, x]`` on an even grid along the patient's axes; None if it is empty."""
+    from scipy import ndimage  # slow to load: not before it is needed
+
     box = bounding_box(mask)
     if box is None:
         return None
@@ -99,6 +100,8 @@ def look(body: Body, geometry: Geometry, turn: float, tilt: float, side: int) ->
     side
         Rows and columns of the picture.
     """
+    from scipy import ndimage  # slow to load: not before it is needed
+
     axes = _axes(turn, tilt)
     shape = np.array(body.density.shape)
     middle = (shape - 1) / 2

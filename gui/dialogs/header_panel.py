@@ -31,10 +31,9 @@ from PySide6.QtWidgets import (
 
 from core.distances import between_slices
 from core.errors import MeninxError
-from core.io.entries import HIDDEN
 from core.io.sandbox import Decoder
 from core.io.sniff import Format
-from core.io.source import HeaderEntry, Source
+from core.io.source import HIDDEN, HeaderEntry, Source
 from core.messages import sentence, text
 from core.project.project import Project
 from core.volume import Volume

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 Plane = NDArray[np.float32]
@@ -30,6 +29,8 @@ _PULL = 1.0
 
 def signed_distance(mask: Mask, sizes: tuple[float, float]) -> Plane:
     """Return the distance to the outline, positive inside, in the unit of ``sizes`` (row, column)."""
+    from scipy import ndimage  # slow to load: not before it is needed
+
     if not mask.any():
         return np.full(mask.shape, -np.inf, dtype=np.float32)
     half = min(sizes) / 2
@@ -158,6 +159,8 @@ def _moved(distance: Plane, values: Plane, drawn: list[tuple[Mask, Plane, float]
 
 def _evidence(mask: Mask, known: Plane, values: Plane, reach: float, sizes: tuple[float, float]) -> Plane:
     """Return how much values speak for inside (> 0) or outside, by how they part along a drawn outline."""
+    from scipy import ndimage  # slow to load: not before it is needed
+
     distance = signed_distance(mask, sizes)
     inside, outside = known[(distance > 0) & (distance <= reach)], known[(distance <= 0) & (distance > -reach)]
     if inside.size < _BINS or outside.size < _BINS:

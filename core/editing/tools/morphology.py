@@ -6,7 +6,6 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from core.geometry import Box, bounding_box
 
@@ -54,6 +53,8 @@ def margin(mask: Mask, distance: float, spacing: Spacing) -> Mask:
     ndarray
         bool ``[z, y, x]``.
     """
+    from scipy import ndimage  # slow to load: not before it is needed
+
     if distance == 0.0 or not mask.any():
         return mask.copy()
     box = _around(mask, abs(distance), spacing)
@@ -75,6 +76,8 @@ def smooth(mask: Mask, radius: float, spacing: Spacing) -> Mask:
 
     A Gaussian of that width, cut at one half: a straight edge stays where it is.
     """
+    from scipy import ndimage  # slow to load: not before it is needed
+
     if radius <= 0.0 or not mask.any():
         return mask.copy()
     box = _around(mask, 3 * radius, spacing)
@@ -94,6 +97,8 @@ def islands(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     tuple
         int32 ``[z, y, x]``, 1 for the largest part, and the voxels of each.
     """
+    from scipy import ndimage  # slow to load: not before it is needed
+
     parts, count = ndimage.label(mask)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     order = np.argsort(-sizes, kind="stable")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from core.errors import InputError
 from core.geometry import Box, bounding_box
@@ -97,6 +96,8 @@ def grow_in_space(
     InputError
         ``seeds-none``, ``seeds-one-kind``.
     """
+    from scipy import ndimage  # slow to load: not before it is needed
+
     # half a second that only those pay who use it
     from skimage.segmentation import watershed
 

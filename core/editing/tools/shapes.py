@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 Points = Sequence[tuple[float, float]]
@@ -91,6 +90,8 @@ def holes(mask: Mask) -> Mask:
     Background that touches the rim of the array is no hole. In a slice background is
     connected along edges (4), in space through faces (6).
     """
+    from scipy import ndimage  # slow to load: not before it is needed
+
     if mask.ndim == 2:
         return _flat_holes(np.asarray(mask, dtype=np.bool_))
     filled = ndimage.binary_fill_holes(mask)

@@ -15,10 +15,10 @@ from pydicom.sequence import Sequence
 from reader_support import write_dicom, write_nifti
 
 from core.errors import InputError
-from core.io.entries import HIDDEN, header_entries
+from core.io.entries import header_entries
 from core.io.sandbox import Decoder
 from core.io.sniff import Format
-from core.io.source import HeaderEntry, Source
+from core.io.source import HIDDEN, HeaderEntry, Source
 
 CANARY = "ZZCANARY"
 
