@@ -94,6 +94,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     *(ActionSpec(name, name, _E, annotate=True, checkable=True) for name in ("fill", "wand", "level", "threshold")),
     ActionSpec("limit", needs=_E, annotate=True, checkable=True),
     ActionSpec("limit_invert", needs=_E, annotate=True, checkable=True),
+    ActionSpec("ruler", "ruler", _S, annotate=True, checkable=True),
+    ActionSpec("surface", "sphere", _S, annotate=True),
     ActionSpec("navigate", "navigate", _S, annotate=True, checkable=True),
     *(ActionSpec(f"edit_{name}", needs=_E, annotate=True) for name in EDITS),
     ActionSpec("size_up", needs=_E, annotate=True),

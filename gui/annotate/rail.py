@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QToolButton, QVBoxLayout, QWi
 from gui import theme
 from gui.actions import Actions
 
-TOOLS = ("brush", "erase", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold", "navigate")
+TOOLS = ("brush", "erase", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold", "ruler", "navigate")
 COMMANDS = ("undo", "redo", "reset_view")
 _HEIGHT = 48
 _GAP = 3

@@ -13,6 +13,7 @@ from gui.actions import Actions, shown_key
 from gui.annotate.glancing import Glancing
 from gui.annotate.history_panel import HistoryPanel
 from gui.annotate.labels_panel import LabelsPanel
+from gui.annotate.measuring import MeasurePanel
 from gui.annotate.operations.operator import Operator
 from gui.annotate.operations.panel import OperationsPanel
 from gui.annotate.option_bar import OptionBar
@@ -21,6 +22,7 @@ from gui.annotate.rail import TOOLS, ToolRail
 from gui.annotate.second_panel import SecondPanel
 from gui.annotate.second_scan import SecondScan
 from gui.annotate.slice_strip import SliceStrip
+from gui.annotate.surface_panel import Surface
 from gui.annotate.tools.hand import Hand
 from gui.annotate.tools.kit import Kit
 from gui.annotate.view_menu import ViewMenu
@@ -65,9 +67,9 @@ class AnnotateWorkspace(QWidget):
         self.strip = SliceStrip(session)
         self.glancing = Glancing(session, self.views, self._show_page, self)
         self.labels = LabelsPanel(session)
-        self.overlay = OverlayPanel(session, actions)
         self.operator = Operator(session, self.views, self)
         self.operations = OperationsPanel(session, actions, self.operator)
+        self.overlay = OverlayPanel(session, actions)
         self.window_panel = WindowPanel(session, actions)
         self.second = SecondScan(session, self)
         self.second_panel = SecondPanel(self.second, actions)
@@ -75,6 +77,8 @@ class AnnotateWorkspace(QWidget):
         self.rail = ToolRail(actions)
         self.view_menu = ViewMenu(session, actions, self.views)
         self.kit = Kit(session, actions, self.hand, self.views, self._refuse, self)
+        self.surface = Surface(session, actions, self.views, self)
+        self.measure = MeasurePanel(session, self.kit.ruler)
         self.options = OptionBar(session, self.hand, self.view_menu, self.kit, actions)
         self.empty = EmptyPage()
         self.viewing = Viewing(session, actions, self.views, self.second, self)
@@ -112,7 +116,7 @@ class AnnotateWorkspace(QWidget):
         inside = QWidget()
         inside.setProperty("area", "clear")
         column = theme.column(inside, gap=theme.space("m"))
-        for panel in (self.labels, self.operations, self.overlay, self.window_panel, self.second_panel):
+        for panel in (self.labels, self.measure, self.operations, self.overlay, self.window_panel, self.second_panel):
             column.addWidget(panel)
         column.addWidget(self.history, 1)
         made = QScrollArea()
@@ -179,9 +183,9 @@ class AnnotateWorkspace(QWidget):
         session.jobs.ended.connect(self._show_page)
         session.labels_changed.connect(self._show_overlays)
         session.versions.previewed.connect(self._show_overlays)
+        self.operations.preview_changed.connect(self._show_overlays)
         session.label_changed.connect(self._label_changed)
         session.overlay_changed.connect(self._show_overlays)
-        self.operations.preview_changed.connect(self._show_overlays)
         session.mask_changed.connect(self._mask_changed)
         session.step_walked.connect(self._show_step)
         session.window_changed.connect(self.views.set_window)
@@ -211,6 +215,7 @@ class AnnotateWorkspace(QWidget):
     @Slot()
     def _tool_changed(self) -> None:
         self._actions[self.hand.tool].setChecked(True)
+        self.measure.setVisible(self.hand.tool == "ruler")
 
     @Slot()
     def _label_key(self) -> None:
@@ -407,10 +412,10 @@ class AnnotateWorkspace(QWidget):
     @Slot(object)
     def _position_changed(self, _xyz: object) -> None:
         self.strip.set_index(self.views.position[2])
+        self.operations.slice_changed()
         self._point_again()
         self._show_finished()
 
-        self.operations.slice_changed()
     def _show_states(self) -> None:
         label = self._session.label
         self.strip.show_layer(label.layer if label is not None else None, label.color if label else "#000000")

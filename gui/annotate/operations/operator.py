@@ -95,12 +95,18 @@ class Operator(QObject):
         self.under: tuple[int, int, int] | None = None
         self._heard.connect(self._progress)
         session.scan_changed.connect(self._other_scan)
-        session.project_changed.connect(self.stop)
+        session.project_changed.connect(self._project_changed)
 
     @Slot()
     def _other_scan(self) -> None:
         self.under = None
         self.stop()
+
+    @Slot()
+    def _project_changed(self) -> None:
+        self.stop()
+        if self._session.project is None:
+            self._tasks.wait()
 
     # ------------------------------------------------------------------ asking
 
@@ -184,11 +190,6 @@ class Operator(QObject):
         if job is not None:
             job.stop.set()
             self.progressed.emit(0, 0)
-
-    def close(self) -> None:
-        """Give up, and wait for the thread."""
-        self.stop()
-        self._tasks.wait()
 
     # ----------------------------------------------------------------- working
 
