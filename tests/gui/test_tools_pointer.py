@@ -8,15 +8,18 @@ from collections import deque
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt
+from PySide6.QtWidgets import QAbstractSpinBox, QPushButton, QSlider, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 from scipy import ndimage
 from shell_support import mouse, stroke
 
 from core.editing.editor import Editor
 from core.editing.tools.scissors import edge_cost
+from gui.annotate.rail import TOOLS
 from gui.annotate.tools.livewire import ScissorsTool
 from gui.annotate.tools.outlines import PolygonTool
+from gui.annotate.tools.range_slider import RangeSlider
 from gui.main_window import MainWindow
 from gui.viewer.slice_view import SliceView
 
@@ -575,3 +578,33 @@ def test_tools_have_words_keys_icons_and_go_away_with_the_scan(opened: MainWindo
     if name != "threshold":
         assert opened.annotate.kit.pointer[name].sketch(view.plane_view, view.index) is None
     assert not brain(opened).any()
+
+
+# ---------------------------------------------------------------------- layout
+
+
+@pytest.mark.parametrize("size", [(1080, 680), (1280, 800), (1600, 960)])
+def test_tools_and_their_options_have_room(opened: MainWindow, qtbot: QtBot, size: tuple[int, int]) -> None:
+    opened.resize(*size)
+    qtbot.wait(30)
+    rail = opened.annotate.rail
+    buttons = [button for button in rail.findChildren(QToolButton) if button.isVisible()]
+    assert len(buttons) >= len(TOOLS)
+    assert not crowded(rail, buttons)
+    assert rail.columns == (2 if size[1] < 700 else 1)
+    for name in ("brush", "wand", "threshold"):
+        opened.actions_table[name].trigger()
+        qtbot.wait(20)
+        bar = opened.annotate.options
+        kinds = (QPushButton, QAbstractSpinBox, QSlider, RangeSlider)
+        parts = [part for kind in kinds for part in bar.findChildren(kind) if part.isVisible()]
+        assert len(parts) >= 3
+        assert not crowded(bar, parts), name
+
+
+def crowded(area: QWidget, parts: list[QWidget]) -> list[str]:
+    """Name what lies over something else, or outside of the area."""
+    rects = [QRect(part.mapTo(area, QPoint(0, 0)), part.size()) for part in parts]
+    out = [f"{part} is outside" for part, rect in zip(parts, rects, strict=True) if not area.rect().contains(rect)]
+    pairs = itertools.combinations(zip(parts, rects, strict=True), 2)
+    return out + [f"{one} is on {other}" for (one, a), (other, b) in pairs if a.intersects(b)]

@@ -122,6 +122,11 @@ def _blocks(cost: Costs, block: int) -> Costs:
     return np.ascontiguousarray(parts.min(axis=(1, 3)))
 
 
+def load() -> None:
+    """Load the library that grows paths, so that the first click needn't wait for it. Any thread."""
+    import skimage.graph  # noqa: F401 - half a second that only those pay who use it
+
+
 def _tree(cost: Costs, at: Pixel) -> object:
     # half a second that only those pay who use it
     from skimage.graph import MCP_Geometric

@@ -75,6 +75,7 @@ class SpaceJob(QObject):
         self._turns.setInterval(0)
         self._turns.timeout.connect(self._turn)
         session.scan_loading.connect(self._left)
+        session.project_changed.connect(self._project_changed)
         session.scan_changed.connect(self.cancel)
 
     @property
@@ -97,6 +98,13 @@ class SpaceJob(QObject):
         self._number += 1
         if self._running:
             self._end(None)
+
+    @Slot()
+    def _project_changed(self) -> None:
+        # the window may be closing: no thread outlives it
+        if self._session.project is None:
+            self.cancel()
+            self._tasks.wait()
 
     @Slot(str)
     def _left(self, _scan: str) -> None:

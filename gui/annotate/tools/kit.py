@@ -112,6 +112,8 @@ class Kit(QObject):
     def _limit(self) -> None:
         levels = self.levels
         levels.set_limiting(not levels.limiting)
+        if levels.limiting:
+            self._session.notifier.tell(text("annotate.limited"), "info")
         self._levels_changed()
 
     @Slot()

@@ -83,6 +83,7 @@ class Levels(QObject):
         self.inverted = self.limiting = self.everywhere = self.in_space = False
         self.share = _USUAL
         self.bounds: Bounds | None = None
+        session.project_changed.connect(self._project_changed)
         session.scan_changed.connect(self._scan_changed)
 
     # ------------------------------------------------------------ tolerance
@@ -188,6 +189,12 @@ class Levels(QObject):
         if self.limiting:
             self.need()
         self._limit()
+
+    @Slot()
+    def _project_changed(self) -> None:
+        # the window may be closing: no thread outlives it
+        if self._session.project is None:
+            self._tasks.wait()
 
     @Slot(object)
     def _known(self, bounds: Bounds) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 from PySide6.QtCore import QTimer
 
 from core.editing.tools.placing import nearest
-from core.editing.tools.scissors import Scissors
+from core.editing.tools.scissors import Scissors, load
 from core.editing.tools.shapes import polygon
 from core.geometry import PlaneView
 from gui.annotate.tools.bench import Bench, PointerTool, screen_distance
@@ -41,6 +43,10 @@ class ScissorsTool(PointerTool):
     def busy(self) -> bool:
         """Whether something is about to be worked out."""
         return self._soon.isActive()
+
+    def take_up(self) -> None:
+        """Load what grows paths, beside the window: it takes half a second."""
+        threading.Thread(target=load).start()
 
     def press(self, event: ViewEvent) -> None:
         """Set an anchor."""
