@@ -25,11 +25,11 @@ MOUSE: Mapping[str, tuple[str, ...]] = {
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "draw": (
         "brush", "erase", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold", "limit", "limit_invert",
-        "navigate", "edit_", "ruler", "size_", "undo", "redo", "finished", "done_next", "save_now", "label_",
+        "navigate", "edit_", "class_", "ruler", "size_", "undo", "redo", "finished", "done_next", "save_now", "label_",
     ),
     "view": (
-        "overlay", "opacity_", "outline", "slice_", "reset_view", "window_", "second_", "surface", "smooth", "flip", "maximise",
-        "neurological", "crosshair", "zoom_linked", "pen_pressure",
+        "overlay", "opacity_", "outline", "slice_", "reset_view", "window_", "second_", "surface", "smooth", "flip",
+        "maximise", "neurological", "crosshair", "zoom_linked", "pen_pressure",
     ),
     "scans": ("next_scan", "previous_scan", "find_scan", "import", "export", "header"),
 }  # fmt: skip
