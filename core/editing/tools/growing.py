@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -106,35 +107,55 @@ def wand_in_space(
         If ``on_slice`` said so.
     """
     check_seed(seed, shape)
-    parts = np.zeros(shape, dtype=np.int32)
+    slices: list[Parts] = []
+    # part p of slice z is number first[z] + p of all; the first number of all is no part
+    first: list[int] = []
     parents = [0]
     for z in range(shape[0]):
         if not on_slice(z, 2 * shape[0]):
             raise Stopped
         count, found = cv2.connectedComponents(slice_of(z).astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
-        parts[z] = np.where(found > 0, found + (len(parents) - 1), 0)
+        slices.append(found.astype(np.min_scalar_type(count)))
+        first.append(len(parents) - 1)
         parents.extend(range(len(parents), len(parents) + count - 1))
         if z:
-            _join(parts[z - 1], parts[z], parents)
-    wanted = _root(parents, int(parts[seed]))
+            for above, below in _touching(slices[z - 1], slices[z]):
+                one, other = _root(parents, first[z - 1] + above), _root(parents, first[z] + below)
+                parents[max(one, other)] = min(one, other)
     result = np.zeros(shape, dtype=np.bool_)
-    if wanted == 0:
+    start = int(slices[seed[0]][seed[1:]])
+    if start == 0:
         return result
-    chosen = np.array([_root(parents, part) == wanted for part in range(len(parents))])
-    for z in range(shape[0]):
+    wanted = _root(parents, first[seed[0]] + start)
+    for z, found in enumerate(slices):
         if not on_slice(shape[0] + z, 2 * shape[0]):
             raise Stopped
-        result[z] = chosen[parts[z]]
+        own = range(first[z] + 1, first[z + 1] + 1 if z + 1 < shape[0] else len(parents))
+        chosen = np.array([False, *(_root(parents, part) == wanted for part in own)])
+        if chosen.any():
+            result[z] = chosen[found]
     return result
 
 
-def _join(above: NDArray[np.int32], below: NDArray[np.int32], parents: list[int]) -> None:
-    touching = (above > 0) & (below > 0)
-    pairs = np.unique(np.stack((above[touching], below[touching])), axis=1)
-    for one, other in pairs.T:
-        first, second = _root(parents, int(one)), _root(parents, int(other))
-        if first != second:
-            parents[max(first, second)] = min(first, second)
+Parts = NDArray[np.unsignedinteger[Any]]
+_TABLE = 1 << 22
+
+
+def _touching(above: Parts, below: Parts) -> list[tuple[int, int]]:
+    """Return which parts of two slices lie on each other; 0 is no part."""
+    width = int(below.max()) + 1
+    pairs = above.astype(np.int64) * width
+    pairs += below
+    height = int(above.max()) + 1
+    if height * width <= _TABLE:
+        # marking a table costs a tenth of sorting
+        seen = np.zeros(height * width, dtype=np.bool_)
+        seen[pairs.ravel()] = True
+        found = np.flatnonzero(seen)
+    else:
+        found = np.unique(pairs[(above > 0) & (below > 0)])
+    both = [divmod(int(pair), width) for pair in found]
+    return [(one, other) for one, other in both if one and other]
 
 
 def _root(parents: list[int], part: int) -> int:
