@@ -94,6 +94,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     *(ActionSpec(name, name, _E, annotate=True, checkable=True) for name in ("fill", "wand", "level", "threshold")),
     ActionSpec("limit", needs=_E, annotate=True, checkable=True),
     ActionSpec("limit_invert", needs=_E, annotate=True, checkable=True),
+    *(ActionSpec(f"class_{what}_{n}", needs=_E, annotate=True) for what in ("scan", "slice") for n in (1, 2)),
     ActionSpec("ruler", "ruler", _S, annotate=True, checkable=True),
     ActionSpec("surface", "sphere", _S, annotate=True),
     ActionSpec("navigate", "navigate", _S, annotate=True, checkable=True),

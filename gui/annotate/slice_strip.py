@@ -45,6 +45,7 @@ class SliceStrip(QWidget):
         self._index = 0
         self._marks: list[Mark] = []
         self._finished: list[bool] = []
+        self._class, self._classes, self._values = "", dict[int, str](), tuple[str, ...]()
         self._color = theme.color("accent")
         self._picture: QPixmap | None = None
         self.setFixedHeight(26)
@@ -79,6 +80,13 @@ class SliceStrip(QWidget):
                     marks[place] = Mark.MISSING
         if (marks, finished, color) != (self._marks, self._finished, self._color):
             self._marks, self._finished, self._color = marks, finished, color
+            self._picture = None
+            self.update()
+
+    def show_classes(self, name: str, given: dict[int, str], values: tuple[str, ...]) -> None:
+        """Show the value of a class by native slice: the first of ``values`` filled, others hollow."""
+        if (name, given, values) != (self._class, self._classes, self._values):
+            self._class, self._classes, self._values = name, given, values
             self._picture = None
             self.update()
 
@@ -121,6 +129,8 @@ class SliceStrip(QWidget):
                 self._draw_mark(painter, mark, QRectF(left, _TOP, wide, _HEIGHT))
                 done = theme.qcolor("good" if self._finished[place] else "raised")
                 painter.fillRect(QRectF(left, 16, wide, 3), done)
+                if place in self._classes:
+                    self._draw_class(painter, self._classes[place], QRectF(left, 21, wide, 4))
             painter.end()
         return picture
 
@@ -141,6 +151,11 @@ class SliceStrip(QWidget):
             if box.width() >= _GAP_FROM:
                 painter.fillRect(QRectF(box.left(), box.top(), 1.5, box.height()), color)
                 painter.fillRect(QRectF(box.right() - 1.5, box.top(), 1.5, box.height()), color)
+
+    def _draw_class(self, painter: QPainter, value: str, box: QRectF) -> None:
+        painter.fillRect(box, theme.qcolor("warning"))
+        if value not in self._values[:1]:
+            painter.fillRect(box.adjusted(0, 1, 0, -1), theme.qcolor("backdrop"))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -163,7 +178,10 @@ class SliceStrip(QWidget):
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and self._marks:
             place = self._slice_at(event.pos().x())
             state = "finished" if self._finished[place] else self._marks[place].value
-            QToolTip.showText(event.globalPos(), text(f"annotate.strip_{state}", slice=place + 1), self)
+            words = text(f"annotate.strip_{state}", slice=place + 1)
+            if place in self._classes:
+                words = text("classes.strip", words=words, name=self._class, value=self._classes[place])
+            QToolTip.showText(event.globalPos(), words, self)
             return True
         if event.type() == QEvent.Type.DevicePixelRatioChange:
             self._picture = None

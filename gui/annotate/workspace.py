@@ -10,6 +10,7 @@ from core.geometry import Box
 from core.messages import text
 from gui import theme
 from gui.actions import Actions, shown_key
+from gui.annotate.classes_panel import ClassesPanel
 from gui.annotate.glancing import Glancing
 from gui.annotate.history_panel import HistoryPanel
 from gui.annotate.labels_panel import LabelsPanel
@@ -78,6 +79,7 @@ class AnnotateWorkspace(QWidget):
         self.view_menu = ViewMenu(session, actions, self.views)
         self.kit = Kit(session, actions, self.hand, self.views, self._refuse, self)
         self.surface = Surface(session, actions, self.views, self)
+        self.classes = ClassesPanel(session, actions, self.views)
         self.measure = MeasurePanel(session, self.kit.ruler)
         self.options = OptionBar(session, self.hand, self.view_menu, self.kit, actions)
         self.empty = EmptyPage()
@@ -116,7 +118,8 @@ class AnnotateWorkspace(QWidget):
         inside = QWidget()
         inside.setProperty("area", "clear")
         column = theme.column(inside, gap=theme.space("m"))
-        for panel in (self.labels, self.measure, self.operations, self.overlay, self.window_panel, self.second_panel):
+        upper = (self.labels, self.measure, self.operations, self.overlay)
+        for panel in (*upper, self.window_panel, self.second_panel, self.classes):
             column.addWidget(panel)
         column.addWidget(self.history, 1)
         made = QScrollArea()
@@ -184,6 +187,7 @@ class AnnotateWorkspace(QWidget):
         session.labels_changed.connect(self._show_overlays)
         session.versions.previewed.connect(self._show_overlays)
         self.operations.preview_changed.connect(self._show_overlays)
+        self.classes.changed.connect(self._show_classes)
         session.label_changed.connect(self._label_changed)
         session.overlay_changed.connect(self._show_overlays)
         session.mask_changed.connect(self._mask_changed)
@@ -413,6 +417,7 @@ class AnnotateWorkspace(QWidget):
     def _position_changed(self, _xyz: object) -> None:
         self.strip.set_index(self.views.position[2])
         self.operations.slice_changed()
+        self.classes.slice_changed()
         self._point_again()
         self._show_finished()
 
@@ -437,6 +442,10 @@ class AnnotateWorkspace(QWidget):
         self.finished.setChecked(on)
         self._actions["finished"].setChecked(on)
         self.finished_count.setText(words)
+
+    @Slot()
+    def _show_classes(self) -> None:
+        self.strip.show_classes(self.classes.name, self.classes.of_slices(), self.classes.values)
 
     @Slot()
     def _toggle_finished(self) -> None:

@@ -1,0 +1,266 @@
+"""Classes by a click or a key: what the whole scan is, and what the slice shown is, such as stroke yes or no."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
+
+from core.errors import MeninxError
+from core.messages import text
+from core.project.classes import Classes, ClassValue
+from gui import theme
+from gui.actions import Actions, shown_key
+from gui.background import Tasks
+from gui.session import Session
+from gui.viewer.linked import LinkedViews
+
+_MOST = 2
+"""Values with a button and a key; a class that came with more is shown, and set from the command line."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is to be written down; ``place`` is a native slice, None the whole scan; ``value`` None takes it back."""
+
+    scan: str
+    name: str
+    value: str | None
+    place: int | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is written down of a scan, and the classes of the project with their values."""
+
+    scan: str
+    values: tuple[ClassValue, ...]
+    names: dict[str, tuple[str, ...]]
+
+
+def _read(classes: Classes, scan: str, reader: str) -> Known:
+    """Runs in a thread."""
+    return Known(scan, tuple(classes.of_scan(scan, reader=reader)) if scan else (), classes.names())
+
+
+def _write(classes: Classes, given: Given, reader: str) -> None:
+    """Runs in a thread."""
+    places = None if given.place is None else [given.place]
+    classes.set(given.scan, given.name, given.value, reader=reader, slices=places)
+
+
+class ClassesPanel(QWidget):
+    """Section at the right: which class, then its values for the scan and for the slice shown.
+
+    Parameters
+    ----------
+    session
+        What is open.
+    actions
+        Those of the classes are bound here.
+    views
+        Say which slice is shown.
+    """
+
+    changed = Signal()
+    """:meth:`of_slices` is another."""
+
+    def __init__(self, session: Session, actions: Actions, views: LinkedViews, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._views = views
+        self._tasks = Tasks(self)
+        self._waiting: deque[Given] = deque()
+        self._writing = False
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._values: dict[tuple[str, int | None], str] = {}
+        self.box = QComboBox()
+        self.edit = QLineEdit()
+        self.box.setLineEdit(self.edit)
+        self.box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.box.setAccessibleName(text("classes.name"))
+        self.edit.setPlaceholderText(text("classes.name"))
+        self.edit.setMaxLength(60)
+        self.box.setToolTip(text("classes.name_tip"))
+        self.box.activated.connect(self._name_chosen)
+        self.edit.editingFinished.connect(self._name_typed)
+        self.scan_buttons, self.slice_buttons = self._buttons("scan", actions), self._buttons("slice", actions)
+        self.scan_words, self.slice_words = (
+            theme.label(text(f"classes.{name}"), "muted") for name in ("scan", "slice")
+        )
+        lines = []
+        for words, buttons in ((self.scan_words, self.scan_buttons), (self.slice_words, self.slice_buttons)):
+            line = theme.row(gap=6)
+            words.setFixedWidth(78)
+            line.addWidget(words)
+            for button in buttons:
+                line.addWidget(button, 1)
+            lines.append(line)
+        theme.column(self).addWidget(theme.section(text("classes.title"), self.box, *lines))
+        session.scan_changed.connect(self._reload)
+        session.project_changed.connect(self._project_changed)
+        self._show()
+
+    def _buttons(self, what: str, actions: Actions) -> list[QPushButton]:
+        made = []
+        for number in range(1, _MOST + 1):
+            button = theme.button("", "small")
+            button.setCheckable(True)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            action = actions[f"class_{what}_{number}"]
+            button.setToolTip(text(f"classes.{what}_tip", key=shown_key(action)))
+            button.clicked.connect(action.trigger)
+            action.triggered.connect(self._asked)
+            made.append(button)
+        return made
+
+    # ------------------------------------------------------------------ asking
+
+    @property
+    def name(self) -> str:
+        """The class that is given; empty while none is chosen."""
+        return self.box.currentText().strip()
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Its first two values: those in use, or yes and no."""
+        usual = (text("classes.yes"), text("classes.no"))
+        used = self._names.get(self.name, ())
+        if set(used) <= set(usual):
+            return usual
+        return (*used, *(one for one in usual if one not in used))[:_MOST]
+
+    def of_slices(self) -> dict[int, str]:
+        """Return the value of the class chosen by native slice."""
+        name = self.name
+        return {place: value for (one, place), value in self._values.items() if one == name and place is not None}
+
+    def slice_changed(self) -> None:
+        """Another slice is shown."""
+        self._show()
+
+    @Slot()
+    def _asked(self) -> None:
+        _class, what, number = self.sender().objectName().split("_")
+        self.give(what == "slice", self.values[int(number) - 1])
+
+    def give(self, on_slice: bool, value: str) -> None:
+        """Give the scan or the slice shown a value; the same once more takes it back."""
+        session = self._session
+        if session.scan is None or session.project is None or not session.can_edit:
+            words = session.holder or text("annotate.refused_read_only")
+            session.notifier.tell(words if session.read_only else text("annotate.refused_busy"), "warning")
+        elif not self.name:
+            session.notifier.tell(text("classes.no_name"), "warning")
+        else:
+            place = self._views.position[2] if on_slice else None
+            key = (self.name, place)
+            wanted = None if self._values.get(key) == value else value
+            self._values.pop(key, None)
+            if wanted is not None:
+                self._values[key] = wanted
+            self._waiting.append(Given(session.scan.id, self.name, wanted, place))
+            self._next()
+            self.changed.emit()
+        self._show()
+
+    # ----------------------------------------------------------------- writing
+
+    def _next(self) -> None:
+        """Write what waits, in the order it was said."""
+        project = self._session.project
+        if self._writing or not self._waiting or project is None:
+            return
+        self._writing = True
+        work = functools.partial(_write, project.classes, self._waiting.popleft(), self._session.reader)
+        self._tasks.start(work, self._written, self._failed)
+
+    @Slot(object)
+    def _written(self, _nothing: object) -> None:
+        self._writing = False
+        if self._waiting:
+            self._next()
+        else:
+            self._read()
+
+    @Slot(object)
+    def _failed(self, error: MeninxError) -> None:
+        self._session.notifier.error(error)
+        self._written(None)
+
+    @Slot()
+    def _project_changed(self) -> None:
+        if self._session.project is None:
+            self._tasks.wait()
+            self._waiting.clear()
+            self._writing = False
+            self.box.clear()
+            self.box.setEditText("")
+            self._names = {}
+        self._reload()
+
+    @Slot()
+    def _reload(self) -> None:
+        self._values = {}
+        self._read()
+        self._show()
+        self.changed.emit()
+
+    def _read(self) -> None:
+        session = self._session
+        if session.project is not None:
+            scan = session.scan.id if session.scan is not None else ""
+            self._tasks.start(
+                functools.partial(_read, session.project.classes, scan, session.reader),
+                self._there,
+                session.notifier.error,
+            )
+
+    @Slot(object)
+    def _there(self, known: Known) -> None:
+        scan = self._session.scan
+        if known.scan != (scan.id if scan is not None else "") or self._writing or self._waiting:
+            return
+        self._values = {(one.name, one.slice): one.value for one in known.values}
+        self._names = known.names
+        self._fill(list(known.names))
+        self._show()
+        self.changed.emit()
+
+    def _fill(self, names: Sequence[str]) -> None:
+        if self.edit.hasFocus():
+            return
+        kept = self.name or (names[0] if names else "")
+        with QSignalBlocker(self.box):
+            self.box.clear()
+            self.box.addItems(list(names))
+            self.box.setCurrentIndex(self.box.findText(kept))
+            self.box.setEditText(kept)
+
+    # ----------------------------------------------------------------- showing
+
+    @Slot(int)
+    def _name_chosen(self, _place: int) -> None:
+        self._name_typed()
+
+    @Slot()
+    def _name_typed(self) -> None:
+        # letter keys belong to the tools again
+        self.edit.clearFocus()
+        self.box.clearFocus()
+        self._show()
+        self.changed.emit()
+
+    def _show(self) -> None:
+        possible = bool(self.name) and self._session.can_edit
+        for buttons, place in ((self.scan_buttons, None), (self.slice_buttons, self._views.position[2])):
+            given = self._values.get((self.name, place))
+            for button, value in zip(buttons, self.values, strict=True):
+                button.setText(value)
+                button.setChecked(value == given)
+                button.setEnabled(possible)
+        self.box.setEnabled(self._session.scan is not None)
