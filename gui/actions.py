@@ -57,6 +57,7 @@ class ActionSpec:
 EDITS = (
     "interpolate", "seeds", "smooth", "grow", "shrink", "fill_holes", "keep_largest", "remove_small", "island_keep",
     "island_delete", "unite", "subtract", "intersect", "copy", "copy_next", "copy_previous", "paste", "move",
+    "suggest", "suggest_region",
 )  # fmt: skip
 """Operations on a mask; their actions begin with ``edit_``."""
 

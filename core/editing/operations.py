@@ -62,6 +62,8 @@ class Operation(StrEnum):
     COPY_PREVIOUS = "copy_previous"
     PASTE = "paste"
     MOVE = "move"
+    SUGGEST = "suggest"
+    SUGGEST_REGION = "suggest_region"
 
 
 class Where(StrEnum):
@@ -91,7 +93,7 @@ class Order:
     other
         The second label of a boolean; the label that stands for background when growing from seeds.
     at
-        Voxel (z, y, x) of the island.
+        Voxel (z, y, x) of the island, or of the region that a run suggests.
     shift
         Pixels to move down and to the right on the screen.
     clip
@@ -126,6 +128,9 @@ class Base:
         Masks by layer, uint8 ``[z, y, x]``; read only.
     finished, interpolated
         By layer: native slices that are finished, or came from interpolation and were not touched since.
+    predicted
+        Gives the run (id) that predicted this scan last with a label (its name), and that label's voxels
+        as 0 and 1, uint8 ``[z, y, x]``; None where no run did.
     """
 
     labels: LabelSet
@@ -133,6 +138,7 @@ class Base:
     layers: Mapping[str, Layer]
     finished: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     interpolated: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    predicted: Callable[[str], tuple[str, Layer] | None] | None = None
 
     @property
     def geometry(self) -> Geometry:
@@ -148,12 +154,13 @@ class Outcome:
     ----------
     layers
         Layers that were worked on, uint8 ``[z, y, x]``, new arrays.
-    origin
+    origin, run
         Of the slices that differ; None where it counts as drawn by hand.
     """
 
     layers: dict[str, Layer]
     origin: Origin | None = None
+    run: str | None = None
 
 
 def quiet(_done: int, _total: int) -> bool:
@@ -178,7 +185,7 @@ def carry_out(order: Order, base: Base, on: OnSlice = quiet) -> Outcome:
         ``operation-mm``, ``operation-ml``, ``operation-depth``: lengths are not known;
         ``operation-other``, ``operation-one-layer``, ``operation-no-island``, ``operation-edge``,
         ``operation-outside``, ``paste-empty``, ``paste-size``, ``interpolate-nothing``, ``seeds-none``,
-        ``seeds-one-kind``.
+        ``seeds-one-kind``, ``suggest-none``, ``suggest-nothing``.
     Stopped
         If ``on`` said so.
     """
@@ -188,6 +195,7 @@ def carry_out(order: Order, base: Base, on: OnSlice = quiet) -> Outcome:
     if not 0 <= order.index < order.view.slices:
         raise InputError("operation-edge")
     origin: Origin | None = None
+    run: str | None = None
     if order.operation is Operation.INTERPOLATE:
         new, origin = _interpolated(order, base, on), Origin.INTERPOLATED
     elif order.operation is Operation.SEEDS:
@@ -196,12 +204,15 @@ def carry_out(order: Order, base: Base, on: OnSlice = quiet) -> Outcome:
         origin = Origin.INTERPOLATED if order.where is Where.SPACE and len(new) > 1 else None
     elif order.operation in _BOOLEANS:
         new = _combined(order, base)
+    elif order.operation in (Operation.SUGGEST, Operation.SUGGEST_REGION):
+        new, run = _suggested(order, base)
+        origin = Origin.PREDICTED if order.operation is Operation.SUGGEST else Origin.CORRECTED
     elif order.operation in (Operation.COPY_NEXT, Operation.COPY_PREVIOUS, Operation.PASTE):
         new = _copied(order, base)
     else:
         new = _changed(order, base, on)
     old = base.layers[label.layer]
-    return Outcome({label.layer: respecting(old, new, base.labels.locked_values(label.layer))}, origin)
+    return Outcome({label.layer: respecting(old, new, base.labels.locked_values(label.layer))}, origin, run)
 
 
 def clip_of(order: Order, base: Base) -> Mask:
@@ -398,6 +409,37 @@ def _copied(order: Order, base: Base) -> Layer:
     there = np.ascontiguousarray(target)
     target[...] = written(there, there == value, flat, value)
     return new
+
+
+def _suggested(order: Order, base: Base) -> tuple[Layer, str]:
+    """Make the label what a run predicts, or add one connected region of that; return the run too."""
+    label, view = order.label, order.view
+    found = base.predicted(label.name) if base.predicted is not None else None
+    if found is None:
+        raise InputError("suggest-none", name=label.name)
+    run, voxels = found
+    layer = base.layers[label.layer]
+    before, wanted = layer == label.value, voxels > 0
+    if order.where is Where.SLICE:
+        flat = np.ascontiguousarray(view.extract(wanted, order.index))[np.newaxis]
+        flat = _region(flat, _on_screen(order), order)
+        after = before.copy()
+        target = view.extract(after, order.index)
+        target[...] = flat[0] | target if order.operation is Operation.SUGGEST_REGION else flat[0]
+    else:
+        region = _region(wanted, order.at, order)
+        after = before | region if order.operation is Operation.SUGGEST_REGION else region
+    return written(layer, before, after, label.value), run
+
+
+def _region(wanted: Mask, at: _At, order: Order) -> Mask:
+    """Return all that is suggested, or the connected part at a voxel."""
+    if order.operation is Operation.SUGGEST:
+        return wanted
+    region = island_at(wanted, at) if at is not None and _inside(at, wanted.shape) else np.zeros_like(wanted)
+    if not region.any():
+        raise InputError("suggest-nothing", name=order.label.name)
+    return region
 
 
 # ------------------------------------------------------------------ seeds, two labels

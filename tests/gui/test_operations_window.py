@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import small_project as small
 from pytestqt.qtbot import QtBot
-from shell_support import stroke
+from shell_support import SHAPE, stroke
 
 from core.editing.operations import Operation, Where
+from core.project.predictions import read_prediction
 from core.project.records import Origin
 from gui.main_window import MainWindow
 
@@ -197,3 +199,35 @@ def test_what_was_drawn_while_it_was_worked_out_is_kept(opened: MainWindow, qtbo
     assert (editor.mask("lesions")[drawn > 0] > 0).all()
     # what was drawn meanwhile grew too
     assert np.count_nonzero(editor.mask("lesions")[3, :16]) > np.count_nonzero(drawn[3, :16])
+
+
+def test_what_a_run_suggests_is_taken_per_slice_and_per_region(
+    opened: MainWindow, qtbot: QtBot, said: list[str]
+) -> None:
+    session, actions = opened.session, opened.actions_table
+    session.choose_label("Brain")
+    actions["edit_suggest"].trigger()
+    qtbot.waitUntil(lambda: bool(said) and said[-1].startswith("No run has predicted Brain"), timeout=5000)
+    run = small.past_run(session.project, labels=("Brain", "Tumour")).id
+    small.predict(session.project, run, session.scan.id, dict(small.head_of(1, SHAPE, True).masks), shift=0)
+    go(opened, 4)
+    actions["edit_suggest"].trigger()
+    wait_step(opened, qtbot, "suggest")
+    predicted = read_prediction(session.project, run, session.scan.id)
+    mask = session.editor.mask("brain")
+    np.testing.assert_array_equal(mask[4], predicted["Brain"][4])
+    assert not np.delete(mask, 4, 0).any()
+    assert (session.editor.state("brain", 4).origin, session.editor.state("brain", 4).run) == (Origin.PREDICTED, run)
+    session.undo()
+    assert not mask.any()
+    # one region of another label, under the pointer
+    session.choose_label("Tumour")
+    z, y, x = (int(place) for place in np.argwhere(predicted["Tumour"])[0])
+    go(opened, z)
+    opened.annotate.operator.under = (x, y, z)
+    actions["edit_suggest_region"].trigger()
+    wait_step(opened, qtbot, "suggest_region")
+    lesions = session.editor.mask("lesions")
+    assert lesions[z, y, x] == session.label.value
+    assert not (lesions.astype(bool) & (predicted["Tumour"] == 0)).any()
+    assert session.editor.state("lesions", z).origin is Origin.CORRECTED

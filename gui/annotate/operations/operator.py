@@ -21,6 +21,8 @@ from core.editing.tools.morphology import Mask
 from core.errors import InputError, MeninxError
 from core.labels import Label
 from core.messages import sentence, text
+from core.project.predictions import list_predictions, read_prediction
+from core.project.project import Project
 from core.project.records import Origin
 from gui.background import Tasks
 from gui.session import Session
@@ -57,10 +59,36 @@ class Result:
 
     job: Job
     origin: Origin | None
+    run: str | None
     replacement: Replacement
     after: NDArray[np.uint8]
     added: int
     removed: int
+
+
+class Suggestions:
+    """The last prediction that was looked at is kept, so that a preview follows the slices. Any thread."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[str, dict[str, NDArray[np.uint8]]] = ("", {})
+
+    def of(self, project: Project, scan: str, label: str) -> tuple[str, NDArray[np.uint8]] | None:
+        """Return the newest prediction of a label on a scan: its run (id) and voxels of 0 and 1; None if there is none.
+
+        Raises
+        ------
+        LearningError
+            ``prediction-damaged``.
+        """
+        for record in reversed(list_predictions(project, scan=scan)):
+            key, masks = self._kept
+            if key != f"{project.path} {record.file} {record.sha256}":
+                masks = read_prediction(project, record.run, scan)
+                self._kept = (f"{project.path} {record.file} {record.sha256}", masks)
+            found = next((mask for name, mask in masks.items() if name.casefold() == label.casefold()), None)
+            if found is not None:
+                return record.run, found
+        return None
 
 
 class Operator(QObject):
@@ -92,6 +120,7 @@ class Operator(QObject):
         self._tasks = Tasks(self)
         self._job: Job | None = None
         self._clip: Mask | None = None
+        self._suggestions = Suggestions()
         self.under: tuple[int, int, int] | None = None
         self._heard.connect(self._progress)
         session.scan_changed.connect(self._other_scan)
@@ -205,7 +234,11 @@ class Operator(QObject):
             found = [state is not None and state.origin is Origin.INTERPOLATED for state in states]
             interpolated[layer] = np.array(found, dtype=np.bool_)
         masks = {layer: editor.mask(layer) for layer in layers}
-        return Base(session.labels, volume, masks, {layer: editor.finished(layer) for layer in layers}, interpolated)
+        finished = {layer: editor.finished(layer) for layer in layers}
+        predicted = None
+        if session.project is not None and session.scan is not None:
+            predicted = functools.partial(self._suggestions.of, session.project, session.scan.id)
+        return Base(session.labels, volume, masks, finished, interpolated, predicted)
 
     def _start(self, order: Order, *, apply: bool) -> None:
         self.stop()
@@ -272,7 +305,12 @@ class Operator(QObject):
                 for number in new.slices
             ]
         step = editor.put(
-            result.replacement, action=order.operation.value, label=order.label, origin=result.origin, states=states
+            result.replacement,
+            action=order.operation.value,
+            label=order.label,
+            origin=result.origin,
+            run=result.run,
+            states=states,
         )
         if step is None:
             self._session.notifier.tell(text("operations.same", name=order.label.name), "info")
@@ -311,7 +349,7 @@ def _work_out(job: Job, on: Callable[[int, int], bool]) -> Result | _Refused | N
     before, after = old[label.layer] == label.value, outcome.layers[label.layer] == label.value
     added, removed = int(np.count_nonzero(after & ~before)), int(np.count_nonzero(before & ~after))
     replacement = prepare(job.revision, old, outcome.layers)
-    return Result(job, outcome.origin, replacement, after.view(np.uint8), added, removed)
+    return Result(job, outcome.origin, outcome.run, replacement, after.view(np.uint8), added, removed)
 
 
 def other_labels(session: Session, label: Label | None) -> list[Label]:

@@ -52,10 +52,13 @@ CHOICES: dict[Operation, tuple[Where, ...]] = {
     _O.COPY_PREVIOUS: (),
     _O.PASTE: (),
     _O.MOVE: _TWO,
+    _O.SUGGEST: _TWO,
+    _O.SUGGEST_REGION: _TWO,
 }
 """How far each operation may reach, the usual first; none where there is no choice."""
 _LENGTHS = (_O.SMOOTH, _O.GROW, _O.SHRINK)
 _PAIRS = (_O.UNITE, _O.SUBTRACT, _O.INTERSECT)
+_OF_A_SLICE = (_O.HOLES, _O.SUGGEST, _O.SUGGEST_REGION)
 _AT_ONCE = (
     _O.INTERPOLATE,
     _O.HOLES,
@@ -65,6 +68,8 @@ _AT_ONCE = (
     _O.COPY_NEXT,
     _O.COPY_PREVIOUS,
     _O.PASTE,
+    _O.SUGGEST,
+    _O.SUGGEST_REGION,
 )
 """By key or palette these are done at once, with the usual options; others open the panel."""
 
@@ -214,7 +219,7 @@ class OperationsPanel(QWidget):
     def _usual(self, operation: Operation) -> Where:
         volume = self._session.volume
         flat = volume is None or volume.is_picture or not CHOICES[operation]
-        return Where.SLICE if flat or operation is Operation.HOLES else Where.SPACE
+        return Where.SLICE if flat or operation in _OF_A_SLICE else Where.SPACE
 
     @Slot()
     def close_options(self) -> None:

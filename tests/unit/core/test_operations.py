@@ -111,7 +111,7 @@ def test_what_was_given_is_never_written() -> None:
         except InputError as error:
             refused.append(error.code)
     # all others went through with a mask that nobody may write
-    assert set(refused) <= {"interpolate-nothing", "seeds-one-kind"}
+    assert set(refused) <= {"interpolate-nothing", "seeds-one-kind", "suggest-none"}
 
 
 def test_islands_agree_with_simpleitk() -> None:
@@ -380,3 +380,29 @@ def test_nothing_drawn_is_said_and_a_slice_outside_too() -> None:
             asked = order(operation, there, where=where, amount=1.0)
             assert code(lambda asked=asked: carry_out(asked, there)) == expected
     assert code(lambda: carry_out(order(Operation.HOLES, there, index=99), there)) == "operation-edge"
+
+
+def test_a_suggestion_is_taken_for_a_slice_or_a_region() -> None:
+    one, other = ball((4, 12, 10), 3.0), ball((4, 28, 26), 3.0)
+    drawn = np.zeros(SHAPE, np.uint8)
+    drawn[4, 2:5, 2:5] = TUMOUR.value
+    drawn[4, 28, 26] = BLEED.value
+    suggested = (one | other).astype(np.uint8)
+    there = Base(LABELS, volume(), {"brain": drawn * 0, "lesions": drawn}, predicted=lambda _name: ("run", suggested))
+    outcome = carry_out(order(Operation.SUGGEST, there), there)
+    found = outcome.layers["lesions"]
+    assert (outcome.origin, outcome.run) == (Origin.PREDICTED, "run")
+    expected = np.where(drawn == BLEED.value, BLEED.value, 0)
+    expected[4] = np.where((one | other)[4] & (expected[4] == 0), TUMOUR.value, expected[4])
+    np.testing.assert_array_equal(found, expected)
+    region = order(Operation.SUGGEST_REGION, there, where=Where.SPACE, at=(5, 12, 10))
+    outcome = carry_out(region, there)
+    assert outcome.origin is Origin.CORRECTED
+    np.testing.assert_array_equal(outcome.layers["lesions"], np.where(one, TUMOUR.value, drawn))
+    flat = carry_out(order(Operation.SUGGEST_REGION, there, at=(4, 12, 10)), there).layers["lesions"]
+    np.testing.assert_array_equal(flat[4], np.where(one[4], TUMOUR.value, drawn[4]))
+    np.testing.assert_array_equal(np.delete(flat, 4, 0), np.delete(drawn, 4, 0))
+    missed = order(Operation.SUGGEST_REGION, there, at=(4, 20, 18))
+    assert code(lambda: carry_out(missed, there)) == "suggest-nothing"
+    nobody = Base(LABELS, volume(), there.layers, predicted=lambda _name: None)
+    assert code(lambda: carry_out(order(Operation.SUGGEST, nobody), nobody)) == "suggest-none"
