@@ -54,7 +54,7 @@ class ViewMenu(QToolButton):
         menu = QMenu(self)
         # only the arrow of the button is to stand on the right
         menu.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
-        for name in ("maximise", "reset_view"):
+        for name in ("maximise", "reset_view", "surface"):
             menu.addAction(self._actions[name])
         menu.addSeparator()
         for name in (*_SWITCHES, "pen_pressure"):
