@@ -140,7 +140,7 @@ class SketchPainter:
         # lighter than the label: it is seen on the label's own mask as well
         color = QColor(*((part + 255) // 2 for part in sketch.color))
         if sketch.edges is not None and len(sketch.edges):
-            pieces = [QLineF(self._point(one[0], one[1]), self._point(one[2], one[3])) for one in sketch.edges.tolist()]
+            pieces = [QLineF(*one) for one in self._on_screen(sketch.edges).tolist()]
             for pen in (QPen(_HALO, 3), QPen(color, 1)):
                 painter.setPen(pen)
                 painter.drawLines(pieces)
@@ -156,6 +156,13 @@ class SketchPainter:
             painter.drawRect(QRectF(at.x() - half, at.y() - half, 2 * half, 2 * half))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _on_screen(self, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return pieces (row, column, row, column) as (x, y, x, y): thousands follow the pointer."""
+        first, second = self._point(0.0, 0.0), self._point(1.0, 1.0)
+        start = np.array([first.x(), first.y()] * 2)
+        step = np.array([second.x() - first.x(), second.y() - first.y()] * 2)
+        return start + edges[:, [1, 0, 3, 2]] * step
 
     def _paint_line(self, painter: QPainter, line: Line, color: QColor) -> None:
         points = QPolygonF([self._point(row, column) for row, column in line.points])

@@ -21,6 +21,7 @@ from gui.annotate.tools.livewire import ScissorsTool
 from gui.annotate.tools.outlines import PolygonTool
 from gui.annotate.tools.range_slider import RangeSlider
 from gui.main_window import MainWindow
+from gui.viewer.sketch import outline_of
 from gui.viewer.slice_view import SliceView
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -285,7 +286,10 @@ def test_scissors_follow_the_cheapest_path_and_fill_it(opened: MainWindow, qtbot
     sketch = tool.sketch(layout, view.index)
     assert sketch is not None
     assert len(sketch.corners) == 4
-    cost = edge_cost(volume.values(layout.extract(volume.array, view.index)))
+    window = opened.session.window
+    assert window is not None
+    seen = np.clip(volume.values(layout.extract(volume.array, view.index)), window.low, window.high)
+    cost = edge_cost(seen.astype(np.float32))
     pixels = [layout.to_screen((x, y, view.index))[:2] for x, y in anchors]
     whole = [(int(row), int(column)) for row, column in pixels]
     for piece, (start, end) in zip(tool.pieces, itertools.pairwise(whole), strict=True):
@@ -608,3 +612,48 @@ def crowded(area: QWidget, parts: list[QWidget]) -> list[str]:
     out = [f"{part} is outside" for part, rect in zip(parts, rects, strict=True) if not area.rect().contains(rect)]
     pairs = itertools.combinations(zip(parts, rects, strict=True), 2)
     return out + [f"{one} is on {other}" for (one, a), (other, b) in pairs if a.intersects(b)]
+
+
+# --------------------------------------------------------------------- sketches
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_outline_runs_along_the_edges_of_pixels(seed: int) -> None:
+    region = np.random.default_rng(seed).random((9, 13)) < 0.5
+    padded = np.pad(region, 1)
+    wanted = set()
+    for row, column in np.argwhere(padded) - 1:
+        for down, across in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+            if not padded[row + 1 + down, column + 1 + across]:
+                wanted.add((row + down / 2, column + across / 2))
+    found = []
+    for row, column, row_end, column_end in outline_of(region):
+        assert row == row_end or column == column_end
+        length = round(abs(row_end - row) + abs(column_end - column))
+        assert length >= 1
+        for step in range(length):
+            share = (step + 0.5) / length
+            found.append((row + (row_end - row) * share, column + (column_end - column) * share))
+    assert len(found) == len(set(found))
+    assert set(found) == wanted
+
+
+@pytest.mark.parametrize("zoom", [1.0, 7.0])
+def test_a_sketch_is_where_its_voxels_are_at_any_zoom(opened: MainWindow, qtbot: QtBot, zoom: float) -> None:
+    view = opened.annotate.views.main
+    key(qtbot, opened, Qt.Key.Key_P)
+    view.zoom_about(view.point_of((20.0, 30.0, view.index)), zoom)
+    bare = view.grab().toImage()
+    click(view, (18.0, 30.0))
+    click(view, (22.0, 31.0))
+    view.tool.hover(None)  # type: ignore[union-attr] # the polygon hears of hovering
+    drawn = view.grab().toImage()
+    middle = view.point_of((20.0, 30.5, view.index)).toPoint()
+    assert drawn.pixelColor(middle) != bare.pixelColor(middle)
+    color = opened.annotate.kit.bench.color
+    seen = drawn.pixelColor(middle)
+    lighter = [(part + 255) // 2 for part in color]
+    assert max(abs(a - b) for a, b in zip((seen.red(), seen.green(), seen.blue()), lighter, strict=True)) < 90
+    key(qtbot, opened, Qt.Key.Key_Escape)
+    mouse(view, QEvent.Type.MouseMove, middle.toPointF(), button=Qt.MouseButton.NoButton)
+    assert view.grab().toImage() == bare

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 from PySide6.QtCore import QTimer
 
 from core.editing.tools.placing import nearest
@@ -75,11 +76,11 @@ class ScissorsTool(PointerTool):
     def _begin(self, event: ViewEvent, at: Pixel) -> None:
         if self.bench.drawable() is None:
             return
-        values = self.bench.values(event.view, event.index)
-        if values is None:
+        scissors = self._scissors_on(event.view, event.index)
+        if scissors is None:
             return
         self.open = Outline(event.view, event.index, [at], event.inverted)
-        self._scissors = Scissors(values)
+        self._scissors = scissors
         self._anchor(at)
 
     def hover(self, event: ViewEvent | None) -> None:
@@ -172,14 +173,20 @@ class ScissorsTool(PointerTool):
         turned = iter([(int(row), int(column)) for row, column in whole.points])
         self.pieces = [[next(turned) for _place in piece] for piece in self.pieces]
         outline.turn(view)
-        values = self.bench.values(view, outline.index)
-        if values is None:
+        self._scissors = self._scissors_on(view, outline.index)
+        if self._scissors is None:
             self._drop()
             return
-        self._scissors = Scissors(values)
         row, column = outline.points[-1]
         self._scissors.anchor((int(row), int(column)))
         self._live = []
+
+    def _scissors_on(self, view: PlaneView, index: int) -> Scissors | None:
+        """Look for edges in what is seen: fat shown white, or air shown black, has none within it."""
+        values, window = self.bench.values(view, index), self.bench.session.window
+        if values is None:
+            return None
+        return Scissors(values if window is None else np.clip(values, window.low, window.high))
 
     def _drop(self) -> None:
         self._soon.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -78,6 +79,11 @@ def test_values_of_colour_are_its_luminance() -> None:
         np.testing.assert_array_equal(placing.values_on(volume, view, index), wanted)
 
 
+def hear(told: list[int], done: int, total: int) -> bool:
+    told.append(done)
+    return done < total
+
+
 @pytest.mark.parametrize(("shape", "share"), [((5, 9, 11), 0.5), ((12, 30, 30), 0.35), ((3, 180, 180), 0.45)])
 def test_wand_in_space_is_one_part_through_faces(shape: tuple[int, int, int], share: float) -> None:
     # the last one has more parts in a slice than are told apart by a table
@@ -86,12 +92,11 @@ def test_wand_in_space_is_one_part_through_faces(shape: tuple[int, int, int], sh
     largest = int(np.bincount(parts.ravel())[1:].argmax()) + 1
     for wanted in (largest, 1, int(parts.max())):
         seed = tuple(int(at) for at in np.argwhere(parts == wanted)[0])
-        told: list[tuple[int, int]] = []
-        found = growing.wand_in_space(
-            lambda z: allowed[z], shape, (seed[0], seed[1], seed[2]), lambda *done: told.append(done) is None
-        )
+        told: list[int] = []
+        heard = functools.partial(hear, told)
+        found = growing.wand_in_space(lambda z: allowed[z], shape, (seed[0], seed[1], seed[2]), heard)
         np.testing.assert_array_equal(found, parts == wanted)
-        assert told == [(place, 2 * shape[0]) for place in range(2 * shape[0])]
+        assert told == [*range(2 * shape[0])]
     empty = tuple(int(at) for at in np.argwhere(~allowed)[0])
     assert not growing.wand_in_space(lambda z: allowed[z], shape, (empty[0], empty[1], empty[2]), lambda *_: True).any()
     with pytest.raises(growing.Stopped):
