@@ -206,19 +206,32 @@ class ClassesPanel(QWidget):
     @Slot()
     def _reload(self) -> None:
         self._values = {}
+        if self._session.scan is None:
+            # the project may be closed next: what was said is written down first
+            self._write_all()
         self._read()
         self._show()
         self.changed.emit()
 
+    def _write_all(self) -> None:
+        self._tasks.join()
+        session = self._session
+        while self._waiting and session.project is not None:
+            try:
+                _write(session.project.classes, self._waiting.popleft(), session.reader)
+            except MeninxError as error:
+                session.notifier.error(error)
+
     def _read(self) -> None:
         session = self._session
-        if session.project is not None:
-            scan = session.scan.id if session.scan is not None else ""
-            self._tasks.start(
-                functools.partial(_read, session.project.classes, scan, session.reader),
-                self._there,
-                session.notifier.error,
-            )
+        if session.project is not None and session.scan is not None:
+            work = functools.partial(_read, session.project.classes, session.scan.id, session.reader)
+            self._tasks.start(work, self._there, self._unread)
+
+    @Slot(object)
+    def _unread(self, error: MeninxError) -> None:
+        if error.code != "project-closed":
+            self._session.notifier.error(error)
 
     @Slot(object)
     def _there(self, known: Known) -> None:

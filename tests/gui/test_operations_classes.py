@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from shell_support import wait_loaded
 
+from core.project.project import Project
 from gui.main_window import MainWindow
 
 
@@ -78,3 +79,18 @@ def test_values_that_a_class_came_with_are_offered(opened: MainWindow, qtbot: Qt
     qtbot.waitUntil(lambda: panel.name == "side", timeout=5000)
     assert panel.values == ("left", "yes")
     assert panel.scan_buttons[0].isChecked()
+
+
+def test_what_was_said_last_is_written_before_the_project_closes(stroke_class: MainWindow) -> None:
+    window, path, scan = stroke_class, stroke_class.session.project.path, stroke_class.session.scan.id
+    errors: list[str] = []
+    window.session.notifier.told.connect(lambda told: errors.append(told.words))
+    x, y = window.annotate.views.position[:2]
+    for place in range(6):
+        window.annotate.views.go_to((x, y, place))
+        window.actions_table["class_slice_2"].trigger()
+    window.session.close_project()
+    with Project.open(path) as project:
+        given = [(one.slice, one.value) for one in project.classes.of_scan(scan)]
+    assert given == [(place, "no") for place in range(6)]
+    assert errors == []

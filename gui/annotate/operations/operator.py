@@ -291,6 +291,9 @@ class Operator(QObject):
 
     @Slot(object)
     def _failed(self, error: MeninxError) -> None:
+        if self._job is None:
+            # it was given up, and its project may be closed
+            return
         self._job = None
         self.progressed.emit(0, 0)
         self._session.notifier.error(error)
