@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -60,15 +61,26 @@ def between(below: Mask, above: Mask, share: float, sizes: tuple[float, float]) 
     """
     if not below.any() or not above.any():
         return np.zeros(below.shape, dtype=np.bool_)
-    return np.asarray(_distance_between(below, above, share, sizes) > 0)
+    return np.asarray(_distance_between(_drawn(below, sizes), _drawn(above, sizes), share) > 0)
 
 
-def _distance_between(below: Mask, above: Mask, share: float, sizes: tuple[float, float]) -> Plane:
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """A drawn slice: its signed distance and its centre (row, column), worked out once for all slices between."""
+
+    distance: Plane
+    centre: NDArray[np.float64]
+
+
+def _drawn(mask: Mask, sizes: tuple[float, float]) -> _Drawn:
+    return _Drawn(signed_distance(mask, sizes), _centre(mask))
+
+
+def _distance_between(below: _Drawn, above: _Drawn, share: float) -> Plane:
     """Interpolate signed distances, with the outlines laid over one another first."""
-    first, second = _centre(below), _centre(above)
-    middle = first + share * (second - first)
-    one = _shifted(signed_distance(below, sizes), middle - first)
-    other = _shifted(signed_distance(above, sizes), middle - second)
+    middle = below.centre + share * (above.centre - below.centre)
+    one = _shifted(below.distance, middle - below.centre)
+    other = _shifted(above.distance, middle - above.centre)
     return np.asarray((1 - share) * one + share * other, dtype=np.float32)
 
 
@@ -128,28 +140,29 @@ def fill_between(
     result = np.zeros((max(count, 0), *below.shape), dtype=np.bool_)
     if not below.any() or not above.any():
         return result
+    first, second = _drawn(below, sizes), _drawn(above, sizes)
     for place in range(count):
         share = (place + 1) / (count + 1)
-        distance = _distance_between(below, above, share, sizes)
+        distance = _distance_between(first, second, share)
         if by_values:
-            near = _nearer(below, above, values, share)
+            near = [(first.distance, values[0], 1 - share), (second.distance, values[-1], share)]
             distance = _moved(distance, values[place + 1], near, sizes)
         result[place] = distance > 0
     return result
 
 
-def _nearer(below: Mask, above: Mask, values: NDArray[np.float32], share: float) -> list[tuple[Mask, Plane, float]]:
-    """Return the drawn slices with their values and how much each tells about a slice between."""
-    return [(below, values[0], 1 - share), (above, values[-1], share)]
+def _moved(
+    distance: Plane, values: Plane, drawn: list[tuple[Plane, Plane, float]], sizes: tuple[float, float]
+) -> Plane:
+    """Move the outline within its band to where the values part.
 
-
-def _moved(distance: Plane, values: Plane, drawn: list[tuple[Mask, Plane, float]], sizes: tuple[float, float]) -> Plane:
-    """Move the outline within its band to where the values part."""
+    ``drawn``: per drawn slice its signed distance, its values, and how much it tells about this one.
+    """
     area = max(float((distance > 0).sum()) * sizes[0] * sizes[1], 1.0)
     band = max(_BAND * float(np.sqrt(area / np.pi)), _BAND_LEAST * min(sizes))
     evidence: Plane = np.zeros(values.shape, dtype=np.float32)
-    for mask, known, weight in drawn:
-        evidence += np.float32(weight) * _evidence(mask, known, values, band * 3, sizes)
+    for outline, known, weight in drawn:
+        evidence += np.float32(weight) * _evidence(outline, known, values, band * 3)
     # what a single pixel says is noise; what a patch says is tissue
     evidence = np.asarray(cv2.GaussianBlur(evidence, (0, 0), 1.0), dtype=np.float32)
     moved = distance + np.float32(_PULL * band) * np.clip(evidence, -1.0, 1.0)
@@ -157,11 +170,10 @@ def _moved(distance: Plane, values: Plane, drawn: list[tuple[Mask, Plane, float]
     return np.asarray(fixed, dtype=np.float32)
 
 
-def _evidence(mask: Mask, known: Plane, values: Plane, reach: float, sizes: tuple[float, float]) -> Plane:
+def _evidence(distance: Plane, known: Plane, values: Plane, reach: float) -> Plane:
     """Return how much values speak for inside (> 0) or outside, by how they part along a drawn outline."""
     from scipy import ndimage  # slow to load: not before it is needed
 
-    distance = signed_distance(mask, sizes)
     inside, outside = known[(distance > 0) & (distance <= reach)], known[(distance <= 0) & (distance > -reach)]
     if inside.size < _BINS or outside.size < _BINS:
         return np.zeros(values.shape, dtype=np.float32)
