@@ -370,6 +370,9 @@ def _slices(path: Path, found: _Header) -> tuple[SliceHeader, ...]:
         raise InputError("dicom-unreadable", file=path.name)
     if layout.frames > MAX_FRAMES or layout.rows * layout.columns > MAX_PIXELS:
         raise InputError("file-too-large", file=path.name)
+    if layout.samples == 2:
+        # the standard knows one, three and four
+        raise InputError("dicom-pixels", file=path.name)
     if pixels == "PixelData" and layout.allocated not in (1, 8, 16, 32):
         raise InputError("dicom-bits", file=path.name, bits=layout.allocated)
     palette = layout.photometric == "PALETTE COLOR"
@@ -470,6 +473,7 @@ def decode(header: SliceHeader, reader: FrameReader) -> Array:
     path = header.path
     with one_sentence(path, "dicom-pixels"):
         pixels = reader.frame(path, header.layout, header.frame, table=header.table)
-    if pixels.shape[:2] != (header.rows, header.columns) or pixels.ndim > 3:
+    odd = pixels.ndim == 3 and pixels.shape[2] != 3
+    if pixels.shape[:2] != (header.rows, header.columns) or pixels.ndim > 3 or odd:
         raise InputError("dicom-pixels", file=path.name)
     return pixels

@@ -19,7 +19,8 @@ from core.io.opener import open_source
 from core.io.pairs import header_beside
 from core.io.regrid import bring, check_size, size_words
 from core.io.sniff import PICTURES, READABLE, VOLUMES, Format, sniff
-from core.io.source import FindOptions, MaskData, OpenScan, Passed, Source
+from core.io.source import FindOptions, MaskData, NotGrey, OpenScan, Passed, Source
+from core.volume import Volume
 
 _OF_A_MASK = {"volume-needed": "mask-volumes", "dataset-needed": "mask-datasets"}
 
@@ -176,14 +177,23 @@ def _folder_numbers(folder: Path) -> tuple[Numbers, Geometry]:
     return _numbers(read, pages, folder.name), Geometry.of_picture(rows, columns, len(pages))
 
 
+def _whole(source: Source) -> tuple[Volume, Array]:
+    """Read all slices; one that has colour where the middle one has none makes it a mask in colours."""
+    for colour in (False, True):
+        opened = open_source(source, colour=colour)
+        try:
+            return opened.volume, np.stack([opened.slice(index) for index in range(opened.shape[0])])
+        except NotGrey:
+            continue
+    raise InputError("mask-unreadable", file=source.name)
+
+
 def _source_numbers(source: Source) -> tuple[Numbers, Geometry]:
     try:
-        opened = open_source(source)
-        array = np.stack([opened.slice(index) for index in range(opened.shape[0])])
+        volume, array = _whole(source)
     except InputError as error:
         code = _OF_A_MASK.get(error.code, error.code)
         raise InputError(code, **error.fields) from error
-    volume = opened.volume
     if array.ndim == 4:
         return of_pages(list(array), palette=False, bits=False, name=source.name), volume.geometry
     if volume.slope != 1 or volume.intercept != 0:

@@ -313,7 +313,9 @@ def _worded(error: MeninxError) -> str:
     if not isinstance(error, InputError):
         raise Failure(f"{type(error).__name__} {error.code} came out")
     words = sentence(error)
-    named = any(str(value) and str(value) in words for value in error.fields.values())
+    # control characters of a name are told as "?"
+    told = ["".join(one if one.isprintable() else "?" for one in str(value)) for value in error.fields.values()]
+    named = any(value and value in words for value in told)
     if not words.endswith((".", ".)")) or "\n" in words or not (named or not error.fields):
         raise Failure(f"not one plain sentence: {words!r}")
     return error.code
