@@ -91,7 +91,7 @@ def test_the_run_folder_is_complete(project):
     run = runs.find_run(project, "last")
     folder = runs.run_folder(project, run.id)
     expected = {"config.json", "events.jsonl", "model.safetensors", "model.onnx", "model.json", "card.md", "split.json"}
-    assert expected == {path.name for path in folder.iterdir() if path.is_file()}
+    assert expected | {"SHA256SUMS"} == {path.name for path in folder.iterdir() if path.is_file()}
     facts = runs.read_model_facts(project, run.id)
     assert facts["labels"] == ["Tumour"]
     assert 0 <= facts["export_difference"] <= checkpoint.EXPORT_TOLERANCE
