@@ -121,8 +121,7 @@ class Intake(QObject):
         if projects:
             self.open_project(projects[0])
         elif len(paths) == 1 and paths[0].is_file() and paths[0].suffix.casefold() != ".zip":
-            self._glancer.look(paths)
-            self.take(paths)
+            self._take_plain(paths)
         elif self._session.project is not None and self._session.read_only:
             self._session.notifier.tell(self._session.holder or text("annotate.refused_read_only"), "warning")
         else:
@@ -133,17 +132,28 @@ class Intake(QObject):
         self._glancer.warm()
 
     @Slot(object, object)
-    def _take_plain(self, paths: Sequence[Path], decoder: Decoder) -> None:
+    def _take_plain(self, paths: Sequence[Path], decoder: Decoder | None = None) -> None:
         self._glancer.look(paths, decoder)
-        self.take(paths)
+        try:
+            self._need_project()
+        except MeninxError as error:
+            self._glancer.end()
+            self._session.notifier.error(error)
+            return
+        # a turn of its own: showing the project and starting a child together would hold the window too long
+        QTimer.singleShot(0, self, functools.partial(self.take, list(paths)))
+
+    def _need_project(self) -> None:
+        """Make a scratch project if none is open."""
+        if self._session.project is None:
+            self._session.create_project(_scratch_path(), text("session.scratch_name"), scratch=True)
 
     @Slot(object)
     def take(self, paths: Sequence[Path], options: ImportOptions | None = None) -> Work | None:
         """Import files and folders; without a project into a scratch project. Return the job, None if refused."""
         session = self._session
         try:
-            if session.project is None:
-                session.create_project(_scratch_path(), text("session.scratch_name"), scratch=True)
+            self._need_project()
             if session.read_only:
                 session.notifier.tell(session.holder or text("annotate.refused_read_only"), "warning")
                 return None
