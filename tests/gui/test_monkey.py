@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from monkey import Monkey
+from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shell_support import wait_loaded
@@ -22,7 +25,7 @@ SOAK = 100_000
 _EVERY = 200
 
 
-def walk(window: MainWindow, qtbot: QtBot, monkey: Monkey, count: int) -> int:
+def walk(window: MainWindow, qtbot: QtBot, monkey: Monkey, count: int, folder: Path) -> int:
     """Do ``count`` things and look at the masks now and then; return how often was looked."""
     looked = 0
     for number in range(1, count + 1):
@@ -30,7 +33,7 @@ def walk(window: MainWindow, qtbot: QtBot, monkey: Monkey, count: int) -> int:
         QApplication.processEvents()
         if number % _EVERY == 0:
             settle(window, qtbot)
-            compare(window)
+            compare(window, folder)
             looked += 1
     return looked
 
@@ -51,7 +54,7 @@ def settle(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: session.editor is None or not session.editor.dirty, timeout=20_000)
 
 
-def compare(window: MainWindow) -> None:
+def compare(window: MainWindow, folder: Path) -> None:
     """What the editor holds is what was saved, and what the panes show is what drawing it anew would show."""
     session = window.session
     assert session.project is not None
@@ -65,26 +68,44 @@ def compare(window: MainWindow) -> None:
     window.show_workspace("annotate")
     QApplication.processEvents()
     views = [view for view in window.annotate.views.findChildren(SliceView) if view.isVisible()]
-    before = [view.grab().toImage() for view in views]
+    before = at_rest(views)
     # every overlay is laid on again, from nothing
     session.overlay_changed.emit()
     QApplication.processEvents()
-    after = [view.grab().toImage() for view in views]
+    after = at_rest(views)
     assert views
-    assert before == after
+    places = [place for place, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
+    for place in places:
+        before[place].save(str(folder / f"before-{place}.png"))
+        after[place].save(str(folder / f"after-{place}.png"))
+    assert not places, f"see {folder}"
+
+
+def at_rest(views: list[SliceView]) -> list[QImage]:
+    """Return what panes show once it stays as it is: threads refine slices and bring previews."""
+    last: list[QImage] = []
+    for _ in range(100):
+        shown = [view.grab().toImage() for view in views]
+        if shown == last:
+            return shown
+        last = shown
+        QTest.qWait(40)
+    raise AssertionError("the panes never come to rest")
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_random_actions_leave_screen_and_store_alike(opened: MainWindow, qtbot: QtBot, seed: int) -> None:
+def test_random_actions_leave_screen_and_store_alike(
+    opened: MainWindow, qtbot: QtBot, seed: int, tmp_path: Path
+) -> None:
     monkey = Monkey(opened, seed)
-    assert walk(opened, qtbot, monkey, ACTIONS // 2) == ACTIONS // 2 // _EVERY
+    assert walk(opened, qtbot, monkey, ACTIONS // 2, tmp_path) == ACTIONS // 2 // _EVERY
     assert monkey.done["drag"] > 100
 
 
 @pytest.mark.soak
-def test_very_many_random_actions(opened: MainWindow, qtbot: QtBot) -> None:
+def test_very_many_random_actions(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     seed = int(os.environ.get("MENINX_SEED", "20261121"))
     count = int(os.environ.get("MENINX_ACTIONS", str(SOAK)))
     monkey = Monkey(opened, seed)
-    assert walk(opened, qtbot, monkey, count) == count // _EVERY
+    assert walk(opened, qtbot, monkey, count, tmp_path) == count // _EVERY
     assert sum(monkey.done.values()) > 0.8 * count
