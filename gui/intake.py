@@ -228,7 +228,6 @@ class Intake(QObject):
         if work.kind != "import":
             return
         self._later.stop()
-        self._glancer.end()
         waits = work.id in self._fresh
         self._fresh.discard(work.id)
         self._held.discard(work.id)
@@ -259,6 +258,8 @@ class Intake(QObject):
         elif session.is_scratch and session.project is not None and not session.project.scans():
             # cancelled: nothing is left of it, not even an empty project
             self._drop_scratch()
+        # after what came was asked for, which the look gives way to
+        self._glancer.end()
 
     def _drop_scratch(self) -> None:
         session = self._session

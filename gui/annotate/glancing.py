@@ -33,7 +33,9 @@ class Glancing(QObject):
         self._views = views
         self._changed = changed
         self._volume: Volume | None = None
+        self._over = False
         session.glance_changed.connect(self._came)
+        session.scan_loading.connect(self._scan_loading)
 
     @property
     def shown(self) -> bool:
@@ -53,8 +55,11 @@ class Glancing(QObject):
     def _came(self, glimpse: Glimpse | None) -> None:
         if self._session.scan is not None:
             return
+        self._over = glimpse is None
         if glimpse is None:
-            self._gone()
+            # what is being opened takes its place, and stays where it was looked at
+            if not self._session.loading:
+                self._gone()
             return
         if glimpse.volume is self._volume:
             for view in self._views.views:
@@ -65,6 +70,11 @@ class Glancing(QObject):
             self._changed()
         words = "annotate.glance" if glimpse.done < glimpse.total else "annotate.glance_whole"
         self._views.main.set_title(None, text(words, done=glimpse.done, total=glimpse.total))
+
+    @Slot(str)
+    def _scan_loading(self, scan_id: str) -> None:
+        if not scan_id and self._over and self._session.scan is None:
+            self._gone()
 
     def _gone(self) -> None:
         if self._volume is not None:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pytest
 from pytestqt.qtbot import QtBot
 from shell_support import wait_loaded
 
 from core.phantom import make_head
+from core.volume import auto_window
 from gui.glance import Glimpse
 from gui.main_window import MainWindow
 
@@ -75,3 +77,22 @@ def test_a_scan_that_is_open_is_not_looked_away_from(opened: MainWindow, qtbot: 
     qtbot.waitUntil(lambda: not opened.session.jobs.of_kind("import"), timeout=30_000)
     assert [glimpse for glimpse in seen if glimpse is not None] == []
     assert opened.session.scan == shown
+
+
+def test_the_look_stays_until_the_scan_is_open_or_cannot_be(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, glancing = window.session, window.annotate.glancing
+    volume = make_head(4, shape=(12, 64, 56)).volume
+    session.glance_changed.emit(Glimpse(volume, auto_window(volume), 12, 12))
+    assert glancing.shown
+    # the import is over, the scan it brought is being read
+    monkeypatch.setattr(session, "_loading", "some-id")
+    session.glance_changed.emit(None)
+    assert glancing.shown
+    monkeypatch.setattr(session, "_loading", "")
+    session.scan_loading.emit("")
+    assert not glancing.shown
+    session.glance_changed.emit(Glimpse(volume, auto_window(volume), 12, 12))
+    session.glance_changed.emit(None)
+    assert not glancing.shown
