@@ -82,8 +82,10 @@ class Glance(QThread):
         threading.Thread(target=self._decoder.close, name="end-glance").start()
 
     def _begin(self, volume: Volume) -> None:
-        # its memory is only promised so far; a plane across all slices would ask for all of it, in the window's thread
-        volume.array.fill(0)
+        # its memory is only promised so far; a plane across all slices would ask for all of it, in the window's thread.
+        # Slice by slice, because filling holds up all of Python
+        for one in volume.array:
+            one.fill(0)
         self._volume, self._window, self._done = volume, None, 0
 
     def _slice_came(self, index: int) -> None:
