@@ -135,7 +135,7 @@ def _inflated(path: Path, archive: Path, name: str, most: int) -> memoryview:
             # in blocks: asked for all at once, zipfile inflates past what the directory says
             while len(data) < most and (block := member.read(min(1 << 20, most - len(data)))):
                 data += block
-    except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
         raise InputError("zip-unreadable", file=archive.name) from error
     return memoryview(data)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from reader_support import noise, write_dicom
 from core.errors import InputError
 from core.geometry import Geometry
 from core.io.dicom_file import headers
-from core.io.reading import read_single_mask
+from core.io.reading import find_sources, read_single_mask
 
 
 def test_two_samples_a_pixel_are_refused_in_words(tmp_path: Path) -> None:
@@ -37,3 +38,16 @@ def test_a_mask_whose_first_frames_are_grey_may_have_colour_later(tmp_path: Path
     assert masks.array.shape == (5, 24, 20)
     assert (masks.array[0] > 0).sum() == 36
     assert not masks.array[2].any()
+
+
+def test_a_zip_member_whose_own_name_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "one.zip"
+    with zipfile.ZipFile(path, "w") as bundle:
+        bundle.writestr("ä.txt", b"words")
+    whole = bytearray(path.read_bytes())
+    # the name beside the data, not the one in the directory at the end
+    whole[30] = 0xFF
+    path.write_bytes(whole)
+    found = find_sources([path])
+    assert not found.sources
+    assert [passed.error.code for passed in found.passed] == ["zip-unreadable"]
