@@ -10,10 +10,13 @@ from core.errors import LearningError
 
 NETWORKS = ("unet", "unet_light", "unet_large", "attention_unet")
 LOSSES = ("dice_ce", "bce", "dice")
+FREEZES = ("none", "encoder")
+SPLITS = ("patient", "slice")
 SLICES = (1, 3, 5)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
 AUGMENTATIONS = ("standard", "none")
+MOST_FOLDS = 20
 SIZE_STEP = 32
 """Slice sizes are multiples of this: five halvings must come out even."""
 DEFAULT_EPOCHS = 30
@@ -61,6 +64,18 @@ class TrainingConfig:
         Whose masks; empty takes, for each scan, the annotation changed last.
     foreground
         Part of each batch that is forced to show a label.
+    encoder_weights
+        File on this computer with the weights of a pretrained encoder (torchvision's names);
+        empty for none. Only for networks that have such an encoder.
+    freeze
+        ``encoder`` leaves the encoder's weights as they were given (by a file or a parent).
+    split
+        ``patient``, or ``slice``, whose numbers are stamped as leaky.
+    folds, fold
+        With ``folds`` above 1, patients are dealt into so many folds by a hash of their key, and
+        number ``fold`` (from 0) is kept for the test.
+    patience
+        Epochs without a better validation Dice after which the training ends; 0 never ends it early.
     """
 
     labels: tuple[str, ...]
@@ -84,6 +99,12 @@ class TrainingConfig:
     test_fraction: float = 0.15
     reader: str = ""
     foreground: float = 1 / 3
+    encoder_weights: str = ""
+    freeze: str = "none"
+    split: str = "patient"
+    folds: int = 0
+    fold: int = 0
+    patience: int = 0
 
     def validate(self) -> None:
         """Check every setting.
@@ -117,6 +138,11 @@ class TrainingConfig:
         fractions = self.validation_fraction > 0 and self.test_fraction >= 0 and held_out < 1
         _check("validation_fraction", fractions, "above 0, and below 1 together with the test part")
         _check("foreground", 0 <= self.foreground <= 1, "0 to 1")
+        _check("freeze", self.freeze in FREEZES, ", ".join(FREEZES))
+        _check("split", self.split in SPLITS, ", ".join(SPLITS))
+        _check("folds", self.folds == 0 or 2 <= self.folds <= MOST_FOLDS, f"2 to {MOST_FOLDS}, or 0 for none")
+        _check("fold", 0 <= self.fold < max(1, self.folds), "from 0, below the number of folds")
+        _check("patience", 0 <= self.patience <= 10_000, "1 to 10000 epochs, or 0 for never")
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain data (tuples become lists)."""
