@@ -23,6 +23,7 @@ from core.project import audit, label_table, schema
 from core.project.annotations import Annotations
 from core.project.classes import Classes
 from core.project.links import Links
+from core.project.measurements import Measurements
 from core.project.records import (
     Annotation,
     LayerVersion,
@@ -65,6 +66,8 @@ class Project:
     classes
         Named values of scans and slices.
     notices
+    measurements
+        What readers measured on scans.
         Keys below ``[notices]`` that the person should be told on opening.
     """
 
@@ -82,6 +85,7 @@ class Project:
         self._annotations = Annotations(store, path, self._scans.geometry)
         self.classes = Classes(store)
         self.notices: tuple[str, ...] = ("network-folder",) if store.on_network else ()
+        self.measurements = Measurements(store)
         if store.changed_outside:
             self.notices += ("index-changed",)
 

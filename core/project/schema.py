@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 
-VERSION = 2
+VERSION = 3
 """``PRAGMA user_version`` of the tables below."""
 APPLICATION = 0x4D4E5831
 """``PRAGMA application_id``: MNX1."""
@@ -123,6 +123,21 @@ CREATE TABLE class_value (
     PRIMARY KEY (scan, slice, name, reader)
 ) STRICT, WITHOUT ROWID;
 
+-- points: [[x, y, z], ...] in voxels; plane: axis of the slices (0 = along the array's z), -1 for none; figures: JSON
+CREATE TABLE measurement (
+    id TEXT PRIMARY KEY,
+    scan TEXT NOT NULL REFERENCES scan (id),
+    reader TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    plane INTEGER NOT NULL,
+    slice INTEGER NOT NULL,
+    points TEXT NOT NULL,
+    label TEXT NOT NULL,
+    figures TEXT NOT NULL,
+    created TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX measurement_scan ON measurement (scan);
+
 CREATE TABLE run (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -208,7 +223,14 @@ def _labels_and_versions(connection: sqlite3.Connection) -> None:
             )
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions}
+def _measurements(connection: sqlite3.Connection) -> None:
+    """2 to 3: what was measured is kept."""
+    script = TABLES[TABLES.index("CREATE TABLE measurement") : TABLES.index("CREATE TABLE run ")]
+    for statement in _statements(script):
+        connection.execute(statement)
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions, 2: _measurements}
 """From a version to the next one. Each runs inside the one transaction of :func:`migrate`;
 none may commit, and none may touch a mask file."""
 
