@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 
 from core.errors import MeninxError
 from core.io.sandbox import Decoder
-from core.volume import Volume, Window, auto_window
+from core.volume import Volume
+from gui.glimpse import Glimpse, Teller
 from gui.session import Session
 
 _AGAIN_MS = 3000
 """A child for the next scan is started only when the one before has its share of the machine."""
-_TELL_SECONDS = 0.2
-
-
-@dataclass(frozen=True, eq=False)
-class Glimpse:
-    """What has arrived of a scan.
-
-    Parameters
-    ----------
-    volume
-        Its array goes on filling.
-    window
-        Fits the slice that came first, the middle one.
-    done, total
-        Slices.
-    """
-
-    volume: Volume
-    window: Window
-    done: int
-    total: int
 
 
 class Glance(QThread):
@@ -57,22 +36,19 @@ class Glance(QThread):
     """
 
     seen = Signal(object)
-    """A :class:`Glimpse`: the first slice, a few times a second, and the whole."""
+    """A :class:`gui.glimpse.Glimpse`: the first slice, a few times a second, and the whole."""
 
     def __init__(self, paths: Sequence[Path], decoder: Decoder, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._paths = tuple(paths)
         self._decoder = decoder
-        self._volume: Volume | None = None
-        self._window: Window | None = None
-        self._done = 0
-        self._told = 0.0
 
     def run(self) -> None:
         try:
             sources = self._decoder.find(self._paths).sources
             if len(sources) == 1:
-                self._decoder.read(sources[0], self._begin, self._slice_came)
+                teller = Teller(self.seen.emit)
+                self._decoder.read(sources[0], functools.partial(_begin, teller), teller.slice_came)
         except MeninxError:
             return
 
@@ -80,27 +56,6 @@ class Glance(QThread):
         """End the look and its decoding child; the thread is over a moment later."""
         # ending a process takes longer than the window may wait
         threading.Thread(target=self._decoder.close, name="end-glance").start()
-
-    def _begin(self, volume: Volume) -> None:
-        # its memory is only promised so far; a plane across all slices would ask for all of it, in the window's thread.
-        # Slice by slice, because filling holds up all of Python
-        for one in volume.array:
-            one.fill(0)
-        self._volume, self._window, self._done = volume, None, 0
-
-    def _slice_came(self, index: int) -> None:
-        volume = self._volume
-        if volume is None:
-            return
-        self._done += 1
-        if self._window is None:
-            geometry = replace(volume.geometry, shape=(1, *volume.shape[1:]))
-            self._window = auto_window(replace(volume, array=volume.array[index : index + 1], geometry=geometry))
-        total = volume.shape[0]
-        now = time.monotonic()
-        if self._done in (1, total) or now - self._told > _TELL_SECONDS:
-            self._told = now
-            self.seen.emit(Glimpse(volume, self._window, self._done, total))
 
 
 class Glancer(QObject):
@@ -195,3 +150,11 @@ def _warm(decoder: Decoder) -> None:
     # closed before it was warm: nobody needs it
     with contextlib.suppress(MeninxError):
         decoder.warm()
+
+
+def _begin(teller: Teller, volume: Volume) -> None:
+    # its memory is only promised so far; a plane across all slices would ask for all of it, in the window's thread.
+    # Slice by slice, because filling holds up all of Python
+    for one in volume.array:
+        one[...] = 0
+    teller.begin(volume)

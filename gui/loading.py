@@ -15,6 +15,7 @@ from core.project.project import Project
 from core.project.records import Scan, ScanStatus
 from core.project.saver import Saver, SaveState
 from core.volume import Volume, Window, auto_window
+from gui.glimpse import Glimpse, Teller
 
 BINS = 128
 _AIR_BELOW_HU = -300.0
@@ -77,10 +78,14 @@ class LoadOrder:
 
 
 OnState = Callable[[int, SaveState, MeninxError | None], None]
+_AT_ONCE = 0.25
+"""Seconds within which a scan may take its time without a glimpse of it."""
 
 
-def load(order: LoadOrder, on_state: OnState) -> LoadedScan:
+def load(order: LoadOrder, on_state: OnState, on_glimpse: Callable[[Glimpse], None]) -> LoadedScan:
     """Save what is left behind, then open a scan (runs in a thread).
+
+    A large scan is told of as it is read (``on_glimpse``).
 
     Nothing of the old scan is given up before the new one is there: an error
     leaves the old one open, with its unsaved mark.
@@ -97,7 +102,7 @@ def load(order: LoadOrder, on_state: OnState) -> LoadedScan:
         order.between()
     project, token = order.project, order.token
     scan = project.scan(order.scan_id)
-    volume = project.read_volume(scan.id)
+    volume = project.read_volume(scan.id, Teller(on_glimpse, scan.id, _AT_ONCE))
     opened = open_annotation(project, scan.id, order.reader, journal=not project.read_only)
 
     def heard(state: SaveState, error: MeninxError | None) -> None:

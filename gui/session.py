@@ -293,7 +293,8 @@ class Session(SessionSignals):
         self._loading = scan_id
         order = LoadOrder(self.project, scan_id, self.reader, self._token, self._loaded, mark_left, self.label, between)
         self.scan_loading.emit(scan_id)
-        self._tasks.start(functools.partial(load, order, self._saver_spoke.emit), self._scan_there, self._scan_refused)
+        work = functools.partial(load, order, self._saver_spoke.emit, self.glance_changed.emit)
+        self._tasks.start(work, self._scan_there, self._scan_refused)
 
     @property
     def loading(self) -> str:

@@ -47,7 +47,7 @@ class SessionSignals(QObject):
     scan_loading = Signal(str)
     """This scan id is being opened, tools are off until :attr:`scan_changed`; empty: it could not be."""
     glance_changed = Signal(object)
-    """A :class:`gui.glance.Glimpse` of a scan that is still on its way in, or None: it is not any more."""
+    """A :class:`gui.glimpse.Glimpse` of a scan that is still on its way in, or None: it is not any more."""
     scan_changed = Signal()
     """Another scan (or none) is shown; volume and editor are there."""
     labels_changed = Signal()

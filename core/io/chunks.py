@@ -7,8 +7,9 @@ own filters work one chunk at a time with zlib; here isal packs, and threads unp
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
 import h5py
@@ -20,6 +21,8 @@ from core.geometry import Array
 LEVEL = 1
 _ZLIB = 15
 _THREADS = max(1, min(4, os.cpu_count() or 1))
+_AHEAD = 4 * _THREADS
+"""Packed chunks that wait for a thread: more would only take memory."""
 _FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE)
 # a class, whatever its stub says
 _FAULT = cast(type[Exception], isal_zlib.error)
@@ -65,11 +68,59 @@ def read(voxels: h5py.Dataset, start: int, stop: int) -> Array:
         return np.asarray(voxels[start:stop])
     start, stop = max(0, start), min(stop, voxels.shape[0])
     result = np.empty((max(0, stop - start), *voxels.shape[1:]), voxels.dtype)
+    _fill(result, voxels, range(start, stop), start, _nothing)
+    return result
+
+
+def read_into(result: Array, voxels: h5py.Dataset, order: Iterable[int], on_slice: Callable[[int], None]) -> None:
+    """Fill an array of the data set's shape, slice by slice in the order wanted.
+
+    Parameters
+    ----------
+    result
+        ``[z, y, x]`` or ``[z, y, x, c]``.
+    order
+        Every slice once.
+    on_slice
+        Called with each slice that is there.
+
+    Raises
+    ------
+    OSError
+        If a chunk is damaged.
+    """
+    if not _own(voxels):
+        for index in order:
+            result[index] = voxels[index]
+            on_slice(index)
+        return
+    _fill(result, voxels, order, 0, on_slice)
+
+
+def _fill(
+    result: Array, voxels: h5py.Dataset, order: Iterable[int], start: int, on_slice: Callable[[int], None]
+) -> None:
+    waiting: deque[tuple[int, Future[None]]] = deque()
+
+    def take() -> None:
+        index, last = waiting.popleft()
+        last.result()
+        if not waiting or waiting[0][0] != index:
+            on_slice(index)
+
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="unpack") as pool:
         # HDF5 hands one chunk over at a time; what takes long is unpacking
-        for _ in pool.map(lambda job: _unpack(result, *job), _stored(voxels, start, stop)):
-            pass
-    return result
+        for index in order:
+            for job in _stored(voxels, index, index + 1, start):
+                waiting.append((index, pool.submit(_unpack, result, *job)))
+            while len(waiting) > _AHEAD:
+                take()
+        while waiting:
+            take()
+
+
+def _nothing(_index: int) -> None:
+    """Hear of a slice that nobody waits for."""
 
 
 def slices(voxels: h5py.Dataset) -> Iterator[Array]:
@@ -79,7 +130,7 @@ def slices(voxels: h5py.Dataset) -> Iterator[Array]:
             yield np.asarray(voxels[index])
             continue
         one = np.empty((1, *voxels.shape[1:]), voxels.dtype)
-        for job in _stored(voxels, index, index + 1):
+        for job in _stored(voxels, index, index + 1, index):
             _unpack(one, *job)
         yield one[0]
 
@@ -92,7 +143,8 @@ def _own(voxels: h5py.Dataset) -> bool:
     return whole and found == _FILTERS
 
 
-def _stored(voxels: h5py.Dataset, start: int, stop: int) -> Iterator[tuple[int, int, int, bytes]]:
+def _stored(voxels: h5py.Dataset, start: int, stop: int, zero: int) -> Iterator[tuple[int, int, int, bytes]]:
+    """Return the packed chunks of some slices, counted from slice ``zero``."""
     rows = voxels.chunks[1]
     rest = (0,) * (voxels.ndim - 2)
     for index in range(start, stop):
@@ -100,7 +152,7 @@ def _stored(voxels: h5py.Dataset, start: int, stop: int) -> Iterator[tuple[int, 
             skipped, packed = voxels.id.read_direct_chunk((index, row, *rest))
             if skipped:
                 raise OSError("a chunk that was stored without its filters")
-            yield index - start, row, rows, packed
+            yield index - zero, row, rows, packed
 
 
 def _unpack(result: Array, index: int, row: int, rows: int, packed: bytes) -> None:

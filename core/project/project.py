@@ -35,6 +35,7 @@ from core.project.records import (
     utc_now,
 )
 from core.project.sameness import Same
+from core.project.scanfile import Watcher
 from core.project.scans import Scans
 from core.project.store import Store
 from core.version import FORMAT, MIN_READER
@@ -65,9 +66,9 @@ class Project:
         Identity, kept outside the project.
     classes
         Named values of scans and slices.
-    notices
     measurements
         What readers measured on scans.
+    notices
         Keys below ``[notices]`` that the person should be told on opening.
     """
 
@@ -84,8 +85,8 @@ class Project:
         self._scans = Scans(store, path, self.links)
         self._annotations = Annotations(store, path, self._scans.geometry)
         self.classes = Classes(store)
-        self.notices: tuple[str, ...] = ("network-folder",) if store.on_network else ()
         self.measurements = Measurements(store)
+        self.notices: tuple[str, ...] = ("network-folder",) if store.on_network else ()
         if store.changed_outside:
             self.notices += ("index-changed",)
 
@@ -300,9 +301,12 @@ class Project:
         """Return how many scans stand where; every status is there."""
         return self._scans.counts()
 
-    def read_volume(self, scan_id: str) -> Volume:
-        """Return a scan whole; ``ProjectError`` ``scan-corrupt`` or ``scan-missing`` names its file."""
-        return self._scans.read_volume(scan_id)
+    def read_volume(self, scan_id: str, watcher: Watcher | None = None) -> Volume:
+        """Return a scan whole; ``ProjectError`` ``scan-corrupt`` or ``scan-missing`` names its file.
+
+        A ``watcher`` (:class:`core.project.scanfile.Watcher`) is told of each slice as it comes.
+        """
+        return self._scans.read_volume(scan_id, watcher)
 
     def read_slices(self, scan_id: str, start: int, stop: int) -> Array:
         """Return the slices ``start <= z < stop`` as stored, ``[z, y, x(, c)]``."""

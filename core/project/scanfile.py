@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import h5py
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.errors import InputError, ProjectError, StorageError
 from core.geometry import Array, Geometry
 from core.io import chunks, hdf5
+from core.io.handover import decode_order
 from core.volume import Volume, Window, auto_window
 
 FORMAT = 1
@@ -174,8 +175,23 @@ def read_slices(file: Path, start: int, stop: int) -> Array:
         raise ProjectError("scan-corrupt", file=file) from error
 
 
-def read(file: Path) -> Volume:
+class Watcher(Protocol):
+    """Whoever looks on while a scan is read."""
+
+    def begin(self, volume: Volume) -> None:
+        """Take the scan; its array is still zero and goes on filling."""
+
+    def slice_came(self, index: int) -> None:
+        """Hear that a slice is there, the middle one first."""
+
+
+def read(file: Path, watcher: Watcher | None = None) -> Volume:
     """Return a scan whole.
+
+    Parameters
+    ----------
+    watcher
+        Told of the slices as they come, in this thread.
 
     Raises
     ------
@@ -184,10 +200,18 @@ def read(file: Path) -> Volume:
     """
     try:
         with h5py.File(file, "r") as opened:
-            array = chunks.read(opened[_VOXELS], 0, opened[_VOXELS].shape[0])
+            voxels = opened[_VOXELS]
             affine = np.asarray(opened.attrs["affine"], dtype=np.float64)
             header = json.loads(opened.attrs["header"])
-        return _volume(array, affine, header)
+            if watcher is None:
+                return _volume(chunks.read(voxels, 0, voxels.shape[0]), affine, header)
+            volume = _volume(np.empty(voxels.shape, voxels.dtype), affine, header)
+            for one in volume.array:
+                # a plane across slices that were only promised would ask for all their memory at once
+                one[...] = 0
+            watcher.begin(volume)
+            chunks.read_into(volume.array, voxels, decode_order(voxels.shape[0]), watcher.slice_came)
+            return volume
     except (OSError, KeyError, ValueError, RuntimeError, TypeError, InputError) as error:
         raise ProjectError("scan-corrupt", file=file) from error
 

@@ -197,11 +197,11 @@ class Scans:
             self._geometries[scan_id] = known
         return known
 
-    def read_volume(self, scan_id: str) -> Volume:
-        """Return a scan whole, after its file's hash was checked."""
+    def read_volume(self, scan_id: str, watcher: scanfile.Watcher | None = None) -> Volume:
+        """Return a scan whole, after its file's hash was checked; a ``watcher`` is told of each slice."""
         file, relative = self._file(scan_id)
         with _relative(relative):
-            volume = scanfile.read(file)
+            volume = scanfile.read(file, watcher)
         if not volume.geometry.depth_known and self._depth(scan_id) == _ACCEPTED:
             return dataclasses.replace(volume, geometry=dataclasses.replace(volume.geometry, depth_known=True))
         return volume

@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject, Slot
 
 from core.messages import text
 from core.volume import Volume
-from gui.glance import Glimpse
+from gui.glimpse import Glimpse
+from gui.loading import LoadedScan
 from gui.session import Session
 from gui.viewer.linked import LinkedViews
 
@@ -33,6 +34,7 @@ class Glancing(QObject):
         self._views = views
         self._changed = changed
         self._volume: Volume | None = None
+        self._begun = (0, 0, 0)
         self._over = False
         session.glance_changed.connect(self._came)
         session.scan_loading.connect(self._scan_loading)
@@ -42,20 +44,25 @@ class Glancing(QObject):
         """Whether the panes show a scan that is not open yet."""
         return self._volume is not None
 
-    def place_in(self, volume: Volume | None) -> tuple[int, int, int] | None:
-        """Return the voxel (x, y, z) looked at, if this is the scan that was looked at; then forget it."""
+    def place_in(self, loaded: LoadedScan | None) -> tuple[int, int, int] | None:
+        """Return the voxel (x, y, z) to stay at, or begin at, in the scan that was looked at; then forget it.
+
+        None if it was another one.
+        """
         seen, self._volume = self._volume, None
         self._views.main.set_title(None)
-        if seen is None or volume is None or seen.shape != volume.shape:
+        if seen is None or loaded is None or seen.shape != loaded.volume.shape:
             return None
-        same = np.allclose(seen.geometry.affine, volume.geometry.affine)
-        return self._views.position if same else None
+        if not np.allclose(seen.geometry.affine, loaded.volume.geometry.affine):
+            return None
+        return self._views.position if self._views.position != self._begun else loaded.start
 
     @Slot(object)
     def _came(self, glimpse: Glimpse | None) -> None:
-        if self._session.scan is not None:
+        if self._session.scan is not None or (glimpse is not None and self._late(glimpse)):
             return
-        self._over = glimpse is None
+        # a stored scan that cannot be opened after all says so by ending to load
+        self._over = glimpse is None or bool(glimpse.scan)
         if glimpse is None:
             # what is being opened takes its place, and stays where it was looked at
             if not self._session.loading:
@@ -67,9 +74,15 @@ class Glancing(QObject):
         else:
             self._volume = glimpse.volume
             self._views.set_volume(glimpse.volume, glimpse.window)
+            self._begun = self._views.position
             self._changed()
         words = "annotate.glance" if glimpse.done < glimpse.total else "annotate.glance_whole"
         self._views.main.set_title(None, text(words, done=glimpse.done, total=glimpse.total))
+
+    def _late(self, glimpse: Glimpse) -> bool:
+        """Whether a stored scan is not being opened any more, or was seen whole on its way in."""
+        known = self._volume is not None and self._volume is not glimpse.volume
+        return bool(glimpse.scan) and (glimpse.scan != self._session.loading or known)
 
     @Slot(str)
     def _scan_loading(self, scan_id: str) -> None:

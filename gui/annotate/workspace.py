@@ -319,7 +319,7 @@ class AnnotateWorkspace(QWidget):
         """
         left, loaded = self._before, self._session.loaded
         self._before = loaded
-        glanced = self.glancing.place_in(loaded.volume if loaded is not None else None)
+        glanced = self.glancing.place_in(loaded)
         if loaded is None:
             return None, False
         if glanced is not None:

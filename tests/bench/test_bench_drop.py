@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from series_support import write_series
 
 from gui import theme
-from gui.glance import Glimpse
+from gui.glimpse import Glimpse
 from gui.main_window import MainWindow
 from gui.session import Session
 from gui.settings import Settings

@@ -10,9 +10,10 @@ import pytest
 from pytestqt.qtbot import QtBot
 from shell_support import wait_loaded
 
+import gui.loading
 from core.phantom import make_head
 from core.volume import auto_window
-from gui.glance import Glimpse
+from gui.glimpse import Glimpse
 from gui.main_window import MainWindow
 
 
@@ -96,3 +97,57 @@ def test_the_look_stays_until_the_scan_is_open_or_cannot_be(
     session.glance_changed.emit(Glimpse(volume, auto_window(volume), 12, 12))
     session.glance_changed.emit(None)
     assert not glancing.shown
+
+
+def test_a_large_stored_scan_is_seen_while_it_is_read(
+    opened: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, glancing = opened.session, opened.annotate.glancing
+    project = session.project
+    assert project is not None
+    assert session.scan is not None
+    scan, path = session.scan.id, project.path
+    seen: list[Glimpse | None] = []
+    session.glance_changed.connect(seen.append)
+    session.close_project()
+    monkeypatch.setattr(gui.loading, "_AT_ONCE", 0.0)
+    opened.intake.open_project(path)
+    wait_loaded(opened, qtbot)
+    first = seen[0]
+    assert first is not None
+    assert session.scan is not None
+    assert first.scan == session.scan.id == scan
+    assert first.done == 1
+    # the very array that was looked at is the one that is drawn on
+    assert session.volume is not None
+    assert session.volume.array is first.volume.array
+    assert not glancing.shown
+    assert opened.annotate.views.position == session.loaded.start
+
+
+def test_a_stored_scan_that_turns_out_damaged_is_not_left_on_the_screen(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, glancing = window.session, window.annotate.glancing
+    volume = make_head(4, shape=(12, 64, 56)).volume
+    glimpse = Glimpse(volume, auto_window(volume), 3, 12, "some-id")
+    session.glance_changed.emit(glimpse)
+    assert not glancing.shown, "nobody opens this scan"
+    monkeypatch.setattr(session, "_loading", "some-id")
+    session.glance_changed.emit(glimpse)
+    assert glancing.shown
+    monkeypatch.setattr(session, "_loading", "")
+    session.scan_loading.emit("")
+    assert not glancing.shown
+
+
+def test_what_is_seen_on_its_way_in_is_not_taken_back_while_it_is_read_again(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, glancing = window.session, window.annotate.glancing
+    volume, stored = (make_head(4, shape=(12, 64, 56)).volume for _ in range(2))
+    session.glance_changed.emit(Glimpse(volume, auto_window(volume), 12, 12))
+    monkeypatch.setattr(session, "_loading", "some-id")
+    session.glance_changed.emit(Glimpse(stored, auto_window(stored), 3, 12, "some-id"))
+    assert glancing.shown
+    assert window.annotate.views.main.volume is volume
