@@ -50,13 +50,13 @@ def pooled(value: Tensor) -> Tensor:
         total = value.clone()
         distributed.all_reduce(total)
         return total
-    return cast(Tensor, _Pooled.apply(value))
+    return cast(Tensor, _Pooled.apply(value))  # type: ignore[no-untyped-call]  # torch gives it no types
 
 
 @contextmanager
 def alone() -> Iterator[None]:
     """Let :func:`pooled` do nothing: what each process computes here is its own."""
-    global _alone  # noqa: PLW0603 - as torch's own grad mode
+    global _alone
     _alone += 1
     try:
         yield
