@@ -40,6 +40,8 @@ class Predictor:
     exact
         Compute in float32, where OpenVINO would otherwise choose bfloat16 on a CPU that
         has it (twice as fast, probabilities about 0.01 off).
+    mirrored
+        Predict each slice as it is and left-right mirrored, and average: half as fast, a little better.
 
     Attributes
     ----------
@@ -54,7 +56,8 @@ class Predictor:
         ``model-damaged`` naming the file.
     """
 
-    def __init__(self, folder: Path, *, exact: bool = False) -> None:
+    def __init__(self, folder: Path, *, exact: bool = False, mirrored: bool = False) -> None:
+        self._mirrored = mirrored
         facts = _read_facts(folder / MODEL_FILE)
         try:
             self.labels: tuple[str, ...] = tuple(str(name) for name in facts["labels"])
@@ -68,7 +71,11 @@ class Predictor:
 
     def probabilities(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return ``[n, labels, size, size]`` in 0..1 for prepared stacks ``[n, slices, size, size]``."""
-        return np.asarray(self._compiled(np.ascontiguousarray(stacks, dtype=np.float32))[0], dtype=np.float32)
+        found = self._run(stacks)
+        return (found + self._run(stacks[..., ::-1])[..., ::-1]) / 2 if self._mirrored else found
+
+    def _run(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.array(self._compiled(np.ascontiguousarray(stacks, dtype=np.float32))[0], dtype=np.float32)
 
     def predict_volume(
         self, volume: Volume, on_slices: OnSlices | None = None, should_stop: StopCheck = never_stop
