@@ -72,7 +72,9 @@ class Predictor:
     def probabilities(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return ``[n, labels, size, size]`` in 0..1 for prepared stacks ``[n, slices, size, size]``."""
         found = self._run(stacks)
-        return (found + self._run(stacks[..., ::-1])[..., ::-1]) / 2 if self._mirrored else found
+        if self._mirrored:
+            found = np.asarray(0.5 * (found + self._run(stacks[..., ::-1])[..., ::-1]), dtype=np.float32)
+        return found
 
     def _run(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.array(self._compiled(np.ascontiguousarray(stacks, dtype=np.float32))[0], dtype=np.float32)

@@ -44,6 +44,7 @@ def train_job(
     config: TrainingConfig | None = None,
     *,
     resume: str = "",
+    split: Split | None = None,
     should_stop: StopCheck = never_stop,
 ) -> Events:
     """Train a network on the finished slices of a project.
@@ -56,6 +57,8 @@ def train_job(
         The settings of a new run.
     resume
         Instead: a paused or interrupted run to go on with (id, name, number, ``last``).
+    split
+        Who trains, checks and tests; None deals the patients by the settings.
     should_stop
         ``"stop"`` keeps the best, ``"pause"`` leaves what resumes, ``"cancel"`` just ends.
 
@@ -81,7 +84,7 @@ def train_job(
             raise LearningError("labels-none")
         config.validate()
         data = yield from read_training_set(project, config, should_stop)
-        training = _Training(project, config, data, before)
+        training = _Training(project, config, data, before, split)
         ended = False
         try:
             yield from training.run_all(should_stop)
@@ -106,11 +109,15 @@ def _resumable(project: Project, ref: str) -> Run:
 class _Training:
     """One run while it trains."""
 
-    def __init__(self, project: Project, config: TrainingConfig, data: TrainingSet, before: Run | None) -> None:
+    def __init__(
+        self, project: Project, config: TrainingConfig, data: TrainingSet, before: Run | None, split: Split | None
+    ) -> None:
         self.project, self.config, self.data = project, config, data
         self.parent = runs.find_run(project, config.parent) if config.parent else None
         self.split = (
-            Split.from_json(runs.read_split_file(project, before.id)) if before else _split(project, config, data)
+            Split.from_json(runs.read_split_file(project, before.id))
+            if before
+            else split or _split(project, config, data)
         )
         self.parts = _examples(data, self.split)
         if not len(self.parts[Part.TRAIN]) or not len(self.parts[Part.VALIDATION]):
