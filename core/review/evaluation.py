@@ -26,6 +26,17 @@ Bools = NDArray[np.bool_]
 PARTS = {"val": (Part.VALIDATION,), "test": (Part.TEST,), "all": tuple(Part)}
 
 
+def stamp_of(reasons: Sequence[str]) -> str:
+    """Return why numbers may flatter, in words; empty for no reason.
+
+    Parameters
+    ----------
+    reasons
+        As in :class:`core.learning.split.Split`.
+    """
+    return " ".join(text(f"evaluate.stamp_{reason.replace('-', '_')}") for reason in reasons)
+
+
 @dataclass(frozen=True, eq=False)
 class Row:
     """One label on one scan.
@@ -97,7 +108,7 @@ class Evaluation:
     @property
     def stamp(self) -> str:
         """The words that stand beside every number; empty where nothing speaks against them."""
-        return " ".join(text(f"evaluate.stamp_{reason.replace('-', '_')}") for reason in self.reasons)
+        return stamp_of(self.reasons)
 
     def summary(self, label: str = "") -> Summary:
         """Summarise all rows, or those of one label."""

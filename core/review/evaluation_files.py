@@ -26,11 +26,14 @@ from core.volume import Volume
 
 SUMMARY_FILE = "summary.json"
 TABLE_FILE = "scans.csv"
+SUMMARY_TABLE_FILE = "summary.csv"
 PICTURES_FOLDER = "pictures"
 
 
 def write_numbers(folder: Path, facts: Mapping[str, Any]) -> list[Path]:
-    """Write the facts of an evaluation as JSON, and its rows as a table.
+    """Write the facts of an evaluation as JSON, and as two tables: its summary and its rows.
+
+    Where the numbers flatter, every row of both says so.
 
     Returns
     -------
@@ -44,8 +47,24 @@ def write_numbers(folder: Path, facts: Mapping[str, Any]) -> list[Path]:
     """
     atomic.make_folder(folder)
     atomic.write_bytes(folder / SUMMARY_FILE, (json.dumps(facts, indent=1) + "\n").encode())
-    atomic.write_bytes(folder / TABLE_FILE, table(facts["scans"]).encode())
-    return [folder / SUMMARY_FILE, folder / TABLE_FILE]
+    stamp = {"stamp": facts["stamp"]} if facts.get("stamp") else {}
+    atomic.write_bytes(folder / TABLE_FILE, table([row | stamp for row in facts["scans"]]).encode())
+    summary = table([row | stamp for row in summary_rows(facts["summary"])])
+    atomic.write_bytes(folder / SUMMARY_TABLE_FILE, summary.encode())
+    return [folder / SUMMARY_FILE, folder / TABLE_FILE, folder / SUMMARY_TABLE_FILE]
+
+
+def summary_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a summary as rows: metric, value (a mean, or a count), median, interval, number of values."""
+    rows: list[dict[str, Any]] = []
+    for name, value in summary.items():
+        if name.endswith("_ci95"):
+            continue
+        found = value if isinstance(value, Mapping) else {"mean": value, "ci95": summary.get(f"{name}_ci95")}
+        low, high = found.get("ci95") or (None, None)
+        row = {"metric": name, "value": found["mean"], "median": found.get("median")}
+        rows.append(row | {"ci95_low": low, "ci95_high": high, "values": found.get("count")})
+    return rows
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -10,11 +10,12 @@ Conventions, each tested by a case computed by hand:
 - HD95: the larger of the two directed 95th percentiles. ASSD: mean over both surfaces' points.
 - Distances are mm where the spacing is known, else px; never mixed.
 - Accuracy is always given beside the accuracy of calling everything background.
+- Slices and lesions are counted besides: :mod:`core.review.lesions`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.geometry import Array, Box, Geometry, bounding_box
+from core.review.lesions import LesionScores, SliceScores, score_lesions, score_slices
 
 Bools = NDArray[np.bool_]
 
@@ -52,6 +54,8 @@ class Measures:
         Predicted minus truth in percent of the truth; None where the truth is empty.
     unit
         ``"mm"`` or ``"px"``.
+    by_slice, lesions
+        What was missed and made up, slice by slice and lesion by lesion.
     """
 
     dice: float | None
@@ -72,6 +76,8 @@ class Measures:
     difference_ml: float | None
     difference_percent: float | None
     unit: str
+    by_slice: SliceScores
+    lesions: LesionScores
 
     @property
     def empty(self) -> bool:
@@ -90,11 +96,12 @@ class Measures:
 
     def facts(self) -> dict[str, Any]:
         """Return plain data; the distances carry their unit in their names."""
-        facts: dict[str, Any] = asdict(self)
-        unit = facts.pop("unit")
+        facts: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        unit, by_slice, lesions = (facts.pop(name) for name in ("unit", "by_slice", "lesions"))
         for name in ("hd95", "assd"):
             facts[f"{name}_{unit}"] = facts.pop(name)
-        return facts | {"empty": self.empty, "missed": self.missed, "spurious": self.spurious}
+        flags = {"empty": self.empty, "missed": self.missed, "spurious": self.spurious}
+        return facts | by_slice.facts() | lesions.facts() | flags
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -152,6 +159,8 @@ def measure(truth: Array, predicted: Array, geometry: Geometry, *, known: Bools 
         difference_ml=None if ml is None else (guess_count - truth_count) * ml,
         difference_percent=_ratio(100.0 * (guess_count - truth_count), truth_count),
         unit=_sizes(geometry)[1],
+        by_slice=score_slices(true, guess, known=known),
+        lesions=score_lesions(true, guess),
     )
 
 

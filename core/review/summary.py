@@ -52,8 +52,12 @@ class Summary:
         A set that holds both has both, each over its own scans.
     scans, patients, empty, missed, spurious
         Counts (see :class:`core.review.metrics.Measures`).
-    pooled_dice
-        Dice of all voxels taken together; None where all is empty.
+    slices, lesions
+        Counts over all scans (see :mod:`core.review.lesions`).
+    pooled_dice, pooled_iou
+        Of all voxels taken together; None where all is empty.
+    pooled_ci95
+        Intervals of the two, patients drawn with replacement; None for fewer than two.
     """
 
     spreads: dict[str, Spread]
@@ -62,14 +66,19 @@ class Summary:
     empty: int
     missed: int
     spurious: int
+    slices: dict[str, int]
+    lesions: dict[str, int]
     pooled_dice: float | None
+    pooled_iou: float | None
+    pooled_ci95: dict[str, tuple[float, float] | None]
 
     def facts(self) -> dict[str, Any]:
         """Return plain data."""
-        counts = {
-            name: getattr(self, name) for name in ("scans", "patients", "empty", "missed", "spurious", "pooled_dice")
-        }
-        return {name: spread.facts() for name, spread in self.spreads.items()} | counts
+        names = ("scans", "patients", "empty", "missed", "spurious", "pooled_dice", "pooled_iou")
+        counts: dict[str, Any] = {name: getattr(self, name) for name in names}
+        for name, interval in self.pooled_ci95.items():
+            counts[f"{name}_ci95"] = None if interval is None else list(interval)
+        return {name: spread.facts() for name, spread in self.spreads.items()} | counts | self.slices | self.lesions
 
 
 _PLAIN = ("dice", "iou", "sensitivity", "specificity", "precision", "accuracy", "baseline_accuracy", "difference_ml")
@@ -109,6 +118,38 @@ def _bootstrap(numbers: NDArray[np.float64], owners: NDArray[np.intp], patients:
     return float(low), float(high)
 
 
+def _pooled(
+    parts: Sequence[float], wholes: Sequence[float], patients: Sequence[str], seed: int
+) -> tuple[float | None, tuple[float, float] | None]:
+    """Return a ratio of sums and its interval; patients without a voxel in either mask do not move it."""
+    if not sum(wholes):
+        return None, None
+    names = sorted({patient for patient, whole in zip(patients, wholes, strict=True) if whole})
+    interval = None
+    if len(names) > 1:
+        place = {name: index for index, name in enumerate(names)}
+        rows = [(place[one], part, whole) for one, part, whole in zip(patients, parts, wholes, strict=True) if whole]
+        owners = np.array([row[0] for row in rows])
+        above = np.bincount(owners, weights=[row[1] for row in rows], minlength=len(names))
+        below = np.bincount(owners, weights=[row[2] for row in rows], minlength=len(names))
+        drawn = np.random.default_rng(seed).integers(0, len(names), (DRAWS, len(names)))
+        low, high = np.percentile(above[drawn].sum(axis=1) / below[drawn].sum(axis=1), (2.5, 97.5))
+        interval = (float(low), float(high))
+    return float(sum(parts) / sum(wholes)), interval
+
+
+def _each_slice(measures: Sequence[Measures], patients: Sequence[str], seed: int) -> dict[str, Spread]:
+    """Summarise over slices: every slice counts once, the scans of a patient are drawn together."""
+    owners = [who for one, who in zip(measures, patients, strict=True) for _ in one.by_slice.dices]
+    empty = [who for one, who in zip(measures, patients, strict=True) for _ in range(one.by_slice.empty)]
+    left = [float(number >= one.by_slice.spurious) for one in measures for number in range(one.by_slice.empty)]
+    return {
+        "slice_dice": spread([dice for one in measures for dice in one.by_slice.dices], owners, seed=seed),
+        "slice_iou": spread([iou for one in measures for iou in one.by_slice.ious], owners, seed=seed),
+        "empty_slice_specificity": spread(left, empty, seed=seed),
+    }
+
+
 def summarise(measures: Sequence[Measures], patients: Sequence[str], *, seed: int = _SEED) -> Summary:
     """Summarise the measures of a set of scans, one patient key per scan."""
     spreads = {name: spread([getattr(one, name) for one in measures], patients, seed=seed) for name in _PLAIN}
@@ -116,7 +157,14 @@ def summarise(measures: Sequence[Measures], patients: Sequence[str], *, seed: in
         for name in ("hd95", "assd"):
             values = [getattr(one, name) if one.unit == unit else None for one in measures]
             spreads[f"{name}_{unit}"] = spread(values, patients, seed=seed)
-    total = sum(one.truth_voxels + one.predicted_voxels for one in measures)
+    spreads |= _each_slice(measures, patients, seed)
+    spreads["lesion_f1"] = spread([one.lesions.f1 for one in measures], patients, seed=seed)
+    spreads["lesion_sensitivity"] = spread([one.lesions.sensitivity for one in measures], patients, seed=seed)
+    shared = [one.shared_voxels for one in measures]
+    both = [one.truth_voxels + one.predicted_voxels for one in measures]
+    either = [total - common for total, common in zip(both, shared, strict=True)]
+    dice, dice_interval = _pooled([2 * common for common in shared], both, patients, seed)
+    iou, iou_interval = _pooled(shared, either, patients, seed)
     return Summary(
         spreads=spreads,
         scans=len(measures),
@@ -124,5 +172,18 @@ def summarise(measures: Sequence[Measures], patients: Sequence[str], *, seed: in
         empty=sum(one.empty for one in measures),
         missed=sum(one.missed for one in measures),
         spurious=sum(one.spurious for one in measures),
-        pooled_dice=2 * sum(one.shared_voxels for one in measures) / total if total else None,
+        slices={
+            "slices_with_label": sum(len(one.by_slice.dices) for one in measures),
+            "missed_slices": sum(one.by_slice.missed for one in measures),
+            "empty_slices": sum(one.by_slice.empty for one in measures),
+            "spurious_slices": sum(one.by_slice.spurious for one in measures),
+        },
+        lesions={
+            "lesions": sum(one.lesions.there for one in measures),
+            "lesions_found": sum(one.lesions.found for one in measures),
+            "lesions_false": sum(one.lesions.false for one in measures),
+        },
+        pooled_dice=dice,
+        pooled_iou=iou,
+        pooled_ci95={"pooled_dice": dice_interval, "pooled_iou": iou_interval},
     )

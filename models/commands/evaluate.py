@@ -14,6 +14,10 @@ from models.evaluating import evaluate_job, measure_files_job
 _SHOWN = (
     "dice",
     "iou",
+    "pooled_dice",
+    "pooled_iou",
+    "slice_dice",
+    "slice_iou",
     "hd95_mm",
     "hd95_px",
     "assd_mm",
@@ -21,10 +25,15 @@ _SHOWN = (
     "sensitivity",
     "specificity",
     "precision",
+    "empty_slice_specificity",
+    "lesion_f1",
+    "lesion_sensitivity",
     "accuracy",
     "baseline_accuracy",
     "difference_ml",
 )
+_NO_MEDIAN = frozenset({"pooled_dice", "pooled_iou", "empty_slice_specificity"})
+"""Of one number, or of yes and no, the median says nothing."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,22 +79,32 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
 def _show(facts: dict[str, Any], line: Line) -> None:
     """Print the summary as a small table, with what stands beside the numbers."""
     summary = facts["summary"]
-    counts = {name: summary[name] for name in ("scans", "patients", "empty", "missed", "spurious")}
-    line.say(text("evaluate.counts", **counts))
+    for key in ("counts", "counts_slices", "counts_lesions"):
+        line.say(text(f"evaluate.{key}", **{name: value for name, value in summary.items() if isinstance(value, int)}))
     for name in _SHOWN:
-        spread = summary.get(name)
-        if not spread or spread["mean"] is None:
+        spread = _spread(summary, name)
+        if spread["mean"] is None:
             continue
         interval = spread["ci95"]
         words = text("evaluate.interval", low=_short(interval[0]), high=_short(interval[1])) if interval else ""
-        measured = {"mean": _short(spread["mean"]), "median": _short(spread["median"]), "interval": words}
+        median = "" if name in _NO_MEDIAN else text("evaluate.median", median=_short(spread["median"]))
+        measured = {"mean": _short(spread["mean"]), "median": median, "interval": words}
         line.say(text("evaluate.line", name=text(f"evaluate.name_{name}"), **measured).rstrip())
+    line.say(text("evaluate.interval_what"))
     if facts.get("stamp"):
         line.say(facts["stamp"])
     if facts.get("unmeasured"):
         line.say(text("evaluate.unmeasured", scans=", ".join(facts["unmeasured"])))
     if facts.get("test_looks"):
         line.say(text("evaluate.looks", count=facts["test_looks"]))
+
+
+def _spread(summary: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a metric with its interval; the pooled ones are single numbers."""
+    found = summary.get(name)
+    if isinstance(found, dict):
+        return found
+    return {"mean": found, "median": None, "ci95": summary.get(f"{name}_ci95")}
 
 
 def _short(value: float) -> str:
