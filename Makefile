@@ -7,13 +7,14 @@ STAMP := $(VENV)/.installed
 
 export QT_QPA_PLATFORM_DEFAULT := offscreen
 
-.PHONY: help setup demo test lint types layers unit soak bench clean
+.PHONY: help setup demo test lint types layers unit soak bench campaign-lgg clean
 
 help:
 	@echo "make demo   set up, then open the window on a demo project"
 	@echo "make test   set up, then lint, types, layers and all tests"
 	@echo "make soak   the long fault and fuzz runs"
 	@echo "make bench  the figures of docs/benchmarks.md"
+	@echo "make campaign-lgg  hours of training on the LGG slices, resumable; CAMPAIGN=FOLDER keeps it"
 
 setup: $(STAMP)
 
@@ -44,6 +45,10 @@ soak: setup
 
 bench: setup
 	$(PY) -m pytest tests/bench --override-ini=addopts=-q
+
+CAMPAIGN ?= ../campaign/lgg
+campaign-lgg: setup
+	nice $(PY) tests/campaigns/lgg.py $(CAMPAIGN)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis
