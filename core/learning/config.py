@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from core.errors import LearningError
+from core.learning.prepare_steps import DEFAULT_STEPS, GREY, canonical, check, check_channels
 
-NETWORKS = ("unet", "unet_light", "unet_large", "attention_unet")
-LOSSES = ("dice_ce", "bce", "dice")
+ENCODER_NETWORKS = ("vgg16_unet", "resnet18_unet", "resnet34_unet")
+"""Networks whose encoder takes weights from a file."""
+NETWORKS = ("unet", "unet_light", "unet_large", "attention_unet", *ENCODER_NETWORKS)
+LOSSES = ("dice_ce", "bce", "dice", "focal", "tversky", "dice_focal")
 FREEZES = ("none", "encoder")
 SPLITS = ("patient", "slice")
 SLICES = (1, 3, 5)
@@ -32,7 +35,7 @@ class TrainingConfig:
     labels
         Names of the labels to learn; each gets a sigmoid channel of its own, so they may overlap.
     channels
-        Input channels of a slice; ``("grey",)`` is the luminance.
+        Input channels of a slice; ``("grey",)`` is the luminance (:mod:`core.learning.prepare_steps`).
     network, loss
         One of :data:`NETWORKS`, :data:`LOSSES`.
     size
@@ -74,12 +77,20 @@ class TrainingConfig:
     folds, fold
         With ``folds`` above 1, patients are dealt into so many folds by a hash of their key, and
         number ``fold`` (from 0) is kept for the test.
+    prepare
+        Steps that a slice is prepared by (:data:`core.learning.prepare_steps.ORDER`).
+    scribbles
+        Whether slices that are not finished count where background was scribbled beside the label:
+        then what nobody marked is unknown, and ignored.
+    assigned
+        Patients whose part is given (by a file): ``"train KEY"``, ``"validation KEY"``, ``"test KEY"``.
+        Where nobody is given to train, all others are split as usual; else they are left out.
     patience
         Epochs without a better validation Dice after which the training ends; 0 never ends it early.
     """
 
     labels: tuple[str, ...]
-    channels: tuple[str, ...] = ("grey",)
+    channels: tuple[str, ...] = GREY
     network: str = "unet"
     loss: str = "dice_ce"
     size: int = 256
@@ -104,6 +115,9 @@ class TrainingConfig:
     split: str = "patient"
     folds: int = 0
     fold: int = 0
+    prepare: tuple[str, ...] = DEFAULT_STEPS
+    scribbles: bool = True
+    assigned: tuple[str, ...] = ()
     patience: int = 0
 
     def validate(self) -> None:
@@ -112,13 +126,15 @@ class TrainingConfig:
         Raises
         ------
         LearningError
-            ``setting-bad`` naming the setting and what it may be, ``labels-none`` without a label.
+            ``setting-bad`` naming the setting and what it may be, ``labels-none`` without a label,
+            ``prepare-unknown``, ``prepare-value``, ``prepare-both``, ``prepare-centre``, ``channels-bad``.
         """
         if not self.labels or any(not name.strip() for name in self.labels):
             raise LearningError("labels-none")
         folded = [name.casefold() for name in self.labels]
         _check("labels", len(set(folded)) == len(folded), "each label once")
-        _check("channels", self.channels == ("grey",), "grey")
+        check_channels(self.channels)
+        check(self.prepare)
         _check("network", self.network in NETWORKS, ", ".join(NETWORKS))
         _check("loss", self.loss in LOSSES, ", ".join(LOSSES))
         in_range = LOW_SIZE <= self.size <= HIGH_SIZE and self.size % SIZE_STEP == 0
@@ -138,10 +154,15 @@ class TrainingConfig:
         fractions = self.validation_fraction > 0 and self.test_fraction >= 0 and held_out < 1
         _check("validation_fraction", fractions, "above 0, and below 1 together with the test part")
         _check("foreground", 0 <= self.foreground <= 1, "0 to 1")
+        takes = not self.encoder_weights or self.network in ENCODER_NETWORKS
+        _check("encoder_weights", takes, f"empty for this network; {', '.join(ENCODER_NETWORKS)} take a file")
         _check("freeze", self.freeze in FREEZES, ", ".join(FREEZES))
         _check("split", self.split in SPLITS, ", ".join(SPLITS))
         _check("folds", self.folds == 0 or 2 <= self.folds <= MOST_FOLDS, f"2 to {MOST_FOLDS}, or 0 for none")
         _check("fold", 0 <= self.fold < max(1, self.folds), "from 0, below the number of folds")
+        _check("scribbles", isinstance(self.scribbles, bool), "true, false")
+        _check("assigned", all(_is_assignment(word) for word in self.assigned), "train, validation or test, and a key")
+        _check("assigned", not (self.assigned and (self.folds or self.split != "patient")), "empty, or no folds")
         _check("patience", 0 <= self.patience <= 10_000, "1 to 10000 epochs, or 0 for never")
 
     def to_json(self) -> dict[str, Any]:
@@ -166,12 +187,19 @@ class TrainingConfig:
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
         }
         values.setdefault("labels", ())
+        if isinstance(values.get("prepare"), tuple):
+            values["prepare"] = canonical(values["prepare"])
         try:
             config = cls(**values)
             config.validate()
         except TypeError as error:
             raise LearningError("setting-bad", name="config", allowed="numbers, words and lists of words") from error
         return config
+
+
+def _is_assignment(word: str) -> bool:
+    part, _, key = word.partition(" ")
+    return part in {"train", "validation", "test"} and bool(key.strip())
 
 
 def _check(name: str, good: bool, allowed: str) -> None:

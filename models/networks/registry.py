@@ -9,6 +9,7 @@ from torch import nn
 from core.errors import LearningError
 from core.learning.config import NETWORKS
 from models.networks.attention_unet import build_attention_unet
+from models.networks.pretrained_unet import build_pretrained_unet
 from models.networks.unet import build_unet
 
 _BUILDERS: dict[str, Callable[[int, int, int], nn.Module]] = {
@@ -16,6 +17,9 @@ _BUILDERS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "unet_light": lambda inputs, outputs, size: build_unet(inputs, outputs, size, features=8),
     "unet_large": lambda inputs, outputs, size: build_unet(inputs, outputs, size, features=32),
     "attention_unet": build_attention_unet,
+    "vgg16_unet": lambda inputs, outputs, size: build_pretrained_unet("vgg16_unet", inputs, outputs),
+    "resnet18_unet": lambda inputs, outputs, size: build_pretrained_unet("resnet18_unet", inputs, outputs),
+    "resnet34_unet": lambda inputs, outputs, size: build_pretrained_unet("resnet34_unet", inputs, outputs),
 }
 
 
@@ -27,7 +31,7 @@ def build_network(name: str, *, inputs: int, outputs: int, size: int) -> nn.Modu
     name
         One of :data:`core.learning.config.NETWORKS`.
     inputs, outputs
-        Slices stacked, labels learnt.
+        Channels of what goes in (neighbouring slices), labels learnt.
     size
         Rows and columns of a slice.
 
