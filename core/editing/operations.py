@@ -2,170 +2,34 @@
 
 Each takes an order and the layers as they are and returns the layers as they shall
 be; any thread may do so. What is added takes background only: other labels of the
-layer stay, and locked ones neither lose nor win a voxel. Only where one label is
-united with another of its own layer it takes that one's voxels.
+layer stay, what was scribbled as background too, and locked ones neither lose nor win a
+voxel. Only where one label is united with another of its own layer it takes that one's
+voxels.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from core.editing.orders import At, Base, Layer, Note, Operation, Order, Outcome, Where, inside, on_screen, written
 from core.editing.replacing import respecting
-from core.editing.tools.growing import OnSlice, Stopped
+from core.editing.splitting import split
 from core.editing.tools.interpolation import drawn_pairs, fill_between
-from core.editing.tools.morphology import (
-    Boolean,
-    Mask,
-    Spacing,
-    combine,
-    island_at,
-    keep_largest,
-    margin,
-    smooth,
-    without_small,
-)
+from core.editing.tools.islands import holes_in_space, island_at, keep_largest, without_small
+from core.editing.tools.morphology import Boolean, Mask, Spacing, combine, margin, smooth
 from core.editing.tools.placing import known_values, values_on
-from core.editing.tools.seeds import grow_in_slice, grow_in_space
+from core.editing.tools.seeds import check_seeds, grow_in_slabs, grow_in_slice
 from core.editing.tools.shapes import holes
+from core.editing.tools.stopping import OnSlice, Stopped, quiet
 from core.errors import InputError
-from core.geometry import Geometry, PlaneView, bounding_box
-from core.labels import SCRIBBLED_BACKGROUND, Label, LabelSet
+from core.geometry import Geometry, bounding_box
+from core.labels import SCRIBBLED_BACKGROUND, LabelSet
 from core.project.records import Origin
-from core.volume import Volume
 
-Layer = NDArray[np.uint8]
-
-
-class Operation(StrEnum):
-    """What is done; also the key of the step's name."""
-
-    INTERPOLATE = "interpolate"
-    SEEDS = "seeds"
-    SMOOTH = "smooth"
-    GROW = "grow"
-    SHRINK = "shrink"
-    HOLES = "fill_holes"
-    LARGEST = "keep_largest"
-    SMALL = "remove_small"
-    ISLAND_KEEP = "island_keep"
-    ISLAND_DELETE = "island_delete"
-    UNITE = "unite"
-    SUBTRACT = "subtract"
-    INTERSECT = "intersect"
-    COPY_NEXT = "copy_next"
-    COPY_PREVIOUS = "copy_previous"
-    PASTE = "paste"
-    MOVE = "move"
-    SUGGEST = "suggest"
-    SUGGEST_REGION = "suggest_region"
-
-
-class Where(StrEnum):
-    """How far it reaches: the slice shown, every slice of its plane by itself, or the scan in space."""
-
-    SLICE = "slice"
-    EACH = "each"
-    SPACE = "space"
-
-
-@dataclass(frozen=True, eq=False)
-class Order:
-    """What a person asks for.
-
-    Parameters
-    ----------
-    operation, label
-        What, and to which label.
-    view, index
-        Plane and slice shown.
-    where
-        How far.
-    amount, unit
-        Distance (``mm``, ``px``) or size (``ml``, ``voxels``).
-    by_values
-        Interpolate by the values of the scan too.
-    other
-        The second label of a boolean; the label that stands for background when growing from seeds.
-    at
-        Voxel (z, y, x) of the island, or of the region that a run suggests.
-    shift
-        Pixels to move down and to the right on the screen.
-    clip
-        What is pasted, bool ``[row, column]`` in screen order.
-    """
-
-    operation: Operation
-    label: Label
-    view: PlaneView
-    index: int
-    where: Where = Where.SLICE
-    amount: float = 0.0
-    unit: str = "mm"
-    by_values: bool = True
-    other: Label | None = None
-    at: tuple[int, int, int] | None = None
-    shift: tuple[int, int] = (0, 0)
-    clip: Mask | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Base:
-    """The annotation as it is.
-
-    Parameters
-    ----------
-    labels
-        Of the project.
-    volume
-        The scan.
-    layers
-        Masks by layer, uint8 ``[z, y, x]``; read only.
-    finished, interpolated
-        By layer: native slices that are finished, or came from interpolation and were not touched since.
-    predicted
-        Gives the run (id) that predicted this scan last with a label (its name), and that label's voxels
-        as 0 and 1, uint8 ``[z, y, x]``; None where no run did.
-    """
-
-    labels: LabelSet
-    volume: Volume
-    layers: Mapping[str, Layer]
-    finished: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
-    interpolated: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
-    predicted: Callable[[str], tuple[str, Layer] | None] | None = None
-
-    @property
-    def geometry(self) -> Geometry:
-        """Grid of the scan."""
-        return self.volume.geometry
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What it becomes.
-
-    Parameters
-    ----------
-    layers
-        Layers that were worked on, uint8 ``[z, y, x]``, new arrays.
-    origin, run
-        Of the slices that differ; None where it counts as drawn by hand.
-    """
-
-    layers: dict[str, Layer]
-    origin: Origin | None = None
-    run: str | None = None
-
-
-def quiet(_done: int, _total: int) -> bool:
-    """Hear of progress, and go on."""
-    return True
+__all__ = ["Base", "Note", "Operation", "Order", "Outcome", "Where", "carry_out", "clip_of", "quiet", "written"]
 
 
 def carry_out(order: Order, base: Base, on: OnSlice = quiet) -> Outcome:
@@ -196,23 +60,33 @@ def carry_out(order: Order, base: Base, on: OnSlice = quiet) -> Outcome:
         raise InputError("operation-edge")
     origin: Origin | None = None
     run: str | None = None
+    labels: LabelSet | None = None
+    note: Note | None = None
     if order.operation is Operation.INTERPOLATE:
         new, origin = _interpolated(order, base, on), Origin.INTERPOLATED
     elif order.operation is Operation.SEEDS:
-        new = _grown(order, base)
+        new = _grown(order, base, on)
         # nobody has looked at every slice of it yet
         origin = Origin.INTERPOLATED if order.where is Where.SPACE and len(new) > 1 else None
     elif order.operation in _BOOLEANS:
         new = _combined(order, base)
+    elif order.operation is Operation.SUGGEST_REGIONS:
+        new, run = _accepted(order, base)
+        origin = Origin.CORRECTED
     elif order.operation in (Operation.SUGGEST, Operation.SUGGEST_REGION):
         new, run = _suggested(order, base)
         origin = Origin.PREDICTED if order.operation is Operation.SUGGEST else Origin.CORRECTED
+    elif order.operation is Operation.SPLIT:
+        new, labels, note = split(order, base, on)
+    elif order.operation is Operation.CLEAR_SCRIBBLES:
+        new = _cleared(order, base)
     elif order.operation in (Operation.COPY_NEXT, Operation.COPY_PREVIOUS, Operation.PASTE):
         new = _copied(order, base)
     else:
         new = _changed(order, base, on)
     old = base.layers[label.layer]
-    return Outcome({label.layer: respecting(old, new, base.labels.locked_values(label.layer))}, origin, run)
+    allowed = respecting(old, new, base.labels.locked_values(label.layer))
+    return Outcome({label.layer: allowed}, origin, run, labels, note)
 
 
 def clip_of(order: Order, base: Base) -> Mask:
@@ -235,12 +109,13 @@ def clip_of(order: Order, base: Base) -> Mask:
 def _changed(order: Order, base: Base, on: OnSlice) -> Layer:
     """Change the label's region by itself, as far as was asked for."""
     layer = base.layers[order.label.layer]
-    change = _change(order, base.geometry)
     before = layer == order.label.value
     if order.where is Where.SPACE:
+        change = _change(order, base.geometry, on)
         if not before.any():
             raise InputError("operation-empty", name=order.label.name)
         return written(layer, before, change(before, order.at), order.label.value)
+    change = _change(order, base.geometry, quiet)
     view = order.view
     places = [order.index] if order.where is Where.SLICE else list(range(view.slices))
     after, found = before.copy(), False
@@ -250,53 +125,32 @@ def _changed(order: Order, base: Base, on: OnSlice) -> Layer:
         flat = view.extract(before, place)
         if flat.any():
             found = True
-            view.extract(after, place)[...] = change(flat[np.newaxis], _on_screen(order))[0]
+            view.extract(after, place)[...] = change(flat[np.newaxis], on_screen(order))[0]
     if not found:
         code = "operation-empty-slice" if order.where is Where.SLICE else "operation-empty"
         raise InputError(code, name=order.label.name)
     return written(layer, before, after, order.label.value)
 
 
-def written(layer: Layer, before: Mask, after: Mask, value: int, *, over: Mask | None = None) -> Layer:
-    """Return a layer in which a label has another region; other labels stay, but those that ``over`` gives up."""
-    new = layer.copy()
-    np.copyto(new, np.uint8(0), where=before & ~after)
-    free = layer == 0 if over is None else (layer == 0) | over
-    np.copyto(new, np.uint8(value), where=after & free)
-    return new
-
-
-def _on_screen(order: Order) -> tuple[int, int, int] | None:
-    """Return where the island is in the slice alone, ``[1, row, column]``."""
-    if order.at is None:
-        return None
-    z, y, x = order.at
-    row, column, _place = order.view.to_screen((x, y, z))
-    return 0, round(row), round(column)
-
-
-_At = tuple[int, int, int] | None
-
-
-def _change(order: Order, geometry: Geometry) -> Callable[[Mask, _At], Mask]:
+def _change(order: Order, geometry: Geometry, on: OnSlice) -> Callable[[Mask, At], Mask]:
     """Return what turns a region ``[z, y, x]`` (or ``[1, row, column]``) into another."""
     operation = order.operation
     if operation in (Operation.SMOOTH, Operation.GROW, Operation.SHRINK):
         spacing = _spacing(order, geometry)
         if operation is Operation.SMOOTH:
-            return lambda mask, _at: smooth(mask, order.amount, spacing)
+            return lambda mask, _at: smooth(mask, order.amount, spacing, on)
         distance = order.amount if operation is Operation.GROW else -order.amount
-        return lambda mask, _at: margin(mask, distance, spacing)
+        return lambda mask, _at: margin(mask, distance, spacing, on)
     if operation is Operation.HOLES:
-        return lambda mask, _at: mask | (holes(mask[0])[np.newaxis] if len(mask) == 1 else holes(mask))
+        return lambda mask, _at: mask | (holes(mask[0])[np.newaxis] if len(mask) == 1 else holes_in_space(mask, on))
     if operation is Operation.LARGEST:
-        return lambda mask, _at: keep_largest(mask)
+        return lambda mask, _at: keep_largest(mask, on)
     if operation is Operation.SMALL:
         least = _least(order, geometry)
-        return lambda mask, _at: without_small(mask, least)
+        return lambda mask, _at: without_small(mask, least, on)
     if operation is Operation.MOVE:
         return lambda mask, _at: _moved(mask, order)
-    return lambda mask, at: _island(mask, at, order)
+    return lambda mask, at: _island(mask, at, order, on)
 
 
 def _spacing(order: Order, geometry: Geometry) -> Spacing:
@@ -313,23 +167,20 @@ def _spacing(order: Order, geometry: Geometry) -> Spacing:
 
 
 def _least(order: Order, geometry: Geometry) -> int:
-    if order.unit != "ml":
+    if order.unit not in ("ml", "mm3"):
         return max(1, round(order.amount))
     if not geometry.measurable:
         raise InputError("operation-ml")
+    ml = order.amount / 1000 if order.unit == "mm3" else order.amount
     # rounding must not make a part of just that size too small
-    return max(1, math.ceil(order.amount / geometry.voxel_ml - 1e-6))
+    return max(1, math.ceil(ml / geometry.voxel_ml - 1e-6))
 
 
-def _island(mask: Mask, at: _At, order: Order) -> Mask:
-    island = island_at(mask, at) if at is not None and _inside(at, mask.shape) else np.zeros_like(mask)
+def _island(mask: Mask, at: At, order: Order, on: OnSlice) -> Mask:
+    island = island_at(mask, at, on) if at is not None and inside(at, mask.shape) else np.zeros_like(mask)
     if not island.any():
         raise InputError("operation-no-island", name=order.label.name)
     return island if order.operation is Operation.ISLAND_KEEP else mask & ~island
-
-
-def _inside(at: tuple[int, int, int], shape: tuple[int, ...]) -> bool:
-    return all(0 <= place < size for place, size in zip(at, shape, strict=True))
 
 
 def _moved(mask: Mask, order: Order) -> Mask:
@@ -366,7 +217,7 @@ def _interpolated(order: Order, base: Base, on: OnSlice) -> Layer:
     finished = base.finished.get(label.layer, none)
     # what was interpolated before and not touched since is worked out anew from the drawn slices;
     # where another label lies as well it may be that one that was drawn, so it is left
-    others = (layer * ~mask).any(axis=(1, 2))
+    others = ((layer > 0) & ~mask & (layer != SCRIBBLED_BACKGROUND)).any(axis=(1, 2))
     again = base.interpolated.get(label.layer, none) & ~finished & ~others
     drawn = mask.any(axis=(1, 2)) & ~again
     pairs = drawn_pairs([int(place) for place in np.flatnonzero(drawn)])
@@ -422,7 +273,7 @@ def _suggested(order: Order, base: Base) -> tuple[Layer, str]:
     before, wanted = layer == label.value, voxels > 0
     if order.where is Where.SLICE:
         flat = np.ascontiguousarray(view.extract(wanted, order.index))[np.newaxis]
-        flat = _region(flat, _on_screen(order), order)
+        flat = _region(flat, on_screen(order), order)
         after = before.copy()
         target = view.extract(after, order.index)
         target[...] = flat[0] | target if order.operation is Operation.SUGGEST_REGION else flat[0]
@@ -432,21 +283,35 @@ def _suggested(order: Order, base: Base) -> tuple[Layer, str]:
     return written(layer, before, after, label.value), run
 
 
-def _region(wanted: Mask, at: _At, order: Order) -> Mask:
+def _region(wanted: Mask, at: At, order: Order) -> Mask:
     """Return all that is suggested, or the connected part at a voxel."""
     if order.operation is Operation.SUGGEST:
         return wanted
-    region = island_at(wanted, at) if at is not None and _inside(at, wanted.shape) else np.zeros_like(wanted)
+    region = island_at(wanted, at) if at is not None and inside(at, wanted.shape) else np.zeros_like(wanted)
     if not region.any():
         raise InputError("suggest-nothing", name=order.label.name)
     return region
 
 
-# ------------------------------------------------------------------ seeds, two labels
+def _accepted(order: Order, base: Base) -> tuple[Layer, str]:
+    """Add regions of a suggestion to the label, on the slice shown or wherever they are."""
+    suggestion, layer = order.suggestion, base.layers[order.label.layer]
+    if suggestion is None or not order.numbers or suggestion.shape != layer.shape:
+        raise InputError("suggest-nothing", name=order.label.name)
+    wanted = suggestion.voxels_of(order.numbers)
+    before = layer == order.label.value
+    if order.where is Where.SLICE:
+        here = np.zeros_like(wanted)
+        order.view.extract(here, order.index)[...] = order.view.extract(wanted, order.index)
+        wanted = here
+    return written(layer, before, before | wanted, order.label.value), suggestion.run
 
 
-def _grown(order: Order, base: Base) -> Layer:
-    """Grow every label of the layer from what is scribbled of it."""
+# ------------------------------------------------------------------ seeds, scribbles, two labels
+
+
+def _grown(order: Order, base: Base, on: OnSlice) -> Layer:
+    """Grow every label of the layer from what is scribbled of it; scribbled background stays scribbled."""
     layer, volume = base.layers[order.label.layer], base.volume
     seeds = layer.copy()
     if order.other is not None and order.other.layer == order.label.layer:
@@ -456,18 +321,37 @@ def _grown(order: Order, base: Base) -> Layer:
         box = bounding_box(seeds)
         if box is None:
             raise InputError("seeds-none")
-        values = known_values(volume, volume.array[box.slices])
-        found = grow_in_space(values, seeds[box.slices], base.geometry.spacing)
-        inside = new[box.slices]
-        inside[...] = np.where(found == SCRIBBLED_BACKGROUND, 0, found)
+        check_seeds(seeds[box.slices])
+        part = volume.array[box.slices]
+        found = grow_in_slabs(
+            lambda start, end: known_values(volume, part[start:end]), seeds[box.slices], base.geometry.spacing, on
+        )
+        within = new[box.slices]
+        _seeded(within, found)
         finished = base.finished.get(order.label.layer)
         if finished is not None:
             new[finished] = layer[finished]
         return new
     view, index = order.view, order.index
     flat = np.ascontiguousarray(view.extract(seeds, index))
-    found = grow_in_slice(values_on(volume, view, index), flat)
-    view.extract(new, index)[...] = np.where(found == SCRIBBLED_BACKGROUND, 0, found)
+    _seeded(view.extract(new, index), grow_in_slice(values_on(volume, view, index), flat))
+    return new
+
+
+def _seeded(target: Layer, found: Layer) -> None:
+    """Write what grew (in place); what grew from background is background, but scribbles stay to be seen."""
+    scribbled = target == SCRIBBLED_BACKGROUND
+    np.copyto(target, np.where(found == SCRIBBLED_BACKGROUND, np.uint8(0), found), where=~scribbled)
+
+
+def _cleared(order: Order, base: Base) -> Layer:
+    """Take scribbled background away, on the slice shown or everywhere."""
+    new = base.layers[order.label.layer].copy()
+    target = order.view.extract(new, order.index) if order.where is Where.SLICE else new
+    scribbled = target == SCRIBBLED_BACKGROUND
+    if not scribbled.any():
+        raise InputError("scribbles-none")
+    target[scribbled] = 0
     return new
 
 

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.editing.tools.shapes import Mask, check_seed, connected, holes
+from core.editing.tools.stopping import OnSlice, Stopped
 from core.geometry import Array
 
+__all__ = ["OnSlice", "Stopped", "Values", "in_range", "level", "otsu", "wand", "wand_in_space"]
+
 Values = NDArray[np.float32]
-OnSlice = Callable[[int, int], bool]
-"""Told (done, total) while a scan is worked through; False stops the work."""
-
-
-class Stopped(Exception):
-    """The person stopped what was being computed."""
 
 
 def in_range(values: Array, low: float, high: float, *, inverted: bool = False) -> Mask:

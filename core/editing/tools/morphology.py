@@ -1,16 +1,37 @@
-"""Smooth, grow and shrink in mm, islands, and what two masks have in common."""
+"""Smooth, grow and shrink in mm, and what two masks have in common; slice by slice, so that it can be stopped."""
 
 from __future__ import annotations
 
+from collections import deque
 from enum import StrEnum
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.editing.tools.islands import island_at, islands, keep_largest, without_small
+from core.editing.tools.stopping import OnSlice, Stopped, quiet
 from core.geometry import Box, bounding_box
+
+__all__ = [
+    "Boolean",
+    "Mask",
+    "Spacing",
+    "combine",
+    "island_at",
+    "islands",
+    "keep_largest",
+    "margin",
+    "smooth",
+    "without_small",
+]
 
 Mask = NDArray[np.bool_]
 Spacing = tuple[float, float, float]
+Plane = NDArray[np.float32]
+
+_SLACK = 1.0005
+"""The half thousandth takes rounding away from distances that are exact multiples of a voxel."""
 
 
 class Boolean(StrEnum):
@@ -33,7 +54,7 @@ def combine(one: Mask, other: Mask, how: Boolean) -> Mask:
     return np.asarray(one ^ other)
 
 
-def margin(mask: Mask, distance: float, spacing: Spacing) -> Mask:
+def margin(mask: Mask, distance: float, spacing: Spacing, on: OnSlice = quiet) -> Mask:
     """Grow (or, with a negative distance, shrink) a mask.
 
     Parameters
@@ -47,88 +68,128 @@ def margin(mask: Mask, distance: float, spacing: Spacing) -> Mask:
         from the rim.
     spacing
         Voxel size along (z, y, x).
+    on
+        Told (done, total); False stops.
 
     Returns
     -------
     ndarray
         bool ``[z, y, x]``.
-    """
-    from scipy import ndimage  # slow to load: not before it is needed
 
-    if distance == 0.0 or not mask.any():
-        return mask.copy()
-    box = _around(mask, abs(distance), spacing)
-    inner = mask[box.slices]
+    Raises
+    ------
+    Stopped
+        If ``on`` said so.
+    """
     result = np.zeros(mask.shape, dtype=np.bool_)
-    # the half thousandth takes rounding away from distances that are exact multiples
-    reach = abs(distance) * 1.0005
-    if distance > 0:
-        result[box.slices] = ndimage.distance_transform_edt(~inner, sampling=spacing) <= reach
-        return result
-    if inner.all():
+    # shrinking: of all background the nearest lies in or at the box, whatever the distance
+    box = _around(mask, max(distance, 0.0), spacing)
+    if distance == 0.0 or box is None:
         return mask.copy()
-    result[box.slices] = ndimage.distance_transform_edt(inner, sampling=spacing) > reach
+    inner = mask[box.slices]
+    if distance > 0:
+        result[box.slices] = _reached(inner, distance * _SLACK, spacing, on)
+    else:
+        result[box.slices] = inner & ~_reached(~inner, -distance * _SLACK, spacing, on)
     return result
 
 
-def smooth(mask: Mask, radius: float, spacing: Spacing) -> Mask:
+def _reached(source: Mask, reach: float, spacing: Spacing, on: OnSlice) -> Mask:
+    """Return which voxels have a voxel of the source within reach, centre to centre.
+
+    The distances within each slice are found once; a slice ``k`` away is reached by
+    those whose square is at most ``reach ** 2 - (k * size) ** 2``. That is the exact
+    distance, for a few passes over a slice instead of a transform of the whole.
+    """
+    result = np.zeros(source.shape, dtype=np.bool_)
+    depth = len(source)
+    far = int(reach / spacing[0])
+    limits = [np.float32(reach**2 - (step * spacing[0]) ** 2) for step in range(far + 1)]
+    for z in range(depth):
+        if not on(z, depth):
+            raise Stopped
+        if not source[z].any():
+            continue
+        squared = _squared(source[z], reach, (spacing[1], spacing[2]))
+        for step, limit in enumerate(limits):
+            if z - step < 0 and z + step >= depth:
+                break
+            near = squared <= limit
+            for other in {z - step, z + step}:
+                if 0 <= other < depth:
+                    result[other] |= near
+    return result
+
+
+def _squared(source: Mask, reach: float, sizes: tuple[float, float]) -> Plane:
+    """Return the squared distance to the nearest pixel of a slice's source, exact as far as ``reach``."""
+    row_size, column_size = sizes
+    columns = np.arange(source.shape[1], dtype=np.float32)
+    before = np.maximum.accumulate(np.where(source, columns, np.float32(-np.inf)), axis=1)
+    after = np.minimum.accumulate(np.where(source, columns, np.float32(np.inf))[:, ::-1], axis=1)[:, ::-1]
+    along = np.square(np.minimum(columns - before, after - columns) * np.float32(column_size))
+    squared = along.copy()
+    rows = len(source)
+    for step in range(1, min(rows - 1, int(reach / row_size)) + 1):
+        more = np.float32((step * row_size) ** 2)
+        np.minimum(squared[step:], along[:-step] + more, out=squared[step:])
+        np.minimum(squared[:-step], along[step:] + more, out=squared[:-step])
+    return squared
+
+
+def smooth(mask: Mask, radius: float, spacing: Spacing, on: OnSlice = quiet) -> Mask:
     """Round off what is thinner than about ``radius`` (in the unit of the spacing), keeping the size.
 
     A Gaussian of that width, cut at one half: a straight edge stays where it is.
     """
-    from scipy import ndimage  # slow to load: not before it is needed
-
-    if radius <= 0.0 or not mask.any():
-        return mask.copy()
     box = _around(mask, 3 * radius, spacing)
+    if radius <= 0.0 or box is None:
+        return mask.copy()
+    inner = mask[box.slices]
     # along an axis of one voxel there is nothing to round off
-    widths = [radius / size if count > 1 else 0.0 for size, count in zip(spacing, mask.shape, strict=True)]
-    soft = ndimage.gaussian_filter(mask[box.slices].astype(np.float32), widths, mode="nearest", truncate=3.0)
+    weights = [_gauss(radius / size if count > 1 else 0.0) for size, count in zip(spacing, mask.shape, strict=True)]
+    reach, depth = len(weights[0]) // 2, len(inner)
+    soft: deque[Plane] = deque(maxlen=2 * reach + 1)
     result = np.zeros(mask.shape, dtype=np.bool_)
-    result[box.slices] = soft >= 0.5
+    found = result[box.slices]
+    for z in range(-reach, depth + reach):
+        if not on(z + reach, depth + 2 * reach):
+            raise Stopped
+        # beyond the ends the last slice goes on
+        if 0 < z < depth or not soft:
+            plane = inner[max(z, 0)].astype(np.float32)
+            blurred = cv2.sepFilter2D(plane, cv2.CV_32F, weights[2], weights[1], borderType=cv2.BORDER_REPLICATE)
+            soft.append(np.asarray(blurred, dtype=np.float32))
+        else:
+            soft.append(soft[-1])
+        if z >= reach:
+            # a millionth for the rounding of sums
+            found[z - reach] = _weighted(soft, weights[0]) >= 0.5 - 1e-6
     return result
 
 
-def islands(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Give numbers to the connected parts of a mask (through faces), the largest first.
-
-    Returns
-    -------
-    tuple
-        int32 ``[z, y, x]``, 1 for the largest part, and the voxels of each.
-    """
-    from scipy import ndimage  # slow to load: not before it is needed
-
-    parts, count = ndimage.label(mask)
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
-    order = np.argsort(-sizes, kind="stable")
-    renamed = np.zeros(count + 1, dtype=np.int32)
-    renamed[order + 1] = np.arange(1, count + 1, dtype=np.int32)
-    return np.asarray(renamed[parts]), np.asarray(sizes[order], dtype=np.int64)
+def _weighted(planes: deque[Plane], weights: NDArray[np.float32]) -> Plane:
+    total = planes[0] * weights[0]
+    for plane, weight in zip(list(planes)[1:], weights[1:], strict=True):
+        total += plane * weight
+    return np.asarray(total, dtype=np.float32)
 
 
-def keep_largest(mask: Mask) -> Mask:
-    """Return the largest connected part alone."""
-    numbered, _sizes = islands(mask)
-    return np.asarray(numbered == 1)
+def _gauss(width: float) -> NDArray[np.float32]:
+    """Return the weights of a Gaussian, cut at three times its width (in voxels)."""
+    reach = int(3.0 * width + 0.5)
+    if width <= 0.0 or reach == 0:
+        return np.ones(1, dtype=np.float32)
+    places = np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * (places / width) ** 2)
+    return np.asarray(weights / weights.sum(), dtype=np.float32)
 
 
-def without_small(mask: Mask, least: int) -> Mask:
-    """Return a mask without parts of fewer than ``least`` voxels."""
-    numbered, sizes = islands(mask)
-    kept = np.concatenate(([False], sizes >= least))
-    return np.asarray(kept[numbered])
-
-
-def island_at(mask: Mask, at: tuple[int, int, int]) -> Mask:
-    """Return the connected part that holds a voxel (z, y, x); empty if that is background."""
-    numbered, _sizes = islands(mask)
-    return np.asarray((numbered == numbered[at]) & (numbered[at] > 0))
-
-
-def _around(mask: Mask, distance: float, spacing: Spacing) -> Box:
-    """Return the box of a mask with a rim of a distance, inside of the array."""
-    tight = bounding_box(mask) or Box((0, 0, 0), (1, 1, 1))
+def _around(mask: Mask, distance: float, spacing: Spacing) -> Box | None:
+    """Return the box of a mask with a rim of a distance, inside of the array; None for an empty mask."""
+    tight = bounding_box(mask)
+    if tight is None:
+        return None
     rim = [int(np.ceil(distance / size)) + 1 for size in spacing]
     low = [max(0, start - width) for start, width in zip(tight.low, rim, strict=True)]
     high = [min(size, end + width) for size, end, width in zip(mask.shape, tight.high, rim, strict=True)]

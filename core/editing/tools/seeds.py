@@ -2,8 +2,7 @@
 
 In a slice an image foresting transform by least-cost paths (Falcao, Stolfi and de
 Alencar Lotufo, IEEE Trans. PAMI 26:19, 2004); in space a watershed from markers on the
-gradient (Vincent and Soille, IEEE Trans. PAMI 13:583, 1991), which floods 10 million
-voxels in seconds.
+gradient (Vincent and Soille, IEEE Trans. PAMI 13:583, 1991), see :mod:`core.editing.tools.flooding`.
 """
 
 from __future__ import annotations
@@ -12,27 +11,49 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.editing.tools.flooding import Slabs, flood
+from core.editing.tools.stopping import OnSlice, quiet
 from core.errors import InputError
-from core.geometry import Box, bounding_box
+from core.geometry import bounding_box
 
 _STEP = 0.02
 """What a pixel costs where nothing changes: paths stay short where values tell nothing."""
+_SAMPLE = 300_000
+"""Voxels that the usual range of values is found on."""
 
 
-def _check(seeds: NDArray[np.uint8]) -> list[int]:
-    values = [int(value) for value in np.flatnonzero(np.bincount(seeds.ravel(), minlength=256)) if value]
-    if len(values) < 2:
-        raise InputError("seeds-one-kind" if values else "seeds-none")
-    return values
+def check_seeds(seeds: NDArray[np.uint8]) -> None:
+    """Refuse seeds that leave nothing to decide.
+
+    Raises
+    ------
+    InputError
+        ``seeds-none``, ``seeds-one-kind``: at least two kinds must be there.
+    """
+    kinds = int(np.count_nonzero(np.bincount(seeds.ravel(), minlength=256)[1:]))
+    if kinds < 2:
+        raise InputError("seeds-one-kind" if kinds else "seeds-none")
 
 
-def scaled(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring values to 0..1 between their 1st and 99th percentile."""
+def usual_range(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the 1st and the 99th percentile of what is a number; (0, 1) if nothing is."""
     finite = values[np.isfinite(values)]
     if finite.size == 0:
-        return np.zeros(values.shape, dtype=np.float32)
-    low, high = (float(value) for value in np.percentile(finite, (1.0, 99.0)))
-    return np.asarray(np.clip((np.nan_to_num(values) - low) / max(high - low, 1e-6), 0.0, 1.0), dtype=np.float32)
+        return 0.0, 1.0
+    low, high = np.percentile(finite, (1.0, 99.0))
+    return float(low), float(high)
+
+
+def scaled(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
+    """Bring values to 0..1 between ``low`` and ``high``; what is no number counts as low."""
+    inside = (np.nan_to_num(values, nan=low) - np.float32(low)) / np.float32(max(high - low, 1e-6))
+    return np.asarray(np.clip(inside, 0.0, 1.0), dtype=np.float32)
+
+
+def slice_cost(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what a path pays per pixel of a slice, float32 ``[row, column]``: little where nothing changes."""
+    soft = cv2.GaussianBlur(scaled(values, *usual_range(values)), (0, 0), 1.0)
+    return np.asarray(_STEP + np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)))
 
 
 def grow_in_slice(values: NDArray[np.float32], seeds: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -58,24 +79,29 @@ def grow_in_slice(values: NDArray[np.float32], seeds: NDArray[np.uint8]) -> NDAr
     # half a second that only those pay who use it
     from skimage.graph import MCP_Geometric
 
-    kinds = _check(seeds)
-    soft = cv2.GaussianBlur(scaled(values), (0, 0), 1.0)
-    cost = np.asarray(_STEP + np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)))
-    best = np.full(values.shape, np.inf)
-    result: NDArray[np.uint8] = np.zeros(values.shape, dtype=np.uint8)
-    for kind in kinds:
-        reached, _trace = MCP_Geometric(cost, fully_connected=True).find_costs(np.argwhere(seeds == kind))
-        closer = reached < best
-        result[closer] = kind
-        best = np.minimum(best, reached)
-    result[seeds > 0] = seeds[seeds > 0]
-    return result
+    check_seeds(seeds)
+    paths = MCP_Geometric(slice_cost(values), fully_connected=True)
+    _costs, steps = paths.find_costs(np.argwhere(seeds > 0))
+    # all seeds at once, however many kinds there are: each pixel knows the one before it on its path
+    moves = np.array([row * seeds.shape[1] + column for row, column in paths.offsets], dtype=np.int64)
+    before = np.arange(seeds.size)
+    flat = np.asarray(steps).ravel()
+    before[flat >= 0] -= moves[flat[flat >= 0]]
+    while True:
+        # twice as far back each time, until all have come to a seed
+        further = before[before]
+        if np.array_equal(further, before):
+            return np.asarray(seeds.ravel()[before].reshape(seeds.shape))
+        before = further
 
 
 def grow_in_space(
-    values: NDArray[np.float32], seeds: NDArray[np.uint8], spacing: tuple[float, float, float]
+    values: NDArray[np.float32],
+    seeds: NDArray[np.uint8],
+    spacing: tuple[float, float, float],
+    on: OnSlice = quiet,
 ) -> NDArray[np.uint8]:
-    """Give every voxel in and a little around the seeds' box the value of the seed that floods it first.
+    """Give every voxel in the seeds' box the value of the seed that floods it first.
 
     Parameters
     ----------
@@ -85,6 +111,8 @@ def grow_in_space(
         uint8 of the same shape: 0 nothing said, else the value of a seed.
     spacing
         Voxel size along (z, y, x).
+    on
+        Told (done, total); False stops.
 
     Returns
     -------
@@ -95,23 +123,30 @@ def grow_in_space(
     ------
     InputError
         ``seeds-none``, ``seeds-one-kind``.
+    Stopped
+        If ``on`` said so.
     """
-    from scipy import ndimage  # slow to load: not before it is needed
-
-    # half a second that only those pay who use it
-    from skimage.segmentation import watershed
-
-    _check(seeds)
-    box = bounding_box(seeds) or Box((0, 0, 0), (1, 1, 1))
-    inner = scaled(np.asarray(values[box.slices], dtype=np.float32))
-    finest = min(spacing)
-    widths = [finest / size for size in spacing]
-    steepness = np.zeros(inner.shape, dtype=np.float32)
-    for axis, (size, count) in enumerate(zip(spacing, inner.shape, strict=True)):
-        if count > 1:
-            slope = ndimage.gaussian_filter1d(inner, widths[axis], axis=axis, order=0)
-            steepness += np.square(np.gradient(slope, size / finest, axis=axis))
-    flooded = watershed(np.sqrt(steepness), seeds[box.slices].astype(np.int32))
-    result: NDArray[np.uint8] = np.zeros(values.shape, dtype=np.uint8)
-    result[box.slices] = flooded.astype(np.uint8)
+    check_seeds(seeds)
+    result: NDArray[np.uint8] = np.zeros(seeds.shape, dtype=np.uint8)
+    box = bounding_box(seeds)
+    assert box is not None
+    inner = values[box.slices]
+    result[box.slices] = grow_in_slabs(lambda start, end: inner[start:end], seeds[box.slices], spacing, on)
     return result
+
+
+def grow_in_slabs(
+    values: Slabs, seeds: NDArray[np.uint8], spacing: tuple[float, float, float], on: OnSlice = quiet
+) -> NDArray[np.uint8]:
+    """Do as :func:`grow_in_space` for values that are asked for slab by slab, and without cutting to a box.
+
+    Parameters
+    ----------
+    values
+        Gives the real values of slices ``start`` to ``end`` (without it), float32 ``[z, y, x]``.
+    """
+    depth = len(seeds)
+    step = max(1, round((seeds.size / _SAMPLE) ** (1 / 3)))
+    sample = [values(z, z + 1)[:, ::step, ::step].ravel() for z in range(0, depth, step)]
+    low, high = usual_range(np.concatenate(sample))
+    return flood(lambda start, end: scaled(values(start, end), low, high), seeds, spacing, on)

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from core.editing.tools.islands import holes_in_space
+
 Mask = NDArray[np.bool_]
 Points = Sequence[tuple[float, float]]
 
@@ -90,12 +92,8 @@ def holes(mask: Mask) -> Mask:
     Background that touches the rim of the array is no hole. In a slice background is
     connected along edges (4), in space through faces (6).
     """
-    from scipy import ndimage  # slow to load: not before it is needed
-
-    if mask.ndim == 2:
-        return _flat_holes(np.asarray(mask, dtype=np.bool_))
-    filled = ndimage.binary_fill_holes(mask)
-    return np.asarray(filled & ~np.asarray(mask, dtype=np.bool_))
+    inside = np.asarray(mask, dtype=np.bool_)
+    return _flat_holes(inside) if inside.ndim == 2 else holes_in_space(inside)
 
 
 def _flat_holes(mask: Mask) -> Mask:

@@ -111,7 +111,9 @@ def test_what_was_given_is_never_written() -> None:
         except InputError as error:
             refused.append(error.code)
     # all others went through with a mask that nobody may write
-    assert set(refused) <= {"interpolate-nothing", "seeds-one-kind", "suggest-none"}
+    assert set(refused) <= {
+        "interpolate-nothing", "seeds-one-kind", "suggest-none", "suggest-nothing", "split-one-piece", "scribbles-none",
+    }  # fmt: skip
 
 
 def test_islands_agree_with_simpleitk() -> None:
@@ -261,15 +263,17 @@ def test_seeds_part_what_a_step_of_values_parts(where: Where) -> None:
     there = base(scan=volume(picture), lesions=mask)
     found = carry_out(order(Operation.SEEDS, there, where=where), there).layers["lesions"]
     part = slice(4, 5) if where is Where.SLICE else slice(None)
-    assert 255 not in found[part]
+    # what was scribbled as background stays, and nothing else becomes it
+    np.testing.assert_array_equal(found == 255, mask == 255)
     shared = 2 * np.count_nonzero((found[part] == TUMOUR.value) & inside[part])
-    assert shared / (np.count_nonzero(found[part]) + np.count_nonzero(inside[part])) > 0.95
+    assert shared / (np.count_nonzero(found[part] == TUMOUR.value) + np.count_nonzero(inside[part])) > 0.95
     if where is Where.SLICE:
         np.testing.assert_array_equal(found[3], mask[3])
     # the same with a label that stands for what is outside
     named = base(scan=volume(picture), lesions=np.where(mask == 255, BLEED.value, mask).astype(np.uint8))
     as_label = carry_out(order(Operation.SEEDS, named, where=where, other=BLEED), named).layers["lesions"]
-    np.testing.assert_array_equal(as_label[part], found[part])
+    np.testing.assert_array_equal(as_label[part] == TUMOUR.value, found[part] == TUMOUR.value)
+    assert BLEED.value not in as_label[part]
 
 
 def test_seeds_of_one_kind_or_none_are_refused() -> None:
