@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--masks", choices=("pair", "none"), default="pair", help=text("import.help_masks"))
     parser.add_argument("--dataset", default="", help=text("import.help_dataset"))
     parser.add_argument("--resample-masks", action="store_true", help=text("import.help_resample"))
+    parser.add_argument("--classes", default="", metavar="CSV", help=text("import.help_classes"))
     parser.add_argument("--reader", default="", help=text("import.help_reader"))
     parser.add_argument("--strict", action="store_true", help=text("import.help_strict"))
 
@@ -43,7 +44,10 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         reader=arguments.reader,
         resample_masks=arguments.resample_masks,
         dataset=arguments.dataset,
+        classes=arguments.classes,
     )
+    if options.classes and not options.classes.startswith("folder:") and not Path(options.classes).is_file():
+        raise InputError("file-missing", file=options.classes)
     parse_labels(options.label)
     made = not arguments.project.exists()
     if made:

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--status", choices=[status.value for status in ScanStatus], help=text("project.help_status"))
     parser.add_argument("--patient", help=text("project.help_patient"))
     parser.add_argument("--text", default="", help=text("project.help_text"))
+    parser.add_argument("--class", dest="class_", metavar="NAME[=VALUE]", help=text("project.help_class"))
     parser.add_argument("--accept-distance", nargs="+", default=[], metavar="SCAN", help=text("project.help_distance"))
     parser.add_argument("--names", action="store_true", help=text("project.help_names"))
 
@@ -33,6 +34,10 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         scans = project.scans(status=status, text=arguments.text)
         if arguments.patient is not None:
             scans = [scan for scan in scans if scan.patient_name.casefold() == arguments.patient.strip().casefold()]
+        classes = project.classes.by_scan()
+        if arguments.class_ is not None:
+            name, _, value = arguments.class_.partition("=")
+            scans = [scan for scan in scans if _is_classed(classes.get(scan.id, {}).get(name, ()), value)]
         finished = project.finished_slices()
         names = {scan.patient: project.links.patient(scan.patient) for scan in scans} if arguments.names else {}
         counts = project.counts()
@@ -41,11 +46,23 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         line.say(_row(scan, names.get(scan.patient)))
         for reader, count in finished.get(scan.id, {}).items():
             line.say(text("project.scan_readers", reader=reader, finished=count, slices=scan.shape[0]))
+        for name, values in classes.get(scan.id, {}).items():
+            line.say(text("project.scan_class", name=name, values=", ".join(values)))
     line.say(text("project.scans_count", count=len(scans)) if scans else text("project.scans_none"))
     return {
-        "scans": [_facts(scan, finished.get(scan.id, {}), names) | {"measurable": measured[scan.id]} for scan in scans],
+        "scans": [
+            _facts(scan, finished.get(scan.id, {}), names)
+            | {"measurable": measured[scan.id]}
+            | {"classes": {name: list(values) for name, values in classes.get(scan.id, {}).items()}}
+            for scan in scans
+        ],
         "counts": {status.value: count for status, count in counts.items()},
     }
+
+
+def _is_classed(values: tuple[str, ...], wanted: str) -> bool:
+    """Whether a scan has a value of a class; without a wanted one: none at all."""
+    return wanted in values if wanted else not values
 
 
 def _row(scan: Scan, identity: str | None) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.errors import InputError
@@ -12,6 +14,9 @@ from core.project.store import Store
 
 _WHOLE = -1
 _LONGEST = 60
+_DEFINED = "class_values"
+USUAL = ("yes", "no")
+"""Values of a class that nobody has said anything else of."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,16 @@ class ClassValue:
     updated: str
 
 
+@dataclass(frozen=True)
+class ClassGiven:
+    """What a scan (``slice`` None) or a native slice of it is to be; ``value`` None takes back what was said."""
+
+    scan: str
+    slice: int | None
+    name: str
+    value: str | None
+
+
 class Classes:
     """The classes of a project's scans.
 
@@ -53,12 +68,55 @@ class Classes:
         self._store = store
 
     def names(self) -> dict[str, tuple[str, ...]]:
-        """Return the classes in use with their values, both sorted."""
-        rows = self._store.rows("SELECT DISTINCT name, value FROM class_value ORDER BY name, value")
-        found: dict[str, list[str]] = {}
-        for row in rows:
-            found.setdefault(str(row["name"]), []).append(str(row["value"]))
-        return {name: tuple(values) for name, values in found.items()}
+        """Return the classes by name with their values: first those laid down, in their order, then others in use."""
+        row = self._store.row("SELECT value FROM meta WHERE key = ?", _DEFINED)
+        found: dict[str, list[str]] = json.loads(row["value"]) if row is not None else {}
+        for name, value in self._store.rows("SELECT DISTINCT name, value FROM class_value ORDER BY name, value"):
+            values = found.setdefault(str(name), [])
+            if value not in values:
+                values.append(str(value))
+        return {name: tuple(found[name]) for name in sorted(found)}
+
+    def define(self, name: str, values: Sequence[str], *, reader: str) -> None:
+        """Lay down the values of a class in the order in which they are offered; none forgets the class.
+
+        What was said of scans stays, with values that are not among them too.
+
+        Raises
+        ------
+        InputError
+            ``class-name``.
+        ProjectError, StorageError
+            As :meth:`core.project.store.Store.transaction`.
+        """
+        for words in (name, *values):
+            _check_words(words)
+        with self._store.transaction() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = ?", (_DEFINED,)).fetchone()
+            defined: dict[str, list[str]] = json.loads(row[0]) if row is not None else {}
+            defined.pop(name, None)
+            if values:
+                defined[name] = list(dict.fromkeys(values))
+            words = json.dumps(defined, ensure_ascii=False)
+            connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_DEFINED, words))
+            audit.append(connection, reader, "class-values", {"class": name, "values": list(values)})
+
+    def by_scan(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Return, by scan id and class, the values said of the scan or any of its slices, by whomever; sorted."""
+        rows = self._store.rows("SELECT DISTINCT scan, name, value FROM class_value ORDER BY scan, name, value")
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        for scan, name, value in rows:
+            of_scan = found.setdefault(str(scan), {})
+            of_scan[str(name)] = (*of_scan.get(str(name), ()), str(value))
+        return found
+
+    def all(self) -> list[ClassValue]:
+        """Return every value of the project, by scan in the order shown, then as :meth:`of_scan`."""
+        rows = self._store.rows(
+            "SELECT c.scan, c.slice, c.name, c.value, c.reader, c.updated FROM class_value c "
+            "JOIN scan s ON s.id = c.scan ORDER BY s.number, c.slice, c.name, c.reader"
+        )
+        return [_read(row) for row in rows]
 
     def of_scan(self, scan: str, *, reader: str | None = None) -> list[ClassValue]:
         """Return the values of a scan, the whole scan's first, then by slice; of one reader where given."""
@@ -69,17 +127,7 @@ class Classes:
             reader,
             reader,
         )
-        return [
-            ClassValue(
-                str(row["scan"]),
-                None if row["slice"] == _WHOLE else int(row["slice"]),
-                str(row["name"]),
-                str(row["value"]),
-                str(row["reader"]),
-                str(row["updated"]),
-            )
-            for row in rows
-        ]
+        return [_read(row) for row in rows]
 
     def set(self, scan: str, name: str, value: str | None, *, reader: str, slices: Sequence[int] | None = None) -> None:
         """Say what a scan or some of its slices are, or take it back.
@@ -105,20 +153,29 @@ class Classes:
         ProjectError, StorageError
             As :meth:`core.project.store.Store.transaction`.
         """
-        for words in (name, *(() if value is None else (value,))):
-            if not words.strip() or len(words) > _LONGEST or not words.isprintable():
-                raise InputError("class-name", given=words[:_LONGEST], most=_LONGEST)
+        places: Sequence[int | None] = [None] if slices is None else sorted(set(slices))
+        self.set_many([ClassGiven(scan, place, name, value) for place in places], reader=reader)
+
+    def set_many(self, given: Sequence[ClassGiven], *, reader: str, action: str = "class") -> None:
+        """Say many things, or take them back: all of them or nothing.
+
+        Raises
+        ------
+        InputError
+            As :meth:`set`.
+        ProjectError, StorageError
+            As :meth:`core.project.store.Store.transaction`.
+        """
+        for one in given:
+            _check_words(one.name)
+            if one.value is not None:
+                _check_words(one.value)
         with self._store.transaction() as connection:
-            found = connection.execute("SELECT depth FROM scan WHERE id = ?", (scan,)).fetchone()
-            depth = int(found[0]) if found is not None else 0
-            wrong = [place for place in slices or () if not 0 <= place < depth]
-            if found is None or wrong:
-                raise InputError("class-slice", slice=wrong[0] + 1 if wrong else 0, slices=depth)
-            places = [_WHOLE] if slices is None else sorted(set(slices))
+            _check_places(connection, given)
             at = utc_now()
-            for place in places:
-                key = (scan, place, name, reader)
-                if value is None:
+            for one in given:
+                key = (one.scan, _WHOLE if one.slice is None else one.slice, one.name, reader)
+                if one.value is None:
                     sql = "DELETE FROM class_value WHERE scan = ? AND slice = ? AND name = ? AND reader = ?"
                     connection.execute(sql, key)
                 else:
@@ -126,6 +183,43 @@ class Classes:
                         "INSERT OR REPLACE INTO class_value (scan, slice, name, reader, value, updated)"
                         " VALUES (?, ?, ?, ?, ?, ?)"
                     )
-                    connection.execute(sql, (*key, value, at))
-            facts = {"scan": scan, "class": name, "value": value, "slices": None if slices is None else len(places)}
-            audit.append(connection, reader, "class", facts)
+                    connection.execute(sql, (*key, one.value, at))
+            for facts in _told(given):
+                audit.append(connection, reader, action, facts)
+
+
+def _check_words(words: str) -> None:
+    if not words.strip() or len(words) > _LONGEST or not words.isprintable():
+        raise InputError("class-name", given=words[:_LONGEST], most=_LONGEST)
+
+
+def _check_places(connection: sqlite3.Connection, given: Iterable[ClassGiven]) -> None:
+    depths: dict[str, int] = {}
+    for one in given:
+        if one.scan not in depths:
+            found = connection.execute("SELECT depth FROM scan WHERE id = ?", (one.scan,)).fetchone()
+            depths[one.scan] = int(found[0]) if found is not None else 0
+        depth = depths[one.scan]
+        if not depth or (one.slice is not None and not 0 <= one.slice < depth):
+            raise InputError("class-slice", slice=0 if one.slice is None else one.slice + 1, slices=depth)
+
+
+def _told(given: Iterable[ClassGiven]) -> Iterable[dict[str, object]]:
+    """Give one line of the audit per scan, class and value."""
+    counts: dict[tuple[str, str, str | None, bool], int] = {}
+    for one in given:
+        key = (one.scan, one.name, one.value, one.slice is None)
+        counts[key] = counts.get(key, 0) + 1
+    for (scan, name, value, whole), count in counts.items():
+        yield {"scan": scan, "class": name, "value": value, "slices": None if whole else count}
+
+
+def _read(row: sqlite3.Row) -> ClassValue:
+    return ClassValue(
+        str(row["scan"]),
+        None if row["slice"] == _WHOLE else int(row["slice"]),
+        str(row["name"]),
+        str(row["value"]),
+        str(row["reader"]),
+        str(row["updated"]),
+    )

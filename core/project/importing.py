@@ -22,6 +22,7 @@ from core.io.sniff import PICTURES
 from core.io.source import Chosen, FindOptions, Found, MaskData, Source
 from core.learning.runs import ensure_imported, find_run, list_runs
 from core.messages import text
+from core.project.class_files import Taken, take_folders, take_table
 from core.project.import_reading import ReadScan, ScanReader
 from core.project.imported_masks import by_name, new_layers, onto, parse_labels
 from core.project.predictions import list_predictions, write_prediction
@@ -62,6 +63,9 @@ class ImportOptions:
         Bring masks of another grid in the same space onto their scan's, by nearest neighbour.
     dataset
         Which array of archives that hold several (HDF5).
+    classes
+        A table of classes for what comes in and is there (:func:`core.project.class_files.take_table`), or
+        ``folder:NAME``: the folder of each scan is its value of this class.
     """
 
     label: str | None = None
@@ -74,6 +78,7 @@ class ImportOptions:
     chosen: tuple[Chosen, ...] = ()
     resample_masks: bool = False
     dataset: str = ""
+    classes: str = ""
 
     def find_options(self) -> FindOptions:
         """Return the part of it that the finder needs."""
@@ -88,6 +93,7 @@ class _Count:
     predictions: int = 0
     skipped: int = 0
     present: int = 0
+    classes: int = 0
     brought: Brought = field(default_factory=Brought)
     runs: dict[str, int] = field(default_factory=dict)
 
@@ -187,6 +193,8 @@ def _import_all(
     if not count.scans and not count.present and not should_stop():
         code = "nothing-usable" if count.skipped else "nothing-there"
         raise InputError(code, file=", ".join(path.name or str(path) for path in sources))
+    if options.classes and not should_stop():
+        yield from _take_classes(project, options, count)
     yield Finished(
         {
             "scans": count.scans,
@@ -195,7 +203,36 @@ def _import_all(
             "skipped": count.skipped,
             "present": count.present,
         }
+        | ({"classes": count.classes} if options.classes else {})
     )
+
+
+def _take_classes(project: Project, options: ImportOptions, count: _Count) -> Iterator[JobEvent]:
+    """Give the scans their classes; a table that fits none of them is told of, and the scans stay."""
+    reader = options.reader or current_reader()
+    way, _, name = options.classes.partition(":")
+    try:
+        if way == "folder" and name:
+            taken = take_folders(project, name, reader=reader, scans=[project.scan(one).id for one in count.scans])
+        else:
+            taken = take_table(project, Path(options.classes), reader=reader)
+    except InputError as error:
+        yield from _skip(Path(options.classes).name, error, count, options)
+        return
+    count.classes = taken.values
+    yield from _told_of(taken)
+
+
+def _told_of(taken: Taken) -> Iterator[Notice]:
+    yield Notice("classes-taken", {"values": taken.values, "scans": len(taken.scans)})
+    if taken.numbers:
+        yield Notice("classes-numbers", {"names": ", ".join(taken.numbers)})
+    if taken.missing_count:
+        yield Notice("classes-missing", {"count": taken.missing_count, "names": ", ".join(taken.missing)})
+    if taken.outside_count:
+        yield Notice("classes-outside", {"count": taken.outside_count, "names": ", ".join(taken.outside)})
+    if taken.twice:
+        yield Notice("classes-twice", {"count": taken.twice})
 
 
 def _find(

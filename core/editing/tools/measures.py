@@ -9,8 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.geometry import Geometry
+from core.editing.tools.placing import known_values, values_on
+from core.editing.tools.shapes import polygon
+from core.geometry import Box, Geometry, PlaneView
+from core.volume import Volume
 
+STATISTICS = ("mean", "deviation", "median", "least", "most")
 Voxel = tuple[float, float, float]
 
 
@@ -83,3 +87,71 @@ def statistics(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> Statisti
         float(inside.min()),
         float(inside.max()),
     )
+
+
+Figures = dict[str, float | str]
+"""Numbers by name, and ``unit`` (``mm`` or ``px``)."""
+
+
+def exact(geometry: Geometry, view: PlaneView) -> bool:
+    """Return whether lengths on a plane are told: not through slices whose distance is unknown."""
+    return view.slice_axis == 0 or geometry.depth_known or not geometry.spacing_known
+
+
+def on_slice(
+    kind: str, volume: Volume, view: PlaneView, index: int, points: Sequence[tuple[float, float]]
+) -> Figures | None:
+    """Return what points on a slice measure.
+
+    Parameters
+    ----------
+    kind
+        ``distance`` (two points), ``angle`` (three, the corner second) or ``area`` (three and more).
+    points
+        (row, column) of the slice; more than are needed are passed over.
+
+    Returns
+    -------
+    dict or None
+        ``length``; ``degrees``; or ``area`` with the :class:`Statistics` inside by their names. None where
+        nothing can be told (:func:`exact`, a leg without a length).
+    """
+    geometry = volume.geometry
+    if not exact(geometry, view):
+        return None
+    found: Figures = {"unit": geometry.unit}
+    voxels = [view.to_voxel(row, column, index) for row, column in points]
+    if kind == "distance":
+        return found | {"length": distance(geometry, *voxels[:2])}
+    if kind == "angle":
+        degrees = angle(geometry, *voxels[:3])
+        return None if math.isnan(degrees) else found | {"degrees": degrees}
+    inside = statistics(values_on(volume, view, index), polygon(points, (view.rows, view.columns)))
+    return found | {"area": area(points, (view.row_size, view.column_size))} | _told(inside)
+
+
+def of_label(volume: Volume, region: NDArray[np.bool_], box: Box) -> Figures:
+    """Return how much of a scan a region takes and how bright it is.
+
+    Parameters
+    ----------
+    region
+        bool of the shape of ``box``.
+
+    Returns
+    -------
+    dict
+        ``voxels``, ``volume`` in mL where it can be told, and the :class:`Statistics` by their names.
+    """
+    count = int(np.count_nonzero(region))
+    found: Figures = {"unit": volume.geometry.unit, "voxels": float(count)}
+    if volume.geometry.measurable:
+        found["volume"] = count * volume.geometry.voxel_ml
+    return found | _told(statistics(known_values(volume, volume.array[box.slices]), region), count=False)
+
+
+def _told(inside: Statistics, *, count: bool = True) -> Figures:
+    if not inside.voxels:
+        return {}
+    found: Figures = {"voxels": float(inside.voxels)} if count else {}
+    return found | {name: float(getattr(inside, name)) for name in STATISTICS}
