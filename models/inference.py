@@ -20,7 +20,7 @@ from core.errors import Cancelled, LearningError
 from core.events import StopCheck, never_stop
 from core.geometry import bounding_box
 from core.labels import BRAIN
-from core.learning.prepare import Fit, Preparation, intensity_of, neighbours, prepare_slices
+from core.learning.prepare import Preparation, Preparer
 from core.learning.runs import MODEL_FILE, ONNX_FILE
 from core.project.predictions import THRESHOLD
 from core.volume import Volume
@@ -70,7 +70,7 @@ class Predictor:
             raise LearningError("model-damaged", file=folder / ONNX_FILE)
 
     def probabilities(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return ``[n, labels, size, size]`` in 0..1 for prepared stacks ``[n, slices, size, size]``."""
+        """Return ``[n, labels, size, size]`` in 0..1 for prepared stacks ``[n, inputs, size, size]``."""
         found = self._run(stacks)
         if self._mirrored:
             found = np.asarray(0.5 * (found + self._run(stacks[..., ::-1])[..., ::-1]), dtype=np.float32)
@@ -114,21 +114,24 @@ class Predictor:
         """Do what :meth:`predict_volume` does, yielding (slices done, the arrays so far) after each few.
 
         The arrays are the same ones each time, filled further.
+
+        Raises
+        ------
+        LearningError
+            ``prepare-not-ct``, ``prepare-no-spacing`` if the scan is not what this model takes.
         """
         total = volume.shape[0]
         result = {name: np.zeros(volume.shape, dtype=np.uint8) for name in self.labels}
-        intensity = intensity_of(volume, self.preparation)
-        fit = Fit.of(volume.geometry, self.preparation.size)
+        preparer = Preparer(volume, self.preparation)
         for start in range(0, total, BATCH):
             if should_stop():
                 raise Cancelled
             indices = range(start, min(start + BATCH, total))
-            stacks = [neighbours(index, self.preparation.slices, total) for index in indices]
-            needed = sorted({index for stack in stacks for index in stack})
-            slices = prepare_slices(volume, intensity, fit, needed).astype(np.float32)
-            rows = np.array([[needed.index(index) for index in stack] for stack in stacks])
+            needed, rows = preparer.stacks(indices)
+            slices = preparer.slices(needed).astype(np.float32)
             found = self.probabilities(slices[rows])
             for row, index in enumerate(indices):
+                fit = preparer.fit(index)
                 for channel, name in enumerate(self.labels):
                     result[name][index] = np.rint(fit.inverse(found[row, channel]) * 255).clip(0, 255)
             yield indices[-1] + 1, result

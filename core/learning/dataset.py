@@ -1,4 +1,9 @@
-"""From a project to arrays in memory: only what was finished counts, and what counts is pinned.
+"""From a project to arrays in memory: only what somebody said counts, and what counts is pinned.
+
+A finished slice is known everywhere. One that is not finished counts where a reader scribbled on
+the background as well as on a label: strokes are known, all else is unknown and ignored. A slice
+with strokes of labels alone does not count: it looks like half a mask, and would teach that
+everything is the label.
 
 Prepared slices are kept as float16 and masks as uint8, so that thousands of slices fit
 into memory and no step ever waits for the disk.
@@ -7,18 +12,18 @@ into memory and no step ever waits for the disk.
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import Cancelled, LearningError
-from core.events import JobEvent, Progress, StopCheck
-from core.labels import Label
+from core.events import JobEvent, Notice, Progress, StopCheck
+from core.labels import SCRIBBLED_BACKGROUND, Label
 from core.learning.config import TrainingConfig
-from core.learning.prepare import Fit, Preparation, intensity_of, neighbours, prepare_slices
+from core.learning.prepare import Preparation, Preparer
 from core.learning.split import Candidate
 from core.project.project import Project
 from core.project.records import Annotation, Scan
@@ -26,7 +31,7 @@ from core.project.records import Annotation, Scan
 
 @dataclass(frozen=True)
 class Source:
-    """What one scan gives: whose masks, and which slices of which layer are finished.
+    """What one scan gives: whose masks, and which slices of which layer are finished or scribbled on.
 
     Parameters
     ----------
@@ -34,14 +39,22 @@ class Source:
         The scan and the reader's layers on it.
     finished
         Layer to its finished native slices.
+    scribbled
+        Layer to native slices that are not finished and hold strokes of a label and of the background.
     """
 
     scan: Scan
     annotation: Annotation
     finished: Mapping[str, frozenset[int]]
+    scribbled: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     @property
     def slices(self) -> tuple[int, ...]:
+        """Native slices that count on at least one of the layers, in order."""
+        return tuple(sorted(frozenset().union(*self.finished.values(), *self.scribbled.values())))
+
+    @property
+    def wholly_known(self) -> tuple[int, ...]:
         """Native slices finished on at least one of the layers, in order."""
         return tuple(sorted(frozenset().union(*self.finished.values())))
 
@@ -55,13 +68,15 @@ class TrainingSet:
     labels
         Names, in the order of the mask channels.
     images
-        ``[m, size, size]`` float16, normalised: every slice that is an example or a neighbour of one.
+        ``[m, size, size]`` float16, normalised: a row for every channel of every slice that is an
+        example or a neighbour of one.
     stacks
-        ``[n, slices]`` int32: for each example the rows of ``images`` it is stacked of.
+        ``[n, slices * channels]`` int32: for each example the rows of ``images`` it is stacked of.
     masks
-        ``[n, labels, size, size]`` uint8, 0/1.
+        ``[n, labels, size, size]`` uint8, 0/1 and 255 (:data:`core.learning.prepare_fit.UNKNOWN`) where
+        nobody said what is there; such a pixel is ignored.
     known
-        ``[n, labels]`` bool: False where the slice is not finished on that label's layer;
+        ``[n, labels]`` bool: False where the slice does not count on that label's layer;
         such a channel is ignored.
     amounts
         ``[n]`` float32: part of the slice that shows any label.
@@ -71,6 +86,9 @@ class TrainingSet:
         The scans in use.
     pins
         Scan id to ``{layer: sha256 of the mask file}``.
+    lost
+        Display name of each scan of which the preparation (crop, pad, resample) cuts off a part of
+        the labels, and that part, 0..1.
     """
 
     labels: tuple[str, ...]
@@ -83,12 +101,13 @@ class TrainingSet:
     slice_of: NDArray[np.int32]
     scans: tuple[Scan, ...]
     pins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lost: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.stacks)
 
     def stack(self, examples: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return examples as network input ``[k, slices, size, size]`` float32."""
+        """Return examples as network input ``[k, slices * channels, size, size]`` float32."""
         return np.asarray(self.images[self.stacks[examples]], dtype=np.float32)
 
     def candidates(self) -> list[Candidate]:
@@ -102,13 +121,26 @@ class TrainingSet:
         return found
 
 
-def find_sources(project: Project, labels: Sequence[Label], reader: str = "") -> list[Source]:
-    """Return the scans that have finished slices on the labels' layers.
+_both: OrderedDict[str, frozenset[int]] = OrderedDict()
+_REMEMBERED = 4096
+
+
+def find_sources(
+    project: Project, labels: Sequence[Label], reader: str = "", *, scribbles: bool = True
+) -> list[Source]:
+    """Return the scans that have slices on the labels' layers that count.
 
     Parameters
     ----------
     reader
         Only this reader's annotations; empty takes, for each scan, the one changed last.
+    scribbles
+        Whether slices that are not finished count where background was scribbled beside a label.
+
+    Raises
+    ------
+    ProjectError
+        ``mask-corrupt`` for a damaged mask (only those with scribbles are read).
     """
     layers = tuple(dict.fromkeys(label.layer for label in labels))
     sources = []
@@ -121,17 +153,41 @@ def find_sources(project: Project, labels: Sequence[Label], reader: str = "") ->
                 layer: frozenset(state.slice for state in project.slice_states(annotation.id, layer) if state.finished)
                 for layer in layers
             }
-            if not any(finished.values()):
+            scribbled = (
+                {layer: _scribbled(project, annotation, layer, finished[layer]) for layer in layers}
+                if scribbles
+                else {}
+            )
+            if not any(finished.values()) and not any(scribbled.values()):
                 continue
             if best is None or annotation.updated > best.annotation.updated:
-                best = Source(scan, annotation, finished)
+                best = Source(scan, annotation, finished, scribbled)
         if best is not None:
             sources.append(best)
     return sources
 
 
+def _scribbled(project: Project, annotation: Annotation, layer: str, finished: frozenset[int]) -> frozenset[int]:
+    """Return the slices of a layer that are not finished and hold strokes of labels and of the background."""
+    newest = project.layers(annotation.id).get(layer)
+    if newest is None or not newest.counts.get(SCRIBBLED_BACKGROUND, 0):
+        return frozenset()
+    if newest.sha256 not in _both:
+        # a mask file never changes, so its hash stands for it
+        mask = project.read_version(newest)
+        _both[newest.sha256] = frozenset(index for index, plane in enumerate(mask) if _has_both(plane))
+        while len(_both) > _REMEMBERED:
+            _both.popitem(last=False)
+    return _both[newest.sha256] - finished
+
+
+def _has_both(plane: NDArray[np.uint8]) -> bool:
+    background = plane == SCRIBBLED_BACKGROUND
+    return bool(background.any()) and bool((~background & (plane > 0)).any())
+
+
 def count_finished(project: Project, labels: Sequence[Label], reader: str = "") -> tuple[int, int, int]:
-    """Return (patients, scans, finished slices) that a training on these labels would use."""
+    """Return (patients, scans, slices) that a training on these labels would use."""
     sources = find_sources(project, labels, reader)
     return len({source.scan.patient for source in sources}), len(sources), sum(len(s.slices) for s in sources)
 
@@ -144,7 +200,8 @@ def read_training_set(
     Raises
     ------
     LearningError
-        ``finished-none`` or ``finished-few`` if there is nothing (to check) to learn from.
+        ``finished-none`` or ``finished-few`` if there is nothing (to check) to learn from;
+        ``prepare-not-ct``, ``prepare-no-spacing`` if a scan cannot be prepared as asked.
     InputError
         ``label-unknown``.
     Cancelled
@@ -152,14 +209,14 @@ def read_training_set(
     """
     known_labels = project.labels()
     labels = [known_labels.named(name) for name in config.labels]
-    sources = find_sources(project, labels, config.reader)
+    sources = find_sources(project, labels, config.reader, scribbles=config.scribbles)
     examples = sum(len(source.slices) for source in sources)
     words = ", ".join(config.labels)
     if examples == 0:
         raise LearningError("finished-none", labels=words)
     if examples == 1:
         raise LearningError("finished-few", labels=words)
-    preparation = Preparation(config.size, config.slices)
+    preparation = Preparation.of(config)
     parts = []
     started = time.monotonic()
     for number, source in enumerate(sources):
@@ -171,7 +228,10 @@ def read_training_set(
         yield Progress(number, len(sources), "reading-masks", rate, left, source.scan.name)
         parts.append(_read_source(project, source, labels, preparation))
     yield Progress(len(sources), len(sources), "reading-masks")
-    return _joined(tuple(label.name for label in labels), sources, parts, config.size)
+    data = _joined(tuple(label.name for label in labels), sources, parts, config.size)
+    for name, part in data.lost.items():
+        yield Notice("training-cut-off", {"name": name, "percent": f"{100 * part:.3g}"})
+    return data
 
 
 @dataclass(frozen=True)
@@ -184,33 +244,41 @@ class _Part:
     known: NDArray[np.bool_]
     slices: tuple[int, ...]
     pins: Mapping[str, str]
+    lost: float = 0.0
 
 
 def _read_source(project: Project, source: Source, labels: Sequence[Label], preparation: Preparation) -> _Part:
     volume = project.read_volume(source.scan.id)
-    fit = Fit.of(volume.geometry, preparation.size)
-    total = volume.shape[0]
-    stacks = [neighbours(index, preparation.slices, total) for index in source.slices]
-    needed = sorted({index for stack in stacks for index in stack})
-    row_of = {index: row for row, index in enumerate(needed)}
-    images = prepare_slices(volume, intensity_of(volume, preparation), fit, needed)
-    layers: dict[str, Any] = {}
+    preparer = Preparer(volume, preparation, name=source.scan.name)
+    needed, stacks = preparer.stacks(source.slices)
+    images = preparer.slices(needed)
+    layers: dict[str, NDArray[np.uint8] | None] = {}
     pins: dict[str, str] = {}
     for layer, finished in source.finished.items():
-        if finished:
+        if finished or source.scribbled.get(layer):
             versions = project.layer_versions(source.annotation.id, layer)
             layers[layer] = project.read_layer(source.annotation.id, layer)
             pins[layer] = versions[-1].sha256 if versions else ""
     masks = np.zeros((len(stacks), len(labels), preparation.size, preparation.size), dtype=np.uint8)
     known = np.zeros((len(stacks), len(labels)), dtype=np.bool_)
+    drawn = kept = 0.0
     for row, index in enumerate(source.slices):
+        fit = preparer.fit(index)
         for channel, label in enumerate(labels):
-            known[row, channel] = index in source.finished[label.layer]
             array = layers.get(label.layer)
-            if known[row, channel] and array is not None:
-                masks[row, channel] = fit.forward_mask(array[index] == label.value)
-    rows = np.array([[row_of[index] for index in stack] for stack in stacks], dtype=np.int32)
-    return _Part(images, rows, masks, known, source.slices, pins)
+            plane = None if array is None else array[index]
+            if index in source.finished[label.layer]:
+                known[row, channel] = True
+                if plane is not None:
+                    masks[row, channel] = fit.forward_mask(plane == label.value)
+            elif plane is not None and index in source.scribbled.get(label.layer, ()):
+                known[row, channel] = True
+                # labels of one layer exclude one another: a stroke of another says that it is not this one
+                masks[row, channel] = fit.forward_strokes(plane == label.value, (plane > 0) & (plane != label.value))
+            if plane is not None and known[row, channel] and not fit.whole:
+                drawn += float(np.count_nonzero(plane == label.value))
+                kept += float(fit.kept(plane == label.value))
+    return _Part(images, stacks, masks, known, source.slices, pins, 1 - kept / drawn if drawn else 0.0)
 
 
 def _joined(labels: tuple[str, ...], sources: Sequence[Source], parts: list[_Part], size: int) -> TrainingSet:
@@ -228,16 +296,22 @@ def _joined(labels: tuple[str, ...], sources: Sequence[Source], parts: list[_Par
         masks[row : row + counts[number]] = part.masks
         row += counts[number]
         # the part's own arrays are let go as they are copied: only one copy of most stays in memory
-        parts[number] = _Part(images[:0], part.stacks, masks[:0], part.known, part.slices, part.pins)
+        parts[number] = replace(part, images=images[:0], masks=masks[:0])
     return TrainingSet(
         labels=labels,
         images=images,
         stacks=stacks.astype(np.int32),
         masks=masks,
         known=known,
-        amounts=masks.any(axis=1).mean(axis=(1, 2), dtype=np.float32),
+        amounts=_amounts(masks),
         scan_of=np.repeat(np.arange(len(sources), dtype=np.int32), counts),
         slice_of=slice_of,
         scans=tuple(source.scan for source in sources),
         pins=pins,
+        lost={source.scan.name: part.lost for source, part in zip(sources, parts, strict=True) if part.lost > 0},
     )
+
+
+def _amounts(masks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the part of each example that shows any label (unknown pixels show none), ``[n]``."""
+    return np.array([(one == 1).any(axis=0).mean(dtype=np.float32) for one in masks], dtype=np.float32)
