@@ -104,7 +104,7 @@ class _WithSigmoid(nn.Module):
 def export_model(folder: Path, network: nn.Module, preparation: Preparation, facts: Mapping[str, Any]) -> float:
     """Write ``model.onnx`` and ``model.json``, checked against the network itself.
 
-    The exported network takes ``slices`` ``[n, slices, size, size]`` and gives
+    The exported network takes ``slices`` ``[n, slices * channels, size, size]`` and gives
     ``probability`` ``[n, labels, size, size]``; both files take their place only after
     the check, ``model.json`` last, for it is what makes a run usable.
 
@@ -126,7 +126,7 @@ def export_model(folder: Path, network: nn.Module, preparation: Preparation, fac
         ``export-inexact``.
     """
     module = _WithSigmoid(network).eval()
-    shape = (2, preparation.slices, preparation.size, preparation.size)
+    shape = (2, preparation.inputs, preparation.size, preparation.size)
     random = np.random.default_rng(0)
     example = torch.from_numpy(random.standard_normal(shape).astype(np.float32))
     content = _onnx_bytes(module, example)
