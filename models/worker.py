@@ -28,6 +28,7 @@ JOBS: dict[str, str] = {
     "train": "models.trainer:train_job",
     "predict": "models.predicting:predict_job",
     "evaluate": "models.evaluating:evaluate_job",
+    "take_run": "models.taking_runs:take_run_job",
     "strip": "models.loose:strip_job",
     "apply": "models.loose:apply_job",
 }

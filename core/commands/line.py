@@ -53,6 +53,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("verify", "core.commands.verify"),
     Command("train", "models.commands.train"),
     Command("runs", "core.commands.runs"),
+    Command("import-run", "models.commands.import_run"),
     Command("evaluate", "models.commands.evaluate"),
     Command("predict", "models.commands.predict"),
     Command("apply", "models.commands.apply"),
@@ -87,13 +88,17 @@ class Line:
             elif isinstance(event, Progress):
                 self._show(event)
             elif isinstance(event, Skipped):
-                self.skipped.append({"source": event.source, "reason": sentence(event.error)})
-                self._note(text("line.skipped", source=event.source, reason=sentence(event.error)))
+                self.skip(event.source, event.error)
             elif isinstance(event, Notice):
                 self._note(text(f"notices.{event.key}", **event.fields))
             if on_event is not None:
                 on_event(event)
         return result
+
+    def skip(self, source: str, error: MeninxError) -> None:
+        """Say that one input is passed over, and why."""
+        self.skipped.append({"source": source, "reason": sentence(error)})
+        self._note(text("line.skipped", source=source, reason=sentence(error)))
 
     def _note(self, words: str) -> None:
         print(words, file=sys.stderr)  # noqa: T201

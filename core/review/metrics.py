@@ -97,11 +97,13 @@ class Measures:
     def facts(self) -> dict[str, Any]:
         """Return plain data; the distances carry their unit in their names."""
         facts: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        unit, by_slice, lesions = (facts.pop(name) for name in ("unit", "by_slice", "lesions"))
+        unit = facts.pop("unit")
+        by_slice, lesions = self.by_slice.facts(), self.lesions.facts()
+        del facts["by_slice"], facts["lesions"]
         for name in ("hd95", "assd"):
             facts[f"{name}_{unit}"] = facts.pop(name)
         flags = {"empty": self.empty, "missed": self.missed, "spurious": self.spurious}
-        return facts | by_slice.facts() | lesions.facts() | flags
+        return facts | by_slice | lesions | flags
 
 
 def _ratio(part: float, whole: float) -> float | None:
