@@ -32,6 +32,8 @@ PICKLES = frozenset({".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".joblib
 MOST_BYTES = 4 << 30
 """Of one file of a foreign run; a zip can claim anything."""
 _MOST_TEXT = 64 << 20
+_OF_THIS_PROJECT: Mapping[str, Any] = {"parent": None, "encoder_weights": "", "assigned": [], "reader": ""}
+"""Settings that mean nothing elsewhere, and might tell where files lie or who drew."""
 _NEEDED = (MODEL_FILE, ONNX_FILE)
 _TAKEN = (MODEL_FILE, ONNX_FILE, WEIGHTS_FILE, CONFIG_FILE, CARD_FILE, EVENTS_FILE, LEARNT_FILE)
 _PIECE = 1 << 22
@@ -68,6 +70,7 @@ def export_run(project: Project, run: Run, target: Path) -> list[str]:
         names += [file.name for file in sorted(source.glob("evaluation-*.json"))]
         for name in names:
             _copy(source / name, folder / name)
+        atomic.write_bytes(folder / CONFIG_FILE, _json_bytes(run.config.to_json() | _OF_THIS_PROJECT))
         atomic.write_bytes(folder / LEARNT_FILE, _json_bytes(_learnt(project, run)))
         names.append(LEARNT_FILE)
         if runs.history(project, run.id):
@@ -257,8 +260,8 @@ def _config(
     given = folder / CONFIG_FILE
     values = _facts(given.read_bytes(), CONFIG_FILE) if given.is_file() else {"network": facts.get("network", "")}
     # what the network takes is what its model says; its parent is another project's
-    values |= {"labels": list(labels), "size": preparation.size, "slices": preparation.slices, "parent": None}
-    values |= {"channels": list(preparation.channels), "prepare": list(preparation.steps), "encoder_weights": ""}
+    values |= {"labels": list(labels), "size": preparation.size, "slices": preparation.slices}
+    values |= {"channels": list(preparation.channels), "prepare": list(preparation.steps), **_OF_THIS_PROJECT}
     try:
         return TrainingConfig.from_json(values)
     except LearningError as error:

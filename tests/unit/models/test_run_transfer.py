@@ -6,6 +6,7 @@ import csv
 import json
 import pickle
 import zipfile
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import cv2
@@ -313,6 +314,19 @@ def test_what_an_ancestor_learnt_travels_along(project, tmp_path, capsys):
     learnt = {row["sha256"]: row["part"] for row in json.loads((tmp_path / "out" / LEARNT_FILE).read_text())["scans"]}
     assert set(learnt.values()) == {"train"}
     assert len(learnt) == 3
+
+
+def test_an_export_tells_nothing_of_this_computer_or_its_people(project, tmp_path, capsys):
+    def local(old):
+        told = {"network": "resnet18_unet", "encoder_weights": "/home/somebody/weights.pth", "reader": "anna", "assigned": ("train KEY",)}
+        return replace(old, **told)
+
+    trained(project, config=local)
+    said(capsys, "runs", project.path, "--export", "1", "-o", tmp_path / "out")
+    for file in (tmp_path / "out").iterdir():
+        content = file.read_bytes()
+        for word in (b"somebody", b"anna", b"train KEY", b"patient 0"):
+            assert word not in content, file.name
 
 
 def test_nothing_is_written_over(project, tmp_path, capsys):
