@@ -364,6 +364,7 @@ class Session(SessionSignals):
         """
         if self.project is None:
             return
+        before = self._labels
         self.project.set_labels(labels)
         # a label that has another name now stays hidden, and chosen
         names = {(label.layer, label.value): label.name for label in labels}
@@ -372,6 +373,7 @@ class Session(SessionSignals):
         if self.label is not None:
             self.label = labels.find(renamed.get(self.label.name, self.label.name))
         self._take_labels(self.project.labels())
+        self.labeller.edited(before, self._labels)
 
     def reload_labels(self) -> None:
         """Read the labels again (an import added some)."""

@@ -66,6 +66,8 @@ class SessionSignals(QObject):
     """:attr:`overlay` changed."""
     position_requested = Signal(object)
     """Go to this voxel (x, y, z)."""
+    slice_requested = Signal(int)
+    """Go to this native slice."""
     pointer_changed = Signal(object)
     """A :class:`Pointer`, or None: what the status bar answers about."""
     workspace_requested = Signal(str)

@@ -11,6 +11,7 @@ from core.editing.editor import Editor, Step
 from core.errors import MeninxError
 from core.messages import text
 from core.project.relabel import ACTION
+from gui.asides import Asides
 
 if TYPE_CHECKING:
     from gui.session import Session
@@ -20,11 +21,18 @@ TURN = 0.008
 
 
 class Walker(QObject):
-    """Goes through the history of the scan shown."""
+    """Goes through the history of the scan shown.
+
+    Attributes
+    ----------
+    asides
+        What was done beside the drawing, taken back in its turn.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
+        self.asides = Asides(session)
         self._target = 0
         self._editor: Editor | None = None
         self._sequence = 0
@@ -36,7 +44,12 @@ class Walker(QObject):
         """Undo or redo one step and show where it was."""
         self.stop()
         editor = self._session.editor
-        if editor is not None and self._session.can_edit:
+        if (
+            editor is not None
+            and self._session.can_edit
+            and not self._session.labeller.busy
+            and not self.asides.step(editor, forward=forward)
+        ):
             self._one(editor, forward=forward)
 
     def go_to(self, position: int) -> None:
@@ -80,6 +93,7 @@ class Walker(QObject):
             self._session.notifier.error(error)
             return False
         if step is not None:
+            self.asides.walked(forward=forward)
             self._session.step_walked.emit(step)
         elif editor.forgotten > before:
             self._session.notifier.tell(text("session.forgotten"), "warning", seconds=10)
@@ -91,15 +105,15 @@ class Walker(QObject):
         step: Step | None = steps[place] if 0 <= place < len(steps) else None
         if step is None or not step.action.startswith(ACTION):
             return False
-        labels = self._session.labels
-        gone = next(
-            (one for one in labels.removed if (one.label.layer, one.label.value) == (step.layer, step.label_value)),
-            None,
-        )
-        if gone is None:
+        labels, labeller = self._session.labels, self._session.labeller
+        named = (step.layer, step.label_value)
+        gone = next((one for one in labels.removed if (one.label.layer, one.label.value) == named), None)
+        if (step.action == f"{ACTION}back") is forward:
+            # the label comes back, if it is not there already
+            if gone is not None:
+                labeller.bring_back(gone)
+            return gone is not None
+        if gone is not None or not any((one.layer, one.value) == named for one in labels):
             return False
-        if forward:
-            self._session.notifier.tell(text("session.redo_labels"), "info", seconds=8)
-        else:
-            self._session.labeller.bring_back(gone)
+        labeller.again(named)
         return True

@@ -10,6 +10,7 @@ ever overwritten.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -23,7 +24,7 @@ from core.editing.opening import open_annotation
 from core.editing.replacing import prepare
 from core.editing.steps import StateChange, Step, unpack
 from core.errors import InputError, ProjectError
-from core.labels import Label, LabelSet, RemovedLabel
+from core.labels import SCRIBBLED_BACKGROUND, Label, LabelSet, RemovedLabel
 from core.project import audit
 from core.project.annotations import check_layer_name
 from core.project.journal_file import JournalFile
@@ -34,9 +35,11 @@ from core.project.saver import Saver
 ACTION = "label_"
 """How the names of these steps begin: ``label_delete label_merge label_move label_back``."""
 _PENDING = "pending_relabel"
+_UNDONE = "undone_relabel"
 
 Masks = dict[str, NDArray[np.uint8]]
 OnProgress = Callable[[int, int], None]
+Undone = dict[tuple[str, int], tuple[str, tuple[str, int] | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Change:
         Of the project, afterwards.
     gone
         The removed label that comes back.
+    again
+        It was done before and taken back: where its step is next in a history, that is done again.
     """
 
     kind: str
@@ -62,6 +67,7 @@ class Change:
     target: Label | None
     labels: LabelSet
     gone: RemovedLabel | None = None
+    again: bool = False
 
     @property
     def action(self) -> str:
@@ -129,6 +135,62 @@ def plan_back(labels: LabelSet, gone: RemovedLabel) -> Change:
     return Change("back", became or gone.label, back, after, gone)
 
 
+def plan_again(labels: LabelSet, place: tuple[str, int], undone: Undone) -> Change:
+    """Plan to do once more what :func:`plan_back` took back.
+
+    Parameters
+    ----------
+    labels
+        Of the project.
+    place
+        Layer and value of the label.
+    undone
+        What :func:`undone_of` knows of it.
+
+    Raises
+    ------
+    InputError
+        ``label-not-again`` if that cannot be known any more; otherwise as the plan it once was.
+    """
+    label = next((one for one in labels if (one.layer, one.value) == place), None)
+    kind, to = undone.get(place, ("", None))
+    target = next((one for one in labels if (one.layer, one.value) == to), None)
+    if label is None:
+        raise InputError("label-not-again", name=f"{place[0]}:{place[1]}")
+    if kind == "delete":
+        return replace(plan_delete(labels, label.name), again=True)
+    if kind == "merge" and target is not None:
+        return replace(plan_merge(labels, label.name, target.name), again=True)
+    # a label that was moved has the value again that it had there: no other label ever gets it
+    there = next((one for one in labels.removed if one.to == place and (one.label.layer, one.label.value) == to), None)
+    if kind != "move" or there is None:
+        raise InputError("label-not-again", name=label.name)
+    if label.locked:
+        raise InputError("label-locked", name=label.name)
+    after = labels.brought_back(there)
+    moved = next(one for one in after if (one.layer, one.value) == to)
+    return Change("move", label, moved, after, again=True)
+
+
+def undone_of(project: Project) -> Undone:
+    """Return by layer and value what was taken back of labels: its kind and where their voxels had gone."""
+    row = project.store.row("SELECT value FROM meta WHERE key = ?", _UNDONE)
+    told: list[list[Any]] = json.loads(row["value"]) if row is not None else []
+    return {
+        (str(one[0]), int(one[1])): (str(one[2]), (str(one[3][0]), int(one[3][1])) if one[3] else None) for one in told
+    }
+
+
+def _note_undone(project: Project, connection: sqlite3.Connection, change: Change) -> None:
+    undone = undone_of(project)
+    if change.gone is not None:
+        undone[(change.gone.label.layer, change.gone.label.value)] = (change.gone.kind, change.gone.to)
+    else:
+        undone.pop((change.source.layer, change.source.value), None)
+    words = json.dumps([[*place, kind, to] for place, (kind, to) in undone.items()])
+    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_UNDONE, words))
+
+
 def _unlocked(labels: LabelSet, name: str) -> Label:
     label = labels.named(name)
     if label.locked:
@@ -154,6 +216,7 @@ def carry_out(project: Project, change: Change, on_progress: OnProgress | None =
     with project.store.transaction() as connection:
         project.set_labels(change.labels)
         connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_PENDING, json.dumps(note)))
+        _note_undone(project, connection, change)
         audit.append(connection, current_reader(), "relabel", note)
     return _change_masks(project, change, on_progress)
 
@@ -252,7 +315,8 @@ def _change_one(project: Project, annotation: Annotation, change: Change, done: 
         editor = opened.editor
         before = editor.sequence
         if change.gone is None:
-            _put(editor, change, done)
+            if not (change.again and _step_again(editor, change, done)):
+                _put(editor, change, done)
             whole = True
         else:
             whole = _take_back(editor, change, change.gone, done)
@@ -266,6 +330,26 @@ def _change_one(project: Project, annotation: Annotation, change: Change, done: 
     return whole
 
 
+def _step_again(editor: Editor, change: Change, done: Done) -> bool:
+    """Do the step again that was taken back, or take back the one that did so; say whether it was next."""
+    steps, position, label = editor.steps(), editor.position, change.source
+
+    def is_it(place: int, action: str) -> bool:
+        step = steps[place] if 0 <= place < len(steps) else None
+        of_label = step is not None and (step.layer, step.label_value) == (label.layer, label.value)
+        return of_label and step is not None and step.action == action
+
+    step = None
+    if is_it(position - 1, ACTION + "back"):
+        step = editor.undo()
+    elif is_it(position, change.action):
+        step = editor.redo()
+    if step is None:
+        return False
+    done.voxels += _size(step, label)
+    return True
+
+
 def _put(editor: Editor, change: Change, done: Done) -> None:
     source, target = change.source, change.target
     old: Masks = {source.layer: editor.mask(source.layer)}
@@ -276,7 +360,7 @@ def _put(editor: Editor, change: Change, done: Done) -> None:
     if target is not None:
         old.setdefault(target.layer, editor.mask(target.layer))
         there = new.setdefault(target.layer, old[target.layer].copy())
-        free = hit & ((there == 0) | (there == target.value))
+        free = hit & ((there == 0) | (there == target.value) | (there == SCRIBBLED_BACKGROUND))
         covered = int(np.count_nonzero(hit)) - int(np.count_nonzero(free))
         there[free] = target.value
     states = _states(editor, change, hit)
@@ -319,6 +403,11 @@ def _take_back(editor: Editor, change: Change, gone: RemovedLabel, done: Done) -
     steps = editor.steps()[: editor.position]
     if steps and is_it(steps[-1]):
         step = editor.undo()
+        done.voxels += 0 if step is None else _size(step, label)
+        return True
+    following = editor.steps()[editor.position :]
+    if following and following[0].action == ACTION + "back" and is_it(following[0]):
+        step = editor.redo()
         done.voxels += 0 if step is None else _size(step, label)
         return True
     if gone.kind == "move":

@@ -1,4 +1,4 @@
-"""Classes from tables and into tables: by file, by patient, by slice; what fits nowhere is told, and nothing is half."""
+"""Classes from tables and into tables: by file, patient and slice; what fits nowhere is told, nothing is half."""
 
 from __future__ import annotations
 

@@ -278,3 +278,53 @@ def test_locked_labels_are_left_alone(project: Project) -> None:
         relabel.plan_move(labels, "Cyst", "lesions")
     with pytest.raises(InputError, match="layer-name-bad"):
         relabel.plan_move(labels, "Cyst", "../x")
+
+
+def again(project: Project, place: tuple[str, int]) -> relabel.Done:
+    return relabel.carry_out(project, relabel.plan_again(project.labels(), place, relabel.undone_of(project)))
+
+
+@pytest.mark.parametrize("kind", ["delete", "merge", "merge-over", "move"])
+def test_what_was_taken_back_is_done_again_in_every_scan(project: Project, kind: str) -> None:
+    before = {layer: masks(project, layer) for layer in ("lesions", "brain")}
+    plans = {
+        "delete": lambda: relabel.plan_delete(project.labels(), "Oedema"),
+        "merge": lambda: relabel.plan_merge(project.labels(), "Oedema", "Tumour"),
+        "merge-over": lambda: relabel.plan_merge(project.labels(), "Oedema", "Brain"),
+        "move": lambda: relabel.plan_move(project.labels(), "Oedema", "water"),
+    }
+    relabel.carry_out(project, plans[kind]())
+    changed = {layer: masks(project, layer) for layer in ("lesions", "brain", "water")}
+    names = [(label.name, label.layer, label.value) for label in project.labels()]
+    for _ in range(2):
+        done = relabel.carry_out(project, relabel.plan_back(project.labels(), project.labels().removed[-1]))
+        assert done.missed == ()
+        assert all(same(masks(project, layer), known) for layer, known in before.items())
+        done = again(project, ("lesions", 2))
+        assert done.missed == ()
+        assert done.scans == 3
+        assert all(same(masks(project, layer), known) for layer, known in changed.items())
+        assert [(label.name, label.layer, label.value) for label in project.labels()] == names
+    assert project.verify() == []
+
+
+def test_done_again_after_drawing_on_changes_only_what_the_label_has_now(project: Project) -> None:
+    relabel.carry_out(project, relabel.plan_delete(project.labels(), "Oedema"))
+    bring_back(project)
+    draw(project, "S0001", "Oedema")
+    before = masks(project, "lesions")
+    again(project, ("lesions", 2))
+    after = masks(project, "lesions")
+    for name in READERS:
+        np.testing.assert_array_equal(after[name], np.where(before[name] == 2, 0, before[name]))
+
+
+def test_what_nobody_took_back_is_not_done_again(project: Project) -> None:
+    for place in (("lesions", 2), ("lesions", 77)):
+        with pytest.raises(InputError, match="label-not-again"):
+            relabel.plan_again(project.labels(), place, relabel.undone_of(project))
+    relabel.carry_out(project, relabel.plan_merge(project.labels(), "Oedema", "Tumour"))
+    bring_back(project)
+    relabel.carry_out(project, relabel.plan_delete(project.labels(), "Tumour"))
+    with pytest.raises(InputError, match="label-not-again"):
+        relabel.plan_again(project.labels(), ("lesions", 2), relabel.undone_of(project))
