@@ -78,6 +78,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("show_names", "eye", checkable=True),
     ActionSpec("mask_file", "import", _E),
     ActionSpec("keys", "info"),
+    ActionSpec("guide", "info"),
+    ActionSpec("guide_here"),
     ActionSpec("palette", "search"),
     ActionSpec("settings"),
     ActionSpec("tour", needs=_S, annotate=True),

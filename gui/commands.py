@@ -27,9 +27,11 @@ from gui.dialogs.label_dialog import LabelDialog
 from gui.dialogs.mask_dialog import MaskDialog
 from gui.dialogs.questions import Question
 from gui.dialogs.settings_dialog import SettingsDialog
+from gui.guide.window import GuideWindow
 from gui.intake import Intake, is_project
 from gui.jobs.jobs import Work
 from gui.session import Session
+from gui.top_bar import WORKSPACES
 from gui.tour import STEPS, Tour
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ class Commands(QObject):
         self.import_page: ImportDialog | None = None
         self.header_panel: HeaderPanel | None = None
         self.mask_dialog: MaskDialog | None = None
+        self.guide: GuideWindow | None = None
+        session.guide_asked.connect(self.ask_guide)
         session.names_changed.connect(self._names_changed)
         self._names_changed()
         intake.masks_asked.connect(self._ask_masks)
@@ -69,6 +73,8 @@ class Commands(QObject):
             "keep_project": self.ask_keep,
             "start_page": self.go_to_start,
             "keys": self.show_keys,
+            "guide": self.show_guide,
+            "guide_here": self.show_guide_here,
             "palette": self.show_palette,
             "settings": self.ask_settings,
             "tour": self.show_tour,
@@ -358,7 +364,7 @@ class Commands(QObject):
 
     def close(self) -> None:
         """Close the windows beside the main one, and what runs for them."""
-        for window in (self.header_panel, self.mask_dialog, self.import_page):
+        for window in (self.header_panel, self.mask_dialog, self.import_page, self.guide):
             if window is not None:
                 window.close()
 
@@ -373,6 +379,34 @@ class Commands(QObject):
     def show_keys(self) -> None:
         """List the keys."""
         self._show(KeysDialog(self._actions.keymap, self._window))
+
+    @Slot()
+    def show_guide(self) -> None:
+        """Open the guide at its beginning."""
+        self.ask_guide("")
+
+    @Slot(str)
+    def ask_guide(self, topic: str) -> None:
+        """Open the guide at what it says of a topic."""
+        if self.guide is None:
+            try:
+                self.guide = GuideWindow(self._window)
+            except OSError as error:
+                self._session.notifier.tell(text("guide.missing", file=error.filename), "warning")
+                return
+        self.guide.about(topic)
+        self.guide.show()
+        self.guide.raise_()
+        self.guide.activateWindow()
+
+    @Slot()
+    def show_guide_here(self) -> None:
+        """Open the guide at what is in the hand, or at the workspace that is shown."""
+        shown = WORKSPACES[self._window.workspaces.currentIndex()]
+        if self._session.project is None:
+            self.show_guide()
+        else:
+            self.ask_guide(self._window.annotate.hand.tool if shown == "annotate" else shown)
 
     @Slot()
     def show_palette(self) -> None:

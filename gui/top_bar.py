@@ -24,6 +24,7 @@ MENU = (
     "header",
     "show_names",
     "",
+    "guide",
     "palette",
     "keys",
     "settings",

@@ -6,11 +6,11 @@ import math
 
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QGridLayout, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QGridLayout, QLabel, QSlider, QToolButton, QWidget
 
 from core.messages import text
 from gui import theme
-from gui.actions import Actions
+from gui.actions import Actions, shown_key
 from gui.annotate.tools.hand import LARGEST, SMALLEST, Hand
 from gui.annotate.tools.kit import Kit
 from gui.annotate.tools.options import LimitButton, Progress, ThresholdOptions, WandOptions
@@ -67,6 +67,7 @@ class OptionBar(QFrame):
         super().__init__(parent)
         self._session = session
         self._hand = hand
+        self._guide_action = actions["guide_here"]
         self.setProperty("area", "options")
         self.name = theme.label("", "strong")
         self.name.setMinimumWidth(64)
@@ -100,7 +101,15 @@ class OptionBar(QFrame):
         self._grid.addWidget(self.name, 0, 0)
         self._grid.addWidget(self.hint, 0, 2)
         self._grid.addWidget(self.progress, 0, 3)
+        self.guide = QToolButton()
+        self.guide.setText("?")
+        self.guide.setFixedWidth(26)
+        self.guide.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.guide.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.guide.setAccessibleName(text("actions.guide_here"))
+        self.guide.clicked.connect(self._ask_guide)
         self._grid.addWidget(view_menu, 0, 4)
+        self._grid.addWidget(self.guide, 0, 5)
         self._grid.setColumnStretch(2, 10)
         self._narrow = True
         self._fold(False)
@@ -123,7 +132,7 @@ class OptionBar(QFrame):
             self._narrow = narrow
             self._grid.removeWidget(self._parts)
             if narrow:
-                self._grid.addWidget(self._parts, 1, 0, 1, 5, Qt.AlignmentFlag.AlignLeft)
+                self._grid.addWidget(self._parts, 1, 0, 1, 6, Qt.AlignmentFlag.AlignLeft)
             else:
                 self._grid.addWidget(self._parts, 0, 1)
             self.threshold.set_narrow(narrow)
@@ -170,10 +179,16 @@ class OptionBar(QFrame):
         self._hand.set_sphere(number == 1)
 
     @Slot()
+    def _ask_guide(self) -> None:
+        self._session.guide_asked.emit(self._hand.tool)
+
+    @Slot()
     def _show(self) -> None:
         hand, volume = self._hand, self._session.volume
         unit = volume.geometry.unit if volume is not None else "mm"
-        self.name.setText(text(f"actions.{hand.tool}"))
+        name = text(f"actions.{hand.tool}")
+        self.name.setText(name)
+        self.guide.setToolTip(text("guide.tip", name=name, key=shown_key(self._guide_action)))
         self.hint.setText(text(f"annotate.hint_{hand.tool}"))
         self.hint.setToolTip(self.hint.text())
         draws = hand.tool in ("brush", "erase")

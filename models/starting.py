@@ -1,0 +1,164 @@
+"""What a training begins with: who learns, who checks, and a network with its first weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import LearningError, MeninxError
+from core.events import Notice
+from core.learning import runs
+from core.learning.config import TrainingConfig
+from core.learning.dataset import TrainingSet, find_sources
+from core.learning.runs import Run
+from core.learning.split import Part, Split, make_split, mark_ancestors
+from core.project.project import Project
+from core.project.records import Origin
+from models import checkpoint
+from models.distributed import Team, splits_batch_norm
+from models.learner import Learner
+from models.recording import file_hash
+
+
+def find_resumable(project: Project, ref: str) -> Run:
+    """Return a run that can go on.
+
+    Raises
+    ------
+    LearningError
+        ``run-unknown``, ``run-not-resumable``.
+    """
+    run = runs.find_run(project, ref)
+    if not run.resumable:
+        raise LearningError("run-not-resumable", name=run.name, state=run.state.value)
+    return run
+
+
+class Ready:
+    """What a training begins with: everything that can be refused is made before there is a run.
+
+    Parameters
+    ----------
+    project, config, data
+        What is learnt from, and how.
+    before
+        The run that goes on, or None.
+    split
+        Who trains, checks and tests; None deals the patients by the settings.
+    team
+        The processes that train together.
+
+    Attributes
+    ----------
+    parts
+        Example numbers of each part.
+    learner
+        The network, with the weights that it begins with.
+    notices
+        What the person should know.
+    state
+        What the run that goes on left, or None.
+
+    Raises
+    ------
+    LearningError
+        ``finished-few``, ``parent-differs``, ``device-missing``, ``model-damaged`` and others.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        config: TrainingConfig,
+        data: TrainingSet,
+        before: Run | None,
+        split: Split | None,
+        team: Team,
+    ) -> None:
+        self.project, self.config, self.data, self.before, self.team = project, config, data, before, team
+        self.parent = runs.find_run(project, config.parent) if config.parent else None
+        self.split = (
+            Split.from_json(runs.read_split_file(project, before.id))
+            if before
+            else split or _split(project, config, data)
+        )
+        self.parts = _examples(data, self.split)
+        train = self.parts[Part.TRAIN]
+        if not len(train) or not len(self.parts[Part.VALIDATION]):
+            raise LearningError("finished-few", labels=", ".join(config.labels))
+        doubled = _corrected_since(project, config, data, self.parent)[train] if self.parent else None
+        self.learner = Learner(config, data, train, team=team, doubled=doubled)
+        self.notices = [Notice(f"training-leaky-{reason}") for reason in self.split.reasons]
+        self.encoder_sha256 = "" if before else file_hash(config.encoder_weights)
+        if self.parent is not None and not before:
+            weights = checkpoint.read_weights(runs.require_usable(project, self.parent))
+            if self.learner.start_from(weights, self.parent):
+                self.notices.append(Notice("training-parent-heads"))
+        self.learner.begin(resumed=before is not None)
+        if splits_batch_norm(self.learner.network, self.learner.device, team):
+            self.notices.append(Notice("training-batch-norm"))
+        self.state: dict[str, Any] | None = None
+        if before:
+            folder = runs.run_folder(project, before.id)
+            self.state = checkpoint.read_resume(folder, self.learner.device)
+            self.encoder_sha256 = str(self.state.get("encoder_sha256", ""))
+
+
+def _split(project: Project, config: TrainingConfig, data: TrainingSet) -> Split:
+    """Split the data; who an ancestor trained on stays on the training side."""
+    inherited: dict[str, Part] = {}
+    trained: set[str] = set()
+    patient_of = {scan.id: scan.patient for scan in data.scans}
+    parent = runs.find_run(project, config.parent) if config.parent else None
+    for ancestor in reversed(runs.ancestors(project, parent.id if parent else None)):
+        try:
+            parts = runs.read_split(project, ancestor.id)
+        except MeninxError:
+            continue  # an ancestor whose folder was taken away: its pins still count below
+        for part in (Part.TEST, Part.VALIDATION, Part.TRAIN):
+            inherited |= {patient_of[scan]: part for scan in parts[part.value] if scan in patient_of}
+    for ancestor in runs.ancestors(project, parent.id if parent else None):
+        trained |= {pin.scan for pin in runs.read_pins(project, ancestor.id) if pin.part == Part.TRAIN}
+    split = make_split(
+        data.candidates(),
+        seed=config.seed,
+        validation=config.validation_fraction,
+        test=config.test_fraction,
+        inherited=inherited,
+    )
+    return mark_ancestors(split, trained)
+
+
+def _examples(data: TrainingSet, split: Split) -> dict[Part, NDArray[np.int64]]:
+    """Return the example numbers of each part; scans that came after the split belong to none."""
+    found: dict[Part, list[int]] = {part: [] for part in Part}
+    for example in range(len(data)):
+        scan = data.scans[int(data.scan_of[example])].id
+        try:
+            found[split.part_of(scan, int(data.slice_of[example]))].append(example)
+        except (KeyError, StopIteration):
+            continue
+    return {part: np.array(examples, dtype=np.int64) for part, examples in found.items()}
+
+
+def _corrected_since(
+    project: Project, config: TrainingConfig, data: TrainingSet, parent: Run | None
+) -> NDArray[np.bool_]:
+    """Return which examples ``[n]`` were corrected since the parent run learnt: what it got wrong counts double."""
+    learnt = {pin.scan: dict(pin.masks) for pin in runs.read_pins(project, parent.id)} if parent else {}
+    labels = [project.labels().named(name) for name in config.labels]
+    found = np.zeros(len(data), dtype=bool)
+    places = {scan.id: number for number, scan in enumerate(data.scans)}
+    for source in find_sources(project, labels, config.reader):
+        scan = source.scan.id
+        if scan not in places or learnt.get(scan) == dict(data.pins.get(scan, {})):
+            continue
+        corrected = {
+            state.slice
+            for layer in source.finished
+            for state in project.slice_states(source.annotation.id, layer)
+            if state.origin is Origin.CORRECTED
+        }
+        found |= (data.scan_of == places[scan]) & np.isin(data.slice_of, sorted(corrected))
+    return found

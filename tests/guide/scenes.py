@@ -1,0 +1,597 @@
+"""What each picture of the guide shows: the tool at work, in the real window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, QRect
+from PySide6.QtGui import QPixmap
+from stage import CTRL, XY, Piece, Stage, head, together
+
+from core.editing.operations import Operation, Where
+from gui.annotate.measuring import Kind
+
+Mask = NDArray[np.bool_]
+Scene = Callable[[Stage], QPixmap]
+SCENES: dict[str, Scene] = {}
+WIDTH, HEIGHT = 720, 400
+T1, FLAIR, T1_TWO, CT = 0, 1, 2, 3
+
+
+def scene(name: str) -> Callable[[Scene], Scene]:
+    """Enter a picture under its name."""
+
+    def enter(made: Scene) -> Scene:
+        SCENES[name] = made
+        return made
+
+    return enter
+
+
+# ------------------------------------------------------------------ helpers
+
+
+def masks(seed: int = 101, contrast: str = "T1") -> dict[str, Mask]:
+    """Return what is really there in a head."""
+    return head(seed, contrast).masks
+
+
+def middle(flat: Mask) -> XY:
+    """Return the middle of a region, (x, y)."""
+    rows, columns = np.nonzero(flat)
+    return float(columns.mean()), float(rows.mean())
+
+
+def fullest(mask: Mask) -> int:
+    """Return the slice with most of it."""
+    return int(np.argmax(mask.sum(axis=(1, 2))))
+
+
+def outline(flat: Mask, every: int = 4, grow: int = 0) -> list[XY]:
+    """Return the outline of the largest piece as points (x, y)."""
+    drawn = flat.astype(np.uint8)
+    if grow:
+        size = 2 * abs(grow) + 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+        drawn = cv2.dilate(drawn, kernel) if grow > 0 else cv2.erode(drawn, kernel)
+    found, _ = cv2.findContours(drawn, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    points = max(found, key=len)[:, 0, :]
+    return [(float(x), float(y)) for x, y in points[::every]]
+
+
+def on_slices(mask: Mask, *slices: int) -> Mask:
+    """Return a mask on some slices only."""
+    made = np.zeros_like(mask)
+    made[list(slices)] = mask[list(slices)]
+    return made
+
+
+def grown(mask: Mask, by: int) -> Mask:
+    """Return a mask grown (or shrunk) on each slice, by pixels."""
+    size = 2 * abs(by) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    change = cv2.dilate if by > 0 else cv2.erode
+    return np.stack([change(flat.astype(np.uint8), kernel) > 0 for flat in mask])
+
+
+def ball(shape: Sequence[int], z: int, at: XY, radius: float) -> Mask:
+    """Return a disc on one slice."""
+    y, x = np.ogrid[: shape[1], : shape[2]]
+    made = np.zeros(tuple(shape), dtype=bool)
+    made[z] = (x - at[0]) ** 2 + (y - at[1]) ** 2 <= radius**2
+    return made
+
+
+def with_bar(stage: Stage, at: XY, height: int = HEIGHT, width: int = WIDTH) -> QPixmap:
+    """Return the bar of the tool with a part of the slice below it."""
+    picture = stage.whole()
+    pane = stage.around(at, width, height)
+    bar = stage.part(stage.window.annotate.options)
+    bar = QRect(bar.left(), bar.top(), width, bar.height())
+    return together((picture, bar), (picture, pane), gap=0, below=True)
+
+
+def with_panel(stage: Stage, at: XY, *panels: object, width: int = 420, least: int = 300) -> QPixmap:
+    """Return a part of the slice with panels of the right side beside it."""
+    picture = stage.whole()
+    side = stage.part(*panels, margin=10)  # type: ignore[arg-type]
+    pane = stage.around(at, width, max(side.height(), least))
+    return together((picture, pane), (picture, side))
+
+
+def begin(stage: Stage, scan: int, z: int, label: str, *, alone: bool = True, zoom: float = 1.0) -> None:
+    """Open a scan at a slice with a label chosen."""
+    stage.open(scan)
+    stage.session.choose_label(label)
+    stage.window.annotate.views.main.set_crosshair_visible(False)
+    if alone:
+        stage.alone()
+    stage.go(z)
+    if zoom != 1.0:
+        stage.main.zoom_by(zoom)
+    stage.settle()
+
+
+# -------------------------------------------------------------------- tools
+
+
+@scene("brush")
+def brush(stage: Stage) -> QPixmap:
+    """Strokes over a tumour."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    at = middle(tumour[z])
+    stage.do("brush")
+    stage.window.annotate.hand.set_size(11.0)
+    edge = outline(tumour[z], 3, grow=-6)
+    stage.drag(edge[: len(edge) * 2 // 3])
+    stage.hover(edge[len(edge) * 2 // 3])
+    return with_bar(stage, at)
+
+
+@scene("erase")
+def erase(stage: Stage) -> QPixmap:
+    """A brain mask that ran into the skull, half put right."""
+    brain = masks()["Brain"]
+    z = 20
+    begin(stage, T1, z, "Brain", zoom=1.7)
+    stage.put("Brain", on_slices(grown(brain, 7) | brain, z))
+    stage.do("erase")
+    stage.window.annotate.hand.set_size(9.0)
+    rim = outline(brain[z], 2, grow=7)
+    start = len(rim) // 2
+    path = rim[start : start + len(rim) // 8]
+    stage.drag(path)
+    stage.hover(path[-1])
+    return with_bar(stage, path[len(path) // 2])
+
+
+@scene("polygon")
+def polygon(stage: Stage) -> QPixmap:
+    """Corners round a tumour, not closed yet."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    stage.do("polygon")
+    edge = outline(tumour[z], 11)
+    for corner in edge[:-4]:
+        stage.click(corner)
+    stage.hover(edge[-4])
+    return with_bar(stage, middle(tumour[z]))
+
+
+@scene("lasso")
+def lasso(stage: Stage) -> QPixmap:
+    """A line round a tumour, the button still down."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    stage.do("lasso")
+    edge = outline(tumour[z], 2, grow=1)
+    stage.drag(edge[: len(edge) * 4 // 5], release=False)
+    return with_bar(stage, middle(tumour[z]))
+
+
+@scene("scissors")
+def scissors(stage: Stage) -> QPixmap:
+    """A few clicks along the brain, with the line that follows the edge."""
+    brain = masks()["Brain"]
+    z = 20
+    begin(stage, T1, z, "Brain", zoom=1.15)
+    stage.do("scissors")
+    stage.settle(1.0)
+    edge = outline(brain[z], 1)
+    for share in (0.02, 0.14, 0.27, 0.40):
+        stage.click(edge[int(share * len(edge))])
+    stage.hover(edge[int(0.52 * len(edge))])
+    return with_bar(stage, (104, 128), height=520)
+
+
+@scene("fill")
+def fill(stage: Stage) -> QPixmap:
+    """An outline, and what a click inside makes of it."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    stage.do("brush")
+    stage.window.annotate.hand.set_size(3.0)
+    edge = outline(tumour[z], 2, grow=-1)
+    stage.drag([*edge, edge[0]])
+    stage.do("fill")
+    at = middle(tumour[z])
+    stage.hover(at)
+    before = stage.whole()
+    stage.click(at)
+    stage.hover(at)
+    part = stage.around(at, 336, 340)
+    return together((before, part), (stage.whole(), part))
+
+
+@scene("wand")
+def wand(stage: Stage) -> QPixmap:
+    """Pressed in a tumour and dragged up."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    stage.do("wand")
+    x, y = middle(tumour[z])
+    stage.drag([(x + 6, y + 12), (x + 6, y + 8), (x + 6, y - 4)], release=False)
+    return with_bar(stage, (x, y))
+
+
+@scene("threshold")
+def threshold(stage: Stage) -> QPixmap:
+    """A range of values, tinted."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    stage.do("threshold")
+    stage.until(lambda: stage.window.annotate.kit.levels.ready)
+    volume = stage.session.volume
+    assert volume is not None
+    inside = volume.array[z][tumour[z]]
+    stage.window.annotate.kit.levels.set_range(float(np.percentile(inside, 25)), float(inside.max()))
+    stage.pointer = None
+    return with_bar(stage, middle(tumour[z]))
+
+
+@scene("limit")
+def limit(stage: Stage) -> QPixmap:
+    """A stroke across the ventricles that only takes what is dark."""
+    z = 20
+    begin(stage, T1, z, "Tumour", zoom=1.9)
+    levels = stage.window.annotate.kit.levels
+    stage.do("limit")
+    stage.until(lambda: levels.ready)
+    volume = stage.session.volume
+    assert volume is not None
+    brain = volume.array[z][masks()["Brain"][z]]
+    levels.set_range(0.0, float(np.percentile(brain, 18)))
+    stage.do("brush")
+    stage.window.annotate.hand.set_size(26.0)
+    stage.drag([(93, 108), (95, 125), (90, 145), (88, 160)])
+    stage.hover((88, 160))
+    return with_bar(stage, (104, 132))
+
+
+@scene("level")
+def level(stage: Stage) -> QPixmap:
+    """The line under the pointer at the edge of a tumour."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    stage.do("level")
+    edge = outline(tumour[z], 1, grow=-2)
+    stage.hover(edge[len(edge) // 3])
+    stage.settle(0.3)
+    return with_bar(stage, middle(tumour[z]))
+
+
+@scene("ruler")
+def ruler(stage: Stage) -> QPixmap:
+    """A tumour's width, with the figures of its label."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    stage.put("Tumour", tumour)
+    stage.do("ruler")
+    edge = outline(tumour[z], 1)
+    left, right = min(edge), max(edge)
+    stage.click(left)
+    stage.click(right)
+    stage.window.annotate.measure.measure_label()
+    stage.settle(0.5)
+    stage.pointer = None
+    return with_panel(stage, middle(tumour[z]), stage.window.annotate.measure)
+
+
+@scene("area")
+def area(stage: Stage) -> QPixmap:
+    """An angle between two lines, and an area with its values."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    stage.do("ruler")
+    measure = stage.window.annotate.measure
+    measure.kinds[Kind.AREA].click()
+    edge = outline(tumour[z], 9)
+    for corner in edge:
+        stage.click(corner)
+    stage.window.annotate.kit.ruler.key("accept")
+    stage.settle()
+    stage.pointer = None
+    return with_panel(stage, middle(tumour[z]), measure)
+
+
+@scene("navigate")
+def navigate(stage: Stage) -> QPixmap:
+    """Three planes that meet at the crosshair."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", alone=False)
+    stage.window.annotate.views.main.set_crosshair_visible(True)
+    stage.put("Tumour", tumour)
+    stage.do("navigate")
+    x, y = middle(tumour[z])
+    stage.go(z, x, y)
+    stage.hover((x, y))
+    picture = stage.whole()
+    return together((picture, stage.part(stage.window.annotate.views)))
+
+
+# --------------------------------------------------------------- operations
+
+
+def order(stage: Stage, operation: Operation, *, where: Where | None = None, amount: float | None = None) -> None:
+    """Open an operation in the panel, and wait for its outline."""
+    panel = stage.window.annotate.operations
+    panel.choose(operation)
+    if amount is not None:
+        panel.amount.setValue(amount)
+    if where is not None:
+        panel.where[where].click()
+    stage.until(lambda: bool(panel.overlays()))
+    stage.settle()
+    stage.pointer = None
+
+
+@scene("interpolate")
+def interpolate(stage: Stage) -> QPixmap:
+    """Three drawn slices from the side, and the outline of what would lie between them."""
+    brain = masks()["Brain"]
+    begin(stage, T1, 22, "Brain", alone=False)
+    stage.put("Brain", on_slices(brain, 13, 20, 27))
+    order(stage, Operation.INTERPOLATE)
+    views = stage.window.annotate.views
+    side = stage.part(views.views[1])
+    panel = stage.part(stage.window.annotate.operations, margin=10)
+    return _side_and_panel(stage, side, panel)
+
+
+def _side_and_panel(stage: Stage, side: QRect, panel: QRect) -> QPixmap:
+    picture = stage.whole()
+    return together((picture, side), (picture, panel))
+
+
+@scene("smooth")
+def smooth(stage: Stage) -> QPixmap:
+    """A ragged mask with the smooth outline that it would get."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.9)
+    ragged = on_slices(tumour, z)
+    for number, at in enumerate(outline(tumour[z], 7)):
+        dab = ball(tumour.shape, z, at, 3.2)
+        ragged = ragged | dab if number % 2 else ragged & ~dab
+    stage.put("Tumour", ragged)
+    order(stage, Operation.SMOOTH, amount=3.0)
+    return with_panel(stage, middle(tumour[z]), stage.window.annotate.operations)
+
+
+@scene("grow")
+def grow(stage: Stage) -> QPixmap:
+    """A tumour with a margin of five millimetres."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    stage.put("Tumour", tumour)
+    order(stage, Operation.GROW, amount=5.0)
+    return with_panel(stage, middle(tumour[z]), stage.window.annotate.operations)
+
+
+@scene("fill-holes")
+def fill_holes(stage: Stage) -> QPixmap:
+    """A mask with holes, before and after."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    x, y = middle(tumour[z])
+    holed = on_slices(tumour, z)
+    for dx, dy, radius in ((0, 0, 3.4), (6, -7, 2.2), (-4, 8, 2.0), (3, 9, 1.2)):
+        holed &= ~ball(tumour.shape, z, (x + dx, y + dy), radius)
+    stage.put("Tumour", holed)
+    before = stage.whole()
+    stage.do("edit_fill_holes")
+    stage.settle(0.3)
+    part = stage.around((x, y), 336, 320)
+    return together((before, part), (stage.whole(), part))
+
+
+@scene("islands")
+def islands(stage: Stage) -> QPixmap:
+    """A mask with crumbs, and the outline of its largest piece."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.5)
+    x, y = middle(tumour[z])
+    crumbs = on_slices(tumour, z)
+    for dx, dy, radius in ((28, -20, 2.4), (34, 4, 3.1), (30, 26, 1.6), (-2, 40, 2.0), (16, -38, 2.6)):
+        crumbs |= ball(tumour.shape, z, (x + dx, y + dy), radius)
+    stage.put("Tumour", crumbs)
+    order(stage, Operation.LARGEST)
+    return with_panel(stage, (x + 10, y), stage.window.annotate.operations)
+
+
+@scene("boolean")
+def boolean(stage: Stage) -> QPixmap:
+    """The brain without the tumour."""
+    found = masks()
+    z = fullest(found["Tumour"])
+    begin(stage, FLAIR, z, "Brain")
+    stage.put("Brain", on_slices(found["Brain"], z))
+    stage.put("Tumour", on_slices(found["Tumour"], z))
+    stage.session.choose_label("Brain")
+    order(stage, Operation.SUBTRACT)
+    return with_panel(stage, (104, 128), stage.window.annotate.operations, width=440, least=380)
+
+
+@scene("copy-paste")
+def copy_paste(stage: Stage) -> QPixmap:
+    """A slice that is drawn, and the one beside it with a copy."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.5)
+    stage.put("Tumour", on_slices(tumour, z))
+    at = middle(tumour[z])
+    part = stage.around(at, 336, 300)
+    pane = stage.part(stage.main)
+    words = QRect(pane.left(), pane.top(), 336, 40)
+    first = stage.whole()
+    stage.do("edit_copy_next")
+    stage.settle(0.3)
+    second = stage.whole()
+    halves = [together((picture, words), (picture, part), gap=0, below=True) for picture in (first, second)]
+    whole: list[Piece] = [(half, half.rect()) for half in halves]
+    return together(*whole)
+
+
+# ------------------------------------------------------------------- panels
+
+
+@scene("labels")
+def labels(stage: Stage) -> QPixmap:
+    """Two labels of two layers, one hidden, with the overlay's settings below."""
+    found = masks()
+    z = fullest(found["Tumour"])
+    begin(stage, FLAIR, z, "Tumour")
+    stage.put("Brain", found["Brain"])
+    stage.put("Tumour", found["Tumour"])
+    stage.session.choose_label("Tumour")
+    annotate = stage.window.annotate
+    picture = stage.whole()
+    side = stage.part(annotate.labels, margin=10).united(stage.part(annotate.overlay, margin=10))
+    operations = stage.part(annotate.operations)
+    del operations
+    return together((picture, stage.around((104, 128), 420, 380)), (picture, side))
+
+
+@scene("grey-levels")
+def grey_levels(stage: Stage) -> QPixmap:
+    """The histogram of a CT, in the brain window."""
+    blood = masks(103, "CT")["Haemorrhage"]
+    z = fullest(blood)
+    begin(stage, CT, z, "Haemorrhage")
+    stage.do("window_2")
+    return with_panel(stage, (104, 128), stage.window.annotate.window_panel, least=360)
+
+
+@scene("classes")
+def classes(stage: Stage) -> QPixmap:
+    """A class given to some slices, shown in the strip."""
+    blood = masks(103, "CT")["Haemorrhage"]
+    z = fullest(blood)
+    begin(stage, CT, z, "Haemorrhage")
+    stage.do("window_2")
+    panel = stage.window.annotate.classes
+    panel.box.setEditText("haemorrhage")
+    panel._name_typed()
+    panel.give(False, panel.values[0])
+    sick = np.flatnonzero(blood.any(axis=(1, 2)))
+    for place in range(int(sick[0]) - 3, int(sick[-1]) + 4):
+        stage.go(place)
+        panel.give(True, panel.values[0 if place in sick else 1])
+        stage.settle(0.1)
+    stage.go(z)
+    stage.settle(0.3)
+    picture = stage.whole()
+    pane = stage.around((104, 128), 460, 330)
+    strip = stage.part(stage.window.annotate.strip)
+    strip = QRect(strip.center().x() - 230, strip.top(), 460, strip.height())
+    left = together((picture, pane), (picture, strip), gap=0, below=True)
+    side = stage.part(panel, margin=10)
+    return together((left, left.rect()), (picture, side))
+
+
+@scene("second-beside")
+def second_beside(stage: Stage) -> QPixmap:
+    """T1 and FLAIR of one person beside one another."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, T1, z, "Tumour", alone=False)
+    stage.put("Tumour", tumour)
+    annotate = stage.window.annotate
+    annotate.second.set_beside(True)
+    annotate.second.choose(stage.window.worklist.model.scan_at(FLAIR).id)
+    stage.until(lambda: annotate.second.there)
+    stage.settle(0.5)
+    x, y = middle(tumour[z])
+    stage.hover((x, y))
+    picture = stage.whole()
+    views = stage.part(annotate.views)
+    return together((picture, QRect(views.left(), views.top(), views.width(), views.height() * 2 // 3)))
+
+
+@scene("second-blend")
+def second_blend(stage: Stage) -> QPixmap:
+    """FLAIR laid over T1 in colour."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, T1, z, "Tumour")
+    annotate = stage.window.annotate
+    annotate.second.set_beside(False)
+    annotate.second.set_colors("hot")
+    annotate.second.choose(stage.window.worklist.model.scan_at(FLAIR).id)
+    stage.until(lambda: annotate.second.there)
+    stage.settle(0.5)
+    return with_panel(stage, (104, 128), annotate.second_panel, least=360)
+
+
+@scene("history")
+def history(stage: Stage) -> QPixmap:
+    """Steps of a tumour, one of them undone."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    stage.put("Tumour", on_slices(tumour, z), "polygon")
+    stage.put("Tumour", on_slices(tumour, z - 2), "lasso")
+    stage.do("edit_interpolate")
+    stage.settle(0.5)
+    stage.put("Tumour", ball(tumour.shape, z, middle(tumour[z]), 12), "brush")
+    edge = outline(tumour[z], 3)
+    stage.do("brush")
+    stage.drag(edge[:6])
+    stage.do("undo")
+    stage.pointer = None
+    return with_panel(stage, middle(tumour[z]), stage.window.annotate.history)
+
+
+@scene("surface")
+def surface(stage: Stage) -> QPixmap:
+    """The brain in space."""
+    begin(stage, T1, 20, "Brain")
+    stage.put("Brain", masks()["Brain"])
+    stage.do("surface")
+    panel = stage.window.annotate.surface.panel
+    assert panel is not None
+    stage.until(lambda: panel.view._image is not None)
+    panel.look_from(35.0, 20.0)
+    stage.settle(0.8)
+    picture = panel.grab()
+    return together((picture, picture.rect()))
+
+
+@scene("strip")
+def strip(stage: Stage) -> QPixmap:
+    """The strip of slices with some finished."""
+    brain = masks()["Brain"]
+    begin(stage, T1, 20, "Brain")
+    stage.put("Brain", on_slices(brain, *range(14, 24)))
+    for z in range(14, 20):
+        stage.go(z)
+        stage.do("finished")
+    stage.go(21)
+    annotate = stage.window.annotate
+    picture = stage.whole()
+    pane = stage.around((104, 128), 460, 300)
+    line = stage.part(annotate.strip)
+    line = QRect(line.left(), line.top(), 460, line.height())
+    left = together((picture, pane), (picture, line), gap=0, below=True)
+    end = stage.part(annotate.finished_count, annotate.finished, annotate.done, margin=10)
+    return together((left, left.rect()), (picture, end))
+
+
+__all__ = ["CTRL", "SCENES", "QPoint"]

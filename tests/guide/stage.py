@@ -1,0 +1,316 @@
+"""The real window on made-up heads, driven by mouse and keys, to take the guide's pictures of.
+
+Nothing here is a real scan. The pictures come out alike each time: the heads follow from a
+seed, the time is a fixed one, and fonts are those of the machine.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QColor, QKeySequence, QMouseEvent, QPainter, QPen, QPixmap, QPolygonF
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+from core.geometry import bounding_box
+from core.labels import LabelSet
+from core.phantom import Phantom, make_head
+from core.project.project import Project
+from core.project.records import Origin, SliceState
+from gui import theme
+from gui.main_window import MainWindow
+from gui.session import Session
+from gui.settings import Settings
+from gui.viewer.slice_view import SliceView
+
+SHAPE = (40, 256, 208)
+SIZE = (1304, 1120)
+LABELS = ("Brain", "Tumour", "Haemorrhage")
+READER = "reader"
+XY = tuple[float, float]
+CTRL = Qt.KeyboardModifier.ControlModifier
+_PATIENTS: tuple[tuple[str, int, tuple[str, ...], bool], ...] = (
+    # name, seed, contrasts, drawn already
+    ("one", 101, ("T1", "FLAIR"), False),
+    ("two", 102, ("T1",), True),
+    ("three", 103, ("CT",), False),
+    ("four", 104, ("T1",), True),
+)
+
+
+def head(seed: int, contrast: str = "T1") -> Phantom:
+    """Make one of the heads of the pictures."""
+    lesion = "haemorrhage" if contrast == "CT" else "tumour"
+    return make_head(seed, shape=SHAPE, contrast=contrast, lesion=lesion, noise=0.012)  # type: ignore[arg-type]
+
+
+def make_project(path: Path) -> Path:
+    """Make the project of the pictures."""
+    with Project.create(path, name="brains") as project:
+        labels = LabelSet()
+        for name in LABELS:
+            labels = labels.with_label(name)
+        project.set_labels(labels)
+        for patient, seed, contrasts, drawn in _PATIENTS:
+            for contrast in contrasts:
+                found = head(seed, contrast)
+                volume = replace(found.volume, facts={"Contrast": contrast})
+                scan = project.add_scan(volume, patient=patient, description=f"{contrast} head")
+                if drawn:
+                    save(project, scan.id, {"Brain": found.masks["Brain"]}, finished=True)
+    return path
+
+
+def save(project: Project, scan: str, masks: dict[str, NDArray[np.bool_]], *, finished: bool = False) -> None:
+    """Save masks (bool ``[z, y, x]`` by label) as drawn by a reader."""
+    layers: dict[str, NDArray[np.uint8]] = {}
+    for name, mask in masks.items():
+        label = project.labels().named(name)
+        layers.setdefault(label.layer, np.zeros(mask.shape, np.uint8))[mask] = label.value
+    states = {
+        layer: [
+            SliceState(z, Origin.DRAWN, None, finished, READER) for z in range(len(mask)) if finished or mask[z].any()
+        ]
+        for layer, mask in layers.items()
+    }
+    annotation = project.ensure_annotation(scan, READER)
+    project.save_layers(annotation.id, layers, states, journal_sequence=0)
+
+
+class Stage:
+    """A window on a fresh copy of the project.
+
+    Parameters
+    ----------
+    template
+        The project as :func:`make_project` made it.
+    folder
+        Where the copy goes.
+    """
+
+    def __init__(self, template: Path, folder: Path) -> None:
+        self.path = Path(shutil.copytree(template, folder / "brains.meninx"))
+        app = QApplication.instance() or QApplication([])
+        assert isinstance(app, QApplication)
+        self.app = app
+        theme.apply(app)
+        settings = Settings()
+        settings.preferences.tour_seen = True
+        settings.preferences.research_notice_seen = True
+        session = Session(settings)
+        session.reader = READER
+        self.window = MainWindow(session)
+        self.window.resize(*SIZE)
+        self.window.show()
+        self.window.activateWindow()
+        self.pointer: QPoint | None = None
+
+    @property
+    def session(self) -> Session:
+        """What is open."""
+        return self.window.session
+
+    @property
+    def main(self) -> SliceView:
+        """The large pane."""
+        return self.window.annotate.views.main
+
+    def open(self, number: int = 0) -> None:
+        """Open the project and one of its scans (from 0, in the order of the worklist)."""
+        if self.session.project is None:
+            self.window.intake.open_project(self.path)
+        scan = self.window.worklist.model.scan_at(number)
+        self.until(lambda: self.session.scan is not None and not self.session.loading)
+        if self.session.scan is None or self.session.scan.id != scan.id:
+            self.session.open_scan(scan.id)
+            self.until(lambda: self.session.scan is not None and self.session.scan.id == scan.id)
+        self.until(lambda: self.session.can_edit and not self.session.loading)
+        self.settle(0.3)
+
+    def close(self) -> None:
+        """Close the window and what runs for it."""
+        self.session.put_away()
+        self.window.close()
+        self.window.deleteLater()
+        QTest.qWait(50)
+
+    # -------------------------------------------------------------- waiting
+
+    def until(self, met: Callable[[], bool], seconds: float = 60.0) -> None:
+        """Let the window work until something is so."""
+        end = time.monotonic() + seconds
+        while not met():
+            if time.monotonic() > end:
+                raise TimeoutError(str(met))
+            QTest.qWait(10)
+
+    def settle(self, seconds: float = 0.15) -> None:
+        """Let the window work until nothing is left to do."""
+        QTest.qWait(int(seconds * 1000))
+        self.until(lambda: not self.window.annotate.kit.busy and not self.window.annotate.operator.busy)
+        QTest.qWait(30)
+
+    # --------------------------------------------------------------- acting
+
+    def do(self, action: str) -> None:
+        """Do an action of the table, as its key would."""
+        self.window.actions_table[action].trigger()
+        self.settle(0.05)
+
+    def key(self, sequence: str) -> None:
+        """Press a key on the pane."""
+        combination = QKeySequence(sequence)[0]
+        QTest.keyClick(self.main, combination.key(), combination.keyboardModifiers())
+        self.settle(0.05)
+
+    def go(self, z: int, x: float = 104, y: float = 128) -> None:
+        """Show a slice."""
+        self.window.annotate.views.go_to((round(x), round(y), z))
+        self.settle(0.05)
+
+    def alone(self) -> None:
+        """Show the plane that is drawn on alone."""
+        self.do("maximise")
+        self.settle()
+
+    def at(self, xy: XY) -> QPointF:
+        """Return where a voxel (x, y) of the slice is in the main pane."""
+        return self.main.point_of((xy[0], xy[1], self.main.index))
+
+    def hover(self, xy: XY) -> None:
+        """Move the pointer there."""
+        place = self.at(xy)
+        self.pointer = self.main.mapTo(self.window, place.toPoint())
+        send(self.main, QEvent.Type.MouseMove, place, button=Qt.MouseButton.NoButton)
+        self.settle(0.05)
+
+    def click(self, xy: XY, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        """Click there."""
+        self.drag([xy], keys)
+
+    def drag(
+        self,
+        path: Sequence[XY],
+        keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+        *,
+        release: bool = True,
+    ) -> None:
+        """Drag along a path, and let go or not."""
+        places = [self.at(xy) for xy in path]
+        send(self.main, QEvent.Type.MouseButtonPress, places[0], keys=keys)
+        for place in places[1:]:
+            send(self.main, QEvent.Type.MouseMove, place, keys=keys)
+        if release:
+            send(self.main, QEvent.Type.MouseButtonRelease, places[-1], keys=keys)
+        self.pointer = self.main.mapTo(self.window, places[-1].toPoint())
+        self.settle(0.05)
+
+    def put(self, label: str, mask: NDArray[np.bool_], action: str = "brush") -> None:
+        """Draw a mask, bool ``[z, y, x]``, as one step; for what stood there before the picture begins."""
+        editor = self.session.editor
+        assert editor is not None
+        found = self.session.labels.named(label)
+        editor.begin(action, found)
+        box = bounding_box(mask)
+        editor.paint(box, mask[box.slices])
+        editor.commit()
+        self.settle(0.05)
+
+    # ------------------------------------------------------------- pictures
+
+    def whole(self) -> QPixmap:
+        """Return the window as it is, with the pointer where it was left."""
+        self.settle()
+        for toast in self.window.toasts.toasts:
+            toast.hide()
+        picture = self.window.grab()
+        if self.pointer is not None:
+            painter = QPainter(picture)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            draw_pointer(painter, self.pointer)
+            painter.end()
+        return picture
+
+    def part(self, *widgets: QWidget, margin: int = 0) -> QRect:
+        """Return where widgets are in the window."""
+        rect = QRect()
+        for widget in widgets:
+            rect = rect.united(QRect(widget.mapTo(self.window, QPoint(0, 0)), widget.size()))
+        return rect.adjusted(-margin, -margin, margin, margin)
+
+    def around(self, xy: XY, width: int, height: int) -> QRect:
+        """Return a part of the main pane around a voxel, within the pane."""
+        pane = self.part(self.main)
+        middle = self.main.mapTo(self.window, self.at(xy).toPoint())
+        rect = QRect(0, 0, width, height)
+        rect.moveCenter(middle)
+        rect.moveLeft(min(max(rect.left(), pane.left()), pane.right() - width + 1))
+        rect.moveTop(min(max(rect.top(), pane.top()), pane.bottom() - height + 1))
+        return rect.intersected(pane)
+
+
+def send(
+    widget: QWidget,
+    kind: QEvent.Type,
+    place: QPointF,
+    *,
+    button: Qt.MouseButton = Qt.MouseButton.LeftButton,
+    keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+) -> None:
+    """Send one mouse event as the window system would."""
+    down = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseButtonRelease else button
+    pressed = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else button
+    event = QMouseEvent(kind, place, widget.mapToGlobal(place), pressed, down, keys)
+    QApplication.sendEvent(widget, event)
+
+
+def draw_pointer(painter: QPainter, tip: QPoint) -> None:
+    """Draw an arrow as a pointer is drawn: a window that is grabbed has none."""
+    outline = [(0, 0), (0, 17), (4, 13.4), (6.8, 19.6), (9.4, 18.5), (6.6, 12.4), (12, 12)]
+    shape = QPolygonF([QPointF(tip) + QPointF(x, y) for x, y in outline])
+    painter.setPen(QPen(QColor("#0b0e12"), 1.4))
+    painter.setBrush(QColor("#ffffff"))
+    painter.drawPolygon(shape)
+
+
+Piece = tuple[QPixmap, QRect]
+"""A part of a picture of the window."""
+
+
+def together(*pieces: Piece, gap: int = 8, below: bool = False) -> QPixmap:
+    """Return parts of pictures side by side (or one below the other) on the program's own dark."""
+    parts = [part for _picture, part in pieces]
+    if below:
+        size = (max(part.width() for part in parts), sum(part.height() for part in parts) + gap * (len(parts) - 1))
+    else:
+        size = (sum(part.width() for part in parts) + gap * (len(parts) - 1), max(part.height() for part in parts))
+    made = QPixmap(*size)
+    made.fill(theme.qcolor("panel"))
+    painter = QPainter(made)
+    place = 0
+    for picture, part in pieces:
+        painter.drawPixmap(QPoint(0, place) if below else QPoint(place, 0), picture, part)
+        place += (part.height() if below else part.width()) + gap
+    painter.end()
+    return made
+
+
+def packed(picture: QPixmap, colors: int = 224) -> bytes:
+    """Return a picture as a small PNG: a palette of its own, no dithering, nothing but pixels in it."""
+    image = picture.toImage().convertToFormat(picture.toImage().Format.Format_RGB888)
+    rows, columns, stride = image.height(), image.width(), image.bytesPerLine()
+    flat = np.frombuffer(image.constBits(), np.uint8).reshape(rows, stride)[:, : 3 * columns]
+    made = Image.fromarray(np.ascontiguousarray(flat.reshape(rows, columns, 3)))
+    made = made.quantize(colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    out = io.BytesIO()
+    made.save(out, "PNG", optimize=True)
+    return out.getvalue()
