@@ -15,6 +15,18 @@ GAIN = 1.1
 """bfloat16 is taken on a CPU only if a step is at least this much faster."""
 CPU_BATCH, GPU_BATCH = 8, 16
 LEAST_STEPS, CPU_STEPS, GPU_STEPS = 10, 60, 250
+PRECISION = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """Return ``float32``, ``bfloat16`` or ``float16``."""
+    return str(precision).removeprefix("torch.")
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """Return the context in which a network computes in a precision."""
+    mixed = precision is not torch.float32
+    return torch.autocast(device.type, precision if mixed else torch.bfloat16, enabled=mixed)
 
 
 def pick_device(name: str) -> torch.device:
@@ -42,16 +54,18 @@ def use_threads() -> int:
 
 
 def pick_precision(name: str, device: torch.device, network: nn.Module, example: torch.Tensor) -> torch.dtype:
-    """Choose float32 or bfloat16 (autocast).
+    """Choose float32, bfloat16 or float16 (autocast).
 
-    Under ``auto``: bfloat16 on a CUDA device that has it; on a CPU where a trial step of
+    Under ``auto``: on CUDA bfloat16 where the device has it, else float16; on a CPU bfloat16 where a trial step of
     this very network on ``example`` ``[n, c, h, w]`` is faster by :data:`GAIN` (it is slower on
     CPUs without the instructions). The network is left as it was.
     """
     if name != "auto":
-        return torch.bfloat16 if name == "bfloat16" else torch.float32
+        return PRECISION[name]
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        # older devices only play at bfloat16, many times slower
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float16
     if device.type != "cpu" or example.shape[-1] <= 64:
         return torch.float32
     deadline = time.monotonic() + PROBE_SECONDS
@@ -59,12 +73,16 @@ def pick_precision(name: str, device: torch.device, network: nn.Module, example:
     # in turn, on one thread and in CPU time: what else this computer does meanwhile must not decide
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    # a batch norm learns from whatever passes it
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
     try:
         while time.monotonic() < deadline:
             for precision in best:
                 best[precision] = min(best[precision], _step_seconds(network, example[:1], precision))
     finally:
         torch.set_num_threads(threads)
+        for buffer, before in buffers:
+            buffer.copy_(before)
     network.zero_grad(set_to_none=True)
     return torch.bfloat16 if best[torch.bfloat16] * GAIN <= best[torch.float32] else torch.float32
 
@@ -72,7 +90,7 @@ def pick_precision(name: str, device: torch.device, network: nn.Module, example:
 def _step_seconds(network: nn.Module, example: torch.Tensor, precision: torch.dtype) -> float:
     """CPU time of one forward and backward pass."""
     started = time.process_time()
-    with torch.autocast(example.device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
+    with autocast(example.device, precision):
         loss = network(example).float().square().mean()
     torch.autograd.backward(loss)
     return time.process_time() - started

@@ -8,18 +8,26 @@ the whole batch, whoever computed which slice of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+
+from core.errors import LearningError, MeninxError
+from core.events import JobEvent, StopCheck
 
 PATIENCE = timedelta(minutes=30)
 """A process that hears nothing of another for so long gives up."""
+
+
+_WORDS = ("", "stop", "pause", "cancel")
 
 
 class _Pooled(torch.autograd.Function):
@@ -73,8 +81,9 @@ class Team:
         Which of how many this one is.
     """
 
-    def __init__(self, rank: int = 0, size: int = 1) -> None:
+    def __init__(self, rank: int = 0, size: int = 1, device: str = "cpu") -> None:
         self.rank, self.size = rank, size
+        self._device = device
 
     @property
     def lead(self) -> bool:
@@ -97,19 +106,86 @@ class Team:
         distributed.broadcast_object_list(box)
         return box[0]
 
-    def agreed(self, *numbers: float, device: torch.device) -> list[float]:
-        """Return the leading process's numbers, everywhere: cheap enough for every step."""
+    def agreed(self, number: float) -> float:
+        """Return the leading process's number, everywhere: cheap enough for every step."""
         if self.size == 1:
-            return list(numbers)
-        values = torch.tensor(numbers, dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
-        distributed.broadcast(values, 0)
-        return [float(value) for value in values.cpu()]
+            return number
+        value = torch.tensor(number, dtype=torch.float64, device=self._device)
+        distributed.broadcast(value, 0)
+        return float(value)
+
+    def hears(self, should_stop: StopCheck) -> StopCheck:
+        """Return a stop check that gives the leading process's word, everywhere; all ask it as often."""
+        if self.size == 1:
+            return should_stop
+        return lambda: _WORDS[int(self.agreed(_WORDS.index(should_stop()) if self.lead else 0))]
+
+    def only_lead(self, events: Iterator[JobEvent]) -> Generator[JobEvent, None, Any]:
+        """Yield the events of a job in the leading process only."""
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as done:
+                return done.value
+            if self.lead:
+                yield event
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Let all processes fail together in the block, with one sentence, or none of them."""
+        failure: Exception | None = None
+        try:
+            yield
+        except MeninxError as error:
+            failure = error
+        if self.size == 1:
+            if failure is not None:
+                raise failure
+            return
+        failures: list[Exception | None] = [None] * self.size
+        distributed.all_gather_object(failures, failure)
+        first = next((found for found in failures if found is not None), None)
+        if first is not None:
+            if self.lead:
+                raise first
+            raise SystemExit(1)
+
+    @contextmanager
+    def at_work(self, run: str) -> Iterator[None]:
+        """Let only the process that failed first say so; the others end with it."""
+        try:
+            yield
+        except (MeninxError, RuntimeError, MemoryError) as error:
+            if self.size == 1:
+                raise
+            if not _first_to_fail(run):
+                raise SystemExit(1) from error
+            if isinstance(error, RuntimeError) and _is_lost(error):
+                raise LearningError("team-lost") from error
+            raise
 
     def together(self, tensor: Tensor) -> Tensor:
         """Return the sum of a tensor over all processes."""
         if self.size > 1:
             distributed.all_reduce(tensor)
         return tensor
+
+
+def _first_to_fail(run: str) -> bool:
+    """Whether this is the first process of a run, on this computer, to fail."""
+    try:
+        (Path(tempfile.gettempdir()) / f"meninx-{run}.failed").open("x").close()
+    except FileExistsError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_lost(error: RuntimeError) -> bool:
+    """Whether an error says that another process does not answer."""
+    words = str(error).lower()
+    return isinstance(error, distributed.DistError) or "connection" in words or "gloo" in words or "nccl" in words
 
 
 def place() -> tuple[int, int, int]:
@@ -122,8 +198,28 @@ def place() -> tuple[int, int, int]:
     return (rank, size, local) if 0 <= rank < size else (0, 1, 0)
 
 
+def parallel(network: nn.Module, device: torch.device, team: Team) -> nn.Module:
+    """Return what computes a network and averages its gradients over the team; alone, the network itself.
+
+    Batch norms take their statistics over all processes where torch can do that (CUDA only).
+    """
+    if team.size == 1:
+        return network
+    if device.type != "cuda":
+        return nn.parallel.DistributedDataParallel(network)
+    # in place but for a network that is itself a batch norm
+    nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # torch gives it no types
+    return nn.parallel.DistributedDataParallel(network, device_ids=[torch.cuda.current_device()])
+
+
+def splits_batch_norm(network: nn.Module, device: torch.device, team: Team) -> bool:
+    """Whether each process has batch statistics of its own: the result then differs from that of one process."""
+    own = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    return own and team.size > 1 and device.type != "cuda"
+
+
 @contextmanager
-def team(device: str) -> Iterator[Team]:
+def join(device: str) -> Iterator[Team]:
     """Join the other processes that ``torchrun`` started, until the block ends.
 
     Parameters
@@ -141,6 +237,6 @@ def team(device: str) -> Iterator[Team]:
         torch.cuda.set_device(local % torch.cuda.device_count())
     distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
     try:
-        yield Team(rank, size)
+        yield Team(rank, size, "cuda" if cuda else "cpu")
     finally:
         distributed.destroy_process_group()

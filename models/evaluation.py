@@ -69,7 +69,7 @@ class Tally:
         """Return the sum over all processes that train together; they call it together."""
         if team.size == 1:
             return self
-        total = Tally(*self.counts.shape[:2], self.counts.device)
+        total = Tally(self.counts.shape[0], self.counts.shape[1], self.counts.device)
         total.counts, total.loss = team.together(self.counts.clone()), team.together(self.loss.clone())
         total.weight = int(team.together(torch.tensor(self.weight, device=self.counts.device)))
         return total

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,20 @@ from models.device import (
     GPU_BATCH,
     GPU_STEPS,
     LEAST_STEPS,
+    PRECISION,
+    autocast,
     pick_device,
     pick_precision,
+    precision_name,
     seed_everything,
     use_threads,
 )
+from models.distributed import Team, parallel
 from models.evaluation import Tally, batch_tensors
 from models.losses import find_loss, main_head, supervised_loss
+from models.networks.freezing import freeze_encoder
 from models.networks.registry import build_network
+from models.pretrained import load_encoder, read_encoder
 from models.sampler import Sampler
 
 SCRATCH_RATE, PARENT_RATE = 1e-3, 3e-4
@@ -54,11 +61,18 @@ class Learner:
         The settings.
     data, examples
         What there is, and which of it (``[n]`` example numbers) is trained on.
+    team
+        The processes that share each batch; None for this one alone.
+    doubled
+        ``[n]`` bool: which of the examples come twice as often.
 
     Attributes
     ----------
     network, average
         What is trained, and the averaged copy that is judged and kept.
+    batch, at_once
+        Slices of a step (of all processes together), and how many of them are computed at a time:
+        fewer where memory is short, with the same step as the result.
     position, steps
         Steps done in this epoch, and steps of an epoch.
     seen
@@ -71,9 +85,19 @@ class Learner:
         Training scores of this epoch.
     """
 
-    def __init__(self, config: TrainingConfig, data: TrainingSet, examples: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        data: TrainingSet,
+        examples: NDArray[np.int64],
+        *,
+        team: Team | None = None,
+        doubled: NDArray[np.bool_] | None = None,
+    ) -> None:
         self.config, self.data, self.examples = config, data, examples
-        self.preparation = Preparation(config.size, config.slices)
+        self.team = team or Team()
+        self._doubled = doubled
+        self.preparation = Preparation.of(config)
         self.device = pick_device(config.device)
         use_threads()
         seed_everything(config.seed)
@@ -81,11 +105,8 @@ class Learner:
         self.network = self.fresh_network().to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.base_rate = config.learning_rate or (PARENT_RATE if config.parent else SCRATCH_RATE)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self.base_rate, weight_decay=config.weight_decay
-        )
         self.augment = Augment(config.augment)
-        self.precision = torch.float32
+        self.use_precision("float32")
         self.updates = self.position = self.seen = self.epoch = 0
         self.speed = self.rate = 0.0
         self.tally = self._new_tally()
@@ -120,29 +141,87 @@ class Learner:
         self.average.load_state_dict(self.network.state_dict())
         return fresh
 
+    def begin(self, *, resumed: bool = False) -> None:
+        """Load the encoder's file and freeze it as the settings say, then make the optimiser of what is left.
+
+        Parameters
+        ----------
+        resumed
+            The weights come from :meth:`restore`: no file is read.
+
+        Raises
+        ------
+        LearningError
+            As :func:`models.pretrained.read_encoder`; ``setting-bad`` where the network has no
+            encoder to freeze.
+        """
+        config = self.config
+        if config.encoder_weights and not resumed:
+            load_encoder(self.network, read_encoder(Path(config.encoder_weights), config.network))
+            self.average.load_state_dict(self.network.state_dict())
+        if config.freeze == "encoder":
+            freeze_encoder(self.network, config.network)
+        learnt = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(learnt, lr=self.base_rate, weight_decay=config.weight_decay)
+        # made at the first step: until then gradients of a trial are nobody else's business
+        self._parallel: nn.Module | None = None
+
     def probe(self) -> None:
-        """Choose the precision by trial."""
+        """Choose the precision by trial; the process that leads decides for all."""
         images = batch_tensors(self.data, self.examples[:2], self.device)[0]
         self.network.train()
-        self.precision = pick_precision(self.config.precision, self.device, self.network, images)
+        chosen = pick_precision(self.config.precision, self.device, self.network, images)
+        self.use_precision(self.team.told(precision_name(chosen)))
+
+    def use_precision(self, name: str) -> None:
+        """Compute in ``float32``, ``bfloat16`` or ``float16`` (with its losses scaled) from now on."""
+        self.precision = PRECISION[name]
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision is torch.float16)
 
     def set_batch(self, batch: int) -> None:
-        """Use this many slices per step; the epoch at hand begins again."""
-        self.batch = batch
+        """Use this many slices per step."""
+        # each process has a slice of every batch
+        self.batch = max(batch, self.team.size)
+        self.at_once = self.batch
         least, most = LEAST_STEPS, CPU_STEPS if self.device.type == "cpu" else GPU_STEPS
         self.sampler = Sampler(
             self.data.amounts[self.examples],
-            batch=batch,
+            batch=self.batch,
             foreground=self.config.foreground,
             least_steps=self.config.steps or least,
             most_steps=self.config.steps or most,
             seed=self.config.seed,
+            doubled=self._doubled,
         )
         self.steps = self.sampler.steps
-        self.epoch = 0
-        self.optimizer.zero_grad(set_to_none=True)
+
+    def save_memory(self) -> str:
+        """Need less memory from now on: ``batch`` if fewer slices are computed at once, ``cpu`` if it moved there.
+
+        Empty if nothing is left to try. Nothing that was learnt is lost.
+        """
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+        if self.team.size > 1:
+            # the others wait for this process in the middle of a step: there is nothing to try
+            return ""
+        if self.at_once > 1:
+            self.at_once = -(-self.at_once // 2)
+            return "batch"
+        if self.device.type == "cpu":
+            return ""
+        self._move(torch.device("cpu"))
+        return "cpu"
+
+    def _move(self, device: torch.device) -> None:
+        self.device, self.at_once = device, self.batch
+        self.network.to(device)
+        self.average.to(device)
+        for state in self.optimizer.state.values():
+            state.update({name: value.to(device) for name, value in state.items() if isinstance(value, Tensor)})
+        self.tally.move(device)
+        self.use_precision("float32")
+        self.probe()
 
     def begin_epoch(self, number: int) -> None:
         """Begin an epoch (from 1), or go on with it if it is the one that was left."""
@@ -165,30 +244,48 @@ class Learner:
         """
         started = time.monotonic()
         examples = self.examples[self._batches[self.position]]
-        images, masks, known, scans = batch_tensors(self.data, examples, self.device)
-        generator = torch.Generator().manual_seed(
-            (self.config.seed * 1_000_003 + self.epoch) * 1_000_003 + self.position
-        )
-        images, masks = self.augment(images, masks, generator)
         self.rate = self.base_rate * _schedule(done)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
-            output = self.network(images)
-        loss = supervised_loss(self.loss, output, masks, known)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        counted = self._gradients(examples)
+        self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
         if bool(torch.isfinite(norm)):
             # one wild batch must not spoil all weights; a run of them shows in the loss
-            self.optimizer.step()
+            self.scaler.step(self.optimizer)
             self._follow()
-        self.tally.add(main_head(output).float(), masks, known, scans, loss)
+        self.scaler.update()
+        for piece in counted:
+            self.tally.add(*piece)
         self.position += 1
         self.seen += len(examples)
         now = len(examples) / max(1e-6, time.monotonic() - started)
         self.speed = now if self.speed == 0 else 0.9 * self.speed + 0.1 * now
+
+    def _gradients(self, examples: NDArray[np.int64]) -> list[tuple[Tensor, ...]]:
+        """Compute the gradients of a batch, in pieces where memory is short; return what is to be tallied."""
+        drawn = (self.config.seed * 1_000_003 + self.epoch) * 1_000_003 + self.position
+        images, masks, known, scans = batch_tensors(self.data, examples, self.device)
+        # the whole batch is varied by every process: what a slice looks like must not depend on how many there are
+        images, masks = self.augment(images, masks, torch.Generator().manual_seed(drawn))
+        # for networks that draw themselves (dropout)
+        torch.manual_seed(drawn + self.team.rank)
+        mine = self.team.share(np.arange(len(examples)))
+        if self._parallel is None:
+            self._parallel = parallel(self.network, self.device, self.team)
+        counted: list[tuple[Tensor, ...]] = []
+        for start in range(0, len(mine), self.at_once):
+            part = slice(int(mine[0]) + start, min(int(mine[0]) + start + self.at_once, int(mine[-1]) + 1))
+            with autocast(self.device, self.precision):
+                output = self._parallel(images[part])
+            loss = supervised_loss(self.loss, output, masks[part], known[part])
+            weight = (part.stop - part.start) / len(mine)
+            torch.autograd.backward(self.scaler.scale(loss * weight))
+            logits = main_head(output).detach().float()
+            counted.append((logits, masks[part], known[part], scans[part], loss.detach()))
+        return counted
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -201,15 +298,16 @@ class Learner:
             kept.copy_(live)
 
     def state(self) -> dict[str, Any]:
-        """Return what :meth:`restore` needs: tensors and plain numbers only."""
+        """Return what :meth:`restore` needs: tensors and plain numbers only. All processes call it together."""
         return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "counts": self.tally.counts,
-            "loss": self.tally.loss,
-            "weight": self.tally.weight,
+            "scaler": self.scaler.state_dict(),
+            "precision": precision_name(self.precision),
+            "tally": self.tally.gathered(self.team).state(),
             "batch": self.batch,
+            "at_once": self.at_once,
             "epoch": self.epoch,
             "position": self.position,
             "seen": self.seen,
@@ -219,13 +317,16 @@ class Learner:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state` was taken."""
         self.set_batch(int(state["batch"]))
+        self.at_once = min(self.batch, int(state["at_once"]))
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.use_precision(str(state["precision"]))
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(dict(state["scaler"]))
         self.tally = self._new_tally()
-        if state["counts"].shape == self.tally.counts.shape:
-            self.tally.counts, self.tally.loss = state["counts"], state["loss"]
-            self.tally.weight = int(state["weight"])
+        if self.team.lead:
+            self.tally.take(state["tally"])
         self.epoch, self.position = int(state["epoch"]), int(state["position"])
         self.seen, self.updates = int(state["seen"]), int(state["updates"])
 

@@ -1,4 +1,4 @@
-"""Which slices a step sees: a forced third that shows a label, the rest in turn."""
+"""Which slices a step sees: a forced third that shows a label, a quarter that shows none, the rest in turn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+
+EMPTY = 1 / 4
+"""Part of each batch that shows no label at all: without such slices a network sees the label everywhere."""
+MOST_REPEATED = 4
+"""An empty slice comes at most so many times as often as if all slices came in turn (few empties, many others)."""
+DOUBLED = 2
+"""How often a slice of weight comes for every other one."""
 
 
 class Sampler:
@@ -25,6 +32,8 @@ class Sampler:
         several times over, very many only in part.
     seed
         Of the run.
+    doubled
+        ``[n]`` bool: examples that come twice as often (slices corrected since the parent run).
     """
 
     def __init__(
@@ -36,13 +45,21 @@ class Sampler:
         least_steps: int,
         most_steps: int,
         seed: int,
+        doubled: NDArray[np.bool_] | None = None,
     ) -> None:
         self._count = len(amounts)
-        self._positive = np.flatnonzero(amounts > 0)
-        self._batch = batch
-        self._seed = seed
-        self._forced = round(batch * foreground) if 0 < len(self._positive) < self._count else 0
-        self._forced = min(self._forced, batch - 1) if batch > 1 else 0
+        times = np.where(np.zeros(self._count, bool) if doubled is None else doubled, DOUBLED, 1)
+        shows = amounts > 0
+        empty = int(np.count_nonzero(~shows))
+        both = 0 < empty < self._count
+        self._batch, self._seed = batch, seed
+        self._forced = min(round(batch * foreground), batch - 1) if both else 0
+        quiet = min(round(batch * EMPTY), -(-MOST_REPEATED * empty * batch // self._count)) if both else 0
+        # one place at least stays for slices in turn
+        self._quiet = max(0, min(quiet, batch - self._forced - 1))
+        self._all = np.repeat(np.arange(self._count), times)
+        self._positive = np.repeat(np.flatnonzero(shows), times[shows])
+        self._empty = np.repeat(np.flatnonzero(~shows), times[~shows])
         self._least_steps, self._most_steps = least_steps, most_steps
 
     @property
@@ -53,17 +70,14 @@ class Sampler:
     def epoch(self, number: int) -> Iterator[NDArray[np.int64]]:
         """Yield the batches of an epoch (counted from 1), each ``[batch]``."""
         random = np.random.default_rng((self._seed, number))
-        in_turn = self._batch - self._forced
-        plain = self._rounds(random, np.arange(self._count), self.steps * in_turn)
-        forced = self._rounds(random, self._positive, self.steps * self._forced)
-        for step in range(self.steps):
-            mine = forced[step * self._forced : (step + 1) * self._forced]
-            yield np.concatenate([mine, plain[step * in_turn : (step + 1) * in_turn]])
+        in_turn = self._batch - self._forced - self._quiet
+        pools = ((self._positive, self._forced), (self._empty, self._quiet), (self._all, in_turn))
+        yield from np.concatenate([self._rounds(random, pool, self.steps, places) for pool, places in pools], axis=1)
 
     @staticmethod
-    def _rounds(random: np.random.Generator, pool: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
-        """Shuffle the pool again and again until there are enough."""
-        if wanted == 0:
-            return np.zeros(0, dtype=np.int64)
-        rounds = -(-wanted // len(pool))
-        return np.concatenate([random.permutation(pool) for _ in range(rounds)])[:wanted]
+    def _rounds(random: np.random.Generator, pool: NDArray[np.int64], steps: int, places: int) -> NDArray[np.int64]:
+        """Shuffle the pool again and again until it fills ``[steps, places]``."""
+        wanted = steps * places
+        rounds = -(-wanted // max(1, len(pool)))
+        shuffled = [random.permutation(pool) for _ in range(rounds)] or [pool[:0]]
+        return np.concatenate(shuffled)[:wanted].reshape(steps, places)

@@ -90,7 +90,7 @@ def test_the_run_folder_is_complete(project):
     events = train(project)
     run = runs.find_run(project, "last")
     folder = runs.run_folder(project, run.id)
-    expected = {"config.json", "events.jsonl", "model.safetensors", "model.onnx", "model.json", "card.md", "split.json"}
+    expected = {"config.json", "data.json", "events.jsonl", "model.safetensors", "model.onnx", "model.json", "card.md", "split.json"}
     assert expected | {"SHA256SUMS"} == {path.name for path in folder.iterdir() if path.is_file()}
     facts = runs.read_model_facts(project, run.id)
     assert facts["labels"] == ["Tumour"]
@@ -217,25 +217,74 @@ def test_a_time_budget_ends_the_training(project):
     assert of_kind(events, Finished)[0].result["state"] == "done"
 
 
-def test_short_memory_halves_the_batch_and_goes_on(project, monkeypatch):
-    real = learner.Learner.step
+class Hungry:
+    """Stands in for ``Learner.step``: the memory is short above so many slices at once."""
+
+    def __init__(self, monkeypatch, most: int, error: BaseException) -> None:
+        self.real, self.most, self.error = learner.Learner.step, most, error
+        hungry = self
+        monkeypatch.setattr(learner.Learner, "step", lambda self, done: hungry.step(self, done))
+
+    def step(self, who, done) -> None:
+        if who.at_once > self.most:
+            raise self.error
+        self.real(who, done)
+
+
+def test_short_memory_computes_fewer_slices_at_a_time_and_learns_the_same(project, monkeypatch):
+    # cross-entropy: the mean over the pieces of a batch is that over the batch
+    config = changed(batch=8, epochs=1, augment="none", loss="bce")
+    whole = of_kind(train(project, config), EpochEnded)
+    Hungry(monkeypatch, 2, torch.OutOfMemoryError())
+    events = train(project, config)
+    said = [event for event in of_kind(events, Notice) if event.key == "training-small-batch"]
+    assert [event.fields for event in said] == [{"at_once": 4, "batch": 8}, {"at_once": 2, "batch": 8}]
+    assert of_kind(events, Finished)[0].result["state"] == "done"
+    pieced = of_kind(events, EpochEnded)
+    assert pieced[0].train.loss == pytest.approx(whole[0].train.loss, abs=1e-4)
+    assert pieced[0].validation.loss == pytest.approx(whole[0].validation.loss, abs=1e-3)
+
+
+def test_a_device_without_enough_memory_for_one_slice_leaves_the_work_to_the_processor(project, monkeypatch):
+    real, devices = learner.Learner.step, []
 
     def hungry(self, done):
-        if self.batch > 2:
+        if not devices:
+            # no such device is here: it only has to be another one than the processor
+            self.device = torch.device("mps")
+        devices.append(self.device.type)
+        if self.device.type != "cpu":
             raise torch.OutOfMemoryError
         real(self, done)
 
     monkeypatch.setattr(learner.Learner, "step", hungry)
-    events = train(project, changed(batch=8, epochs=1))
-    assert [event.fields["batch"] for event in of_kind(events, Notice)] == [4, 2]
+    events = train(project, changed(batch=2, epochs=1))
+    assert [event.key for event in of_kind(events, Notice)] == ["training-small-batch", "training-on-cpu"]
+    assert devices == ["mps", "mps", *["cpu"] * 6]
     assert of_kind(events, Finished)[0].result["state"] == "done"
+    assert of_kind(events, Finished)[0].result["device"] == "cpu"
+
+
+def test_short_memory_while_checking_checks_fewer_at_a_time(project, monkeypatch):
+    from models import trainer
+
+    real, sizes = trainer.evaluate, []
+
+    def hungry(*arguments, batch, **more):
+        sizes.append(batch)
+        if batch > 1:
+            raise RuntimeError("CUDA error: out of memory")
+        return (yield from real(*arguments, batch=batch, **more))
+
+    monkeypatch.setattr(trainer, "evaluate", hungry)
+    events = train(project, changed(epochs=1))
+    assert sizes == [4, 2, 1]
+    assert of_kind(events, EpochEnded)[0].validation.loss > 0
 
 
 def test_no_memory_at_all_is_one_sentence(project, monkeypatch):
-    def hungry(self, done):
-        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
-
-    monkeypatch.setattr(learner.Learner, "step", hungry)
+    words = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"
+    Hungry(monkeypatch, 0, RuntimeError(words))
     with pytest.raises(LearningError, match="device-memory-short"):
         train(project)
     assert runs.find_run(project, "last").state is RunState.FAILED
