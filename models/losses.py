@@ -103,7 +103,8 @@ def _mean(total: Tensor, weight: Tensor) -> Tensor:
 def _focal(logits: Tensor, truth: Tensor) -> Tensor:
     """Return ``-(1 - p_t)**gamma log p_t`` per pixel, from logits: exact however sure they are."""
     sure = torch.where(truth > 0.5, logits, -logits)
-    return -torch.sigmoid(-sure).pow(FOCAL_GAMMA) * functional.logsigmoid(sure)
+    cross: Tensor = -functional.logsigmoid(sure)
+    return torch.sigmoid(-sure).pow(FOCAL_GAMMA) * cross
 
 
 def _overlap_loss(logits: Tensor, truth: Tensor, weight: Tensor, *, false: float, missed: float) -> Tensor:

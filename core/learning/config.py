@@ -18,7 +18,9 @@ SPLITS = ("patient", "slice")
 SLICES = (1, 3, 5)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
-AUGMENTATIONS = ("standard", "none")
+AUGMENTATIONS = ("segment", "few", "classify", "none")
+_RENAMED = {"augment": {"standard": "segment"}}
+"""Words of older files, and what they are now."""
 MOST_FOLDS = 20
 SIZE_STEP = 32
 """Slice sizes are multiples of this: five halvings must come out even."""
@@ -58,7 +60,8 @@ class TrainingConfig:
     device, precision
         ``auto`` or one of :data:`DEVICES` / :data:`PRECISIONS`.
     augment
-        ``standard`` or ``none``.
+        One of :data:`AUGMENTATIONS`: for masks, for masks from few slices (stronger), for yes or no
+        of a whole slice (lighter), or none.
     parent
         Id of the run whose weights are taken as the start, or None.
     validation_fraction, test_fraction
@@ -104,7 +107,7 @@ class TrainingConfig:
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
-    augment: str = "standard"
+    augment: str = "segment"
     parent: str | None = None
     validation_fraction: float = 0.15
     test_fraction: float = 0.15
@@ -187,6 +190,9 @@ class TrainingConfig:
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
         }
         values.setdefault("labels", ())
+        for name, words in _RENAMED.items():
+            if isinstance(values.get(name), str):
+                values[name] = words.get(values[name], values[name])
         if isinstance(values.get("prepare"), tuple):
             values["prepare"] = canonical(values["prepare"])
         try:

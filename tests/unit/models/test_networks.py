@@ -4,7 +4,6 @@ import torch
 
 from core.errors import LearningError
 from core.learning.config import NETWORKS
-from models.augment import Augment
 from models.device import pick_device, pick_precision
 from models.networks.registry import build_network, count_parameters
 from models.networks.unet import levels_for
@@ -64,33 +63,6 @@ def test_the_precision_probe_leaves_the_network_as_it_was():
     for old, new in zip(before, network.parameters(), strict=True):
         assert torch.equal(old, new)
         assert new.grad is None
-
-
-def test_augmentation_is_the_same_for_the_same_seed_and_moves_mask_with_image():
-    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
-    disc = (((y - 24) ** 2 + (x - 40) ** 2) < 100).float()
-    images, masks = disc.expand(32, 1, 64, 64) * 2 - 1, disc.expand(32, 1, 64, 64).to(torch.uint8)
-    one = Augment()(images, masks, torch.Generator().manual_seed(5))
-    two = Augment()(images, masks, torch.Generator().manual_seed(5))
-    assert torch.equal(one[0], two[0])
-    assert torch.equal(one[1], two[1])
-    varied, moved = one
-    assert varied.shape == images.shape
-    assert moved.dtype == torch.uint8
-    assert set(moved.unique().tolist()) <= {0, 1}
-    assert torch.isfinite(varied).all()
-    assert not torch.equal(moved, masks)
-    for picture, mask in zip(varied, moved, strict=True):
-        # the disc was bright: wherever it went, it is still the bright part
-        inside, outside = picture[mask > 0], picture[mask == 0]
-        assert inside.mean() > outside.mean() + 1.0
-
-
-def test_no_augmentation_is_none():
-    images, masks = torch.randn(2, 1, 8, 8), torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
-    same = Augment("none")(images, masks, torch.Generator().manual_seed(0))
-    assert same[0] is images
-    assert same[1] is masks
 
 
 def sampler(amounts, **changes) -> Sampler:
