@@ -103,8 +103,7 @@ def _mean(total: Tensor, weight: Tensor) -> Tensor:
 def _focal(logits: Tensor, truth: Tensor) -> Tensor:
     """Return ``-(1 - p_t)**gamma log p_t`` per pixel, from logits: exact however sure they are."""
     sure = torch.where(truth > 0.5, logits, -logits)
-    cross: Tensor = -functional.logsigmoid(sure)
-    return torch.sigmoid(-sure).pow(FOCAL_GAMMA) * cross
+    return -torch.sigmoid(-sure).pow(FOCAL_GAMMA) * functional.logsigmoid(sure)
 
 
 def _overlap_loss(logits: Tensor, truth: Tensor, weight: Tensor, *, false: float, missed: float) -> Tensor:
@@ -116,8 +115,9 @@ def _overlap_loss(logits: Tensor, truth: Tensor, weight: Tensor, *, false: float
     # twice the usual fraction above and below, so that SMOOTH is that of Dice
     below = 2 * hit + 2 * false * (predicted - hit) + 2 * missed * (true - hit)
     score = (2 * hit + SMOOTH) / (below + SMOOTH)
-    seen = (known > 0).to(score.dtype)
-    return ((1 - score) * seen).sum() / seen.sum().clamp(min=1.0)
+    seen: Tensor = (known > 0).to(score.dtype)
+    loss: Tensor = ((1 - score) * seen).sum() / seen.sum().clamp(min=1.0)
+    return loss
 
 
 def find_loss(name: str) -> Loss:
