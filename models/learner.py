@@ -130,7 +130,7 @@ class Learner:
         LearningError
             ``parent-differs`` if it is another network or takes other input.
         """
-        for what in ("network", "slices"):
+        for what in ("network", "slices", "channels"):
             if getattr(parent.config, what) != getattr(self.config, what):
                 raise LearningError("parent-differs", name=parent.name, what=what)
         fresh = checkpoint.load_matching(self.network, weights)

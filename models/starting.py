@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import LearningError, MeninxError
+from core.errors import LearningError
 from core.events import Notice
 from core.learning import runs
 from core.learning.config import TrainingConfig
 from core.learning.dataset import TrainingSet, find_sources
+from core.learning.frozen import refuse_frozen
 from core.learning.runs import Run
-from core.learning.split import Part, Split, make_split, mark_ancestors
+from core.learning.split import Part, Split
+from core.learning.split_project import split_for, stamped
 from core.project.project import Project
 from core.project.records import Origin
 from models import checkpoint
@@ -78,11 +80,13 @@ class Ready:
     ) -> None:
         self.project, self.config, self.data, self.before, self.team = project, config, data, before, team
         self.parent = runs.find_run(project, config.parent) if config.parent else None
-        self.split = (
-            Split.from_json(runs.read_split_file(project, before.id))
-            if before
-            else split or _split(project, config, data)
-        )
+        if before:
+            self.split = Split.from_json(runs.read_split_file(project, before.id))
+            refuse_frozen(project, self.split)
+        elif split is not None:
+            self.split = stamped(project, split, data, runs.ancestors(project, self.parent.id if self.parent else None))
+        else:
+            self.split = split_for(project, config, data)
         self.parts = _examples(data, self.split)
         train = self.parts[Part.TRAIN]
         if not len(train) or not len(self.parts[Part.VALIDATION]):
@@ -103,31 +107,6 @@ class Ready:
             folder = runs.run_folder(project, before.id)
             self.state = checkpoint.read_resume(folder, self.learner.device)
             self.encoder_sha256 = str(self.state.get("encoder_sha256", ""))
-
-
-def _split(project: Project, config: TrainingConfig, data: TrainingSet) -> Split:
-    """Split the data; who an ancestor trained on stays on the training side."""
-    inherited: dict[str, Part] = {}
-    trained: set[str] = set()
-    patient_of = {scan.id: scan.patient for scan in data.scans}
-    parent = runs.find_run(project, config.parent) if config.parent else None
-    for ancestor in reversed(runs.ancestors(project, parent.id if parent else None)):
-        try:
-            parts = runs.read_split(project, ancestor.id)
-        except MeninxError:
-            continue  # an ancestor whose folder was taken away: its pins still count below
-        for part in (Part.TEST, Part.VALIDATION, Part.TRAIN):
-            inherited |= {patient_of[scan]: part for scan in parts[part.value] if scan in patient_of}
-    for ancestor in runs.ancestors(project, parent.id if parent else None):
-        trained |= {pin.scan for pin in runs.read_pins(project, ancestor.id) if pin.part == Part.TRAIN}
-    split = make_split(
-        data.candidates(),
-        seed=config.seed,
-        validation=config.validation_fraction,
-        test=config.test_fraction,
-        inherited=inherited,
-    )
-    return mark_ancestors(split, trained)
 
 
 def _examples(data: TrainingSet, split: Split) -> dict[Part, NDArray[np.int64]]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from core.errors import LearningError
+
 STRATA = 4
 """Amount quartiles among the patients that show the label at all."""
 
@@ -59,7 +61,8 @@ class Split:
     slices
         Only where one patient had to be cut: scan id to the part of each of its slices.
     reasons
-        Why the numbers may flatter: ``patients-unknown``, ``one-patient``, ``parent-trained``.
+        Why the numbers may flatter: ``patients-unknown``, ``one-patient``, ``by-slice``,
+        ``parent-trained``, ``twins``.
     patients
         Patient key to part; a child run keeps its parent's.
     """
@@ -120,8 +123,17 @@ def make_split(
     validation: float = 0.15,
     test: float = 0.15,
     inherited: Mapping[str, Part] | None = None,
+    frozen: Collection[str] = (),
+    assigned: Mapping[str, Part] | None = None,
+    folds: int = 0,
+    fold: int = 0,
+    by_slice: bool = False,
 ) -> Split:
     """Split by patient, balanced over how much of the label each shows.
+
+    Whoever is frozen is the test set, and nobody else is. With folds the test set is one
+    fold; those who are frozen are then left out altogether, so that each fold is a measure
+    of its own and the frozen ones stay unseen.
 
     Parameters
     ----------
@@ -135,27 +147,146 @@ def make_split(
     inherited
         Patient key to part, of the parent run: what an ancestor trained on must not
         check its child.
+    frozen
+        Patient keys of the project's test set.
+    assigned
+        Patient key to part, as a person said. If anybody is given to train, whoever is not
+        named is left out; else the rest is dealt to the parts that nobody was given to.
+    folds, fold
+        Above 1: patients are dealt into so many folds, in the order of a hash of their key, those
+        with the label first; number ``fold`` (from 0) is the test set. The seed, and how much of
+        the label somebody shows, have no part in it, so that each patient is tested once.
+    by_slice
+        Deal slices instead of patients; stamped ``by-slice``.
 
     Returns
     -------
     Split
         Same result for any order of ``candidates``.
+
+    Raises
+    ------
+    LearningError
+        ``frozen-all`` if nobody is left to learn from, ``folds-few`` for more folds than patients,
+        ``split-lonely`` if the given parts leave nobody to train or to check.
+    """
+    everyone: dict[str, list[Candidate]] = {}
+    for candidate in sorted(candidates, key=lambda item: item.scan):
+        everyone.setdefault(candidate.patient, []).append(candidate)
+    kept = {key: scans for key, scans in everyone.items() if key in set(frozen)}
+    groups = {key: scans for key, scans in everyone.items() if key not in kept}
+    if not groups:
+        raise LearningError("frozen-all")
+    test = 0.0 if kept else test
+    if folds:
+        parts = _folded(groups, folds, fold, seed, validation, inherited or {})
+        return _closed(groups, parts, everyone)
+    if by_slice or (len(groups) == 1 and not assigned):
+        reason = "by-slice" if by_slice else "one-patient"
+        # a single patient keeps no slices for a test: they would be as good as seen
+        cut = _by_slice([c for scans in groups.values() for c in scans], seed, validation, test * by_slice, reason)
+        aside = tuple(c.scan for scans in kept.values() for c in scans)
+        return replace(cut, scans={**cut.scans, Part.TEST: (*cut.scans[Part.TEST], *aside)})
+    if assigned:
+        parts = _given(groups, assigned, seed, validation, test)
+    else:
+        parts = {key: part for key, part in (inherited or {}).items() if key in groups}
+        if kept:
+            parts = {key: part for key, part in parts.items() if part is not Part.TEST}
+        parts = _dealt(groups, parts, _counts(len(groups), validation, test), seed)
+    return _closed(everyone, parts | dict.fromkeys(kept, Part.TEST), everyone)
+
+
+def _dealt(
+    groups: Mapping[str, Sequence[Candidate]], parts: Mapping[str, Part], wanted: Mapping[Part, int], seed: int
+) -> dict[str, Part]:
+    """Deal those who have no part yet, so that the parts get the wanted counts."""
+    left = {part: wanted[part] - sum(mine is part for mine in parts.values()) for part in Part}
+    free = [key for key in _balanced_order(groups, seed) if key not in parts]
+    result = dict(parts) | _deal(free, left)
+    _fill_empty(result, free)
+    return result
+
+
+def _given(
+    groups: Mapping[str, Sequence[Candidate]], assigned: Mapping[str, Part], seed: int, validation: float, test: float
+) -> dict[str, Part]:
+    """Take the parts that were given, and deal the rest unless the given ones say who trains."""
+    parts = {key: part for key, part in assigned.items() if key in groups}
+    named = set(parts.values())
+    if Part.TRAIN not in named:
+        counts = _counts(len(groups), validation, test) if len(groups) > 1 else dict.fromkeys(Part, 0)
+        rest = {key: scans for key, scans in groups.items() if key not in parts}
+        for_validation = 0 if Part.VALIDATION in named else min(counts[Part.VALIDATION], len(rest) - 1)
+        for_test = 0 if Part.TEST in named else max(0, min(counts[Part.TEST], len(rest) - 1 - for_validation))
+        wanted = {Part.VALIDATION: for_validation, Part.TEST: for_test}
+        wanted[Part.TRAIN] = len(rest) - for_validation - for_test
+        parts |= _deal(_balanced_order(rest, seed), wanted) if rest else {}
+    for part in (Part.TRAIN, Part.VALIDATION):
+        if part not in parts.values():
+            raise LearningError("split-lonely", part=part.value)
+    return parts
+
+
+def _folded(
+    groups: Mapping[str, Sequence[Candidate]],
+    folds: int,
+    fold: int,
+    seed: int,
+    validation: float,
+    inherited: Mapping[str, Part],
+) -> dict[str, Part]:
+    """Keep one fold for the test and deal the rest."""
+    # two to learn and to check beside the fold
+    if len(groups) < max(folds, 3):
+        raise LearningError("folds-few", patients=len(groups), folds=folds)
+    number = fold_numbers(groups, folds)
+    tested = {key for key in groups if number[key] == fold}
+    rest = {key: scans for key, scans in groups.items() if key not in tested}
+    counts = _counts(len(groups), validation, 0.0)
+    for_validation = min(counts[Part.VALIDATION], len(rest) - 1)
+    wanted = {Part.TRAIN: len(rest) - for_validation, Part.VALIDATION: for_validation, Part.TEST: 0}
+    kept = {key: part for key, part in inherited.items() if key in rest and part is not Part.TEST}
+    return _dealt(rest, kept, wanted, seed) | dict.fromkeys(tested, Part.TEST)
+
+
+def fold_numbers(groups: Mapping[str, Sequence[Candidate]], folds: int) -> dict[str, int]:
+    """Return the fold of each patient: those with the label first, each in the order of a hash, dealt in turn."""
+    order = sorted(groups, key=lambda key: (not any(any(c.amounts) for c in groups[key]), _hash(0, f"fold {key}")))
+    return {key: rank % folds for rank, key in enumerate(order)}
+
+
+def choose_test(candidates: Sequence[Candidate], share: float, seed: int = 0) -> tuple[str, ...]:
+    """Choose patients for a test set that is to be frozen, balanced over how much of the label each shows.
+
+    Parameters
+    ----------
+    share
+        Of the patients, 0..1; at least one is chosen, and two are left.
+
+    Raises
+    ------
+    LearningError
+        ``freeze-few`` for fewer than three patients.
     """
     groups: dict[str, list[Candidate]] = {}
-    for candidate in sorted(candidates, key=lambda item: item.scan):
+    for candidate in candidates:
         groups.setdefault(candidate.patient, []).append(candidate)
-    if len(groups) == 1:
-        return _by_slice(next(iter(groups.values())), seed, validation)
-    wanted = _counts(len(groups), validation, test)
-    parts = {key: part for key, part in (inherited or {}).items() if key in groups}
-    for part in parts.values():
-        wanted[part] -= 1
-    free = [key for key in _balanced_order(groups, seed) if key not in parts]
-    parts |= _deal(free, wanted)
-    _fill_empty(parts, free)
-    scans = {part: tuple(c.scan for key in groups if parts[key] is part for c in groups[key]) for part in Part}
-    unknown = any(not candidate.patient_known for candidate in candidates)
-    return Split(scans, reasons=("patients-unknown",) if unknown else (), patients=parts)
+    if len(groups) < 3:
+        raise LearningError("freeze-few", patients=len(groups))
+    count = min(max(1, round(share * len(groups))), len(groups) - 2)
+    wanted = {Part.TRAIN: len(groups) - count, Part.VALIDATION: 0, Part.TEST: count}
+    parts = _deal(_balanced_order(groups, seed), wanted)
+    return tuple(sorted(key for key, part in parts.items() if part is Part.TEST))
+
+
+def _closed(
+    groups: Mapping[str, Sequence[Candidate]], parts: Mapping[str, Part], everyone: Mapping[str, Sequence[Candidate]]
+) -> Split:
+    scans = {part: tuple(c.scan for key in groups if parts.get(key) is part for c in groups[key]) for part in Part}
+    used = [candidate for key in parts for candidate in everyone.get(key, ())]
+    unknown = any(not candidate.patient_known for candidate in used)
+    return Split(scans, reasons=("patients-unknown",) if unknown else (), patients=dict(parts))
 
 
 def mark_ancestors(split: Split, trained: Collection[str]) -> Split:
@@ -226,24 +357,25 @@ def _fill_empty(parts: dict[str, Part], free: Sequence[str]) -> None:
         parts[key] = part
 
 
-def _by_slice(scans: Sequence[Candidate], seed: int, validation: float) -> Split:
-    """Cut the only patient's slices in two, slices with the label in both where there are enough."""
+def _by_slice(scans: Sequence[Candidate], seed: int, validation: float, test: float, reason: str) -> Split:
+    """Cut slices into parts, slices with the label in each where there are enough."""
     everything = [
         (candidate.scan, index, amount > 0)
         for candidate in scans
         for index, amount in zip(candidate.slices, candidate.amounts, strict=True)
     ]
-    # with the label first, so that the stride below meets both kinds
+    # with the label first, so that the strides below meet both kinds
     everything.sort(key=lambda item: (not item[2], _hash(seed, f"{item[0]} {item[1]}")))
-    count = min(len(everything) - 1, max(1, round(len(everything) * validation)))
-    step = len(everything) / count
-    chosen = {int(number * step) for number in range(count)}
+    part_of = dict.fromkeys(range(len(everything)), Part.TRAIN)
+    for part, share in ((Part.VALIDATION, validation), (Part.TEST, test)):
+        free = [number for number, mine in part_of.items() if mine is Part.TRAIN]
+        least = 1 if part is Part.VALIDATION or (share > 0 and len(free) > 1) else 0
+        count = min(len(free) - 1, max(least, round(len(everything) * share)))
+        for number in range(count):
+            part_of[free[int(number * len(free) / count)]] = part
     slices: dict[str, dict[int, Part]] = {candidate.scan: {} for candidate in scans}
     for number, (scan, index, _shows) in enumerate(everything):
-        slices[scan][index] = Part.VALIDATION if number in chosen else Part.TRAIN
-    held = {
-        part: tuple(scan for scan, parts in slices.items() if part in parts.values())
-        for part in (Part.TRAIN, Part.VALIDATION)
-    }
-    reasons = ("one-patient",) if all(c.patient_known for c in scans) else ("one-patient", "patients-unknown")
-    return Split({**held, Part.TEST: ()}, slices, reasons)
+        slices[scan][index] = part_of[number]
+    held = {part: tuple(scan for scan, parts in slices.items() if part in parts.values()) for part in Part}
+    reasons = (reason,) if all(c.patient_known for c in scans) else (reason, "patients-unknown")
+    return Split(held, slices, reasons)
