@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing import Any
 
 from core.errors import Cancelled, LearningError, MeninxError, trace_of
 from core.events import Events, Failed, Finished, JobEvent, Progress, StopCheck, WasCancelled, never_stop
+from core.io.limits import give_way
 
 JOBS: dict[str, str] = {
     "import": "core.project.importing:import_job",
@@ -37,6 +37,7 @@ JOBS: dict[str, str] = {
 WORDS = ("stop", "pause", "cancel")
 PROGRESS_SECONDS = 0.1
 """At most ten progress events a second cross the pipe."""
+_PRIORITY = 10
 _STRENGTH = {"": 0, "stop": 1, "pause": 1, "cancel": 2}
 
 
@@ -175,14 +176,7 @@ def _run_to_end(job: Job, should_stop: StopCheck, send: Callable[[JobEvent], Non
 
 def _be_humble() -> None:
     """Give way to the window: lower priority, one core left free."""
-    if sys.platform == "win32":
-        import ctypes
-
-        below_normal = 0x4000
-        kernel = ctypes.windll.kernel32
-        kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
-    else:
-        os.nice(10)
+    give_way(_PRIORITY)
     threads = str(max(1, (os.cpu_count() or 1) - 1))
     # read by OpenMP, and so by torch and numpy, when they are first loaded in this child
     os.environ.setdefault("OMP_NUM_THREADS", threads)

@@ -18,13 +18,18 @@ import numpy as np
 from core.errors import InputError, MeninxError
 from core.geometry import Array
 from core.io.handover import hand_over
-from core.io.limits import limit_memory
+from core.io.limits import give_way, limit_memory
 from core.io.source import MaskData, NotGrey, OpenScan, Source
+
+_PRIORITY = 5
+"""Steps behind the window: less than a job is, so that what is looked at comes before what is stored."""
 
 
 def serve(connection: Connection[Any, Any], memory: int) -> None:
     """Answer requests until the other side is gone: the child's entry."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # two of these at full speed would let the window stutter on a small machine
+    give_way(_PRIORITY)
     from core.io import reading  # loads the decoders before the ceiling is set
 
     # what libraries mutter about broken files belongs to no terminal: the error says it in one sentence

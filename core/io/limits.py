@@ -1,4 +1,7 @@
-"""A ceiling on a child's memory: the kernel's on Linux, a job object on Windows, a watchdog on macOS."""
+"""What a child may take: less of the processors than the window, and so much memory.
+
+The ceiling is the kernel's on Linux, a job object on Windows, a watchdog on macOS.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,22 @@ import time
 
 OVER_LIMIT_STATUS = 77
 _LOOK_EVERY = 0.1
+
+
+def give_way(steps: int) -> None:
+    """Let the window come first: lower this process's priority.
+
+    Parameters
+    ----------
+    steps
+        1 to 19 on Unix, added to what it has; on Windows anything is "below normal".
+    """
+    if sys.platform == "win32":
+        below_normal = 0x4000
+        kernel = ctypes.windll.kernel32
+        kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
+    else:
+        os.nice(steps)
 
 
 def limit_memory(extra: int) -> None:
