@@ -14,6 +14,8 @@ DEFAULT_LAYER = "lesions"
 MAX_VALUE = 250
 """Labels of one layer are 1..250; 251-254 are reserved."""
 SCRIBBLED_BACKGROUND = 255
+"""What somebody said is background on a slice that is not finished: no label, never counted or exported."""
+SCRIBBLE_COLOR = "#c3ccd9"
 
 PALETTE = ("#2ec4b6", "#ff5d5d", "#ffb000", "#8f7bff", "#56b4e9", "#e377c2", "#c5d86d", "#d55e00", "#9ad1ff")
 """Colours told apart under the common colour-blindnesses and on grey scans."""
@@ -234,6 +236,11 @@ class LabelSet:
 
     def _with(self, old: Label, new: Label) -> LabelSet:
         return replace(self, labels=tuple(new if label is old else label for label in self.labels))
+
+
+def background_of(layer: str, name: str = "") -> Label:
+    """Return what stands for scribbled background where a layer is drawn on; it is no label of any set."""
+    return Label(SCRIBBLED_BACKGROUND, name, SCRIBBLE_COLOR, "", layer)
 
 
 def layer_name(text: str) -> str:

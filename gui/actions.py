@@ -55,9 +55,9 @@ class ActionSpec:
 
 
 EDITS = (
-    "interpolate", "seeds", "smooth", "grow", "shrink", "fill_holes", "keep_largest", "remove_small", "island_keep",
-    "island_delete", "unite", "subtract", "intersect", "copy", "copy_next", "copy_previous", "paste", "move",
-    "suggest", "suggest_region",
+    "interpolate", "seeds", "smooth", "grow", "shrink", "fill_holes", "keep_largest", "remove_small", "split_islands",
+    "island_keep", "island_delete", "unite", "subtract", "intersect", "copy", "copy_next", "copy_previous", "paste",
+    "move", "clear_scribbles", "suggest", "suggest_region",
 )  # fmt: skip
 """Operations on a mask; their actions begin with ``edit_``."""
 
@@ -93,11 +93,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("done_next", "check", _E, annotate=True),
     ActionSpec("brush", "brush", _E, annotate=True, checkable=True),
     ActionSpec("erase", "eraser", _E, annotate=True, checkable=True),
+    ActionSpec("background", "background", _E, annotate=True, checkable=True),
+    ActionSpec("suggestions", "suggestions", _E, annotate=True, checkable=True),
     *(ActionSpec(name, name, _E, annotate=True, checkable=True) for name in ("polygon", "lasso", "scissors")),
     *(ActionSpec(name, name, _E, annotate=True, checkable=True) for name in ("fill", "wand", "level", "threshold")),
     ActionSpec("limit", needs=_E, annotate=True, checkable=True),
     ActionSpec("limit_invert", needs=_E, annotate=True, checkable=True),
-    *(ActionSpec(f"class_{what}_{n}", needs=_E, annotate=True) for what in ("scan", "slice") for n in (1, 2)),
+    *(ActionSpec(f"class_{what}_{n}", needs=_E, annotate=True) for what in ("scan", "slice") for n in range(1, 7)),
     ActionSpec("ruler", "ruler", _S, annotate=True, checkable=True),
     ActionSpec("surface", "sphere", _S, annotate=True),
     ActionSpec("navigate", "navigate", _S, annotate=True, checkable=True),

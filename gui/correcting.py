@@ -21,7 +21,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from core.editing.editor import Editor
 from core.editing.replacing import Replacement, prepare, respecting
 from core.editing.steps import Part
-from core.labels import Label, LabelSet
+from core.labels import SCRIBBLED_BACKGROUND, Label, LabelSet
 from core.messages import text
 from core.project.predictions import read_prediction
 from core.project.project import Project
@@ -134,7 +134,8 @@ def _taken_over(mask: NDArray[np.uint8], found: list[tuple[Label, NDArray[np.uin
     for label, _ in found:
         np.copyto(new, np.uint8(0), where=new == label.value)
     for label, predicted in found:
-        np.copyto(new, np.uint8(label.value), where=predicted != 0)
+        # what somebody scribbled as background stays background
+        np.copyto(new, np.uint8(label.value), where=(predicted != 0) & (new != SCRIBBLED_BACKGROUND))
     return new
 
 

@@ -24,8 +24,9 @@ MOUSE: Mapping[str, tuple[str, ...]] = {
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "draw": (
-        "brush", "erase", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold", "limit", "limit_invert",
-        "navigate", "edit_", "class_", "ruler", "size_", "undo", "redo", "finished", "done_next", "save_now", "label_",
+        "brush", "erase", "background", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold", "limit",
+        "limit_invert", "suggestions", "navigate", "edit_", "class_", "ruler", "size_", "undo", "redo", "finished",
+        "done_next", "save_now", "label_",
     ),
     "view": (
         "overlay", "opacity_", "outline", "slice_", "reset_view", "window_", "second_", "surface", "smooth", "flip",

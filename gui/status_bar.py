@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from core.distances import between_slices
-from core.labels import Label
+from core.labels import SCRIBBLED_BACKGROUND, Label, background_of
 from core.messages import text
 from core.volume import Volume
 from gui import theme
@@ -69,6 +69,8 @@ class StatusBar(QFrame):
             return
         x, y, z = pointer.xyz
         labels = [label for label in self._session.labels if editor.mask(label.layer)[z, y, x] == label.value]
+        if not labels and any(editor.mask(one)[z, y, x] == SCRIBBLED_BACKGROUND for one in self._session.labels.layers):
+            labels = [background_of("", text("place.scribbled"))]
         self.place.setText(place_words(volume, pointer, labels))
 
     @Slot()

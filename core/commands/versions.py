@@ -67,7 +67,7 @@ def _facts(version: LayerVersion, state: str) -> dict[str, Any]:
         "number": version.sequence,
         "created": version.created,
         "file": version.file,
-        "voxels": sum(version.counts.values()),
+        "voxels": version.voxels,
         "who": version.who,
         "state": state or "whole",
     }

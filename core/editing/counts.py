@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Box
+from core.labels import SCRIBBLED_BACKGROUND
 
 _EXACT = 1 << 24
 """OpenCV counts in float32, which holds every whole number up to here."""
@@ -76,8 +77,12 @@ class VoxelCounts:
         return int(self.table[:, value].sum())
 
     def drawn(self) -> NDArray[np.int64]:
-        """Return the voxels of any label on each slice, int64 ``[slices]``."""
+        """Return the voxels on each slice that anything is said of, scribbled background too, int64 ``[slices]``."""
         return np.asarray(self.table[:, 1:].sum(axis=1))
+
+    def labelled(self) -> NDArray[np.int64]:
+        """Return the voxels of any label on each slice, int64 ``[slices]``."""
+        return np.asarray(self.drawn() - self.table[:, SCRIBBLED_BACKGROUND])
 
 
 class KnownCounts:

@@ -135,7 +135,7 @@ class Editor:
         counts = self._counts.get(layer)
         if counts is None:
             return np.zeros(self.geometry.shape[0], dtype=np.bool_)
-        return np.asarray(counts.drawn() > 0)
+        return np.asarray(counts.labelled() > 0)
 
     def finished(self, layer: str) -> NDArray[np.bool_]:
         """Return which native slices are finished, bool ``[slices]``."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Box, bounding_box
-from core.labels import Label
+from core.labels import SCRIBBLED_BACKGROUND, Label
 
 _TILE = (8, 64, 64)
 """Voxels are put aside by tiles of this shape: a move costs what it newly touches,
@@ -31,7 +31,7 @@ class OpenStroke:
     label
         What is drawn or erased.
     erase
-        Whether the label is cleared instead of set.
+        Whether the label is cleared instead of set, and scribbled background with it.
     locked
         Values of the layer that are not drawn over.
     """
@@ -52,8 +52,11 @@ class OpenStroke:
         """Draw the voxels of ``hit`` (shape of the box); say whether any changed."""
         inside = self._mask[box.slices]
         value = np.uint8(self.label.value)
-        change = hit & (inside == value) if self.erase else hit & (inside != value)
-        if not self.erase:
+        if self.erase:
+            # what was scribbled as background goes too: nothing is said there any more
+            change = hit & ((inside == value) | (inside == np.uint8(SCRIBBLED_BACKGROUND)))
+        else:
+            change = hit & (inside != value)
             for kept in self._locked:
                 change &= inside != np.uint8(kept)
         if not change.any():

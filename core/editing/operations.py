@@ -70,7 +70,7 @@ def carry_out(order: Order, base: Base, on: OnSlice = quiet) -> Outcome:
         origin = Origin.INTERPOLATED if order.where is Where.SPACE and len(new) > 1 else None
     elif order.operation in _BOOLEANS:
         new = _combined(order, base)
-    elif order.operation is Operation.SUGGEST_REGIONS:
+    elif order.suggestion is not None or order.operation is Operation.SUGGEST_REGIONS:
         new, run = _accepted(order, base)
         origin = Origin.CORRECTED
     elif order.operation in (Operation.SUGGEST, Operation.SUGGEST_REGION):
@@ -233,7 +233,9 @@ def _interpolated(order: Order, base: Base, on: OnSlice) -> Layer:
         if order.by_values:
             values = known_values(volume, volume.array[one : other + 1])
             values = np.nan_to_num(values, nan=float(np.nanmin(values)) if not np.isnan(values).all() else 0.0)
-        between = fill_between(mask[one], mask[other], values, sizes, by_values=order.by_values)
+        between = fill_between(
+            mask[one], mask[other], values, sizes, by_values=order.by_values, step=base.geometry.spacing[0]
+        )
         free = ~finished[one + 1 : other]
         after[one + 1 : other][free] = between[free]
     return written(layer, mask, after, label.value)
@@ -296,7 +298,7 @@ def _region(wanted: Mask, at: At, order: Order) -> Mask:
 def _accepted(order: Order, base: Base) -> tuple[Layer, str]:
     """Add regions of a suggestion to the label, on the slice shown or wherever they are."""
     suggestion, layer = order.suggestion, base.layers[order.label.layer]
-    if suggestion is None or not order.numbers or suggestion.shape != layer.shape:
+    if suggestion is None or not order.numbers or suggestion.numbers.shape != layer.shape:
         raise InputError("suggest-nothing", name=order.label.name)
     wanted = suggestion.voxels_of(order.numbers)
     before = layer == order.label.value

@@ -8,16 +8,19 @@ undo opens it again. What was rejected is remembered by the project
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.editing.tools.islands import parts_of
+from core.editing.tools.islands import Parts, parts_of
 from core.editing.tools.stopping import OnSlice, quiet
-from core.geometry import Box
 
 Voxel = tuple[int, int, int]
+
+MOST = 200
+"""Regions that stand by themselves; all smaller ones together are one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,11 @@ class Region:
     at
         Its first voxel (z, y, x) in the order of the array: what it is remembered by.
     middle
-        A voxel (z, y, x) of its middle slice: where to look at it.
+        A voxel (z, y, x) of it, in the middle of its slices as far as there is one: where to look at it.
     slices
         First and last native slice.
+    pieces
+        How many parts it is made of: more than one for the small ones that are taken together.
     """
 
     number: int
@@ -43,6 +48,7 @@ class Region:
     at: Voxel
     middle: Voxel
     slices: tuple[int, int]
+    pieces: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +61,8 @@ class Suggestion:
         Id of the run, name of the label.
     digest
         SHA-256 of the prediction's file.
-    shape
-        Of the scan.
-    box, numbers
-        The part of the scan that holds it, and which region each voxel is of, ``[z, y, x]``; 0 is none.
+    numbers
+        Which region each voxel is of, uint8 ``[z, y, x]`` of the scan's shape; 0 is none.
     regions
         The largest first.
     """
@@ -66,33 +70,27 @@ class Suggestion:
     run: str
     label: str
     digest: str
-    shape: tuple[int, int, int]
-    box: Box
-    numbers: NDArray[np.unsignedinteger]
+    numbers: NDArray[np.uint8]
     regions: tuple[Region, ...]
 
-    def number_at(self, at: Voxel) -> int:
-        """Return the region at a voxel (z, y, x) of the scan, 0 for none."""
-        place = tuple(one - low for one, low in zip(at, self.box.low, strict=True))
-        inside = all(0 <= one < size for one, size in zip(place, self.numbers.shape, strict=True))
-        return int(self.numbers[place]) if inside else 0
-
-    def voxels_of(self, wanted: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Return the voxels of some regions, bool ``[z, y, x]`` of the scan."""
-        found = np.zeros(self.shape, dtype=np.bool_)
-        inside = found[self.box.slices]
-        table = np.zeros(len(self.regions) + 1, dtype=np.bool_)
+    def voxels_of(self, wanted: Collection[int]) -> NDArray[np.bool_]:
+        """Return the voxels of some regions, bool ``[z, y, x]``."""
+        table = np.zeros(256, dtype=np.bool_)
         table[list(wanted)] = True
+        found = np.zeros(self.numbers.shape, dtype=np.bool_)
         for place, plane in enumerate(self.numbers):
-            inside[place] = table[plane]
+            if plane.any():
+                found[place] = table[plane]
         return found
 
-    def open_numbers(self, mask: NDArray[np.uint8]) -> tuple[int, ...]:
-        """Return the regions of which something could still be taken: a voxel where a layer says nothing yet."""
-        left = np.zeros(len(self.regions) + 1, dtype=np.bool_)
-        for place, plane in zip(mask[self.box.slices], self.numbers, strict=True):
-            left[plane[place == 0]] = True
-        return tuple(int(number) for number in np.flatnonzero(left) if number)
+    def open_numbers(self, mask: NDArray[np.uint8]) -> frozenset[int]:
+        """Return the regions of which something could still be taken: a voxel of which a layer says nothing yet."""
+        left: set[int] = set()
+        for place, plane in enumerate(self.numbers):
+            if plane.any():
+                free = np.where(mask[place] == 0, plane, np.uint8(0))
+                left.update(int(number) for number in np.flatnonzero(np.bincount(free.ravel(), minlength=256)))
+        return frozenset(left - {0})
 
 
 def find_regions(run: str, label: str, digest: str, voxels: NDArray[np.uint8], on: OnSlice = quiet) -> Suggestion:
@@ -109,32 +107,30 @@ def find_regions(run: str, label: str, digest: str, voxels: NDArray[np.uint8], o
         If ``on`` said so.
     """
     parts = parts_of(voxels > 0, on)
-    numbers = parts.numbers.astype(np.min_scalar_type(len(parts.sizes)))
-    count = len(parts.sizes)
-    low, high = np.full(count + 1, -1), np.full(count + 1, -1)
-    first = np.zeros((count + 1, 3), dtype=np.int64)
-    for place, plane in enumerate(numbers):
+    table = np.minimum(np.arange(len(parts.sizes) + 1), MOST + 1).astype(np.uint8)
+    numbers: NDArray[np.uint8] = np.zeros(voxels.shape, dtype=np.uint8)
+    inside = numbers[parts.box.slices]
+    for place, plane in enumerate(parts.numbers):
+        inside[place] = table[plane]
+    return Suggestion(run, label, digest, numbers, _regions(parts, inside))
+
+
+def _regions(parts: Parts, inside: NDArray[np.uint8]) -> tuple[Region, ...]:
+    """Look where each number lies; ``inside`` is the box of the parts."""
+    firsts: dict[int, list[Voxel]] = {}
+    z0, y0, x0 = parts.box.low
+    for place, plane in enumerate(inside):
         taken = np.flatnonzero(plane)
         there, order = np.unique(plane.ravel()[taken], return_index=True)
-        unseen = low[there] < 0
-        new = there[unseen]
-        rows, columns = np.divmod(taken[order[unseen]], plane.shape[1])
-        first[new] = np.stack((np.full(len(new), place), rows, columns), axis=1)
-        low[new] = place
-        high[there] = place
-    corner = np.array(parts.box.low)
+        for number, at in zip(there, taken[order], strict=True):
+            row, column = divmod(int(at), plane.shape[1])
+            # on each slice its first voxel
+            firsts.setdefault(int(number), []).append((z0 + place, y0 + row, x0 + column))
     regions = []
-    for number in range(1, count + 1):
-        middle = int(low[number] + high[number]) // 2
-        found = np.argwhere(numbers[middle] == number)
-        row, column = found[len(found) // 2]
-        seen = np.array((middle, row, column)) + corner
-        at = first[number] + corner
-        span = (int(low[number] + corner[0]), int(high[number] + corner[0]))
-        regions.append(Region(number, int(parts.sizes[number - 1]), _voxel(at), _voxel(seen), span))
-    shape = (voxels.shape[0], voxels.shape[1], voxels.shape[2])
-    return Suggestion(run, label, digest, shape, parts.box, numbers, tuple(regions))
-
-
-def _voxel(place: NDArray[np.int64]) -> Voxel:
-    return int(place[0]), int(place[1]), int(place[2])
+    for number in sorted(firsts):
+        seen = firsts[number]
+        together = number > MOST
+        sizes = parts.sizes[MOST:] if together else parts.sizes[number - 1 : number]
+        span = (seen[0][0], seen[-1][0])
+        regions.append(Region(number, int(sizes.sum()), seen[0], seen[len(seen) // 2], span, len(sizes)))
+    return tuple(regions)

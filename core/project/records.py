@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.labels import SCRIBBLED_BACKGROUND
+
 DEFAULT_READER = "reader"
 
 
@@ -175,6 +177,11 @@ class LayerVersion:
     who: str = ""
     action: str = ""
     removed: str = ""
+
+    @property
+    def voxels(self) -> int:
+        """How many voxels have any label; scribbled background is none."""
+        return sum(count for value, count in self.counts.items() if value != SCRIBBLED_BACKGROUND)
 
 
 @dataclass(frozen=True, slots=True)

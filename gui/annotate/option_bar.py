@@ -24,7 +24,8 @@ _FINE = 200
 _NARROW = 700
 """Narrower, what can be set about a tool gets a line of its own."""
 _SECOND = 36
-_WITH_OPTIONS = ("brush", "erase", "wand", "threshold")
+_DRAW = ("brush", "erase", "background")
+_WITH_OPTIONS = (*_DRAW, "wand", "threshold")
 _BETWEEN = "  \N{MIDDLE DOT}  "
 
 
@@ -86,7 +87,7 @@ class OptionBar(QFrame):
         self.wand = WandOptions(kit.levels)
         self.threshold = ThresholdOptions(kit.levels, actions)
         self.threshold.apply_asked.connect(kit.threshold.apply)
-        self.progress = Progress(kit.job)
+        self.progress = Progress(kit.job, kit.operator)
         self.hint = HintLabel()
         self._parts = QWidget()
         inner = theme.row(self._parts, gap=theme.space("s"))
@@ -136,7 +137,7 @@ class OptionBar(QFrame):
             else:
                 self._grid.addWidget(self._parts, 0, 1)
             self.threshold.set_narrow(narrow)
-        self.size_words.setVisible(not narrow and self._hand.tool in ("brush", "erase"))
+        self.size_words.setVisible(not narrow and self._hand.tool in _DRAW)
         two = narrow and self._hand.tool in _WITH_OPTIONS
         one = theme.space("option_bar") - 10
         self.setFixedHeight(one + _SECOND if two else one)
@@ -191,7 +192,7 @@ class OptionBar(QFrame):
         self.guide.setToolTip(text("guide.tip", name=name, key=shown_key(self._guide_action)))
         self.hint.setText(text(f"annotate.hint_{hand.tool}"))
         self.hint.setToolTip(self.hint.text())
-        draws = hand.tool in ("brush", "erase")
+        draws = hand.tool in _DRAW
         self.limit.setVisible(draws)
         self.wand.setVisible(hand.tool == "wand")
         self.threshold.setVisible(hand.tool == "threshold")

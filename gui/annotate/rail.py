@@ -9,9 +9,13 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QToolButton, QVBoxLayout, QWi
 from gui import theme
 from gui.actions import Actions
 
-TOOLS = ("brush", "erase", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold", "ruler", "navigate")
+TOOLS = (
+    "brush", "erase", "background", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold", "suggestions",
+    "ruler", "navigate",
+)  # fmt: skip
 COMMANDS = ("undo", "redo", "reset_view")
-_HEIGHT = 48
+_HEIGHT, _LOWEST = 48, 40
+"""Of a button: lower rather than in two columns."""
 _GAP = 3
 _MARGIN = 6
 
@@ -38,15 +42,19 @@ class ToolRail(QFrame):
 
     def minimumSizeHint(self) -> QSize:
         # two columns always fit: the window may be made lower than one needs
-        return QSize(self.width(), self._needed(2))
+        return QSize(self.width(), self._needed(2, _HEIGHT))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._arrange(1 if self.height() >= self._needed(1) else 2)
+        one = self.height() >= self._needed(1, _LOWEST)
+        room = (self.height() - self._needed(1, 0)) // sum(len(buttons) for buttons in self._buttons)
+        for button in (button for buttons in self._buttons for button in buttons):
+            button.setFixedHeight(min(_HEIGHT, room) if one else _HEIGHT)
+        self._arrange(1 if one else 2)
 
-    def _needed(self, columns: int) -> int:
+    def _needed(self, columns: int, height: int) -> int:
         rows = sum(-(-len(buttons) // columns) for buttons in self._buttons)
-        return rows * (_HEIGHT + _GAP) + 2 * _MARGIN + _GAP
+        return rows * (height + _GAP) + 2 * _MARGIN + _GAP
 
     def _arrange(self, columns: int) -> None:
         if columns == self.columns:

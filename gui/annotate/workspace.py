@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, 
 
 from core.editing.editor import Change, Step
 from core.geometry import Box
+from core.labels import SCRIBBLE_COLOR, SCRIBBLED_BACKGROUND
 from core.messages import text
 from gui import theme
 from gui.actions import Actions, shown_key
@@ -17,6 +18,7 @@ from gui.annotate.labels_panel import LabelsPanel
 from gui.annotate.measuring import MeasurePanel
 from gui.annotate.operations.operator import Operator
 from gui.annotate.operations.panel import OperationsPanel
+from gui.annotate.operations.suggest_panel import SuggestPanel
 from gui.annotate.option_bar import OptionBar
 from gui.annotate.overlay_panel import OverlayPanel
 from gui.annotate.rail import TOOLS, ToolRail
@@ -37,6 +39,7 @@ from gui.viewer.linking import world_place
 from gui.viewer.overlay import Overlay, rgb
 
 _FAR = 5
+_LABELS = range(1, SCRIBBLED_BACKGROUND)
 
 _OLD_VERSION = (244, 247, 252)
 
@@ -77,10 +80,11 @@ class AnnotateWorkspace(QWidget):
         self.history = HistoryPanel(session)
         self.rail = ToolRail(actions)
         self.view_menu = ViewMenu(session, actions, self.views)
-        self.kit = Kit(session, actions, self.hand, self.views, self._refuse, self)
+        self.kit = Kit(session, actions, self.hand, self.views, self._refuse, self.operator, self)
         self.surface = Surface(session, actions, self.views, self)
         self.classes = ClassesPanel(session, actions, self.views)
         self.measure = MeasurePanel(session, self.kit.ruler)
+        self.suggestions = SuggestPanel(session, self.views, self.kit.proposal, self.kit.suggest)
         self.options = OptionBar(session, self.hand, self.view_menu, self.kit, actions)
         self.empty = EmptyPage()
         self.viewing = Viewing(session, actions, self.views, self.second, self)
@@ -117,8 +121,8 @@ class AnnotateWorkspace(QWidget):
         """Return the panels; on a small screen they scroll, and the buttons below stay where they are."""
         inside = QWidget()
         inside.setProperty("area", "clear")
-        column = theme.column(inside, gap=theme.space("m"))
-        upper = (self.labels, self.measure, self.operations, self.overlay)
+        column = theme.column(inside, gap=theme.space("s") + 2)
+        upper = (self.labels, self.measure, self.suggestions, self.operations, self.overlay)
         for panel in (*upper, self.window_panel, self.second_panel, self.classes):
             column.addWidget(panel)
         column.addWidget(self.history, 1)
@@ -187,6 +191,7 @@ class AnnotateWorkspace(QWidget):
         session.labels_changed.connect(self._show_overlays)
         session.versions.previewed.connect(self._show_overlays)
         self.operations.preview_changed.connect(self._show_overlays)
+        self.kit.proposal.changed.connect(self._show_overlays)
         self.classes.changed.connect(self._show_classes)
         session.label_changed.connect(self._label_changed)
         session.overlay_changed.connect(self._show_overlays)
@@ -194,6 +199,7 @@ class AnnotateWorkspace(QWidget):
         session.step_walked.connect(self._show_step)
         session.window_changed.connect(self.views.set_window)
         session.position_requested.connect(self.views.go_to)
+        session.slice_requested.connect(self._go_to_slice)
         self.views.window_changed.connect(session.set_window)
         self.views.hovered.connect(self._hovered)
         self.views.view_range_changed.connect(self._zoomed)
@@ -220,6 +226,7 @@ class AnnotateWorkspace(QWidget):
     def _tool_changed(self) -> None:
         self._actions[self.hand.tool].setChecked(True)
         self.measure.setVisible(self.hand.tool == "ruler")
+        self.suggestions.setVisible(self.hand.tool == "suggestions")
 
     @Slot()
     def _label_key(self) -> None:
@@ -284,13 +291,15 @@ class AnnotateWorkspace(QWidget):
             for layer in session.labels.layers:
                 shown = [label for label in session.labels.on_layer(layer) if label.name not in session.hidden]
                 colors = {label.value: rgb(label.color) for label in shown}
+                if shown:
+                    colors[SCRIBBLED_BACKGROUND] = rgb(SCRIBBLE_COLOR)
                 opacity = style.opacity if style.fill else 0.0
                 overlays.append(Overlay(editor.mask(layer), colors, opacity, style.outline, style.visible))
         preview = session.versions.preview
         if preview is not None and session.volume is not None and preview.mask.shape == session.volume.shape:
             # an old version that is looked at: one bright outline, whatever the labels' colours are
-            overlays.append(Overlay(preview.mask, dict.fromkeys(range(1, 256), _OLD_VERSION), 0.0, True, True))
-        self.views.set_overlays(overlays + self.operations.overlays())
+            overlays.append(Overlay(preview.mask, dict.fromkeys(_LABELS, _OLD_VERSION), 0.0, True, True))
+        self.views.set_overlays(overlays + self.kit.proposal.overlays() + self.operations.overlays())
         self._show_states()
 
     def peek(self, below: bool) -> None:

@@ -12,8 +12,12 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainter
 
 from core.geometry import Box, PlaneView
+from core.labels import SCRIBBLED_BACKGROUND
 from gui.viewer.pixels import Bytes, Grid, Rect, edge_labels, mask_labels
 
+_HATCH = 3
+"""Stripes of scribbled background, in screen pixels."""
+_HATCH_FILL = 0.55
 FILL = 0.20
 """Opacity of the fill where none is chosen."""
 
@@ -97,7 +101,10 @@ class OverlaySlice:
         source = QRectF(thickness, thickness, width, height)
         place = QPointF(x / ratio, y / ratio)
         if self._fill is not None:
-            painter.drawImage(place, _colored(labels, self._fill, ratio), source)
+            filled = labels
+            if SCRIBBLED_BACKGROUND in self.overlay.colors and int(labels.max()) == SCRIBBLED_BACKGROUND:
+                filled = _hatched(labels, wide[0] + wide[1], round(_HATCH * ratio))
+            painter.drawImage(place, _colored(filled, self._fill, ratio), source)
         if self._line is not None:
             painter.drawImage(place, _colored(edge_labels(labels, thickness), self._line, ratio), source)
 
@@ -114,12 +121,21 @@ class OverlaySlice:
         self._span = (min(old[0], found[0]), max(old[1], found[1]), min(old[2], found[2]), max(old[3], found[3]))
 
 
+def _hatched(labels: Bytes, start: int, width: int) -> Bytes:
+    """Return labels with stripes left out of scribbled background: it is not to be taken for a label."""
+    height, across = labels.shape
+    stripes = np.add.outer(np.arange(start, start + height), np.arange(across)) % (2 * width) < width
+    return np.where((labels == SCRIBBLED_BACKGROUND) & stripes, np.uint8(0), labels)
+
+
 def _table(colors: Mapping[int, tuple[int, int, int]], opacity: float) -> list[int]:
     """Return 256 ARGB words by label; labels without a colour are clear."""
     alpha = round(255 * min(max(opacity, 0.0), 1.0))
     table = [0] * 256
     for value, (red, green, blue) in colors.items():
-        table[value] = alpha << 24 | red << 16 | green << 8 | blue
+        # stripes are thin: they need more of their colour to be seen
+        strength = max(alpha, round(255 * _HATCH_FILL)) if value == SCRIBBLED_BACKGROUND else alpha
+        table[value] = strength << 24 | red << 16 | green << 8 | blue
     return table
 
 

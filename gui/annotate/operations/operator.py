@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
 from core.editing.editor import Editor
-from core.editing.operations import Base, Operation, Order, carry_out, clip_of
+from core.editing.operations import Base, Note, Operation, Order, carry_out, clip_of
 from core.editing.replacing import Replacement, prepare
 from core.editing.slice_rules import drawn_on
 from core.editing.tools.growing import Stopped
 from core.editing.tools.morphology import Mask
 from core.errors import InputError, MeninxError
-from core.labels import Label
+from core.labels import Label, LabelSet
 from core.messages import sentence, text
 from core.project.predictions import list_predictions, read_prediction
 from core.project.project import Project
@@ -55,15 +55,33 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What came of it; ``after`` is the label's region, uint8 ``[z, y, x]`` of 0 and 1."""
+    """What came of it.
+
+    Parameters
+    ----------
+    job
+        What was asked for.
+    origin, run, labels, note
+        Of the outcome.
+    replacement
+        What is put in.
+    after, colors
+        For a preview: regions, uint8 ``[z, y, x]`` with 1 for the label's, and the colours of other values.
+        No region where it is put in at once.
+    added, removed
+        Voxels of the label, for a preview.
+    """
 
     job: Job
     origin: Origin | None
     run: str | None
+    labels: LabelSet | None
+    note: Note | None
     replacement: Replacement
-    after: NDArray[np.uint8]
-    added: int
-    removed: int
+    after: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.uint8))
+    colors: Mapping[int, str] = field(default_factory=dict)
+    added: int = 0
+    removed: int = 0
 
 
 class Suggestions:
@@ -299,7 +317,13 @@ class Operator(QObject):
         self._session.notifier.error(error)
 
     def _put(self, result: Result, editor: Editor) -> None:
-        order = result.job.order
+        order, session = result.job.order, self._session
+        if result.labels is not None:
+            try:
+                session.change_labels(result.labels)
+            except MeninxError as error:
+                session.notifier.error(error)
+                return
         states = None
         if result.origin is None:
             states = [
@@ -316,9 +340,11 @@ class Operator(QObject):
             states=states,
         )
         if step is None:
-            self._session.notifier.tell(text("operations.same", name=order.label.name), "info")
+            session.notifier.tell(text("operations.same", name=order.label.name), "info")
         else:
             self._follow(order)
+            if result.note is not None:
+                session.notifier.tell(text(f"operations.{result.note.key}", **result.note.fields), "info", seconds=10)
         self.applied.emit(order)
 
     def _follow(self, order: Order) -> None:
@@ -347,12 +373,25 @@ def _work_out(job: Job, on: Callable[[int, int], bool]) -> Result | _Refused | N
         return _Refused(job, error)
     if job.stop.is_set():
         return None
-    label = job.order.label
     old = {layer: job.base.layers[layer] for layer in outcome.layers}
-    before, after = old[label.layer] == label.value, outcome.layers[label.layer] == label.value
-    added, removed = int(np.count_nonzero(after & ~before)), int(np.count_nonzero(before & ~after))
     replacement = prepare(job.revision, old, outcome.layers)
-    return Result(job, outcome.origin, outcome.run, replacement, after.view(np.uint8), added, removed)
+    result = Result(job, outcome.origin, outcome.run, outcome.labels, outcome.note, replacement)
+    return result if job.apply else _to_look_at(result, outcome.layers[job.order.label.layer])
+
+
+def _to_look_at(result: Result, layer: NDArray[np.uint8]) -> Result:
+    """Add what a preview shows."""
+    job, label = result.job, result.job.order.label
+    before, after = job.base.layers[label.layer] == label.value, layer == label.value
+    added, removed = int(np.count_nonzero(after & ~before)), int(np.count_nonzero(before & ~after))
+    shown, colors = after.view(np.uint8), dict[int, str]()
+    if result.labels is not None:
+        # the new labels in their own colours; the label itself keeps the value 1 of all previews
+        new = [one for one in result.labels.on_layer(label.layer) if one not in job.base.labels.on_layer(label.layer)]
+        for one in new:
+            colors[one.value + 1] = one.color
+            shown[layer == one.value] = one.value + 1
+    return replace(result, after=shown, colors=colors, added=added, removed=removed)
 
 
 def other_labels(session: Session, label: Label | None) -> list[Label]:

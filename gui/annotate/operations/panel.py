@@ -23,9 +23,10 @@ from core.editing.operations import Operation, Order, Where
 from core.messages import text
 from gui import theme
 from gui.actions import Actions
+from gui.annotate.fold import Fold
 from gui.annotate.operations.operator import Operator, Result, other_labels
 from gui.session import Session
-from gui.viewer.overlay import Overlay
+from gui.viewer.overlay import Overlay, rgb
 
 _PREVIEW = (244, 247, 252)
 _PAUSE_MS = 150
@@ -43,6 +44,7 @@ CHOICES: dict[Operation, tuple[Where, ...]] = {
     _O.HOLES: _FAR,
     _O.LARGEST: _FAR,
     _O.SMALL: _FAR,
+    _O.SPLIT: _TWO,
     _O.ISLAND_KEEP: _TWO,
     _O.ISLAND_DELETE: _TWO,
     _O.UNITE: _TWO,
@@ -52,6 +54,7 @@ CHOICES: dict[Operation, tuple[Where, ...]] = {
     _O.COPY_PREVIOUS: (),
     _O.PASTE: (),
     _O.MOVE: _TWO,
+    _O.CLEAR_SCRIBBLES: _TWO,
     _O.SUGGEST: _TWO,
     _O.SUGGEST_REGION: _TWO,
 }
@@ -132,10 +135,16 @@ class OperationsPanel(QWidget):
         self.amount.setAccessibleName(text("operations.amount"))
         theme.inset(self.amount)
         self.least = QDoubleSpinBox()
-        self.least.setRange(0.001, 10_000.0)
-        self.least.setDecimals(3)
+        self.least.setRange(0.1, 10_000_000.0)
         self.least.setAccessibleName(text("operations.least"))
         theme.inset(self.least)
+        self.size_unit = QComboBox()
+        self.size_unit.setAccessibleName(text("operations.least_unit"))
+        self.most = QSpinBox()
+        self.most.setRange(2, 50)
+        self.most.setValue(8)
+        self.most.setAccessibleName(text("operations.most"))
+        theme.inset(self.most)
         self.other = QComboBox()
         self.other.setAccessibleName(text("operations.other"))
         self.by_values = QCheckBox(text("operations.by_values"))
@@ -155,23 +164,30 @@ class OperationsPanel(QWidget):
         inner = theme.column(self.options, gap=6)
         self.where_row = _line(*self.where.values())
         self.amount_row, self.amount_words = _row(text("operations.amount"), self.amount)
-        self.size_row, _ = _row(text("operations.least"), self.least)
+        self.size_row, _ = _row(text("operations.least"), self.least, self.size_unit)
+        self.most_row, _ = _row(text("operations.most"), self.most)
         self.other_row, self.other_words = _row(text("operations.other"), self.other)
         self.move_row = _line(theme.label(text("operations.down"), "muted"), self.down)
         self.right_row = _line(theme.label(text("operations.right"), "muted"), self.right)
-        for widget in (self.amount_row, self.size_row, self.other_row, self.by_values, self.move_row, self.right_row):
+        rows = (self.amount_row, self.size_row, self.most_row, self.other_row, self.by_values)
+        for widget in (*rows, self.move_row, self.right_row):
             inner.addWidget(widget)
         inner.addWidget(self.where_row)
         inner.addWidget(self.words)
         inner.addWidget(self.bar)
         inner.addWidget(_line(self.cancel, self.apply))
-        theme.column(self).addWidget(theme.section(text("operations.title"), self.box, self.options))
+        self.fold = Fold(text("operations.title"), "operations", self._session.settings, self.box, self.options)
+        theme.column(self).addWidget(self.fold)
+        # asked for by a key: what it asks must be seen
+        self.opened.connect(self.fold.open)
 
     def _connect(self) -> None:
         self.box.activated.connect(self._chosen)
         self._wheres.idClicked.connect(self._changed)
         self.amount.valueChanged.connect(self._changed)
         self.least.valueChanged.connect(self._changed)
+        self.size_unit.activated.connect(self._unit_chosen)
+        self.most.valueChanged.connect(self._changed)
         self.other.activated.connect(self._changed)
         self.by_values.toggled.connect(self._changed)
         self.down.valueChanged.connect(self._changed)
@@ -244,6 +260,7 @@ class OperationsPanel(QWidget):
             self.where[Where.SLICE].setChecked(True)
         self.amount_row.setVisible(operation in _LENGTHS)
         self.size_row.setVisible(operation is Operation.SMALL)
+        self.most_row.setVisible(operation is Operation.SPLIT)
         self.other_row.setVisible(operation in (*_PAIRS, Operation.SEEDS))
         key = "operations.background" if operation is Operation.SEEDS else "operations.other"
         self.other_words.setText(text(key))
@@ -279,7 +296,8 @@ class OperationsPanel(QWidget):
         result, volume = self._result, self._session.volume
         if result is None or volume is None or result.after.shape != volume.shape:
             return []
-        return [Overlay(result.after, {1: _PREVIEW}, 0.0, True, True)]
+        colors = {1: _PREVIEW} | {value: rgb(color) for value, color in result.colors.items()}
+        return [Overlay(result.after, colors, 0.0, True, True)]
 
     def slice_changed(self) -> None:
         """Another slice is shown: what is done to a slice is done to that one."""
@@ -311,15 +329,24 @@ class OperationsPanel(QWidget):
         geometry = volume.geometry if volume is not None else None
         in_mm = geometry is None or geometry.spacing_known
         self.amount.setSuffix(" mm" if in_mm else " px")
-        in_ml = geometry is None or geometry.measurable
-        self.least.blockSignals(True)
-        self.least.setDecimals(3 if in_ml else 0)
-        self.least.setMinimum(0.001 if in_ml else 1)
-        self.least.setSuffix(" mL" if in_ml else f" {text('operations.voxels')}")
-        self.least.setValue(0.1 if in_ml else 20)
-        self.least.blockSignals(False)
+        self.size_unit.clear()
+        if geometry is None or geometry.measurable:
+            self.size_unit.addItem("mm³", "mm3")
+        self.size_unit.addItem(text("operations.voxels"), "voxels")
+        self._unit_chosen()
         self.box.setEnabled(self._session.can_edit)
         self.choose(None)
+
+    @Slot()
+    def _unit_chosen(self) -> None:
+        """A size that is usual in this unit: 100 mm³ is a bleed nobody means, 20 voxels a slip of the brush."""
+        in_mm = self.size_unit.currentData() == "mm3"
+        self.least.blockSignals(True)
+        self.least.setDecimals(1 if in_mm else 0)
+        self.least.setMinimum(0.1 if in_mm else 1)
+        self.least.setValue(100 if in_mm else 20)
+        self.least.blockSignals(False)
+        self._changed()
 
     def _make_order(self) -> Order | None:
         operation = self.operation
@@ -329,7 +356,9 @@ class OperationsPanel(QWidget):
         geometry = volume.geometry if volume is not None else None
         options: dict[str, Any] = {"where": self._place(), "by_values": self.by_values.isChecked()}
         if operation is Operation.SMALL:
-            options |= {"amount": self.least.value(), "unit": "ml" if geometry and geometry.measurable else "voxels"}
+            options |= {"amount": self.least.value(), "unit": self.size_unit.currentData()}
+        elif operation is Operation.SPLIT:
+            options["most"] = self.most.value()
         elif operation in _LENGTHS:
             options |= {"amount": self.amount.value(), "unit": geometry.unit if geometry else "px"}
         elif operation is Operation.MOVE:
@@ -354,8 +383,10 @@ class OperationsPanel(QWidget):
         if result.job.order is not self._order:
             return
         self._result = result
-        same = not result.added and not result.removed
+        same = not result.replacement.layers
         words = text("operations.same" if same else "operations.outcome", **self._figures(result))
+        if result.note is not None:
+            words = text(f"operations.{result.note.key}", **result.note.fields)
         self._say(words)
         self.preview_changed.emit()
 
@@ -426,6 +457,6 @@ def _line(*widgets: QWidget) -> QWidget:
     return made
 
 
-def _row(words: str, widget: QWidget) -> tuple[QWidget, QLabel]:
+def _row(words: str, *widgets: QWidget) -> tuple[QWidget, QLabel]:
     told = theme.label(words, "muted")
-    return _line(told, widget), told
+    return _line(told, *widgets), told

@@ -1,8 +1,9 @@
-"""Brush and eraser: one tool and its opposite, which Ctrl swaps while it is held."""
+"""Brush and eraser: one tool and its opposite, which Ctrl swaps while it is held; and the brush for background."""
 
 from __future__ import annotations
 
 from core.editing.editor import Step
+from core.labels import SCRIBBLE_COLOR, background_of
 from gui.annotate.tools.bench import Bench
 from gui.viewer.events import ViewEvent
 from gui.viewer.overlay import rgb
@@ -19,13 +20,16 @@ class BrushTool:
         Where the editor and the label are, size and shape.
     erase
         Whether it erases by itself (and draws while Ctrl is held).
+    background
+        Whether it says what is background on the layer of the chosen label, instead of drawing that.
     """
 
-    def __init__(self, bench: Bench, *, erase: bool) -> None:
+    def __init__(self, bench: Bench, *, erase: bool = False, background: bool = False) -> None:
         self._bench = bench
         self._session = bench.session
         self._hand = bench.hand
         self._erase = erase
+        self._background = background
         self._last: tuple[float, float] | None = None
         self._clicked: Step | None = None
 
@@ -38,6 +42,8 @@ class BrushTool:
     def cursor_color(self) -> tuple[int, int, int]:
         """The label's colour; near white for the eraser."""
         label = self._session.label
+        if self._background:
+            return rgb(SCRIBBLE_COLOR)
         return _ERASER if self._erase or label is None else rgb(label.color)
 
     def press(self, event: ViewEvent) -> None:
@@ -48,7 +54,10 @@ class BrushTool:
         if label is None or editor is None:
             return
         erase = self._erase != event.inverted
-        editor.begin("erase" if erase else "brush", label, erase=erase)
+        if self._background:
+            editor.begin("background", background_of(label.layer), erase=erase)
+        else:
+            editor.begin("erase" if erase else "brush", label, erase=erase)
         self._last = (event.row, event.column)
         self._dab(event, self._last)
 

@@ -9,6 +9,8 @@ from PySide6.QtCore import QObject, Slot
 from core.messages import text
 from gui.actions import Actions
 from gui.annotate.measuring import MeasureTool
+from gui.annotate.operations.operator import Operator
+from gui.annotate.operations.proposal import Proposal
 from gui.annotate.tools.bench import Bench, PointerTool
 from gui.annotate.tools.brush import BrushTool
 from gui.annotate.tools.hand import Hand
@@ -17,6 +19,7 @@ from gui.annotate.tools.levels import Levels
 from gui.annotate.tools.livewire import ScissorsTool
 from gui.annotate.tools.outlines import LassoTool, PolygonTool
 from gui.annotate.tools.regions import FillTool, LevelTool
+from gui.annotate.tools.suggest import SuggestTool
 from gui.annotate.tools.threshold import ThresholdTool
 from gui.annotate.tools.wand import WandTool
 from gui.session import Session
@@ -39,6 +42,8 @@ class Kit(QObject):
         The panes; they get the tool.
     refused
         Called with the key of a reason when something is not possible.
+    operator
+        Puts in what no pointer draws.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class Kit(QObject):
         hand: Hand,
         views: LinkedViews,
         refused: Callable[[str], None],
+        operator: Operator,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -60,6 +66,9 @@ class Kit(QObject):
         self.bench = Bench(session, hand, views, refused)
         self.threshold = ThresholdTool(self.bench, self.levels, self.job)
         self.ruler = MeasureTool(self.bench)
+        self.operator = operator
+        self.proposal = Proposal(session, operator, self)
+        self.suggest = SuggestTool(self.bench, self.proposal)
         self.pointer: dict[str, PointerTool] = {
             "polygon": PolygonTool(self.bench),
             "lasso": LassoTool(self.bench),
@@ -68,11 +77,13 @@ class Kit(QObject):
             "wand": WandTool(self.bench, self.levels, self.job),
             "level": LevelTool(self.bench),
             "threshold": self.threshold,
+            "suggestions": self.suggest,
             "ruler": self.ruler,
         }
         self.tools: dict[str, ViewTool | None] = {
-            "brush": BrushTool(self.bench, erase=False),
+            "brush": BrushTool(self.bench),
             "erase": BrushTool(self.bench, erase=True),
+            "background": BrushTool(self.bench, background=True),
             "navigate": None,
             **self.pointer,
         }

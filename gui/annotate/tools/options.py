@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
 from core.messages import text
 from gui import theme
 from gui.actions import Actions
+from gui.annotate.operations.operator import Operator
 from gui.annotate.tools.in_space import SpaceJob
 from gui.annotate.tools.levels import Levels
 
@@ -17,6 +18,8 @@ _FINE = 200
 _LEAST = 0.002
 _WIDE = 92
 _NARROW = 72
+_AT_ONCE_MS = 300
+"""What takes longer is told of."""
 
 
 def _spin(name: str) -> QDoubleSpinBox:
@@ -189,21 +192,37 @@ class LimitButton(QPushButton):
 
 
 class Progress(QWidget):
-    """How far work through the scan has come, with a way to stop it."""
+    """How far work through the scan has come, with a way to stop it.
 
-    def __init__(self, job: SpaceJob, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    job
+        What a tool does; told from its beginning, since the pointer waits for it.
+    operator
+        What is put in without a pointer; told if it takes longer than a person takes for at once.
+    """
+
+    def __init__(self, job: SpaceJob, operator: Operator, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._operator = operator
+        self._percent = 0
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.setInterval(_AT_ONCE_MS)
+        self._late.timeout.connect(self._tell_late)
         self.words = QLabel()
         theme.set_role(self.words, "strong")
         self.stop = theme.button(text("annotate.stop"), "small", tip=text("annotate.stop_tip"))
         self.stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.stop.clicked.connect(job.cancel)
+        self.stop.clicked.connect(operator.stop)
         lay = _row(self)
         lay.addWidget(self.words)
         lay.addWidget(self.stop)
         self.hide()
         job.progressed.connect(self._progressed)
         job.ended.connect(self._ended)
+        operator.progressed.connect(self._operated)
 
     @Slot(int)
     def _progressed(self, percent: int) -> None:
@@ -213,6 +232,23 @@ class Progress(QWidget):
     @Slot(object)
     def _ended(self, _step: object) -> None:
         self.hide()
+
+    @Slot(int, int)
+    def _operated(self, done: int, total: int) -> None:
+        if not total:
+            self._late.stop()
+            self.hide()
+        elif self._operator.applying:
+            self._percent = round(100 * done / total)
+            if self.isVisible():
+                self._progressed(self._percent)
+            elif not self._late.isActive():
+                self._late.start()
+
+    @Slot()
+    def _tell_late(self) -> None:
+        if self._operator.applying:
+            self._progressed(self._percent)
 
 
 def _row(widget: QWidget) -> QHBoxLayout:
