@@ -25,6 +25,7 @@ from core.project.exporting import Outputs, save_outputs, stem_of
 from core.project.project import Project
 from core.review.rough import classical_brain
 from core.volume import Volume
+from models.sharding import Shards, leading, share
 
 CLASSICAL = "classical"
 Masks = Mapping[str, NDArray[Any]]
@@ -163,12 +164,13 @@ def strip_job(
     LearningError
         ``model-no-brain`` if the run does not predict Brain.
     """
-    yield Progress(0, 0, "loading-model")
+    if leading():
+        yield Progress(0, 0, "loading-model")
     masker = masker_for(model)
     label = next((name for name in masker.labels if name.casefold() == BRAIN.casefold()), None)
     if label is None:
         raise LearningError("model-no-brain", known=", ".join(masker.labels))
-    if model.casefold() == CLASSICAL:
+    if model.casefold() == CLASSICAL and leading():
         yield Notice("strip-rough")
     wanted = _Wanted({label: ""}, not masks_only, margin, volume)
     yield from _run(_Batch.of(folder, inputs), masker, wanted, "stripping", should_stop)
@@ -188,7 +190,8 @@ def apply_job(
     ``<name>_mask`` if the run has one label, else ``<name>_<label>_mask`` for each.
     Parameters, events and errors as :func:`strip_job`.
     """
-    yield Progress(0, 0, "loading-model")
+    if leading():
+        yield Progress(0, 0, "loading-model")
     masker = masker_for(model)
     single = len(masker.labels) == 1
     suffixes = {name: "" if single else f"_{layer_name(name)}" for name in masker.labels}
@@ -207,33 +210,66 @@ class _Wanted:
 
 
 def _run(batch: _Batch, masker: Masker, wanted: _Wanted, stage: str, should_stop: StopCheck) -> Events:
-    started = time.monotonic()
+    """Do a batch; under ``torchrun`` this process's share of it, of which the first one tells with the others'."""
+    shards = Shards(batch.folder, stage)
+    passed: list[Skipped] = []
     with Decoder() as decoder:
         sources: list[Source] = []
-        yield from _find(decoder, batch, wanted.volume, sources)
-        for number, source in enumerate(sources):
-            if should_stop():
-                break
-            rate = number / max(time.monotonic() - started, 1e-6)
-            left = (len(sources) - number) / rate if number else -1.0
-            yield Progress(number, len(sources), stage, rate, left, source.name)
-            try:
-                scan = decoder.read(source)
-                _write(scan, masker.masks(scan, should_stop), wanted, source, batch)
-            except Cancelled:
-                break
-            except MeninxError as error:
-                batch.failed += 1
-                yield Skipped(source.name, error)
-                continue
-            yield from source.notices
-            batch.scans += 1
+        for event in _find(decoder, batch, wanted.volume, sources):
+            if shards.rank == 0:
+                yield event
+        if shards.rank:
+            # what all of them find is counted once
+            batch.failed = 0
+        # named before they are shared out: no two processes may take one name
+        mine = share([(source, batch.stem(source)) for source in sources])
+        for event in _do(decoder, batch, masker, wanted, mine, stage, should_stop):
+            if isinstance(event, Skipped):
+                passed.append(event)
+            if shards.rank == 0:
+                yield event
+    shards.tell({"written": batch.written, "scans": batch.scans, "failed": batch.failed}, passed)
+    yield from shards.gather(should_stop)
+    for told in shards.others:
+        batch.written += told["written"]
+        batch.scans += told["scans"]
+        batch.failed += told["failed"]
     if should_stop() == "cancel":
         raise Cancelled
-    if not batch.scans and not should_stop():
+    if shards.rank == 0 and not batch.scans and not should_stop():
         raise InputError("nothing-usable", file=", ".join(path.name or str(path) for path in batch.inputs))
-    yield Progress(len(sources), len(sources), stage)
+    if shards.rank == 0:
+        yield Progress(len(sources), len(sources), stage)
     yield Finished({"written": batch.written, "scans": batch.scans, "failed": batch.failed})
+
+
+def _do(
+    decoder: Decoder,
+    batch: _Batch,
+    masker: Masker,
+    wanted: _Wanted,
+    named: Sequence[tuple[Source, str]],
+    stage: str,
+    should_stop: StopCheck,
+) -> Events:
+    started = time.monotonic()
+    for number, (source, stem) in enumerate(named):
+        if should_stop():
+            return
+        rate = number / max(time.monotonic() - started, 1e-6)
+        left = (len(named) - number) / rate if number else -1.0
+        yield Progress(number, len(named), stage, rate, left, source.name)
+        try:
+            scan = decoder.read(source)
+            _write(scan, masker.masks(scan, should_stop), wanted, source, batch, stem)
+        except Cancelled:
+            return
+        except MeninxError as error:
+            batch.failed += 1
+            yield Skipped(source.name, error)
+            continue
+        yield from source.notices
+        batch.scans += 1
 
 
 def _find(decoder: Decoder, batch: _Batch, volume: int | None, sources: list[Source]) -> Iterator[JobEvent]:
@@ -254,8 +290,7 @@ def _find(decoder: Decoder, batch: _Batch, volume: int | None, sources: list[Sou
     sources += found.sources
 
 
-def _write(scan: Volume, masks: Masks, wanted: _Wanted, source: Source, batch: _Batch) -> None:
-    stem = batch.stem(source)
+def _write(scan: Volume, masks: Masks, wanted: _Wanted, source: Source, batch: _Batch, stem: str) -> None:
     for label, suffix in wanted.suffixes.items():
         outputs = Outputs(batch.folder, wanted.brain, True, wanted.margin, suffix, batch.guarded(source))
         mask = np.asarray(masks[label])

@@ -9,6 +9,7 @@ from typing import Any
 from core.commands.line import Line
 from core.messages import text
 from models.loose import apply_job
+from models.sharding import hush_others, leading
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     """Predict, and tell what was written."""
+    hush_others()
     job = apply_job(
         arguments.inputs,
         arguments.output,
@@ -32,4 +34,4 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     )
     result = line.follow(job)
     line.say(text("apply.done", scans=result["scans"], folder=arguments.output, failed=result["failed"]))
-    return result | {"model": arguments.model, "exit": 1 if result["failed"] else 0}
+    return result | {"model": arguments.model, "exit": 1 if result["failed"] and leading() else 0}

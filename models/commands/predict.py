@@ -8,6 +8,7 @@ from typing import Any
 
 from core.commands.line import Line
 from core.messages import text
+from models.sharding import hush_others
 from models.worker import Job, events_of
 
 
@@ -16,11 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, help=text("learning.project_help"))
     parser.add_argument("--run", required=True, help=text("learning.run_help"))
     parser.add_argument("--scans", nargs="+", default=[], metavar="SCAN", help=text("learning.scans_help"))
+    parser.add_argument("--tta", action="store_true", help=text("learning.tta_help"))
     parser.add_argument("--missing-only", action="store_true", help=text("learning.missing_help"))
 
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     """Predict and return what was predicted."""
+    hush_others()
     job = Job(
         "predict",
         {
@@ -28,11 +31,12 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
             "run": arguments.run,
             "scans": _names(arguments.scans),
             "missing_only": arguments.missing_only,
+            "mirrored": arguments.tta,
         },
     )
     result = line.follow(events_of(job, line.should_stop))
     line.say(text("learning.predicted", count=len(result["scans"]), name=result["name"], seconds=result["seconds"]))
-    # a batch goes on past a bad scan, and fails at its end
+    # a batch goes on past a bad scan, and fails at its end; the first process fails for all that work together
     return {**result, "exit": 1 if line.skipped else 0}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from core.commands.line import Line
 from core.messages import text
 from models.loose import CLASSICAL, strip_job
+from models.sharding import hush_others, leading
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     """Strip, and tell what was written."""
+    hush_others()
     job = strip_job(
         arguments.inputs,
         arguments.output,
@@ -34,4 +36,4 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     )
     result = line.follow(job)
     line.say(text("strip.done", scans=result["scans"], folder=arguments.output, failed=result["failed"]))
-    return result | {"model": arguments.model, "exit": 1 if result["failed"] else 0}
+    return result | {"model": arguments.model, "exit": 1 if result["failed"] and leading() else 0}

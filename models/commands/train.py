@@ -10,11 +10,24 @@ from typing import Any
 from core.commands.line import Line
 from core.errors import InputError
 from core.events import JobEvent
-from core.learning.config import DEVICES, LOSSES, NETWORKS, SLICES, TrainingConfig
+from core.learning.config import (
+    AUGMENTATIONS,
+    DEVICES,
+    ENCODER_NETWORKS,
+    FREEZES,
+    LOSSES,
+    NETWORKS,
+    SLICES,
+    SPLITS,
+    TrainingConfig,
+)
 from core.learning.events import EpochEnded, TrainingStarted
+from core.learning.prepare_steps import parse, parse_channels
 from core.learning.runs import find_run
+from core.learning.split_file import read_assigned
 from core.messages import text
 from core.project.project import Project
+from models.sharding import hush_others
 from models.worker import Job, events_of
 
 _DEFAULT = TrainingConfig(labels=("-",))
@@ -33,6 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--loss", choices=LOSSES, help=text("learning.loss_help", default=_DEFAULT.loss))
     add("--size", type=int, help=text("learning.size_help", default=_DEFAULT.size))
     add("--slices", type=int, choices=SLICES, help=text("learning.slices_help", default=_DEFAULT.slices))
+    add("--prepare", metavar="STEPS", help=text("learning.prepare_help", default=",".join(_DEFAULT.prepare)))
+    add("--channels", metavar="NAMES", help=text("learning.channels_help"))
+    add("--augment", choices=AUGMENTATIONS, help=text("learning.augment_help", default=_DEFAULT.augment))
+    add("--encoder-weights", metavar="FILE", help=text("learning.encoder_help", networks=", ".join(ENCODER_NETWORKS)))
+    add("--freeze", choices=FREEZES, help=text("learning.freeze_help"))
+    add("--split", metavar="slice|FILE", help=text("learning.split_help"))
+    add("--folds", type=int, metavar="K", help=text("learning.folds_help"))
+    add("--fold", type=int, metavar="I", help=text("learning.fold_help"))
+    add("--patience", type=int, metavar="N", help=text("learning.patience_help"))
     add("--batch", type=int, help=text("learning.batch_help"))
     add("--steps", type=int, help=text("learning.steps_help"))
     add("--learning-rate", type=float, help=text("learning.rate_help"))
@@ -45,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     """Train and return the run's facts."""
+    hush_others()
     config = None if arguments.resume else _config(arguments)
     facts: dict[str, Any] = {}
     epochs: list[dict[str, Any]] = []
@@ -80,23 +103,52 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
 def _config(arguments: argparse.Namespace) -> TrainingConfig:
     """Put together the settings: the file's, then what the line says."""
     values: dict[str, Any] = _from_file(arguments.config) if arguments.config else {}
-    names = ("labels", "network", "epochs", "minutes", "loss", "size", "slices", "batch", "steps")
-    for name in (*names, "learning_rate", "device", "seed", "reader"):
+    for name in _PLAIN:
         given = getattr(arguments, name)
         if given is not None:
             values[name] = given
     if arguments.epochs is not None:
         values["minutes"] = 0.0
+    if arguments.channels is not None:
+        values["channels"] = list(parse_channels(arguments.channels))
     with Project.open(arguments.project, read_only=True) as project:
         if arguments.parent:
             parent = find_run(project, arguments.parent)
             values["parent"] = parent.id
             # what the line leaves open follows the parent, for its weights to fit
-            for name in ("network", "slices", "size"):
+            for name in ("network", "slices", "size", "channels", "prepare"):
                 values.setdefault(name, getattr(parent.config, name))
             values.setdefault("labels", list(parent.labels))
+        if arguments.prepare is not None:
+            values["prepare"] = list(parse(arguments.prepare, values.get("prepare", _DEFAULT.prepare)))
+        values |= _split(project, arguments.split)
         values["labels"] = [project.labels().named(name).name for name in values.get("labels", ())]
     return TrainingConfig.from_json(values)
+
+
+_PLAIN: tuple[str, ...] = (
+    "labels",
+    "network",
+    "epochs",
+    "minutes",
+    "loss",
+    "size",
+    "slices",
+    "batch",
+    "steps",
+    "learning_rate",
+)
+_PLAIN += ("device", "seed", "reader", "augment", "encoder_weights", "freeze", "folds", "fold", "patience")
+"""Arguments that are settings as they are."""
+
+
+def _split(project: Project, given: str | None) -> dict[str, Any]:
+    """Return the settings of ``--split``: a word, or the parts that a file names."""
+    if given is None:
+        return {}
+    if given in SPLITS:
+        return {"split": given}
+    return {"assigned": list(read_assigned(project, Path(given)))}
 
 
 def _from_file(file: Path) -> dict[str, Any]:
