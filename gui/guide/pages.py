@@ -24,6 +24,9 @@ TOPICS: Mapping[str, str] = {
     **{name: f"tools#{name}" for name in ("brush", "erase", "polygon", "lasso", "scissors", "fill", "wand")},
     **{name: f"tools#{name}" for name in ("threshold", "navigate")},
     "level": "tools#trace",
+    "background": "tools#background",
+    "suggestions": "edit-mask#suggestions",
+    "edit_clear_scribbles": "tools#background",
     "limit": "tools#draw-only-within-a-range-of-values",
     "limit_invert": "tools#draw-only-within-a-range-of-values",
     "ruler": "tools#measure",
@@ -33,9 +36,8 @@ TOPICS: Mapping[str, str] = {
     "edit_grow": "edit-mask#grow-and-shrink",
     "edit_shrink": "edit-mask#grow-and-shrink",
     "edit_fill_holes": "edit-mask#fill-holes",
-    **{
-        f"edit_{name}": "edit-mask#islands" for name in ("keep_largest", "remove_small", "island_keep", "island_delete")
-    },
+    **{f"edit_{name}": "edit-mask#islands" for name in ("keep_largest", "remove_small", "split_islands")},
+    **{f"edit_island_{name}": "edit-mask#islands" for name in ("keep", "delete")},
     **{f"edit_{name}": "edit-mask#two-labels" for name in ("unite", "subtract", "intersect")},
     **{
         f"edit_{name}": "edit-mask#copy-paste-and-move"

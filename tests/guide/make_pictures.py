@@ -18,7 +18,7 @@ PICTURES = ROOT / "docs" / "guide" / "pictures"
 def main(names: list[str]) -> int:
     """Take all pictures, or those named; return the exit status."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    sys.path[:0] = [str(ROOT), str(HERE)]
+    sys.path[:0] = [str(ROOT), str(HERE), str(HERE.parent / "gui")]
     from scenes import SCENES
     from stage import Stage, make_project, packed
 

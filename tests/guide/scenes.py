@@ -12,6 +12,7 @@ from PySide6.QtGui import QPixmap
 from stage import CTRL, XY, Piece, Stage, head, together
 
 from core.editing.operations import Operation, Where
+from core.volume import Window
 from gui.annotate.measuring import Kind
 
 Mask = NDArray[np.bool_]
@@ -96,10 +97,20 @@ def with_bar(stage: Stage, at: XY, height: int = HEIGHT, width: int = WIDTH) -> 
 
 def with_panel(stage: Stage, at: XY, *panels: object, width: int = 420, least: int = 300) -> QPixmap:
     """Return a part of the slice with panels of the right side beside it."""
+    for panel in panels:
+        unfold(panel)
+    stage.settle()
     picture = stage.whole()
     side = stage.part(*panels, margin=10)  # type: ignore[arg-type]
     pane = stage.around(at, width, max(side.height(), least))
     return together((picture, pane), (picture, side))
+
+
+def unfold(panel: object) -> None:
+    """Open a panel that is shut."""
+    fold = getattr(panel, "fold", None)
+    if fold is not None:
+        fold.open()
 
 
 def begin(stage: Stage, scan: int, z: int, label: str, *, alone: bool = True, zoom: float = 1.0) -> None:
@@ -110,6 +121,9 @@ def begin(stage: Stage, scan: int, z: int, label: str, *, alone: bool = True, zo
     if alone:
         stage.alone()
     stage.go(z)
+    if scan == FLAIR:
+        # dark enough for the colour of a mask to be seen on what is bright
+        stage.session.set_window(Window.between(0.0, 950.0))
     if zoom != 1.0:
         stage.main.zoom_by(zoom)
     stage.settle()
@@ -185,9 +199,9 @@ def scissors(stage: Stage) -> QPixmap:
     stage.do("scissors")
     stage.settle(1.0)
     edge = outline(brain[z], 1)
-    for share in (0.02, 0.14, 0.27, 0.40):
+    for share in (0.02, 0.08, 0.14, 0.21, 0.28):
         stage.click(edge[int(share * len(edge))])
-    stage.hover(edge[int(0.52 * len(edge))])
+    stage.hover(edge[int(0.35 * len(edge))])
     return with_bar(stage, (104, 128), height=520)
 
 
@@ -283,8 +297,9 @@ def ruler(stage: Stage) -> QPixmap:
     left, right = min(edge), max(edge)
     stage.click(left)
     stage.click(right)
-    stage.window.annotate.measure.measure_label()
-    stage.settle(0.5)
+    measure = stage.window.annotate.measure
+    measure.measure_label()
+    stage.until(lambda: not measure.label_words.isHidden())
     stage.pointer = None
     return with_panel(stage, middle(tumour[z]), stage.window.annotate.measure)
 
@@ -320,7 +335,8 @@ def navigate(stage: Stage) -> QPixmap:
     stage.go(z, x, y)
     stage.hover((x, y))
     picture = stage.whole()
-    return together((picture, stage.part(stage.window.annotate.views)))
+    views = stage.part(stage.window.annotate.views)
+    return together((picture, QRect(views.left(), views.center().y() - 250, views.width(), 500)))
 
 
 # --------------------------------------------------------------- operations
@@ -329,6 +345,7 @@ def navigate(stage: Stage) -> QPixmap:
 def order(stage: Stage, operation: Operation, *, where: Where | None = None, amount: float | None = None) -> None:
     """Open an operation in the panel, and wait for its outline."""
     panel = stage.window.annotate.operations
+    unfold(panel)
     panel.choose(operation)
     if amount is not None:
         panel.amount.setValue(amount)
@@ -345,16 +362,18 @@ def interpolate(stage: Stage) -> QPixmap:
     brain = masks()["Brain"]
     begin(stage, T1, 22, "Brain", alone=False)
     stage.put("Brain", on_slices(brain, 13, 20, 27))
+    side = stage.window.annotate.views.views[1]
+    stage.do("navigate")
+    side.pressed.emit()
+    stage.alone()
+    side.zoom_by(1.25)
     order(stage, Operation.INTERPOLATE)
-    views = stage.window.annotate.views
-    side = stage.part(views.views[1])
-    panel = stage.part(stage.window.annotate.operations, margin=10)
-    return _side_and_panel(stage, side, panel)
-
-
-def _side_and_panel(stage: Stage, side: QRect, panel: QRect) -> QPixmap:
     picture = stage.whole()
-    return together((picture, side), (picture, panel))
+    panel = stage.part(stage.window.annotate.operations, margin=10)
+    pane = stage.part(side)
+    cut = QRect(0, 0, 440, 330)
+    cut.moveCenter(pane.center())
+    return together((picture, cut), (picture, panel))
 
 
 @scene("smooth")
@@ -439,7 +458,7 @@ def copy_paste(stage: Stage) -> QPixmap:
     at = middle(tumour[z])
     part = stage.around(at, 336, 300)
     pane = stage.part(stage.main)
-    words = QRect(pane.left(), pane.top(), 336, 40)
+    words = QRect(pane.left(), pane.top(), 336, 26)
     first = stage.whole()
     stage.do("edit_copy_next")
     stage.settle(0.3)
@@ -447,6 +466,71 @@ def copy_paste(stage: Stage) -> QPixmap:
     halves = [together((picture, words), (picture, part), gap=0, below=True) for picture in (first, second)]
     whole: list[Piece] = [(half, half.rect()) for half in halves]
     return together(*whole)
+
+
+def scribble(stage: Stage, z: int, tumour: Mask) -> None:
+    """Draw two strokes inside a tumour and three around it."""
+    stage.do("brush")
+    stage.window.annotate.hand.set_size(3.5)
+    x, y = middle(tumour[z])
+    stage.drag([(x - 4, y - 12), (x - 2, y - 3), (x - 4, y + 9)])
+    stage.drag([(x + 3, y + 4), (x + 7, y + 1), (x + 6, y - 3)])
+    stage.do("background")
+    rim = outline(tumour[z], 2, grow=8)
+    third = len(rim) // 3
+    for start in (0, third, 2 * third):
+        stage.drag(rim[start + 3 : start + third - 5])
+
+
+@scene("background")
+def background(stage: Stage) -> QPixmap:
+    """Strokes inside and outside of a tumour."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    scribble(stage, z, tumour)
+    return with_bar(stage, middle(tumour[z]))
+
+
+@scene("seeds")
+def seeds(stage: Stage) -> QPixmap:
+    """The same strokes, and what grows from them."""
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    scribble(stage, z, tumour)
+    order(stage, Operation.SEEDS)
+    return with_panel(stage, middle(tumour[z]), stage.window.annotate.operations)
+
+
+@scene("suggest")
+def suggest(stage: Stage) -> QPixmap:
+    """What a run says of a tumour, in regions."""
+    from small_project import past_run
+
+    from core.project.predictions import write_prediction
+
+    tumour = masks()["Tumour"]
+    z = fullest(tumour)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.5)
+    x, y = middle(tumour[z])
+    seen = grown(tumour, -1)
+    for dx, dy, radius in ((34, 4, 4.1), (30, 26, 2.6), (16, -34, 3.2)):
+        for place in (z - 1, z, z + 1):
+            seen |= ball(tumour.shape, place, (x + dx, y + dy), radius)
+    project, scan = stage.session.project, stage.session.scan
+    assert project is not None
+    assert scan is not None
+    run = past_run(project, labels=("Tumour",))
+    guess = {"Tumour": seen.astype(np.uint8)}
+    write_prediction(project, run.id, scan.id, guess, {"Tumour": guess["Tumour"] * 255}, seconds=1.0)
+    stage.session.choose_label("Tumour")
+    stage.do("suggestions")
+    proposal = stage.window.annotate.kit.proposal
+    stage.until(lambda: bool(proposal.open))
+    stage.settle()
+    stage.hover((x, y + 6))
+    return with_panel(stage, (x + 10, y), stage.window.annotate.suggestions)
 
 
 # ------------------------------------------------------------------- panels
@@ -464,8 +548,6 @@ def labels(stage: Stage) -> QPixmap:
     annotate = stage.window.annotate
     picture = stage.whole()
     side = stage.part(annotate.labels, margin=10).united(stage.part(annotate.overlay, margin=10))
-    operations = stage.part(annotate.operations)
-    del operations
     return together((picture, stage.around((104, 128), 420, 380)), (picture, side))
 
 
@@ -487,6 +569,7 @@ def classes(stage: Stage) -> QPixmap:
     begin(stage, CT, z, "Haemorrhage")
     stage.do("window_2")
     panel = stage.window.annotate.classes
+    unfold(panel)
     panel.box.setEditText("haemorrhage")
     panel._name_typed()
     panel.give(False, panel.values[0])
@@ -519,10 +602,12 @@ def second_beside(stage: Stage) -> QPixmap:
     stage.until(lambda: annotate.second.there)
     stage.settle(0.5)
     x, y = middle(tumour[z])
+    stage.main.zoom_by(1.35)
+    stage.settle()
     stage.hover((x, y))
     picture = stage.whole()
     views = stage.part(annotate.views)
-    return together((picture, QRect(views.left(), views.top(), views.width(), views.height() * 2 // 3)))
+    return together((picture, QRect(views.left(), views.center().y() - 230, views.width(), 460)))
 
 
 @scene("second-blend")

@@ -304,7 +304,7 @@ def together(*pieces: Piece, gap: int = 8, below: bool = False) -> QPixmap:
     return made
 
 
-def packed(picture: QPixmap, colors: int = 224) -> bytes:
+def packed(picture: QPixmap, colors: int = 160) -> bytes:
     """Return a picture as a small PNG: a palette of its own, no dithering, nothing but pixels in it."""
     image = picture.toImage().convertToFormat(picture.toImage().Format.Format_RGB888)
     rows, columns, stride = image.height(), image.width(), image.bytesPerLine()
