@@ -66,6 +66,10 @@ class SessionSignals(QObject):
     """:attr:`overlay` changed."""
     position_requested = Signal(object)
     """Go to this voxel (x, y, z)."""
+    classes_changed = Signal(str)
+    """What is said of the classes of this scan id changed on disk; empty: of many."""
+    measurements_changed = Signal()
+    """What was measured on the scan shown changed on disk."""
     slice_requested = Signal(int)
     """Go to this native slice."""
     pointer_changed = Signal(object)
@@ -78,5 +82,7 @@ class SessionSignals(QObject):
     """A run was added or changed its state."""
     predictions_changed = Signal(str)
     """A prediction for this scan id was stored."""
+    guide_asked = Signal(str)
+    """Show what the guide says of a topic (:data:`gui.guide.pages.TOPICS`)."""
     names_changed = Signal()
     """Patient names are (not) to be shown on this workstation."""
