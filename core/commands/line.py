@@ -51,6 +51,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("measurements", "core.commands.measurements"),
     Command("versions", "core.commands.versions"),
     Command("verify", "core.commands.verify"),
+    Command("explore", "core.commands.explore"),
     Command("train", "models.commands.train"),
     Command("runs", "core.commands.runs"),
     Command("import-run", "models.commands.import_run"),

@@ -1,4 +1,4 @@
-"""What is in a project: counts, balance, where the label lies, how bright it is, who looks like whom."""
+"""What exploring a project finds, as frozen records."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ class Remark:
 
 @dataclass(frozen=True, eq=False)
 class Exploration:
-    """What :func:`explore` found.
+    """What :func:`core.learning.explore.explore` found.
 
     Parameters
     ----------
@@ -288,6 +288,6 @@ class Exploration:
 
 @dataclass(frozen=True, eq=False)
 class Explored(JobEvent):
-    """The result of :func:`explore_job`, whole; it crosses the pipe to the window."""
+    """The result of :func:`core.learning.explore.explore_job`, whole; it crosses the pipe to the window."""
 
     found: Exploration

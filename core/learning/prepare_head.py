@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -82,21 +83,23 @@ def head_box(volume: Volume) -> Cut | None:
     """
     skin = Skin.of(volume)
     slices, rows, columns = volume.shape
-    boxes, areas = [], []
-    for index in np.unique(np.linspace(0, slices - 1, min(slices, _LOOKED_AT)).round().astype(int)):
-        head = skin.head(volume, int(index))
-        area = int(cv2.countNonZero(head))
-        if area:
-            boxes.append(cv2.boundingRect(head))
-            areas.append(area)
-    kept = [box for box, area in zip(boxes, areas, strict=True) if area >= _MINOR * max(areas)]
+    looked_at = np.unique(np.linspace(0, slices - 1, min(slices, _LOOKED_AT)).round().astype(int))
+    cut = box_around([skin.head(volume, int(index)) for index in looked_at])
+    return None if cut == Cut(0, rows, 0, columns) else cut
+
+
+def box_around(heads: Sequence[NDArray[np.uint8]]) -> Cut:
+    """Return the box around the heads (0/1 ``[rows, columns]``) of slices; all of a slice where there is none."""
+    rows, columns = heads[0].shape
+    areas = [int(cv2.countNonZero(head)) for head in heads]
+    least = max(1.0, _MINOR * max(areas))
+    kept = [cv2.boundingRect(head) for head, area in zip(heads, areas, strict=True) if area >= least]
     if not kept:
-        return None
+        return Cut(0, rows, 0, columns)
     left, top = min(box[0] for box in kept), min(box[1] for box in kept)
     right, bottom = max(box[0] + box[2] for box in kept), max(box[1] + box[3] for box in kept)
     more = max(1, round(MARGIN * max(bottom - top, right - left)))
-    cut = Cut(max(0, top - more), min(rows, bottom + more), max(0, left - more), min(columns, right + more))
-    return None if cut == Cut(0, rows, 0, columns) else cut
+    return Cut(max(0, top - more), min(rows, bottom + more), max(0, left - more), min(columns, right + more))
 
 
 def middle_of(head: NDArray[np.uint8], geometry: Geometry) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What there is to learn from: counts of one or more labels over the finished slices of a project."""
+"""What there is to learn from: counts of one or more labels over the slices of a project that count."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ class Survey:
     Parameters
     ----------
     scans
-        Scans with at least one slice that is finished on a chosen label's layer.
+        Scans with at least one slice that counts on a chosen label's layer.
     patients, patients_unknown
         Patients of those scans; scans among them whose patient nobody named.
     slices
-        Such slices.
+        Such slices: finished, or scribbled on (:mod:`core.learning.dataset`).
+    scribbled
+        Of those, slices that are not finished, and count only where there are strokes.
     with_label
         Of those, slices that show any of the labels.
     unfinished
-        Slices that hold a chosen label's layer, begun but not marked finished.
+        Other slices that hold a chosen label's layer, begun but not marked finished.
     areas
         float32, per slice with a label: its part of the slice, 0..1.
     complete
@@ -51,10 +53,11 @@ class Survey:
     unfinished: int = 0
     areas: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     complete: bool = True
+    scribbled: int = 0
 
     @property
     def without_label(self) -> int:
-        """Finished slices that show none of the labels."""
+        """Slices that count and show none of the labels."""
         return self.slices - self.with_label
 
     @property
@@ -73,7 +76,7 @@ def survey(
     project
         Read only.
     labels
-        Labels to learn together; a slice counts where one of their layers is finished.
+        Labels to learn together; a slice counts where one of their layers is finished or scribbled on.
     reader
         Whose annotations; empty takes the one changed last of each scan.
     go_on
@@ -92,7 +95,7 @@ def survey(
     if not labels:
         return Survey()
     patients: set[str] = set()
-    scans = unknown = slices = with_label = 0
+    scans = unknown = slices = with_label = scribbled = 0
     areas: list[NDArray[np.float32]] = []
     for source in find_sources(project, labels, reader):
         if not go_on():
@@ -100,16 +103,17 @@ def survey(
         area = _area(project, source.annotation, labels, source.scan.shape)[list(source.slices)]
         scans += 1
         slices += len(source.slices)
+        scribbled += len(source.slices) - len(source.wholly_known)
         with_label += int(np.count_nonzero(area))
         areas.append(area[area > 0])
         patients.add(source.scan.patient)
         unknown += not source.scan.patient_known
-    unfinished = _unfinished(project, labels, reader)
+    unfinished = max(0, count_unfinished(project, labels, reader) - scribbled)
     joined = np.concatenate(areas) if areas else np.zeros(0, np.float32)
-    return Survey(scans, len(patients), unknown, slices, with_label, unfinished, joined)
+    return Survey(scans, len(patients), unknown, slices, with_label, unfinished, joined, scribbled=scribbled)
 
 
-def _unfinished(project: Project, labels: Sequence[Label], reader: str) -> int:
+def count_unfinished(project: Project, labels: Sequence[Label], reader: str) -> int:
     """Count slices that somebody worked on and did not mark finished on any of the layers."""
     layers = tuple(dict.fromkeys(label.layer for label in labels))
     count = 0
