@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
 from core.errors import LearningError, MeninxError
-from core.events import JobEvent, StopCheck
+from core.events import Finished, JobEvent, StopCheck
+from models.sharding import place
 
 PATIENCE = timedelta(minutes=30)
 """A process that hears nothing of another for so long gives up."""
@@ -121,13 +122,13 @@ class Team:
         return lambda: _WORDS[int(self.agreed(_WORDS.index(should_stop()) if self.lead else 0))]
 
     def only_lead(self, events: Iterator[JobEvent]) -> Generator[JobEvent, None, Any]:
-        """Yield the events of a job in the leading process only."""
+        """Yield the events of a job in the leading process; of the others only that it is finished."""
         while True:
             try:
                 event = next(events)
             except StopIteration as done:
                 return done.value
-            if self.lead:
+            if self.lead or isinstance(event, Finished):
                 yield event
 
     @contextmanager
@@ -188,16 +189,6 @@ def _is_lost(error: RuntimeError) -> bool:
     return isinstance(error, distributed.DistError) or "connection" in words or "gloo" in words or "nccl" in words
 
 
-def place() -> tuple[int, int, int]:
-    """Return (rank, processes, number among those on this computer) as ``torchrun`` set them; (0, 1, 0) without."""
-    try:
-        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        local = int(os.environ.get("LOCAL_RANK", rank))
-    except (KeyError, ValueError):
-        return 0, 1, 0
-    return (rank, size, local) if 0 <= rank < size else (0, 1, 0)
-
-
 def parallel(network: nn.Module, device: torch.device, team: Team) -> nn.Module:
     """Return what computes a network and averages its gradients over the team; alone, the network itself.
 
@@ -228,13 +219,14 @@ def join(device: str) -> Iterator[Team]:
         As in the settings: with CUDA the processes talk through nccl, each on its own device,
         otherwise through gloo.
     """
-    rank, size, local = place()
+    rank, size = place()
     if size == 1:
         yield Team()
         return
     cuda = device in {"auto", "cuda"} and torch.cuda.is_available()
     if cuda:
-        torch.cuda.set_device(local % torch.cuda.device_count())
+        number = os.environ.get("LOCAL_RANK", "")
+        torch.cuda.set_device((int(number) if number.isdecimal() else rank) % torch.cuda.device_count())
     distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
     try:
         yield Team(rank, size, "cuda" if cuda else "cpu")

@@ -27,6 +27,7 @@ from models.evaluation import baseline_accuracy, evaluate, predicted_masks, thin
 from models.networks.registry import count_parameters
 from models.previews import pin_examples
 from models.recording import RunRecord, slice_counts, versions
+from models.sharding import leading
 from models.starting import Ready, find_resumable
 
 CPU_CHECKED, GPU_CHECKED = 240, 6000
@@ -82,7 +83,8 @@ def train_job(
     Cancelled
         On ``"cancel"``, or on any word before the first step.
     """
-    yield Progress(0, 0, "starting")
+    if leading():
+        yield Progress(0, 0, "starting")
     wanted = config.device if config else "auto"
     with Project.open(project_path) as project, join(wanted) as team:
         heard = team.hears(should_stop)

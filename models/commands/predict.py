@@ -8,7 +8,7 @@ from typing import Any
 
 from core.commands.line import Line
 from core.messages import text
-from models.sharding import hush_others
+from models.sharding import hush_others, leading
 from models.worker import Job, events_of
 
 
@@ -35,7 +35,8 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         },
     )
     result = line.follow(events_of(job, line.should_stop))
-    line.say(text("learning.predicted", count=len(result["scans"]), name=result["name"], seconds=result["seconds"]))
+    if leading():
+        line.say(text("learning.predicted", count=len(result["scans"]), name=result["name"], seconds=result["seconds"]))
     # a batch goes on past a bad scan, and fails at its end; the first process fails for all that work together
     return {**result, "exit": 1 if line.skipped else 0}
 

@@ -35,5 +35,6 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         should_stop=line.should_stop,
     )
     result = line.follow(job)
-    line.say(text("strip.done", scans=result["scans"], folder=arguments.output, failed=result["failed"]))
+    if leading():
+        line.say(text("strip.done", scans=result["scans"], folder=arguments.output, failed=result["failed"]))
     return result | {"model": arguments.model, "exit": 1 if result["failed"] and leading() else 0}

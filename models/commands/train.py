@@ -27,7 +27,7 @@ from core.learning.runs import find_run
 from core.learning.split_file import read_assigned
 from core.messages import text
 from core.project.project import Project
-from models.sharding import hush_others
+from models.sharding import hush_others, leading
 from models.worker import Job, events_of
 
 _DEFAULT = TrainingConfig(labels=("-",))
@@ -87,16 +87,8 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
 
     arguments_of_job = {"project_path": arguments.project, "config": config, "resume": arguments.resume}
     result = line.follow(events_of(Job("train", arguments_of_job), line.should_stop), told)
-    line.say(
-        text(
-            "learning.ended",
-            name=result["name"],
-            state=result["state"],
-            dice=result["best_dice"],
-            epoch=result["best_epoch"],
-            seconds=result["seconds"],
-        )
-    )
+    if leading():
+        line.say(_ended(result))
     return {**result, **facts, "history": epochs}
 
 
@@ -172,6 +164,17 @@ def _started(event: TrainingStarted) -> str:
         validation=event.validation,
         test=event.test,
         baseline=event.baseline_accuracy,
+    )
+
+
+def _ended(result: dict[str, Any]) -> str:
+    return text(
+        "learning.ended",
+        name=result["name"],
+        state=result["state"],
+        dice=result["best_dice"],
+        epoch=result["best_epoch"],
+        seconds=result["seconds"],
     )
 
 
