@@ -28,9 +28,9 @@ from models.networks.pretrained_unet import PretrainedUNet, build_encoder
 from models.unpickling import WEIGHTS, names_for, serve_weights
 
 SAFE, PICKLED = ".safetensors", (".pth", ".pt")
-STARTING = 60.0
+STARTING = 180.0
 """Seconds that the child may take to load torch, before any file is to blame."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 SECONDS_PER_BYTE = 1 / 20_000_000
 MEMORY = 1 << 30
 """Bytes that the child may take beyond twice the size of the file."""

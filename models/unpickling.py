@@ -51,10 +51,38 @@ def serve_weights(connection: Connection[Any, Any], file: str, wanted: tuple[str
     connection.send_bytes(b"ready")
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-        answer = WEIGHTS + safetensors.torch.save(_chosen(content, wanted, torch.Tensor))
+        answer = WEIGHTS + safetensors.torch.save(chosen_weights(content, wanted, torch.Tensor))
     except BaseException as error:  # noqa: BLE001 - the boundary of the process: whatever a file does is a refusal
         answer = REFUSED + _code(error, file).encode()
     connection.send_bytes(answer)
+
+
+def chosen_weights(content: Any, wanted: tuple[str, ...], kind: type[Any]) -> dict[str, Any]:
+    """Return the wanted weights of what was saved, each an array of its own.
+
+    Parameters
+    ----------
+    content
+        What the file held: names to tensors, or that in one of :data:`NESTS`.
+    wanted
+        As :func:`serve_weights`.
+    kind
+        The class of tensors, for this module loads no torch.
+
+    Raises
+    ------
+    ValueError
+        If there are no weights by name.
+    """
+    while isinstance(content, Mapping) and not any(isinstance(value, kind) for value in content.values()):
+        content = next((content[nest] for nest in NESTS if nest in content), None)
+    if not isinstance(content, Mapping):
+        raise ValueError("no weights by name")
+    tensors: dict[str, Any] = {str(name): value for name, value in content.items() if isinstance(value, kind)}
+    return {
+        name: tensors[theirs].detach().float().contiguous().clone()
+        for name, theirs in names_for(tensors, wanted).items()
+    }
 
 
 def names_for(names: Collection[str], wanted: Collection[str]) -> dict[str, str]:
@@ -80,19 +108,6 @@ def names_for(names: Collection[str], wanted: Collection[str]) -> dict[str, str]
     fronts = [front for front in fronts if not front or front.endswith(".")]
     best = max(fronts, key=lambda front: (sum(front + name in have for name in wanted), -len(front)), default="")
     return {name: best + name for name in wanted if best + name in have}
-
-
-def _chosen(content: Any, wanted: tuple[str, ...], kind: type[Any]) -> dict[str, Any]:
-    """Return the wanted weights of what was saved, each an array of its own."""
-    while isinstance(content, Mapping) and not any(isinstance(value, kind) for value in content.values()):
-        content = next((content[nest] for nest in NESTS if nest in content), None)
-    if not isinstance(content, Mapping):
-        raise ValueError("no weights by name")
-    tensors: dict[str, Any] = {str(name): value for name, value in content.items() if isinstance(value, kind)}
-    return {
-        name: tensors[theirs].detach().float().contiguous().clone()
-        for name, theirs in names_for(tensors, wanted).items()
-    }
 
 
 def _code(error: BaseException, file: str) -> str:

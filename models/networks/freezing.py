@@ -63,9 +63,11 @@ def freeze_encoder(network: nn.Module, name: str) -> int:
             parameter.requires_grad_(False)
             frozen += parameter.numel()
         module.eval()
-        # an attribute of the module itself is found before its class's method; partial, not a closure,
-        # because deepcopy takes the module in it along to the copy
-        module.__dict__["train"] = partial(_stay, module)
+        for inner in module.modules():
+            # each by itself, for DynUNet holds its blocks a second time elsewhere; an attribute of the
+            # module is found before its class's method; partial, not a closure, because deepcopy
+            # takes the module in it along to the copy
+            inner.__dict__["train"] = partial(_stay, inner)
     return frozen
 
 
