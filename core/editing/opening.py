@@ -172,6 +172,30 @@ def open_annotation(project: Project, scan_id: str, reader: str, *, journal: boo
     return opened
 
 
+def replayed(file: JournalFile, geometry: Geometry, layers: Layers, start: int, stop: int) -> Layers:
+    """Return layers as they were at a record, made from what they were at an earlier one.
+
+    Parameters
+    ----------
+    file
+        A journal that begins at ``start`` or before.
+    geometry
+        Grid of the scan.
+    layers
+        What is known at ``start``; layers that are not given begin empty.
+    start, stop
+        Sequences of the records.
+
+    Raises
+    ------
+    ProjectError
+        ``journal-damaged`` if a record does not fit the grid or the history.
+    """
+    replay = _Replay(geometry, {name: mask.copy() for name, mask in layers.items()}, {}, start)
+    replay.run(file, stop)
+    return replay.layers
+
+
 def _saved(project: Project, annotation: Annotation | None) -> tuple[Layers, States]:
     layers: Layers = {}
     states: States = {}
@@ -231,7 +255,7 @@ class _Replay:
 
     def __init__(self, geometry: Geometry, layers: Layers, states: States, saved: int) -> None:
         self._geometry = geometry
-        self._layers = layers
+        self.layers = layers
         self._states = states
         self._saved = saved
         self.history = History()
@@ -240,8 +264,8 @@ class _Replay:
         self.until = 0
         self.unsaved: dict[str, Box | None] = {}
 
-    def run(self, file: JournalFile) -> None:
-        """Go through all records.
+    def run(self, file: JournalFile, stop: int | None = None) -> None:
+        """Go through all records, or those up to one.
 
         Raises
         ------
@@ -250,6 +274,8 @@ class _Replay:
         """
         self.history.attach(file)
         for record in file.records():
+            if stop is not None and record.sequence > stop:
+                return
             again = record.sequence > self._saved
             if record.kind == "step" and record.step is not None:
                 self._check(record.step)
@@ -291,6 +317,6 @@ class _Replay:
         apply_states(step.state_changes, self._states, forward=forward)
 
     def _layer(self, layer: str) -> NDArray[np.uint8]:
-        if layer not in self._layers:
-            self._layers[layer] = np.zeros(self._geometry.shape, dtype=np.uint8)
-        return self._layers[layer]
+        if layer not in self.layers:
+            self.layers[layer] = np.zeros(self._geometry.shape, dtype=np.uint8)
+        return self.layers[layer]
