@@ -177,6 +177,7 @@ class Actions(QObject):
             signal.connect(self.refresh)
         session.scan_loading.connect(self.refresh)
         session.mask_changed.connect(self._refresh_history)
+        session.walker.asides.changed.connect(self._refresh_history)
         self.refresh()
 
     def __getitem__(self, spec_id: str) -> QAction:
@@ -221,8 +222,9 @@ class Actions(QObject):
     def _refresh_history(self) -> None:
         editor = self._session.editor
         can = self._session.can_edit and self._annotating and editor is not None
-        self._by_id["undo"].setEnabled(can and editor is not None and editor.undo_available)
-        self._by_id["redo"].setEnabled(can and editor is not None and editor.redo_available)
+        asides = self._session.walker.asides
+        self._by_id["undo"].setEnabled(can and editor is not None and (editor.undo_available or asides.can_undo))
+        self._by_id["redo"].setEnabled(can and editor is not None and (editor.redo_available or asides.can_redo))
 
     @staticmethod
     def _tip(action: QAction) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
 from core.editing.editor import Change, Editor
 from core.messages import text
@@ -45,6 +45,9 @@ class Aside:
 class Asides(QObject):
     """What was done beside the drawing, by scan."""
 
+    changed = Signal()
+    """There is more, or less, to take back or do again."""
+
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
@@ -76,6 +79,18 @@ class Asides(QObject):
         del done[:-_MOST]
         undone = self._undone.get(session.scan.id, [])
         undone[:] = [one for one in undone if one is None]
+        self.changed.emit()
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is anything of the scan shown to take back."""
+        return self._session.scan is not None and bool(self._done.get(self._session.scan.id))
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is anything of the scan shown to do again."""
+        scan = self._session.scan
+        return scan is not None and any(one is not None for one in self._undone.get(scan.id, ()))
 
     def step(self, editor: Editor, *, forward: bool) -> bool:
         """Take back, or do again, what comes next if it is no step of the history; return whether it was."""
@@ -91,6 +106,7 @@ class Asides(QObject):
         if aside.place is not None:
             session.slice_requested.emit(aside.place)
         (aside.redo if forward else aside.undo)()
+        self.changed.emit()
         return True
 
     def _next_undo(self, scan: str, editor: Editor) -> Aside | None:

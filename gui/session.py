@@ -324,8 +324,8 @@ class Session(SessionSignals):
 
     @Slot(object)
     def _scan_refused(self, error: MeninxError) -> None:
-        self._loading = ""
-        self.notifier.error(error)
+        refused, self._loading = self._loading, ""
+        self.versions.mender.refused(error, refused)
         if self._loaded is not None and self._loaded.closed:
             # it was given up for work on its masks: read it anew
             again = self._loaded.scan.id

@@ -72,6 +72,8 @@ class Preferences:
         How a second scan is shown: in a pane of its own or blended in, how strongly, in which colours.
     show_names
         Whether patient names and IDs are shown on this workstation.
+    sections
+        Sections of the right panel that were opened (True) or shut by hand.
     """
 
     brush_size: float = 12.0
@@ -95,6 +97,7 @@ class Preferences:
     second_beside: bool = True
     second_opacity: float = 0.5
     second_colors: str = "grey"
+    sections: dict[str, bool] = field(default_factory=dict)
 
 
 class Settings:

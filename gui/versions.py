@@ -16,6 +16,7 @@ from core.messages import text
 from core.project.project import Project
 from core.project.records import LayerVersion
 from gui.background import Tasks
+from gui.mending import Mender
 
 if TYPE_CHECKING:
     from gui.session import Session
@@ -38,7 +39,13 @@ class _Ready:
 
 
 class Versions(QObject):
-    """The saved versions of the scan shown."""
+    """The saved versions of the scan shown.
+
+    Attributes
+    ----------
+    mender
+        Offers an older version where the newest is damaged.
+    """
 
     previewed = Signal()
     """:attr:`preview` changed."""
@@ -51,6 +58,7 @@ class Versions(QObject):
         self._tasks = Tasks(self)
         self._wanted: LayerVersion | None = None
         self.preview: Preview | None = None
+        self.mender = Mender(session)
         session.scan_changed.connect(self.clear)
 
     def ask(self) -> None:
@@ -97,6 +105,7 @@ class Versions(QObject):
     def close(self) -> None:
         """Wait for what is being read."""
         self._tasks.wait()
+        self.mender.close()
 
     def _show(self, preview: Preview | None) -> None:
         if preview is not self.preview:

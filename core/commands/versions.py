@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.commands.line import Line
-from core.errors import InputError, ProjectError
+from core.errors import InputError
 from core.messages import text
 from core.project.lock import AnnotationLock
 from core.project.mending import find_damage, mend, readable
@@ -55,9 +55,10 @@ def _restore(path: Path, ref: str, reader: str, line: Line) -> list[str]:
             line.say(text("project.version_all_whole", scan=scan.name))
         mend(project, damages)
         for damage in damages:
-            if damage.whole is None:
-                raise ProjectError("mask-no-version", file=damage.newest.file)
-            line.say(text("project.version_restored", layer=damage.newest.layer, created=damage.whole.created))
+            if damage.again is not None:
+                line.say(text("project.version_again", layer=damage.newest.layer))
+            elif damage.whole is not None:
+                line.say(text("project.version_restored", layer=damage.newest.layer, created=damage.whole.created))
         return [damage.newest.file for damage in damages]
 
 

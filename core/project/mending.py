@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from core.editing.opening import replayed
 from core.errors import ProjectError
+from core.io import atomic
+from core.project import maskfile
+from core.project.journal_file import JournalFile
 from core.project.project import Project
 from core.project.records import LayerVersion
 
@@ -21,11 +28,15 @@ class Damage:
         What is wrong: ``mask-corrupt`` or ``mask-missing``.
     whole
         The newest older version that can be read, None if there is none.
+    again
+        The very file made again from an older version and the strokes recorded since, known by its hash;
+        None where they do not reach.
     """
 
     newest: LayerVersion
     code: str
     whole: LayerVersion | None
+    again: bytes | None = None
 
 
 def find_damage(project: Project, scan: str, reader: str) -> list[Damage]:
@@ -43,7 +54,7 @@ def find_damage(project: Project, scan: str, reader: str) -> list[Damage]:
         if code:
             older = reversed(project.layer_versions(newest.annotation, layer)[:-1])
             whole = next((one for one in older if not one.removed and not readable(project, one)), None)
-            found.append(Damage(newest, code, whole))
+            found.append(Damage(newest, code, whole, _made_again(project, scan, newest, whole)))
     return found
 
 
@@ -56,21 +67,53 @@ def readable(project: Project, version: LayerVersion) -> str:
     return ""
 
 
-def mend(project: Project, damages: list[Damage]) -> None:
-    """Put the whole older version in the place of each damaged one; no annotation may be open meanwhile.
+def _made_again(project: Project, scan: str, newest: LayerVersion, whole: LayerVersion | None) -> bytes | None:
+    """Return the file of a version, worked out from an older one and the journal; None if that is not the very file."""
+    file = project.journal_path(newest.annotation)
+    try:
+        journal = JournalFile(file) if file.is_file() else None
+    except ProjectError:
+        return None
+    if journal is None:
+        return None
+    geometry = project.geometry(scan)
+    layers: dict[str, NDArray[np.uint8]] = {}
+    start = 0
+    if whole is not None and whole.journal_sequence >= journal.header.start:
+        layers, start = {newest.layer: project.read_version(whole)}, whole.journal_sequence
+    elif journal.header.start > 0:
+        return None
+    try:
+        made = replayed(journal, geometry, layers, start, newest.journal_sequence).get(newest.layer)
+    except ProjectError:
+        return None
+    if made is None:
+        return None
+    encoded = maskfile.encode(made, geometry)
+    return encoded.data if encoded.sha256 == newest.sha256 else None
 
-    Nothing is overwritten: each older mask becomes a new version, and the damaged files go to ``quarantine``.
+
+def mend(project: Project, damages: list[Damage]) -> None:
+    """Make damaged masks whole; no annotation may be open meanwhile.
+
+    Where the very file could be made again it is put back. Else the whole older version becomes a new one.
+    Nothing is overwritten: the damaged files go to ``quarantine``.
 
     Raises
     ------
     ProjectError
-        ``mask-corrupt`` and the like, where a layer has no whole version: nothing has changed then.
+        ``mask-no-version``, where a layer can be had neither way: nothing has changed then.
     StorageError
         As :meth:`core.project.project.Project.restore_version`.
     """
     for damage in damages:
-        if damage.whole is None:
+        if damage.whole is None and damage.again is None:
             raise ProjectError("mask-no-version", file=damage.newest.file)
     for damage in damages:
-        if damage.whole is not None:
+        if damage.again is not None:
+            file = project.path / damage.newest.file
+            if file.exists():
+                atomic.put_aside(file, project.path / "quarantine")
+            atomic.write_bytes(file, damage.again)
+        elif damage.whole is not None:
             project.restore_version(damage.whole)

@@ -8,19 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QGridLayout, QLabel, QLayout, QLineEdit, QPushButton, QWidget
 
 from core.errors import MeninxError
 from core.messages import text
 from core.project.classes import Classes, ClassValue
 from gui import theme
 from gui.actions import Actions, shown_key
+from gui.annotate.fold import Fold
+from gui.asides import Aside
 from gui.background import Tasks
+from gui.dialogs.class_dialog import ClassDialog
+from gui.icons import icon
 from gui.session import Session
 from gui.viewer.linked import LinkedViews
 
-_MOST = 2
-"""Values with a button and a key; a class that came with more is shown, and set from the command line."""
+MOST = 6
+"""Values with a button and a key; a class with more is shown, and its others are set from the command line."""
+_COLUMNS = 2
 
 
 @dataclass(frozen=True)
@@ -88,31 +93,49 @@ class ClassesPanel(QWidget):
         self.box.setToolTip(text("classes.name_tip"))
         self.box.activated.connect(self._name_chosen)
         self.edit.editingFinished.connect(self._name_typed)
+        self.more = theme.button("", "small", tip=text("classes.values_tip"))
+        self.more.setIcon(icon("more", "muted"))
+        self.more.setAccessibleName(text("classes.values"))
+        self.more.setFixedWidth(32)
+        self.more.clicked.connect(self._ask_values)
         self.scan_buttons, self.slice_buttons = self._buttons("scan", actions), self._buttons("slice", actions)
         self.scan_words, self.slice_words = (
             theme.label(text(f"classes.{name}"), "muted") for name in ("scan", "slice")
         )
-        lines = []
-        for words, buttons in ((self.scan_words, self.scan_buttons), (self.slice_words, self.slice_buttons)):
-            line = theme.row(gap=6)
-            words.setFixedWidth(78)
-            line.addWidget(words)
-            for button in buttons:
-                line.addWidget(button, 1)
-            lines.append(line)
-        theme.column(self).addWidget(theme.section(text("classes.title"), self.box, *lines))
+        head = theme.row(gap=6)
+        head.addWidget(self.box, 1)
+        head.addWidget(self.more)
+        lines = [self._line(self.scan_words, self.scan_buttons), self._line(self.slice_words, self.slice_buttons)]
+        self.fold = Fold(text("classes.title"), "classes", session.settings, head, *lines, shut=True)
+        theme.column(self).addWidget(self.fold)
         session.scan_changed.connect(self._reload)
         session.project_changed.connect(self._project_changed)
         self._show()
 
+    @staticmethod
+    def _line(words: QLabel, buttons: Sequence[QPushButton]) -> QLayout:
+        line = theme.row(gap=6)
+        words.setFixedWidth(34)
+        line.addWidget(words, 0, Qt.AlignmentFlag.AlignTop)
+        words.setMinimumHeight(26)
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        for place, button in enumerate(buttons):
+            grid.addWidget(button, place // _COLUMNS, place % _COLUMNS)
+        for column in range(_COLUMNS):
+            grid.setColumnStretch(column, 1)
+        line.addLayout(grid, 1)
+        return line
+
     def _buttons(self, what: str, actions: Actions) -> list[QPushButton]:
         made = []
-        for number in range(1, _MOST + 1):
+        for number in range(1, MOST + 1):
             button = theme.button("", "small")
             button.setCheckable(True)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             action = actions[f"class_{what}_{number}"]
-            button.setToolTip(text(f"classes.{what}_tip", key=shown_key(action)))
+            button.setMinimumWidth(40)
+            button.setProperty("tip", text(f"classes.{what}_tip", key=shown_key(action)))
             button.clicked.connect(action.trigger)
             action.triggered.connect(self._asked)
             made.append(button)
@@ -127,12 +150,12 @@ class ClassesPanel(QWidget):
 
     @property
     def values(self) -> tuple[str, ...]:
-        """Its first two values: those in use, or yes and no."""
+        """Its first values: those laid down or in use, or yes and no."""
         usual = (text("classes.yes"), text("classes.no"))
         used = self._names.get(self.name, ())
         if set(used) <= set(usual):
             return usual
-        return (*used, *(one for one in usual if one not in used))[:_MOST]
+        return (*used, *(one for one in usual if len(used) == 1 and one not in used))[: max(2, min(len(used), MOST))]
 
     def of_slices(self) -> dict[int, str]:
         """Return the value of the class chosen by native slice."""
@@ -146,7 +169,9 @@ class ClassesPanel(QWidget):
     @Slot()
     def _asked(self) -> None:
         _class, what, number = self.sender().objectName().split("_")
-        self.give(what == "slice", self.values[int(number) - 1])
+        values = self.values
+        if int(number) <= len(values):
+            self.give(what == "slice", values[int(number) - 1])
 
     def give(self, on_slice: bool, value: str) -> None:
         """Give the scan or the slice shown a value; the same once more takes it back."""
@@ -155,18 +180,56 @@ class ClassesPanel(QWidget):
             words = session.holder or text("annotate.refused_read_only")
             session.notifier.tell(words if session.read_only else text("annotate.refused_busy"), "warning")
         elif not self.name:
+            self.fold.open()
             session.notifier.tell(text("classes.no_name"), "warning")
         else:
             place = self._views.position[2] if on_slice else None
             key = (self.name, place)
-            wanted = None if self._values.get(key) == value else value
-            self._values.pop(key, None)
-            if wanted is not None:
-                self._values[key] = wanted
-            self._waiting.append(Given(session.scan.id, self.name, wanted, place))
-            self._next()
-            self.changed.emit()
+            before = self._values.get(key)
+            wanted = None if before == value else value
+            self._put(Given(session.scan.id, self.name, wanted, place))
+            undo = functools.partial(self._put, Given(session.scan.id, self.name, before, place))
+            redo = functools.partial(self._put, Given(session.scan.id, self.name, wanted, place))
+            where = text("classes.of_scan") if place is None else text("classes.of_slice", slice=place + 1)
+            words = text("classes.said", name=self.name, value=value, where=where)
+            session.walker.asides.did(Aside(words, undo, redo, place))
         self._show()
+
+    def _put(self, given: Given) -> None:
+        """Say something, or take it back; it is written down in its turn."""
+        key = (given.name, given.place)
+        self._values.pop(key, None)
+        if given.value is not None:
+            self._values[key] = given.value
+        self._waiting.append(given)
+        self._next()
+        self._show()
+        self.changed.emit()
+
+    @Slot()
+    def _ask_values(self) -> None:
+        dialog = ClassDialog(self.name, self.values if self.name in self._names else (), self.window())
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self.define(dialog.name.text().strip(), dialog.values)
+        dialog.deleteLater()
+
+    def define(self, name: str, values: Sequence[str]) -> None:
+        """Lay down the values of a class, and choose it."""
+        session = self._session
+        if session.project is None:
+            return
+        try:
+            self._write_all()
+            session.project.classes.define(name, values, reader=session.reader)
+        except MeninxError as error:
+            session.notifier.error(error)
+            return
+        self._names = session.project.classes.names()
+        with QSignalBlocker(self.box):
+            self.box.setEditText(name)
+        self._fill(list(self._names))
+        self._show()
+        self.changed.emit()
 
     # ----------------------------------------------------------------- writing
 
@@ -186,6 +249,8 @@ class ClassesPanel(QWidget):
             self._next()
         else:
             self._read()
+            if self._session.scan is not None:
+                self._session.classes_changed.emit(self._session.scan.id)
 
     @Slot(object)
     def _failed(self, error: MeninxError) -> None:
@@ -270,10 +335,26 @@ class ClassesPanel(QWidget):
 
     def _show(self) -> None:
         possible = bool(self.name) and self._session.can_edit
+        values = self.values
         for buttons, place in ((self.scan_buttons, None), (self.slice_buttons, self._views.position[2])):
             given = self._values.get((self.name, place))
-            for button, value in zip(buttons, self.values, strict=True):
-                button.setText(value)
-                button.setChecked(value == given)
-                button.setEnabled(possible)
+            for number, button in enumerate(buttons):
+                there = number < len(values)
+                button.setVisible(there)
+                if there:
+                    room = 13
+                    shown = values[number]
+                    button.setText(shown if len(shown) <= room else f"{shown[: room - 1]}…")
+                    button.setToolTip(f"{shown}\n{button.property('tip')}")
+                    button.setChecked(shown == given)
+                    button.setEnabled(possible)
         self.box.setEnabled(self._session.scan is not None)
+        self.more.setEnabled(self._session.project is not None and not self._session.read_only)
+        self.fold.set_note(self._note())
+        # a class in use is opened by itself, unless it was shut by hand
+        self.fold.suggest(bool(self._names))
+
+    def _note(self) -> str:
+        """Say what the slice and the scan are, where the section is shut."""
+        here = self._values.get((self.name, self._views.position[2])) or self._values.get((self.name, None))
+        return text("classes.note", name=self.name, value=here) if here else ""

@@ -10,6 +10,7 @@ from core.editing.editor import Change, Step
 from core.labels import LabelSet
 from core.messages import text
 from gui import theme
+from gui.annotate.fold import Fold
 from gui.annotate.versions_list import VersionsList, plain_list
 from gui.session import Session
 
@@ -118,14 +119,13 @@ class HistoryPanel(QWidget):
         )
         self.steps_button.setChecked(True)
         self.versions_button.toggled.connect(self._show)
-        head = theme.row(gap=4)
-        head.addWidget(theme.heading(text("annotate.history")))
-        head.addStretch()
-        head.addWidget(self.steps_button)
-        head.addWidget(self.versions_button)
-        lay = theme.column(self, gap=6)
-        lay.addLayout(head)
-        lay.addWidget(self._pages, 1)
+        self.fold = Fold(text("annotate.history"), "history", session.settings, self._pages)
+        self.fold.line.addWidget(self.steps_button)
+        self.fold.line.addWidget(self.versions_button)
+        self.fold.toggled.connect(self._folded)
+        lay = theme.column(self, gap=0)
+        lay.addWidget(self.fold)
+        self._folded(self.fold.is_open)
         self.model.modelReset.connect(self._show)
         self._show()
 
@@ -134,6 +134,11 @@ class HistoryPanel(QWidget):
         made.setCheckable(True)
         made.setAutoExclusive(True)
         return made
+
+    @Slot(bool)
+    def _folded(self, is_open: bool) -> None:
+        self.steps_button.setVisible(is_open)
+        self.versions_button.setVisible(is_open)
 
     @Slot()
     def _show(self) -> None:

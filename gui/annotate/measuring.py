@@ -1,28 +1,23 @@
-"""Ruler, angle and area by clicks on a pane, and how much there is of the label and how bright it is."""
+"""Ruler, angle and area by clicks on a pane, and how much there is of the label and how bright it is, in words."""
 
 from __future__ import annotations
 
-import functools
 import math
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QWidget
+from PySide6.QtCore import QObject, Signal
 
-from core.editing.editor import Change
-from core.editing.tools.measures import Statistics, angle, area, distance, statistics
-from core.editing.tools.placing import known_values, values_on
-from core.editing.tools.shapes import polygon
-from core.geometry import Geometry, PlaneView, bounding_box
+from core.editing.tools.measures import STATISTICS, Figures, exact, of_label, on_slice
+from core.geometry import PlaneView, bounding_box
 from core.labels import Label
 from core.messages import text
+from core.project.measurements import Measurement
 from core.volume import Volume
-from gui import theme
 from gui.annotate.tools.bench import Bench, PointerTool, screen_distance
-from gui.background import Tasks
-from gui.session import Session
 from gui.viewer.events import ViewEvent
 from gui.viewer.sketch import Line, Place, Sketch, ToolKey
 
@@ -46,6 +41,15 @@ class Told(QObject):
     """Says what was measured: a tool is no QObject."""
 
     changed = Signal()
+    done = Signal(object)
+    """A :class:`core.project.measurements.Measurement` that is not kept yet."""
+
+
+class Kept(Protocol):
+    """Where measurements of the scan shown are kept."""
+
+    def on(self, axis: int, index: int) -> Sequence[Measurement]:
+        """Return those on a slice, newest first."""
 
 
 class MeasureTool(PointerTool):
@@ -58,7 +62,9 @@ class MeasureTool(PointerTool):
     words
         The result, or what to do next.
     told
-        Says that the words changed.
+        Says that the words changed, and what is to be kept.
+    kept
+        What is shown of earlier ones; None for nothing.
     """
 
     action = "ruler"
@@ -68,6 +74,7 @@ class MeasureTool(PointerTool):
         self.told = Told()
         self.kind = Kind.DISTANCE
         self.words = ""
+        self.kept: Kept | None = None
         self._view: PlaneView | None = None
         self._index = -1
         self._points: list[Place] = []
@@ -104,16 +111,17 @@ class MeasureTool(PointerTool):
         first = self._points[0] if self._points else None
         closes = self.kind is Kind.AREA and first is not None and len(self._points) > 2
         if closes and first is not None and screen_distance(event, *first) <= _CLOSE:
-            self._done = True
+            self._finish()
         else:
             self._points.append((event.row, event.column))
-            self._done = len(self._points) == _NEEDED.get(self.kind, math.inf)
+            if len(self._points) == _NEEDED.get(self.kind, math.inf):
+                self._finish()
         self._show()
 
     def double_click(self, event: ViewEvent) -> bool:
         """Close an area; two clicks for the others."""
-        if self.kind is Kind.AREA and len(self._points) > 2:
-            self._done = True
+        if self.kind is Kind.AREA and len(self._points) > 2 and not self._done:
+            self._finish()
         self._show()
         return True
 
@@ -133,27 +141,57 @@ class MeasureTool(PointerTool):
         if key == "cancel":
             self.forget()
         elif key == "accept":
-            self._done = True
+            if not self._done:
+                self._finish()
         else:
             self._points.pop()
             self._done = False
         self._show()
 
+    def _finish(self) -> None:
+        """What was measured is kept; where nothing can be told it stays to be seen."""
+        self._done = True
+        self._pointer = None
+        volume, scan, view = self.bench.session.volume, self.bench.session.scan, self._view
+        if volume is None or scan is None or view is None:
+            return
+        found = on_slice(self.kind.value, volume, view, self._index, self._points)
+        if found is None or self.kept is None:
+            return
+        self._say()
+        points = tuple(view.to_voxel(row, column, self._index) for row, column in self._points)
+        reader = self.bench.session.reader
+        new = Measurement(scan.id, reader, self.kind.value, view.slice_axis, self._index, points, figures=dict(found))
+        # from now on it is one of those that are kept
+        self._points = []
+        self.told.done.emit(new)
+
     def sketch(self, view: PlaneView, index: int) -> Sketch | None:
-        """Return the lines on the slice they were set on."""
-        if not self._points or view != self._view or index != self._index:
-            return None
-        corners = tuple(self._points)
-        lines = [Line(corners, closed=self.kind is Kind.AREA and self._done)] if len(corners) > 1 else []
-        if self._pointer is not None and not self._done:
-            lines.append(Line((corners[-1], self._pointer), faint=True))
-        return Sketch(_COLOR, tuple(lines), corners)
+        """Return the lines on a slice: of what is being measured, then of what was."""
+        lines: list[Line] = []
+        corners: list[Place] = []
+        words: list[tuple[Place, str]] = []
+        if self._points and view == self._view and index == self._index:
+            corners = list(self._points)
+            if len(corners) > 1:
+                lines.append(Line(tuple(corners), closed=self.kind is Kind.AREA and self._done))
+            if self._pointer is not None and not self._done:
+                lines.append(Line((corners[-1], self._pointer), faint=True))
+        for one in self.kept.on(view.slice_axis, index) if self.kept is not None else ():
+            places = [view.to_screen(point)[:2] for point in one.points]
+            lines.append(Line(tuple(places), closed=one.kind == "area"))
+            corners += places
+            words.append((places[-1], figure_words(one.kind, one.figures, short=True)))
+        return Sketch(_COLOR, tuple(lines), tuple(corners), words=tuple(words)) if lines or corners else None
 
     def _show(self) -> None:
         self._say()
         self.bench.views.sketch_changed()
 
     def _say(self) -> None:
+        if self._done and not self._points:
+            # it is kept: its words stay until the next one is begun
+            return
         volume = self.bench.session.volume
         points = list(self._points)
         if self._pointer is not None and not self._done:
@@ -168,7 +206,7 @@ class MeasureTool(PointerTool):
             self.told.changed.emit()
 
 
-def result_words(kind: Kind, volume: Volume, view: PlaneView, index: int, points: list[Place]) -> str:
+def result_words(kind: Kind, volume: Volume, view: PlaneView, index: int, points: Sequence[Place]) -> str:
     """Word what was measured on a slice; through slices whose distance is unknown nothing is.
 
     Parameters
@@ -176,140 +214,41 @@ def result_words(kind: Kind, volume: Volume, view: PlaneView, index: int, points
     points
         (row, column) of the slice.
     """
-    geometry = volume.geometry
-    if not _exact(geometry, view):
+    if not exact(volume.geometry, view):
         return text("measure.uneven")
-    unit = geometry.unit
-    voxels = [view.to_voxel(row, column, index) for row, column in points]
-    if kind is Kind.DISTANCE:
-        return text("measure.distance", amount=f"{distance(geometry, *voxels[:2]):.1f}", unit=unit)
-    if kind is Kind.ANGLE:
-        found = angle(geometry, *voxels[:3])
-        return text("measure.hint_angle") if math.isnan(found) else text("measure.angle", degrees=f"{found:.1f}")
-    size = area(points, (view.row_size, view.column_size))
-    inside = statistics(values_on(volume, view, index), polygon(points, (view.rows, view.columns)))
-    told = text("measure.area", amount=f"{size:.1f}", unit=unit)
-    return f"{told}\n{values_words(inside)}" if inside.voxels else told
+    found = on_slice(kind.value, volume, view, index, points)
+    return text(f"measure.hint_{kind.value}") if found is None else figure_words(kind.value, found)
 
 
-def _exact(geometry: Geometry, view: PlaneView) -> bool:
-    return view.slice_axis == 0 or geometry.depth_known or not geometry.spacing_known
+def figure_words(kind: str, figures: Mapping[str, float | str], label: str = "", *, short: bool = False) -> str:
+    """Word figures of :mod:`core.editing.tools.measures`; in short without the values inside."""
+    unit = figures.get("unit", "")
+    if kind == "distance":
+        return text("measure.distance", amount=f"{figures['length']:.1f}", unit=unit)
+    if kind == "angle":
+        return text("measure.angle", degrees=f"{figures['degrees']:.1f}")
+    if kind == "area":
+        told = text("measure.area", amount=f"{figures['area']:.1f}", unit=unit)
+    else:
+        voxels = f"{round(float(figures['voxels'])):,}".replace(",", "\u202f")
+        told = text("measure.voxels", name=label, voxels=voxels)
+        if "volume" in figures:
+            told = text("measure.volume", name=label, voxels=voxels, ml=f"{figures['volume']:.2f}")
+        elif unit == "mm" and not short:
+            told = f"{told} {text('measure.no_ml')}"
+    if short or "mean" not in figures:
+        return told
+    shown = {name: f"{figures[name]:.4g}" for name in STATISTICS}
+    return f"{told}\n{text('measure.values', **shown)}"
 
 
-def values_words(found: Statistics) -> str:
-    """Word the values of a region."""
-    figures = ("mean", "deviation", "median", "least", "most")
-    return text("measure.values", **{name: f"{getattr(found, name):.4g}" for name in figures})
+def label_figures(label: Label, volume: Volume, mask: NDArray[np.uint8]) -> Figures | None:
+    """Return how much there is of a label on a scan and how bright it is, None for nothing; any thread."""
+    box = bounding_box(mask == label.value)
+    return None if box is None else of_label(volume, mask[box.slices] == label.value, box)
 
 
 def label_words(label: Label, volume: Volume, mask: NDArray[np.uint8]) -> str:
-    """Word how much there is of a label on a scan and how bright it is; any thread."""
-    box = bounding_box(mask == label.value)
-    if box is None:
-        return text("measure.nothing", name=label.name)
-    region = mask[box.slices] == label.value
-    count = int(np.count_nonzero(region))
-    geometry = volume.geometry
-    voxels = f"{count:,}".replace(",", "\u202f")
-    told = text("measure.voxels", name=label.name, voxels=voxels)
-    if geometry.measurable:
-        told = text("measure.volume", name=label.name, voxels=voxels, ml=f"{count * geometry.voxel_ml:.2f}")
-    elif geometry.spacing_known:
-        told = f"{told} {text('measure.no_ml')}"
-    return f"{told}\n{values_words(statistics(known_values(volume, volume.array[box.slices]), region))}"
-
-
-class MeasurePanel(QWidget):
-    """Section at the right while the ruler is in the hand.
-
-    Parameters
-    ----------
-    session
-        What is open.
-    tool
-        The ruler.
-    """
-
-    def __init__(self, session: Session, tool: MeasureTool, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-        self._tool = tool
-        self._tasks = Tasks(self)
-        self.kinds = {kind: theme.button(text(f"measure.{kind.value}_name"), "small") for kind in Kind}
-        self._group = QButtonGroup(self)
-        line = theme.row(gap=6)
-        for number, button in enumerate(self.kinds.values()):
-            button.setCheckable(True)
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            self._group.addButton(button, number)
-            line.addWidget(button, 1)
-        self.kinds[tool.kind].setChecked(True)
-        self._group.idClicked.connect(self._chosen)
-        self.words = theme.label("", "strong", wrap=True)
-        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.ask = theme.button("")
-        self.ask.clicked.connect(self.measure_label)
-        self.label_words = theme.label("", "muted", wrap=True)
-        self.label_words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        contents = (line, self.words, self.ask, self.label_words)
-        theme.column(self).addWidget(theme.section(text("measure.title"), *contents))
-        tool.told.changed.connect(self._show)
-        session.label_changed.connect(self._label_changed)
-        session.labels_changed.connect(self._label_changed)
-        session.scan_changed.connect(self._label_changed)
-        session.mask_changed.connect(self._mask_changed)
-        session.project_changed.connect(self._project_changed)
-        self._label_changed()
-        self._show()
-
-    @Slot(int)
-    def _chosen(self, number: int) -> None:
-        self._tool.set_kind(list(Kind)[number])
-
-    @Slot()
-    def _show(self) -> None:
-        self.words.setText(self._tool.words)
-
-    @Slot()
-    def _label_changed(self) -> None:
-        label = self._session.label
-        self.ask.setText(text("measure.ask", name=label.name if label is not None else ""))
-        self.ask.setEnabled(label is not None and self._session.editor is not None)
-        self._forget()
-
-    @Slot()
-    def _project_changed(self) -> None:
-        if self._session.project is None:
-            self._tasks.wait()
-
-    @Slot(object)
-    def _mask_changed(self, change: Change) -> None:
-        if change.kind != "state":
-            self._forget()
-
-    def _forget(self) -> None:
-        self.label_words.setText("")
-        self.label_words.hide()
-
-    @Slot()
-    def measure_label(self) -> None:
-        """Say how much there is of the label, and how bright it is."""
-        session = self._session
-        editor, label, volume = session.editor, session.label, session.volume
-        if editor is None or label is None or volume is None:
-            return
-        editor.commit()
-        work = functools.partial(_measured, editor.revision, session.token, label, volume, editor.mask(label.layer))
-        self._tasks.start(work, self._measured, session.notifier.error)
-
-    @Slot(object)
-    def _measured(self, found: tuple[int, int, str]) -> None:
-        revision, token, words = found
-        editor = self._session.editor
-        if editor is not None and token == self._session.token and revision == editor.revision:
-            self.label_words.setText(words)
-            self.label_words.show()
-
-
-def _measured(revision: int, token: int, label: Label, volume: Volume, mask: NDArray[np.uint8]) -> tuple[int, int, str]:
-    return revision, token, label_words(label, volume, mask)
+    """Word :func:`label_figures`."""
+    found = label_figures(label, volume, mask)
+    return text("measure.nothing", name=label.name) if found is None else figure_words("label", found, label.name)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSlider, QToolButton, QWidget
 from core.messages import text
 from gui import theme
 from gui.actions import Actions
+from gui.annotate.fold import Fold
 from gui.icons import icon
 from gui.session import Session
 
@@ -45,7 +46,7 @@ class OverlayPanel(QWidget):
         line.addWidget(self.outline)
         line.addWidget(self.eye)
         lay = theme.column(self)
-        lay.addWidget(theme.section(text("annotate.overlay"), line))
+        lay.addWidget(Fold(text("annotate.overlay"), "overlay", session.settings, line))
         session.overlay_changed.connect(self._show)
         self._show()
 

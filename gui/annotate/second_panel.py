@@ -10,6 +10,7 @@ from core.messages import text
 from core.project.records import Scan
 from gui import theme
 from gui.actions import Actions, shown_key
+from gui.annotate.fold import Fold
 from gui.annotate.second_scan import SecondScan
 from gui.viewer import colormaps
 
@@ -88,7 +89,8 @@ class SecondPanel(QWidget):
         inner.addLayout(strength)
         inner.addWidget(self.told)
         lay = theme.column(self)
-        lay.addWidget(theme.section(text("annotate.second"), self.box, self.how))
+        self.fold = Fold(text("annotate.second"), "second", self._second.settings, self.box, self.how, shut=True)
+        lay.addWidget(self.fold)
 
     # ------------------------------------------------------------------ choosing
 
@@ -137,6 +139,8 @@ class SecondPanel(QWidget):
         preferences = second.preferences
         self._select()
         self.how.setVisible(second.scan is not None)
+        self.fold.set_note(second.scan.name if second.scan is not None else text("annotate.second_none"))
+        self.fold.suggest(second.scan is not None)
         (self.beside if second.beside else self.blend).setChecked(True)
         self.colors.setCurrentIndex(max(0, self.colors.findData(preferences.second_colors)))
         percent = round(preferences.second_opacity * 100)

@@ -14,7 +14,7 @@ from core.project.records import Scan
 from core.volume import Volume, Window
 from gui.background import Tasks
 from gui.session import Session
-from gui.settings import Preferences
+from gui.settings import Preferences, Settings
 from gui.viewer.reslice import Reslicer, places_agree
 from gui.viewer.second import Second, SecondPlanes
 from gui.viewer.slice_source import first_window
@@ -137,6 +137,11 @@ class SecondScan(QObject):
     def preferences(self) -> Preferences:
         """How it is shown, as it is remembered."""
         return self._session.settings.preferences
+
+    @property
+    def settings(self) -> Settings:
+        """Of this person."""
+        return self._session.settings
 
     @property
     def beside(self) -> bool:

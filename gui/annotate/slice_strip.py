@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from core.editing.editor import Editor
+from core.labels import PALETTE
 from core.messages import text
 from core.project.records import Origin
 from gui import theme
@@ -84,7 +85,7 @@ class SliceStrip(QWidget):
             self.update()
 
     def show_classes(self, name: str, given: dict[int, str], values: tuple[str, ...]) -> None:
-        """Show the value of a class by native slice: the first of ``values`` filled, others hollow."""
+        """Show the value of a class by native slice: each of ``values`` has a shape of its own."""
         if (name, given, values) != (self._class, self._classes, self._values):
             self._class, self._classes, self._values = name, given, values
             self._picture = None
@@ -153,8 +154,20 @@ class SliceStrip(QWidget):
                 painter.fillRect(QRectF(box.right() - 1.5, box.top(), 1.5, box.height()), color)
 
     def _draw_class(self, painter: QPainter, value: str, box: QRectF) -> None:
-        painter.fillRect(box, theme.qcolor("warning"))
-        if value not in self._values[:1]:
+        """Draw a value: the first filled, the second hollow, others parts of the box; each with a colour of its own."""
+        place = self._values.index(value) if value in self._values else len(self._values)
+        color = theme.qcolor("warning") if place < 2 else QColor(PALETTE[(place + 1) % len(PALETTE)])
+        wide, half = box.width() / 2, box.height() / 2
+        parts = (
+            box,
+            box,
+            QRectF(box.left(), box.center().y(), box.width(), half),
+            QRectF(box.left(), box.top(), box.width(), half),
+            QRectF(box.left(), box.top(), wide, box.height()),
+            QRectF(box.center().x(), box.top(), wide, box.height()),
+        )
+        painter.fillRect(parts[min(place, len(parts) - 1)], color)
+        if place == 1:
             painter.fillRect(box.adjusted(0, 1, 0, -1), theme.qcolor("backdrop"))
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -13,6 +13,7 @@ from core.project.saver import SaveState
 from gui import theme
 from gui.annotate.amounts import amount
 from gui.session import Session
+from gui.when import when_words
 
 
 def plain_list(view: QListView, name: str) -> None:
@@ -22,16 +23,6 @@ def plain_list(view: QListView, name: str) -> None:
     view.setFont(theme.font("small"))
     view.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     view.setAccessibleName(name)
-
-
-def when_words(created: str, now: datetime) -> str:
-    """Word a time of the index (UTC) in local time: the time of day, before today with its date."""
-    try:
-        made = datetime.fromisoformat(created).astimezone()
-    except ValueError:
-        return created
-    today = made.date() == now.astimezone().date()
-    return f"{made:%H:%M:%S}" if today else f"{made:%d.%m.%Y %H:%M}"
 
 
 class VersionsList(QWidget):

@@ -9,6 +9,7 @@ from core.messages import text
 from core.volume import Window
 from gui import theme
 from gui.actions import Actions, shown_key
+from gui.annotate.fold import Fold
 from gui.annotate.histogram import HistogramView, figure
 from gui.annotate.presets import KEYS, MOST, Preset, key_windows, presets, same
 from gui.session import Session
@@ -42,7 +43,7 @@ class WindowPanel(QWidget):
         self._actions = actions
         self._grid = grid
         lay = theme.column(self)
-        lay.addWidget(theme.section(text("annotate.window"), self.histogram, grid))
+        lay.addWidget(Fold(text("annotate.window"), "window", session.settings, self.histogram, grid))
         session.scan_changed.connect(self._scan_changed)
         session.window_changed.connect(self._show_window)
         self._scan_changed()

@@ -15,7 +15,7 @@ from gui.annotate.classes_panel import ClassesPanel
 from gui.annotate.glancing import Glancing
 from gui.annotate.history_panel import HistoryPanel
 from gui.annotate.labels_panel import LabelsPanel
-from gui.annotate.measuring import MeasurePanel
+from gui.annotate.measure_panel import MeasurePanel
 from gui.annotate.operations.operator import Operator
 from gui.annotate.operations.panel import OperationsPanel
 from gui.annotate.operations.suggest_panel import SuggestPanel

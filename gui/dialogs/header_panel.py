@@ -17,17 +17,7 @@ from PySide6.QtCore import (
     Slot,
 )
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QCheckBox,
-    QDialog,
-    QFrame,
-    QHeaderView,
-    QLineEdit,
-    QSpinBox,
-    QTableView,
-    QWidget,
-)
+from PySide6.QtWidgets import QCheckBox, QDialog, QHeaderView, QSpinBox, QTableView, QWidget
 
 from core.distances import between_slices
 from core.errors import MeninxError
@@ -38,8 +28,9 @@ from core.messages import sentence, text
 from core.project.project import Project
 from core.volume import Volume
 from gui import theme
-from gui.icons import icon
 from gui.jobs.asking import Asker
+from gui.quiet_table import QuietTable
+from gui.search_field import SearchField
 from gui.session import Session
 
 Index = QModelIndex | QPersistentModelIndex
@@ -210,7 +201,8 @@ class HeaderPanel(QDialog):
         self.model = HeaderModel(self)
         self._filter = _Filter(self)
         self._filter.setSourceModel(self.model)
-        self.search = self._make_search()
+        self.search = SearchField(text("header.search"))
+        self.search.textChanged.connect(self._searched)
         self.identity = QCheckBox(text("header.identity"))
         self.identity.setToolTip(text("header.identity_tip"))
         self.identity.toggled.connect(self._ask)
@@ -228,29 +220,11 @@ class HeaderPanel(QDialog):
         session.scan_changed.connect(self._scan_changed)
         self._scan_changed()
 
-    def _make_search(self) -> QLineEdit:
-        field = QLineEdit()
-        field.setPlaceholderText(text("header.search"))
-        field.setAccessibleName(text("header.search"))
-        field.setClearButtonEnabled(True)
-        field.addAction(icon("search", "faint"), QLineEdit.ActionPosition.LeadingPosition)
-        field.textChanged.connect(self._searched)
-        return field
-
     def _make_table(self) -> QTableView:
-        table = QTableView()
+        table = QuietTable(26, framed=False)
         table.setModel(self._filter)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
         table.setAlternatingRowColors(True)
-        table.setFrameShape(QFrame.Shape.NoFrame)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(26)
         head = table.horizontalHeader()
-        head.setHighlightSections(False)
         head.setStretchLastSection(True)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for column, wide in ((0, 116), (1, 290)):

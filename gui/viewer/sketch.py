@@ -13,9 +13,10 @@ from typing import Literal, Protocol, TypeGuard, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QPolygonF
 
 from core.geometry import PlaneView
+from gui import theme
 from gui.viewer.events import ViewEvent
 
 ToolKey = Literal["accept", "cancel", "back"]
@@ -26,6 +27,7 @@ _HALO = QColor(0, 0, 0, 130)
 _MARGIN = 7
 _CORNER = 3.5
 _TINT = 0.35
+_WORDS_WIDE = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Sketch:
         float ``[n, 4]``: straight pieces (row, column, row, column) along pixels.
     region
         bool ``[row, column]`` that is tinted.
+    words
+        Written beside a point (row, column).
     """
 
     color: tuple[int, int, int]
@@ -61,6 +65,7 @@ class Sketch:
     corners: tuple[Place, ...] = ()
     edges: NDArray[np.float64] | None = None
     region: NDArray[np.bool_] | None = None
+    words: tuple[tuple[Place, str], ...] = ()
 
 
 @runtime_checkable
@@ -155,7 +160,23 @@ class SketchPainter:
             painter.setBrush(color)
             painter.drawRect(QRectF(at.x() - half, at.y() - half, 2 * half, 2 * half))
         painter.setBrush(Qt.BrushStyle.NoBrush)
+        for place, words in sketch.words:
+            self._paint_words(painter, place, words, color)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _paint_words(self, painter: QPainter, place: Place, words: str, color: QColor) -> None:
+        beside = self._words_box(place)
+        painter.setFont(theme.font("small", weight=QFont.Weight.DemiBold))
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        painter.setPen(_HALO)
+        for across, down in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+            painter.drawText(beside.translated(across, down), left, words)
+        painter.setPen(color)
+        painter.drawText(beside, left, words)
+
+    def _words_box(self, place: Place) -> QRectF:
+        at = self._point(*place)
+        return QRectF(at.x() + 9, at.y() - 22, _WORDS_WIDE, 18)
 
     def _on_screen(self, edges: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return pieces (row, column, row, column) as (x, y, x, y): thousands follow the pointer."""
@@ -210,4 +231,6 @@ class SketchPainter:
             spanned = QRectF(self._point(min(rows_), min(columns_)), self._point(max(rows_), max(columns_)))
             # a straight line has no area, and united() would leave it out
             whole = whole.united(spanned.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN))
+        for place, _words in sketch.words:
+            whole = whole.united(self._words_box(place))
         return whole.toAlignedRect().adjusted(-1, -1, 1, 1)

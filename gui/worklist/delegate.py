@@ -57,9 +57,9 @@ class ScanDelegate(QStyledItemDelegate):
         if area.height() > HEIGHT:
             self._named(painter, words, str(index.data(Role.NAMED) or ""))
             # the line of the name stands between the two others
-            self._words(painter, words, scan, current, apart=NAMED_HEIGHT - HEIGHT)
+            self._words(painter, words, index, current, apart=NAMED_HEIGHT - HEIGHT)
         else:
-            self._words(painter, words, scan, current)
+            self._words(painter, words, index, current)
         painter.restore()
 
     @staticmethod
@@ -94,7 +94,15 @@ class ScanDelegate(QStyledItemDelegate):
         elided = QFontMetrics(font).elidedText(said, Qt.TextElideMode.ElideRight, line.width())
         painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, elided)
 
-    def _words(self, painter: QPainter, area: QRect, scan: Scan, current: bool, apart: int = 0) -> None:
+    def _words(
+        self,
+        painter: QPainter,
+        area: QRect,
+        index: QModelIndex | QPersistentModelIndex,
+        current: bool,
+        apart: int = 0,
+    ) -> None:
+        scan: Scan = index.data(Role.SCAN)
         name_font = theme.font(weight=QFont.Weight.DemiBold)
         top = QRect(area.left(), area.top() + 8, area.width(), 18)
         painter.setFont(name_font)
@@ -114,8 +122,13 @@ class ScanDelegate(QStyledItemDelegate):
         self._dot(painter, dot, scan.status)
         painter.setFont(theme.font("small"))
         painter.setPen(theme.qcolor("muted"))
-        painter.drawText(bottom.adjusted(15, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, status_words(scan.status))
-        if name != scan.name and said != scan.name:
+        own = scan.name if name != scan.name and said != scan.name else ""
+        status = bottom.adjusted(15, 0, -QFontMetrics(words_font).horizontalAdvance(own) - 6, 0)
+        classes = str(index.data(Role.CLASSES) or "")
+        line = f"{status_words(scan.status)} · {classes}" if classes else status_words(scan.status)
+        line = QFontMetrics(words_font).elidedText(line, Qt.TextElideMode.ElideRight, status.width())
+        painter.drawText(status, Qt.AlignmentFlag.AlignVCenter, line)
+        if own:
             # a patient may have several scans
             painter.setPen(theme.qcolor("faint"))
             painter.drawText(bottom, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, scan.name)

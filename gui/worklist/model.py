@@ -27,12 +27,14 @@ class Role(IntEnum):
     THUMBNAIL = Qt.ItemDataRole.UserRole + 2
     CURRENT = Qt.ItemDataRole.UserRole + 3
     NAMED = Qt.ItemDataRole.UserRole + 4
+    CLASSES = Qt.ItemDataRole.UserRole + 5
 
 
 @dataclass(slots=True)
 class _Row:
     scan: Scan
     searched: str
+    classes: dict[str, tuple[str, ...]]
 
 
 def title(scan: Scan) -> str:
@@ -60,6 +62,8 @@ class ScanModel(QAbstractListModel):
         self._shown: list[int] = []
         self._shown_place: dict[str, int] = {}
         self._filter = ""
+        self._classes: dict[str, dict[str, tuple[str, ...]]] = {}
+        self.class_wanted: tuple[str, str] | None = None
         self._done = 0
         self.names = Names(session, self._all_scans, self)
         self.names.changed.connect(self._names_changed)
@@ -68,6 +72,7 @@ class ScanModel(QAbstractListModel):
         session.project_changed.connect(self.reload)
         session.scans_changed.connect(self.reload)
         session.scan_updated.connect(self.update_scan)
+        session.classes_changed.connect(self._classes_changed)
         session.scan_changed.connect(self._repaint)
         session.scan_loading.connect(self._repaint)
 
@@ -82,12 +87,53 @@ class ScanModel(QAbstractListModel):
         self.beginResetModel()
         if project is None:
             self.thumbnails.clear()
-        self._rows = [_Row(scan, self._searched(scan)) for scan in project.scans()] if project is not None else []
+            self.class_wanted = None
+        self._classes = project.classes.by_scan() if project is not None else {}
+        self._rows = [self._row(scan) for scan in project.scans()] if project is not None else []
         self._place = {row.scan.id: place for place, row in enumerate(self._rows)}
         self._done = sum(row.scan.status in DONE for row in self._rows)
         self._sift()
         self.endResetModel()
         self.names.refresh()
+
+    def _row(self, scan: Scan) -> _Row:
+        return _Row(scan, self._searched(scan), self._classes.get(scan.id, {}))
+
+    @Slot(str)
+    def _classes_changed(self, scan_id: str) -> None:
+        """Read the classes again; a list that is filtered by them stays until it is filtered anew."""
+        project = self._session.project
+        if project is None:
+            return
+        had = self.has_classes
+        if scan_id in self._place:
+            found: dict[str, tuple[str, ...]] = {}
+            for one in project.classes.of_scan(scan_id):
+                found[one.name] = tuple(sorted({*found.get(one.name, ()), one.value}))
+            self._classes[scan_id] = found
+            self.update_scan(scan_id)
+            if had:
+                return
+        self.reload()
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether anything is said of any scan."""
+        return any(self._classes.values())
+
+    def set_class(self, wanted: tuple[str, str] | None) -> None:
+        """Show only scans with this value of a class, or (an empty value) without any; None for all."""
+        self.beginResetModel()
+        self.class_wanted = wanted
+        self._sift()
+        self.endResetModel()
+
+    def _is_wanted(self, row: _Row) -> bool:
+        if self.class_wanted is None:
+            return True
+        name, value = self.class_wanted
+        found = row.classes.get(name, ())
+        return value in found if value else not found
 
     def _all_scans(self) -> list[Scan]:
         return [row.scan for row in self._rows]
@@ -100,7 +146,7 @@ class ScanModel(QAbstractListModel):
             return
         scan = project.scan(scan_id)
         before = self._rows[place].scan
-        self._rows[place] = _Row(scan, self._searched(scan))
+        self._rows[place] = self._row(scan)
         self._done += (scan.status in DONE) - (before.status in DONE)
         row = self._shown_place.get(scan_id)
         if row is not None:
@@ -115,9 +161,11 @@ class ScanModel(QAbstractListModel):
 
     def _sift(self) -> None:
         wanted = self._filter.split()
-        if wanted:
+        if wanted or self.class_wanted is not None:
             self._shown = [
-                place for place, row in enumerate(self._rows) if all(word in row.searched for word in wanted)
+                place
+                for place, row in enumerate(self._rows)
+                if all(word in row.searched for word in wanted) and self._is_wanted(row)
             ]
         else:
             self._shown = list(range(len(self._rows)))
@@ -172,12 +220,16 @@ class ScanModel(QAbstractListModel):
             return self._thumbnail(scan)
         if role == Role.CURRENT:
             return self._is_current(scan)
+        if role == Role.CLASSES:
+            values = [value for found in self._classes.get(scan.id, {}).values() for value in found]
+            return ", ".join(dict.fromkeys(values))
         if role == Role.NAMED:
             named = self.names.get(scan)
             return named.words if named is not None else ""
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             named = self.names.get(scan)
-            return "\n".join([_tip(scan), *([named.words] if named is not None else [])])
+            said = [f"{name}: {', '.join(values)}" for name, values in self._classes.get(scan.id, {}).items()]
+            return "\n".join([_tip(scan), *said, *([named.words] if named is not None else [])])
         return None
 
     def _thumbnail(self, scan: Scan) -> QPixmap | None:
@@ -197,7 +249,10 @@ class ScanModel(QAbstractListModel):
     def _searched(self, scan: Scan) -> str:
         """Return the words that the filter looks at; names only while they are shown."""
         named = self.names.get(scan)
-        return _searched(scan) + (f" {named.words.casefold()}" if named is not None else "")
+        said = "".join(
+            f" {name}={value}" for name, values in self._classes.get(scan.id, {}).items() for value in values
+        )
+        return _searched(scan) + said.casefold() + (f" {named.words.casefold()}" if named is not None else "")
 
     @Slot()
     def _names_changed(self) -> None:

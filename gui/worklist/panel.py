@@ -7,7 +7,6 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
-    QLineEdit,
     QListView,
     QProgressBar,
     QStackedLayout,
@@ -18,7 +17,9 @@ from PySide6.QtWidgets import (
 from core.messages import text
 from gui import theme
 from gui.icons import icon
+from gui.search_field import SearchField
 from gui.session import Session
+from gui.worklist.class_filter import ClassFilter
 from gui.worklist.delegate import ScanDelegate
 from gui.worklist.model import ScanModel
 
@@ -56,7 +57,10 @@ class Worklist(QFrame):
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(4)
-        self.filter = self._make_filter()
+        self.filter = SearchField(text("worklist.filter"))
+        self.filter.textChanged.connect(self._filter_changed)
+        self.class_filter = ClassFilter(session, self.model)
+        self.class_filter.changed.connect(self._show_current)
         self.list = self._make_list()
         self.names_button = self._make_names_button()
         self.names_note = theme.label(text("worklist.names_missing"), "warning", wrap=True)
@@ -73,15 +77,6 @@ class Worklist(QFrame):
         self.model.names.changed.connect(self._names_came)
         self._show_names()
         self._count()
-
-    def _make_filter(self) -> QLineEdit:
-        field = QLineEdit()
-        field.setPlaceholderText(text("worklist.filter"))
-        field.setAccessibleName(text("worklist.filter"))
-        field.setClearButtonEnabled(True)
-        field.addAction(icon("search", "faint"), QLineEdit.ActionPosition.LeadingPosition)
-        field.textChanged.connect(self._filter_changed)
-        return field
 
     def _make_list(self) -> QListView:
         view = _List()
@@ -132,7 +127,10 @@ class Worklist(QFrame):
         line.addWidget(self.names_button)
         head.addLayout(line)
         head.addWidget(self.progress)
-        head.addWidget(self.filter)
+        search = theme.row(gap=4)
+        search.addWidget(self.filter, 1)
+        search.addWidget(self.class_filter)
+        head.addLayout(search)
         head.addWidget(self.names_note)
         lay.addLayout(head)
         self._stack = QStackedLayout()

@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
-from shell_support import wait_loaded
+from shell_support import stroke, wait_loaded
 
 from core.project.project import Project
+from gui.annotate.fold import Fold
+from gui.dialogs.class_dialog import ClassDialog
 from gui.main_window import MainWindow
+from gui.settings import Settings
+from gui.worklist.model import Role
 
 
 def stored(window: MainWindow) -> list[tuple[int | None, str, str]]:
@@ -36,17 +40,17 @@ def test_classes_by_keys_are_kept_shown_and_taken_back(stroke_class: MainWindow,
     qtbot.waitUntil(lambda: stored(window) == wanted, timeout=5000)
     assert panel.of_slices() == {2: "yes", 3: "yes", 5: "no"}
     assert window.annotate.strip._classes == {2: "yes", 3: "yes", 5: "no"}
-    assert [button.isChecked() for button in panel.slice_buttons] == [False, True]
-    assert [button.isChecked() for button in panel.scan_buttons] == [True, False]
+    assert [button.isChecked() for button in panel.slice_buttons[:2]] == [False, True]
+    assert [button.isChecked() for button in panel.scan_buttons[:2]] == [True, False]
     window.annotate.views.go_to((x, y, 3))
-    assert [button.isChecked() for button in panel.slice_buttons] == [True, False]
+    assert [button.isChecked() for button in panel.slice_buttons[:2]] == [True, False]
     # another value replaces, the same once more takes back
     panel.slice_buttons[1].click()
     actions["class_slice_2"].trigger()
     actions["class_scan_2"].trigger()
     wanted = [(None, "stroke", "no"), (2, "stroke", "yes"), (5, "stroke", "no")]
     qtbot.waitUntil(lambda: stored(window) == wanted, timeout=5000)
-    assert [button.isChecked() for button in panel.slice_buttons] == [False, False]
+    assert [button.isChecked() for button in panel.slice_buttons[:2]] == [False, False]
 
 
 def test_another_scan_has_its_own_and_the_first_keeps_its_own(stroke_class: MainWindow, qtbot: QtBot) -> None:
@@ -94,3 +98,98 @@ def test_what_was_said_last_is_written_before_the_project_closes(stroke_class: M
         given = [(one.slice, one.value) for one in project.classes.of_scan(scan)]
     assert given == [(place, "no") for place in range(6)]
     assert errors == []
+
+
+def test_more_values_than_two_have_keys_of_their_own(opened: MainWindow, qtbot: QtBot) -> None:
+    panel, strip = opened.annotate.classes, opened.annotate.strip
+    panel.define("bleeding", ("ischaemic", "haemorrhage", "none"))
+    assert panel.name == "bleeding"
+    assert [button.text() for button in panel.slice_buttons if not button.isHidden()] == list(panel.values)
+    x, y = opened.annotate.views.position[:2]
+    for place in range(3):
+        opened.annotate.views.go_to((x, y, place))
+        opened.actions_table[f"class_slice_{place + 1}"].trigger()
+    # a key without a value says nothing
+    opened.actions_table["class_slice_6"].trigger()
+    said = dict(enumerate(panel.values))
+    qtbot.waitUntil(lambda: {place: value for place, _, value in stored(opened)} == said, timeout=5000)
+    assert strip._classes == said
+    assert opened.session.project.classes.names()["bleeding"] == ("ischaemic", "haemorrhage", "none")
+
+
+def test_the_dialog_lays_down_values(opened: MainWindow, qtbot: QtBot) -> None:
+    dialog = ClassDialog("side", (), opened)
+    assert dialog.values == ("yes", "no")
+    dialog.values_field.setText("left, right,left, ")
+    assert dialog.values == ("left", "right")
+    assert dialog.accept_button.isEnabled()
+    dialog.values_field.setText("left")
+    assert not dialog.accept_button.isEnabled()
+    assert dialog.problem.text()
+    dialog.deleteLater()
+
+
+def test_undo_takes_back_what_was_said_last(stroke_class: MainWindow, qtbot: QtBot) -> None:
+    window, session = stroke_class, stroke_class.session
+    editor, (x, y, _) = session.editor, window.annotate.views.position
+    window.annotate.views.go_to((x, y, 2))
+    window.actions_table["class_slice_1"].trigger()
+    window.annotate.hand.take("brush")
+    stroke(window, (14, 20), (34, 20))
+    window.actions_table["class_slice_2"].trigger()
+    window.annotate.views.go_to((x, y, 6))
+    qtbot.waitUntil(lambda: stored(window) == [(2, "stroke", "no")], timeout=5000)
+    window.actions_table["undo"].trigger()
+    assert window.annotate.views.position[2] == 2
+    qtbot.waitUntil(lambda: stored(window) == [(2, "stroke", "yes")], timeout=5000)
+    assert editor.mask("brain").any()
+    window.actions_table["undo"].trigger()
+    assert not editor.mask("brain").any()
+    window.actions_table["undo"].trigger()
+    qtbot.waitUntil(lambda: stored(window) == [], timeout=5000)
+    for _ in range(3):
+        window.actions_table["redo"].trigger()
+    qtbot.waitUntil(lambda: stored(window) == [(2, "stroke", "no")], timeout=5000)
+    assert editor.mask("brain").any()
+    assert window.annotate.strip._classes == {2: "no"}
+
+
+def test_the_worklist_filters_by_value_and_by_not_classed(stroke_class: MainWindow, qtbot: QtBot) -> None:
+    window, session = stroke_class, stroke_class.session
+    worklist = window.worklist
+    assert worklist.class_filter.isHidden()
+    window.actions_table["class_slice_1"].trigger()
+    qtbot.waitUntil(lambda: not worklist.class_filter.isHidden(), timeout=5000)
+    model, first = worklist.model, session.scan.id
+    assert model.index(model.row_of(first)).data(Role.CLASSES) == "yes"
+    worklist.class_filter.choose(("stroke", "yes"))
+    assert model.ids() == [first]
+    worklist.class_filter.choose(("stroke", "no"))
+    assert model.ids() == []
+    worklist.class_filter.choose(("stroke", ""))
+    assert len(model.ids()) == 2
+    assert first not in model.ids()
+    worklist.class_filter.choose(None)
+    assert len(model.ids()) == 3
+    worklist.filter.setText("stroke=yes")
+    assert model.ids() == [first]
+    worklist.class_filter._fill()
+    words = [action.text() for action in worklist.class_filter._list.actions() if not action.isSeparator()]
+    assert words == ["All scans", "stroke: yes", "stroke: not classed"]
+
+
+def test_sections_stay_as_they_were_left(stroke_class: MainWindow) -> None:
+    overlay = stroke_class.annotate.overlay.findChild(Fold)
+    assert overlay.is_open
+    overlay.head.click()
+    assert overlay.inside.isHidden()
+    assert not Fold("x", "overlay", Settings()).is_open
+    second = stroke_class.annotate.second_panel.fold
+    assert not second.is_open
+    second.suggest(True)
+    assert second.is_open
+    # what was said by hand is not overruled
+    overlay.suggest(True)
+    assert not overlay.is_open
+    overlay.open()
+    assert overlay.is_open

@@ -1,0 +1,24 @@
+"""The field that words to look for are written into, the same wherever there is one."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QLineEdit, QWidget
+
+from gui.icons import icon
+
+
+class SearchField(QLineEdit):
+    """A field with a magnifying glass and a cross that empties it.
+
+    Parameters
+    ----------
+    words
+        Shown while it is empty, and told to screen readers.
+    """
+
+    def __init__(self, words: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setPlaceholderText(words)
+        self.setAccessibleName(words)
+        self.setClearButtonEnabled(True)
+        self.addAction(icon("search", "faint"), QLineEdit.ActionPosition.LeadingPosition)
