@@ -29,10 +29,11 @@ class OverlayStyle:
 
 @dataclass(frozen=True)
 class Pointer:
-    """Where the mouse is over a scan: voxel (x, y, z), and screen px per scan px."""
+    """Where the mouse is over a scan: voxel (x, y, z), screen px per scan px, and what a second scan has there."""
 
     xyz: tuple[int, int, int]
     zoom: float = 0.0
+    second: str = ""
 
 
 class SessionSignals(QObject):

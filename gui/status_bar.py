@@ -10,26 +10,22 @@ from core.labels import SCRIBBLED_BACKGROUND, Label, background_of
 from core.messages import text
 from core.volume import Volume
 from gui import theme
-from gui.annotate.histogram import figure
+from gui.annotate.histogram import value_words
 from gui.session import Pointer, Session
 
 _ROLES = {"saved": "good", "unsaved": "muted", "saving": "muted", "failed": "danger"}
 
 
 def place_words(volume: Volume, pointer: Pointer, labels: list[Label]) -> str:
-    """Say what is at a voxel: x y z · mm · value · labels · zoom."""
+    """Say what is at a voxel: x y z · mm · value · value of the second scan · labels · zoom."""
     x, y, z = pointer.xyz
     parts = [text("place.voxel", x=x + 1, y=y + 1, z=z + 1)]
     if volume.geometry.spacing_known:
         world = volume.geometry.to_world((x, y, z))
         parts.append(text("place.world", words=", ".join(f"{value:.1f}".replace("-", "\u2212") for value in world)))
-    stored = volume.array[z, y, x]
-    if volume.array.ndim == 4:
-        parts.append(text("place.value", value=" ".join(str(int(value)) for value in stored)))
-    else:
-        value = float(volume.values(stored))
-        unit = " HU" if volume.modality == "CT" else ""
-        parts.append(text("place.value", value=figure(value) + unit))
+    parts.append(text("place.value", value=value_words(volume, (x, y, z))))
+    if pointer.second:
+        parts.append(pointer.second)
     parts.append(", ".join(label.name for label in labels) or text("place.no_label"))
     if pointer.zoom > 0:
         parts.append(text("place.zoom", percent=round(pointer.zoom * 100)))

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
-from core.volume import Window
+from core.volume import Volume, Window
 from gui import theme
 from gui.loading import Histogram
 
@@ -167,3 +167,13 @@ def figure(value: float) -> str:
     if abs(value) >= 100 or float(value).is_integer():
         return f"{value:,.0f}".replace(",", "\u202f").replace("-", "\u2212")
     return f"{value:.3g}".replace("-", "\u2212")
+
+
+def value_words(volume: Volume, xyz: tuple[int, int, int]) -> str:
+    """Write the value of a voxel (x, y, z), with its unit; the numbers of all channels of a colour scan."""
+    x, y, z = xyz
+    stored = volume.array[z, y, x]
+    if volume.array.ndim == 4:
+        return " ".join(str(int(value)) for value in stored)
+    unit = " HU" if volume.modality == "CT" else ""
+    return figure(float(volume.values(stored))) + unit

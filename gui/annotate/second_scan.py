@@ -9,9 +9,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from core.errors import MeninxError
 from core.frames import Frames, compare_frames
+from core.messages import text
 from core.project.project import Project
 from core.project.records import Scan
 from core.volume import Volume, Window
+from gui.annotate.histogram import value_words
 from gui.background import Tasks
 from gui.session import Session
 from gui.settings import Preferences, Settings
@@ -125,6 +127,15 @@ class SecondScan(QObject):
         if second is not None:
             second.planes.close()
             second.planes.deleteLater()
+
+    def words_at(self, xyz: tuple[int, int, int]) -> str:
+        """Say what its value is where a voxel (x, y, z) of the drawn scan is; empty while it is not shown."""
+        if self._second is None:
+            return ""
+        reslicer = self._second.planes.reslicer
+        place = reslicer.voxel_at(xyz)
+        value = text("place.outside") if place is None else value_words(reslicer.volume, place)
+        return text("place.second", name=self._second.name, value=value)
 
     # ------------------------------------------------------------------ how
 

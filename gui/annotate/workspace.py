@@ -470,7 +470,7 @@ class AnnotateWorkspace(QWidget):
     @Slot(object)
     def _hovered(self, xyz: tuple[int, int, int] | None) -> None:
         self._under = self.operator.under = xyz
-        pointer = None if xyz is None else Pointer(xyz, self.views.active.magnification)
+        pointer = None if xyz is None else Pointer(xyz, self.views.active.magnification, self.second.words_at(xyz))
         self._session.pointer_changed.emit(pointer)
 
     @Slot()

@@ -90,6 +90,13 @@ class Reslicer:
         self._map = np.eye(4) if pixel_on_pixel else np.linalg.inv(volume.geometry.affine) @ onto.affine
         self._cuts: dict[tuple[int, int], Floats] = {}
 
+    def voxel_at(self, xyz: tuple[int, int, int]) -> tuple[int, int, int] | None:
+        """Return the other scan's voxel (x, y, z) where a voxel of the grid is, None outside of it."""
+        found = np.rint(self._map[:3, :3] @ np.asarray(xyz, np.float64) + self._map[:3, 3]).astype(int)
+        if not all(0 <= at < count for at, count in zip(found, self.volume.shape[::-1], strict=True)):
+            return None
+        return int(found[0]), int(found[1]), int(found[2])
+
     def finer(self, view: PlaneView) -> tuple[int, int]:
         """Return how many pixels per slice pixel show the other scan as sharp as it is, (down, across)."""
         least = min(self.volume.geometry.spacing)

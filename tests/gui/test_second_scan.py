@@ -373,3 +373,25 @@ def test_closing_while_it_is_read_harms_nothing(two_of_one: MainWindow, qtbot) -
     QApplication.processEvents()
     assert second.scan is None
     assert two_of_one.toasts.toasts == []
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_the_status_bar_tells_the_value_of_both(two_of_one: MainWindow, qtbot, beside: bool) -> None:
+    annotate, session = two_of_one.annotate, two_of_one.session
+    choose(two_of_one, qtbot, "S0002")
+    annotate.second.set_beside(beside)
+    other = session.project.read_volume(session.project.scan("S0002").id)
+    for xyz in ((20, 30, 4), (1, 38, 0)):
+        annotate._hovered(xyz)
+        inner = np.rint(other.geometry.to_voxel(session.volume.geometry.to_world(xyz))).astype(int)
+        if all(0 <= at < count for at, count in zip(inner, other.shape[::-1], strict=True)):
+            wanted = f"{float(other.values(other.array[tuple(inner[::-1])])):.0f}"
+        else:
+            wanted = "outside"
+        told = two_of_one.status.place.text().replace("\u202f", "")
+        own = float(session.volume.values(session.volume.array[xyz[2], xyz[1], xyz[0]]))
+        assert f"value {own:.0f}" in told
+        assert f"S0002 {wanted}" in told
+    annotate.second.choose("")
+    annotate._hovered((20, 30, 4))
+    assert "S0002" not in two_of_one.status.place.text()
