@@ -52,6 +52,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("versions", "core.commands.versions"),
     Command("verify", "core.commands.verify"),
     Command("explore", "core.commands.explore"),
+    Command("split", "core.commands.split"),
     Command("train", "models.commands.train"),
     Command("runs", "core.commands.runs"),
     Command("import-run", "models.commands.import_run"),

@@ -22,7 +22,7 @@ INSIDE, OUTSIDE, OPEN = "#d1495b", "#4f86c6", "#c9d1db"
 """Colours told apart under the common colour-blindnesses and in grey print."""
 _SCALE = 2
 """Pixels per unit."""
-_MARGIN, _LEFT, _TOP, _BOTTOM = 40, 78, 84, 66
+_MARGIN, _LEFT, _TOP, _BOTTOM = 40, 78, 92, 66
 AREA_BINS = 40
 _SURE = 0.6
 """Strength of the colour where the label is met most often."""
@@ -159,8 +159,12 @@ def _areas(areas: NDArray[np.float32], labels: str) -> Picture:
     # a few huge ones would press all others into one bar: they are counted in the last
     high = max(float(np.percentile(percents, 99)), 1e-3)
     counts, edges = np.histogram(np.minimum(percents, high), bins=AREA_BINS, range=(0, high))
-    plot = _Axes(sheet, 0, high, 0, float(counts.max()))
-    plot.grid(text("explore.picture_areas_axis"), text("explore.picture_slices"))
+    plot = _Axes(sheet, 0, high, 0, float(counts.max()), top=78)
+    more = int(np.count_nonzero(percents > high))
+    axis = text("explore.picture_areas_axis")
+    plot.grid(
+        f"{axis} ({text('explore.picture_areas_more', count=more)})" if more else axis, text("explore.picture_slices")
+    )
     for count, start, end in zip(counts, edges[:-1], edges[1:], strict=True):
         left, right = plot.x(start), plot.x(end)
         sheet.bar(left + 0.75, plot.y(float(count)), right - 0.75, plot.bottom, INSIDE)
@@ -173,7 +177,7 @@ def _histogram(histogram: Histogram, title: str) -> Picture:
     inside, outside = 100 * histogram.inside, 100 * histogram.outside
     first, last = _span(histogram)
     plot = _Axes(sheet, first, last, 0, float(max(inside.max(), outside.max(), 1e-6)))
-    plot.grid(text(f"explore.unit_{histogram.unit.casefold()}"), text("explore.picture_pixels"))
+    plot.grid(text(f"explore.axis_{histogram.unit.casefold()}"), text("explore.picture_pixels"))
     for values, color in ((outside, OUTSIDE), (inside, INSIDE)):
         corners = [(float(histogram.edges[0]), 0.0)]
         for value, start, end in zip(values, histogram.edges[:-1], histogram.edges[1:], strict=True):
@@ -186,7 +190,7 @@ def _histogram(histogram: Histogram, title: str) -> Picture:
     if histogram.unit == "degrees":
         _rainbow(sheet, plot)
     entries = [(text("explore.picture_inside"), INSIDE), (text("explore.picture_outside"), OUTSIDE)]
-    sheet.legend(entries, 66)
+    sheet.legend(entries, 68)
     return sheet.content()
 
 
@@ -210,12 +214,12 @@ def _rainbow(sheet: _Sheet, plot: _Axes) -> None:
 class _Axes:
     """The frame of a plot: values to places."""
 
-    def __init__(self, sheet: _Sheet, first: float, last: float, low: float, high: float) -> None:
+    def __init__(self, sheet: _Sheet, first: float, last: float, low: float, high: float, *, top: float = _TOP) -> None:
         self.sheet = sheet
         self.first, self.last = first, max(last, first + 1e-9)
         self.low, self.high = low, max(high * 1.05, low + 1e-9)
         self.left, self.right = float(_LEFT), float(sheet.width - _MARGIN)
-        self.top, self.bottom = float(_TOP + 14), float(sheet.height - _BOTTOM)
+        self.top, self.bottom = top + 18, float(sheet.height - _BOTTOM)
 
     def x(self, value: float) -> float:
         return self.left + (value - self.first) / (self.last - self.first) * (self.right - self.left)
@@ -231,7 +235,7 @@ class _Axes:
             self.sheet.line([(self.x(value), self.bottom), (self.x(value), self.bottom + 5)], QUIET, 1)
             self.sheet.words((self.x(value), self.bottom + 20), f"{value:g}", 12, QUIET, side="m")
         self.sheet.words(((self.left + self.right) / 2, self.bottom + 46), across, 13, QUIET, side="m")
-        self.sheet.words((_MARGIN, _TOP), up, 13, QUIET)
+        self.sheet.words((_MARGIN, self.top - 14), up, 13, QUIET)
 
     def base(self) -> None:
         self.sheet.line([(self.left, self.bottom), (self.right, self.bottom)], QUIET, 1.2)
@@ -260,7 +264,7 @@ def heat_picture(heat: Heat) -> Picture:
     """Return the map alone, ``[96, 96, 3]``: the mean head, and over it the label, the stronger the more often."""
     most = max(float(heat.share.max()), 1e-9)
     part = np.clip(heat.share / most, 0, 1)
-    head = np.repeat((np.clip(heat.head, 0, 1) * 190)[..., None], 3, axis=2)
+    head = np.repeat((np.clip(heat.head / max(float(heat.head.max()), 1e-9), 0, 1) * 200)[..., None], 3, axis=2)
     strength = (np.minimum(1, 2.5 * part) * _SURE + (1 - _SURE) * part)[..., None]
     return np.asarray(head * (1 - strength) + _colored(part) * strength, dtype=np.float32).round().astype(np.uint8)
 

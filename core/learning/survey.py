@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.labels import Label
 from core.learning.dataset import find_sources
+from core.learning.split import Candidate
 from core.project.project import Project
 from core.project.records import Annotation
 
@@ -111,6 +112,23 @@ def survey(
     unfinished = max(0, count_unfinished(project, labels, reader) - scribbled)
     joined = np.concatenate(areas) if areas else np.zeros(0, np.float32)
     return Survey(scans, len(patients), unknown, slices, with_label, unfinished, joined, scribbled=scribbled)
+
+
+def candidates(project: Project, labels: Sequence[Label], reader: str = "") -> list[Candidate]:
+    """Return what a split needs to know of each scan that counts, without reading a scan.
+
+    Raises
+    ------
+    ProjectError
+        ``mask-corrupt`` for a damaged mask.
+    """
+    found = []
+    for source in find_sources(project, labels, reader):
+        areas = _area(project, source.annotation, labels, source.scan.shape)[list(source.slices)]
+        amounts = tuple(float(area) for area in areas)
+        scan = source.scan
+        found.append(Candidate(scan.id, scan.patient, scan.patient_known, source.slices, amounts))
+    return found
 
 
 def count_unfinished(project: Project, labels: Sequence[Label], reader: str) -> int:
