@@ -328,3 +328,15 @@ def test_coarse_is_nearest_down_and_linear_up():
     assert torch.allclose(inner.diff(), torch.full((29,), 0.5), atol=1e-5)
     assert float(half.min()) == 0.0
     assert float(half.max()) == 15.0
+
+
+@pytest.mark.parametrize("kind", [kind for kind in AUGMENTATIONS if kind != "none"])
+def test_nothing_waits_for_the_device_or_mixes_it_with_the_cpu(kind):
+    # a meta tensor has no values: reading one back, or meeting one of the CPU's, is an error
+    images = torch.empty(16, 3, 32, 32, device="meta")
+    masks = torch.empty(16, 2, 32, 32, dtype=torch.uint8, device="meta")
+    for seed in range(5):
+        varied, marked = Augment(kind)(images, masks, seeded(seed))
+        assert varied.device.type == marked.device.type == "meta"
+        assert varied.shape == images.shape
+        assert marked.dtype == torch.uint8
