@@ -162,7 +162,9 @@ class Learner:
         if config.freeze == "encoder":
             freeze_encoder(self.network, config.network)
         learnt = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(learnt, lr=self.base_rate, weight_decay=config.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            learnt, lr=self.base_rate, weight_decay=config.weight_decay, fused=self.device.type != "mps"
+        )
         # made at the first step: until then gradients of a trial are nobody else's business
         self._parallel: nn.Module | None = None
 

@@ -55,7 +55,7 @@ BASE = TrainingConfig(
 )
 """Tumour slices plus as many others: half of each batch shows a tumour. 28,800 slices are seen."""
 SEEN = BASE.epochs * BASE.steps * BASE.batch
-SMALL = replace(BASE, size=128, epochs=40, steps=10)
+SMALL = replace(BASE, size=128, epochs=40, steps=10, augment="few")
 COUNTS, SEEDS = (5, 10, 20, 40), (0, 1, 2)
 
 
@@ -187,7 +187,7 @@ class Campaign:
                 self.keep(key, {"run": run.name, "seconds": run.seconds, "plain": self.scored(found, Rule())})
 
     def curve_parent(self) -> runs.Run:
-        config = replace(SMALL, epochs=30, steps=50)
+        config = replace(SMALL, epochs=30, steps=50, augment="segment")
         run = self.trained("curve-0-parent", config, self.sides(0, (1, 2)).split(self.scans))
         if self.result("curve-0-parent") is None:
             found = self.probabilities(run, self.folds[0], mirrored=False)
