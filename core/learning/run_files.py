@@ -32,17 +32,22 @@ PICKLES = frozenset({".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".joblib
 MOST_BYTES = 4 << 30
 """Of one file of a foreign run; a zip can claim anything."""
 _MOST_TEXT = 64 << 20
-_OF_THIS_PROJECT: Mapping[str, Any] = {"parent": None, "encoder_weights": "", "assigned": [], "reader": ""}
+_OF_THIS_PROJECT: dict[str, Any] = {"parent": None, "encoder_weights": "", "assigned": [], "reader": ""}
 """Settings that mean nothing elsewhere, and might tell where files lie or who drew."""
 _NEEDED = (MODEL_FILE, ONNX_FILE)
 _TAKEN = (MODEL_FILE, ONNX_FILE, WEIGHTS_FILE, CONFIG_FILE, CARD_FILE, EVENTS_FILE, LEARNT_FILE)
 _PIECE = 1 << 22
 
 
-def export_run(project: Project, run: Run, target: Path) -> list[str]:
+def export_run(project: Project, run: Run, target: Path, *, replace: bool = False) -> list[str]:
     """Write a run to a folder, or to a zip where the name ends so, with its curves.
 
     Nothing in it names a person: scans are told by their hash.
+
+    Parameters
+    ----------
+    replace
+        Whether a zip that is there may be replaced; a folder never is.
 
     Returns
     -------
@@ -60,9 +65,9 @@ def export_run(project: Project, run: Run, target: Path) -> list[str]:
 
     source = runs.require_usable(project, run)
     target = Path(target)
-    if target.exists() and (target.is_file() or any(target.iterdir())):
-        raise LearningError("export-there", file=target)
     packed = target.suffix.casefold() == ".zip"
+    if target.is_file() and not (packed and replace) or target.is_dir() and (packed or any(target.iterdir())):
+        raise LearningError("export-there", file=target)
     folder = target.with_name(f"{atomic.TEMPORARY}{target.name}") if packed else target
     try:
         atomic.make_folder(folder)

@@ -4,28 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.errors import LearningError, ProjectError
+from core.io import atomic
 from core.learning import runs
+from core.learning.config import TrainingConfig
 from core.messages import text
 from core.project.project import Project
-from core.review.curves import MOST, RunCurves, read_curves
+from core.review.curves import MOST, RunCurves, read_curves, slug
 from core.review.evaluation import count_looks
+from core.review.evaluation_files import table
 from core.review.summary import Spread, spread
 
 FIGURES = (
     "dice",
     "iou",
     "pooled_dice",
+    "pooled_iou",
     "slice_dice",
+    "slice_iou",
     "hd95_mm",
     "hd95_px",
+    "assd_mm",
+    "assd_px",
+    "sensitivity",
+    "specificity",
+    "empty_slice_specificity",
     "lesion_f1",
+    "lesion_sensitivity",
     "accuracy",
     "baseline_accuracy",
 )
 """Rows of the comparison, as they stand in a summary."""
+COUNTS = (
+    "scans",
+    "patients",
+    "empty",
+    "missed",
+    "spurious",
+    "slices_with_label",
+    "missed_slices",
+    "empty_slices",
+    "spurious_slices",
+    "lesions",
+    "lesions_found",
+    "lesions_false",
+)
+"""Counts below them."""
 PARTS = ("val", "test")
 _NOT_SETTINGS = frozenset({"assigned"})
 
@@ -63,6 +90,11 @@ class Compared:
         sure = None if interval is None else (float(interval[0]), float(interval[1]))
         return None if value is None else Spread(float(value), None, sure, int(found.get("scans", 0)))
 
+    def count(self, part: str, name: str) -> int | None:
+        """Return a count of a part; None where it was not measured."""
+        value = self.evaluations.get(part, {}).get("summary", {}).get(name)
+        return int(value) if isinstance(value, int) else None
+
     def stamp(self, part: str) -> str:
         """Return what stands beside the numbers of a part."""
         return str(self.evaluations.get(part, {}).get("stamp", ""))
@@ -70,14 +102,15 @@ class Compared:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """Two to four runs.
+    """One run, or two to four beside each other.
 
     Parameters
     ----------
     runs
         In the order asked for.
     settings
-        (name of a setting, its value in words for each run), only where they differ.
+        (name of a setting, its value in words for each run), only where they differ; of one
+        run alone, where it differs from the usual.
     differences
         Part to, for each run after the first, its Dice minus that of the first on the scans
         that both were measured on; None where there are none.
@@ -95,6 +128,11 @@ class RunComparison:
     def rows(self, part: str) -> list[tuple[str, list[Spread | None]]]:
         """Return (figure, value of each run) of a part; figures that nobody has are left out."""
         found = [(name, [one.figure(part, name) for one in self.runs]) for name in FIGURES]
+        return [(name, values) for name, values in found if any(value is not None for value in values)]
+
+    def counts(self, part: str) -> list[tuple[str, list[int | None]]]:
+        """Return (what is counted, value of each run) of a part."""
+        found = [(name, [one.count(part, name) for one in self.runs]) for name in COUNTS]
         return [(name, values) for name, values in found if any(value is not None for value in values)]
 
     def facts(self) -> dict[str, Any]:
@@ -123,13 +161,15 @@ class RunComparison:
         }
 
 
-def compare_runs(project: Project, refs: Sequence[str]) -> RunComparison:
+def compare_runs(project: Project, refs: Sequence[str], *, least: int = 2) -> RunComparison:
     """Put two to four runs beside each other.
 
     Parameters
     ----------
     refs
         Ids, names, numbers, ``last`` or ``best``.
+    least
+        1 to take one run alone too.
 
     Raises
     ------
@@ -139,7 +179,7 @@ def compare_runs(project: Project, refs: Sequence[str]) -> RunComparison:
         ``run-damaged``.
     """
     chosen = [runs.find_run(project, ref) for ref in refs]
-    if not 2 <= len({run.id for run in chosen}) == len(chosen) <= MOST:
+    if not least <= len({run.id for run in chosen}) == len(chosen) <= MOST:
         raise LearningError("compare-count", most=MOST)
     compared = tuple(_compared(project, run) for run in chosen)
     names = {run.id: run.name for run in runs.list_runs(project)}
@@ -172,10 +212,12 @@ def _compared(project: Project, run: runs.Run) -> Compared:
 
 def _settings(chosen: Sequence[runs.Run], names: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     records = [run.config.to_json() for run in chosen]
+    usual = TrainingConfig(chosen[0].labels).to_json()
     found = []
     for name in records[0]:
         values = [record[name] for record in records]
-        if name in _NOT_SETTINGS or all(value == values[0] for value in values):
+        alike = values if len(values) > 1 else [usual[name], *values]
+        if name in _NOT_SETTINGS or all(value == alike[0] for value in alike):
             continue
         words = tuple(names.get(str(value), _words(value)) for value in values)
         found.append((name, words))
@@ -209,6 +251,33 @@ def _dices(one: Compared, part: str) -> dict[tuple[str, str], tuple[float, str]]
         for row in rows
         if row.get("dice") is not None
     }
+
+
+def write_comparison_table(folder: Path, found: RunComparison) -> list[Path]:
+    """Write the figures of a comparison as CSV: one row per run, part and figure.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    rows: list[dict[str, Any]] = []
+    for part in found.parts:
+        for one in found.runs:
+            told = {"run": one.run.name, "part": part}
+            stamp = {"stamp": one.stamp(part)}
+            for name in FIGURES:
+                value = one.figure(part, name)
+                if value is not None:
+                    low, high = value.ci95 or (None, None)
+                    facts = {"figure": name, "value": value.mean, "ci95_low": low, "ci95_high": high}
+                    rows.append(told | facts | stamp)
+            counts = [(name, one.count(part, name)) for name in COUNTS]
+            rows += [told | {"figure": name, "value": value} | stamp for name, value in counts if value is not None]
+    atomic.make_folder(folder)
+    file = folder / ("figures_" + "_".join(slug(one.run.name) for one in found.runs)[:100] + ".csv")
+    atomic.write_bytes(file, table(rows).encode())
+    return [file]
 
 
 def setting_words(name: str) -> str:

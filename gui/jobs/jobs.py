@@ -184,8 +184,8 @@ class Jobs(QObject):
         work.run = run
         return work
 
-    def start_test(self, run: str) -> Work:
-        """Measure a run (id) on its test scans; scans it has not predicted yet are predicted first.
+    def start_test(self, run: str, part: str = "test") -> Work:
+        """Measure a run (id) on a part (``val test``) of its scans; those it has not predicted are predicted first.
 
         Raises
         ------
@@ -194,9 +194,17 @@ class Jobs(QObject):
         """
         if self.of_kind("predict") or self.of_kind("evaluate"):
             raise LearningError("prediction-runs-already")
-        work = self.start(runners.evaluate(self._project_path(), run, "test"))
+        work = self.start(runners.evaluate(self._project_path(), run, part))
         work.run = run
         return work
+
+    def start_exploring(self, labels: Sequence[str]) -> Work:
+        """Look at all there is to learn these labels (names) from."""
+        return self.start(runners.explore(self._project_path(), labels))
+
+    def start_taking_run(self, source: Path) -> Work:
+        """Take a run in that was exported elsewhere."""
+        return self.start(runners.take_run(self._project_path(), source))
 
     def start_import(self, paths: Sequence[Path], options: ImportOptions) -> Work:
         """Take files into the project."""

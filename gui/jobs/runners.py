@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     from core.learning.config import TrainingConfig
     from core.project.importing import ImportOptions
 
-__all__ = ["Job", "Target", "evaluate", "export", "import_files", "predict", "resume", "run_job", "train"]
+__all__ = [
+    "Job",
+    "Target",
+    "evaluate",
+    "explore",
+    "export",
+    "import_files",
+    "predict",
+    "resume",
+    "run_job",
+    "take_run",
+    "train",
+]
 
 Target: TypeAlias = Callable[[Connection, Job], None]
 """Entry of a child: reads orders from the connection and sends events into it.
@@ -46,6 +58,16 @@ def predict(project: Path, run: str, scans: Sequence[str], *, missing_only: bool
 def evaluate(project: Path, run: str, part: str) -> Job:
     """Return the job that measures a run (id) on a part (``val test all``) of its scans and keeps the figures."""
     return Job("evaluate", {"project_path": project, "run": run, "on": part})
+
+
+def explore(project: Path, labels: Sequence[str]) -> Job:
+    """Return the job that looks at all there is to learn from."""
+    return Job("explore", {"project_path": project, "labels": tuple(labels)})
+
+
+def take_run(project: Path, source: Path) -> Job:
+    """Return the job that takes a run in that was exported elsewhere (a folder or a zip)."""
+    return Job("take_run", {"project_path": project, "source": source})
 
 
 def import_files(project: Path, sources: Sequence[Path], options: ImportOptions) -> Job:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QSize, Qt, Slot
+from PySide6.QtCore import QPointF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QSizePolicy, QWidget
 
@@ -14,6 +14,7 @@ from core.learning.events import EpochEnded
 from core.messages import text
 from gui import plots, theme
 from gui.plots import WholeAxis
+from gui.train.caution import CautionBar
 
 PARTS = ("train", "validation")
 NARROW = 300
@@ -227,7 +228,9 @@ class CurveCard(QFrame):
 
 
 class Curves(QWidget):
-    """The three plots with one legend."""
+    """The three plots with one legend, and what is to be known to read them."""
+
+    save_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -242,15 +245,35 @@ class Curves(QWidget):
             legend.addSpacing(theme.space("s"))
             legend.addWidget(Dash(color, dashed=dashed))
             legend.addWidget(theme.label(text(f"train.{key}"), "muted"))
+        self.save = theme.button(text("train.save_curves"), "small", tip=text("train.save_curves_tip"))
+        self.save.clicked.connect(self.save_asked)
+        legend.addSpacing(theme.space("m"))
+        legend.addWidget(self.save)
         cards = theme.row(gap=theme.space("s"))
         for card in (self.loss, self.overlap, self.accuracy):
             cards.addWidget(card, 1)
         outer = theme.column(self, gap=6)
+        self.caution = CautionBar()
         outer.addLayout(legend)
+        outer.addWidget(self.caution)
         outer.addLayout(cards, 1)
 
-    def show_epochs(self, epochs: Sequence[EpochEnded], baseline: float | None) -> None:
-        """Draw a run's epochs; ``baseline`` is the accuracy of "all background"."""
+    def show_epochs(
+        self, epochs: Sequence[EpochEnded], baseline: float | None, *, stamp: str = "", cautions: Sequence[str] = ()
+    ) -> None:
+        """Draw a run's epochs.
+
+        Parameters
+        ----------
+        baseline
+            Accuracy of "all background".
+        stamp
+            Why the numbers may flatter.
+        cautions
+            What the curves say, in words.
+        """
+        self.caution.show_words(stamp, cautions)
+        self.save.setEnabled(bool(epochs))
         self.loss.show_epochs(epochs)
         self.overlap.show_epochs(epochs)
         if baseline is None:

@@ -5,18 +5,42 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QComboBox, QDialog, QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSpinBox,
+    QWidget,
+)
 
 from core.errors import LearningError
-from core.learning.config import AUGMENTATIONS, DEVICES, PRECISIONS, TrainingConfig
+from core.learning.config import (
+    AUGMENTATIONS,
+    DEVICES,
+    ENCODER_NETWORKS,
+    FREEZES,
+    MOST_FOLDS,
+    PRECISIONS,
+    SPLITS,
+    TrainingConfig,
+)
 from core.messages import sentence, text
 from gui import theme
+from gui.train.expert_fields import FileField, PrepareFields
 
 NUMBERS: dict[str, tuple[int, int, int]] = {
     "batch": (0, 1024, 1),
     "steps": (0, 100_000, 10),
     "seed": (0, 2**31 - 1, 1),
+    "patience": (0, 10_000, 5),
+    "folds": (0, MOST_FOLDS, 1),
+    "fold": (0, MOST_FOLDS - 1, 1),
 }
 """Whole numbers: lowest, highest, step."""
 DECIMALS: dict[str, tuple[float, float, float, int]] = {
@@ -27,22 +51,31 @@ DECIMALS: dict[str, tuple[float, float, float, int]] = {
     "test_fraction": (0.0, 0.9, 0.05, 2),
 }
 """Fractions: lowest, highest, step, decimals."""
-CHOICES: dict[str, tuple[str, ...]] = {"device": DEVICES, "precision": PRECISIONS, "augment": AUGMENTATIONS}
-LEFT_OPEN = frozenset({"batch", "steps", "learning_rate"})
-"""Settings whose 0 means "chosen by itself"."""
-ORDER = (
-    "device",
-    "precision",
-    "batch",
-    "steps",
-    "learning_rate",
-    "weight_decay",
-    "augment",
-    "foreground",
-    "validation_fraction",
-    "test_fraction",
-    "seed",
+CHOICES: dict[str, tuple[str, ...]] = {
+    "device": DEVICES,
+    "precision": PRECISIONS,
+    "augment": AUGMENTATIONS,
+    "freeze": FREEZES,
+    "split": SPLITS,
+}
+CHECKS = ("scribbles",)
+OPEN_WORDS = {
+    "batch": "choice_auto",
+    "steps": "choice_auto",
+    "learning_rate": "choice_auto",
+    "patience": "choice_never",
+    "folds": "choice_no_folds",
+}
+"""Settings whose 0 means something of its own, and the word for it."""
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("group_learning", ("augment", "patience", "learning_rate", "weight_decay", "batch", "steps", "foreground")),
+    ("group_split", ("split", "validation_fraction", "test_fraction", "folds", "fold", "scribbles")),
+    ("group_encoder", ("encoder_weights", "freeze")),
+    ("group_machine", ("device", "precision", "seed")),
 )
+"""Heading and settings, in the order shown; the preparation stands between the second and the third."""
+ORDER = tuple(name for _, names in GROUPS for name in names)
+Editor = QSpinBox | QDoubleSpinBox | QComboBox | QCheckBox | FileField
 
 
 class ExpertDialog(QDialog):
@@ -51,20 +84,58 @@ class ExpertDialog(QDialog):
     def __init__(self, config: TrainingConfig, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(text("train.expert"))
-        self.setMinimumWidth(440)
+        self.setMinimumWidth(520)
         self._config = config
-        self.editors: dict[str, QSpinBox | QDoubleSpinBox | QComboBox] = {}
-        form = QFormLayout()
-        form.setVerticalSpacing(theme.space("s"))
-        form.setHorizontalSpacing(theme.space("l"))
-        for name in ORDER:
-            words = QLabel(text(f"train.setting_{name}"))
-            words.setToolTip(text(f"train.setting_{name}_tip"))
-            editor = self._editor(name)
-            editor.setToolTip(text(f"train.setting_{name}_tip"))
-            form.addRow(words, editor)
+        self.editors: dict[str, Editor] = {}
+        self.prepare = PrepareFields()
+        self._leaky = theme.label(text("train.leaky_split"), "warning", wrap=True)
+        inner = QWidget()
+        inner.setProperty("area", "clear")
+        column = theme.column(inner, gap=theme.space("s"))
+        column.setContentsMargins(0, 0, theme.space("m"), 0)
+        for number, (heading, names) in enumerate(GROUPS):
+            if number == 2:
+                column.addWidget(theme.heading(text("train.group_prepare")))
+                column.addWidget(self.prepare)
+                column.addSpacing(theme.space("m"))
+            column.addWidget(theme.heading(text(f"train.{heading}")))
+            column.addLayout(self._form(names))
+            if "split" in names:
+                column.addWidget(self._leaky)
+            column.addSpacing(theme.space("m"))
         self._warning = theme.label("", "warning", wrap=True)
         self._warning.hide()
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        outer = theme.column(self, margin=theme.space("l"), gap=theme.space("m"))
+        outer.addWidget(theme.label(text("train.expert"), "title"))
+        outer.addWidget(scroll, 1)
+        outer.addWidget(self._warning)
+        outer.addLayout(self._buttons())
+        self._encoder_only()
+        self.prepare.changed.connect(self._hear)
+        self._split_editor().currentIndexChanged.connect(self._hear)
+        self._folds_editor().valueChanged.connect(self._hear)
+        self._fill(config)
+        self.resize(540, 660)
+
+    def _form(self, names: tuple[str, ...]) -> QFormLayout:
+        form = QFormLayout()
+        form.setVerticalSpacing(6)
+        form.setHorizontalSpacing(theme.space("l"))
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for name in names:
+            words = QLabel(text(f"train.setting_{name}"))
+            words.setMinimumWidth(150)
+            editor = self._editor(name)
+            for widget in (words, editor):
+                widget.setToolTip(text(f"train.setting_{name}_tip"))
+            form.addRow(words, editor)
+        return form
+
+    def _buttons(self) -> QHBoxLayout:
         defaults = theme.button(text("train.expert_defaults"), "flat")
         defaults.clicked.connect(self._defaults)
         cancel = theme.button(text("train.expert_cancel"))
@@ -77,21 +148,18 @@ class ExpertDialog(QDialog):
         buttons.addStretch(1)
         buttons.addWidget(cancel)
         buttons.addWidget(keep)
-        outer = theme.column(self, margin=theme.space("l"), gap=theme.space("m"))
-        outer.addLayout(form)
-        outer.addWidget(self._warning)
-        outer.addSpacing(theme.space("xs"))
-        outer.addLayout(buttons)
-        self._fill(config)
+        return buttons
 
     @property
     def config(self) -> TrainingConfig:
         """The settings with what was edited."""
         edited: dict[str, Any] = {name: self._value(name) for name in ORDER}
-        return replace(self._config, **edited)
+        if not edited["folds"]:
+            edited["fold"] = 0
+        return replace(self._config, **edited, prepare=self.prepare.steps, channels=self.prepare.channels)
 
-    def _editor(self, name: str) -> QSpinBox | QDoubleSpinBox | QComboBox:
-        editor: QSpinBox | QDoubleSpinBox | QComboBox
+    def _editor(self, name: str) -> Editor:
+        editor: Editor
         if name in CHOICES:
             editor = QComboBox()
             for choice in CHOICES[name]:
@@ -101,34 +169,79 @@ class ExpertDialog(QDialog):
             editor = QSpinBox()
             editor.setRange(low, high)
             editor.setSingleStep(step)
-        else:
+        elif name in DECIMALS:
             least, most, stride, decimals = DECIMALS[name]
             editor = QDoubleSpinBox()
             editor.setDecimals(decimals)
             editor.setRange(least, most)
             editor.setSingleStep(stride)
+        else:
+            editor = QCheckBox(text(f"train.setting_{name}_yes")) if name in CHECKS else FileField()
         if isinstance(editor, QSpinBox | QDoubleSpinBox):
-            editor.lineEdit().setTextMargins(7, 0, 0, 0)
-        if name in LEFT_OPEN and not isinstance(editor, QComboBox):
-            editor.setSpecialValueText(text("train.choice_auto"))
+            theme.inset(editor)
+            if name in OPEN_WORDS:
+                editor.setSpecialValueText(text(f"train.{OPEN_WORDS[name]}"))
         self.editors[name] = editor
         return editor
+
+    def _split_editor(self) -> QComboBox:
+        editor = self.editors["split"]
+        assert isinstance(editor, QComboBox)
+        return editor
+
+    def _folds_editor(self) -> QSpinBox:
+        editor = self.editors["folds"]
+        assert isinstance(editor, QSpinBox)
+        return editor
+
+    def _encoder_only(self) -> None:
+        """Offer weights of an encoder only where the network has one."""
+        has = self._config.network in ENCODER_NETWORKS
+        file = self.editors["encoder_weights"]
+        file.setEnabled(has)
+        if not has:
+            known = ", ".join(text(f"train.network_{name}") for name in ENCODER_NETWORKS)
+            file.setToolTip(text("train.encoder_none", networks=known))
 
     def _fill(self, config: TrainingConfig) -> None:
         for name, editor in self.editors.items():
             value = getattr(config, name)
             if isinstance(editor, QComboBox):
                 editor.setCurrentIndex(max(0, editor.findData(value)))
+            elif isinstance(editor, QCheckBox):
+                editor.setChecked(bool(value))
+            elif isinstance(editor, FileField):
+                editor.set_path(str(value))
             else:
                 editor.setValue(value)
+        self.prepare.fill(config.prepare, config.channels)
+        self._hear()
 
-    def _value(self, name: str) -> str | int | float:
+    def _value(self, name: str) -> str | int | float | bool:
         editor = self.editors[name]
-        return str(editor.currentData()) if isinstance(editor, QComboBox) else editor.value()
+        if isinstance(editor, QComboBox):
+            return str(editor.currentData())
+        if isinstance(editor, QCheckBox):
+            return editor.isChecked()
+        if isinstance(editor, FileField):
+            return editor.path if editor.isEnabled() else ""
+        return editor.value()
+
+    @Slot()
+    def _hear(self) -> None:
+        """Show what follows from what was chosen."""
+        self._leaky.setVisible(self._split_editor().currentData() == "slice")
+        folds = self._folds_editor().value()
+        fold = self.editors["fold"]
+        assert isinstance(fold, QSpinBox)
+        fold.setEnabled(folds > 1)
+        fold.setMaximum(max(0, folds - 1))
+        self._warning.hide()
 
     @Slot()
     def _defaults(self) -> None:
-        usual: dict[str, Any] = {field.name: field.default for field in fields(TrainingConfig) if field.name in ORDER}
+        names = {*ORDER, "prepare", "channels"}
+        usual: dict[str, Any] = {field.name: field.default for field in fields(TrainingConfig) if field.name in names}
         self._fill(replace(self._config, **usual))
 
     @Slot()

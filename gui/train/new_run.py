@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLayout, QScrollArea, QSpinBox, QVBoxLayout, QWidget
 
 from core.labels import Label, LabelSet
-from core.learning.config import DEFAULT_EPOCHS, LOSSES, NETWORKS, SLICES, TrainingConfig
+from core.learning.config import DEFAULT_EPOCHS, ENCODER_NETWORKS, LOSSES, NETWORKS, SLICES, TrainingConfig
 from core.messages import text
 from core.project.project import Project
 from gui import theme
@@ -28,6 +28,8 @@ class NewRunPanel(QFrame):
 
     start_asked = Signal(object)
     """A valid :class:`TrainingConfig`."""
+    labels_chosen = Signal(list)
+    """The :class:`core.labels.Label` that are ticked."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,6 +39,7 @@ class NewRunPanel(QFrame):
         self._labels = LabelSet()
         self._expert = TrainingConfig(labels=("-",))
         self._checks: dict[str, QCheckBox] = {}
+        self._parents: dict[str, TrainingConfig] = {}
         self._running = False
         self._read_only = False
         self._make_choices()
@@ -139,12 +142,12 @@ class NewRunPanel(QFrame):
         self.parent_run.blockSignals(True)
         self.parent_run.clear()
         self.parent_run.addItem(text("train.from_scratch"), SCRATCH)
+        self._parents = {row.run.id: row.run.config for row in rows if row.run.usable}
         for row in rows:
             if row.run.usable:
                 dice = f"{row.run.best_dice:.3f}" if row.run.best_dice is not None else "-"
                 words = text("train.from_run", run=row.run.name, dice=dice) + ("  ★" if row.best else "")
                 self.parent_run.addItem(words, row.run.id)
-                self.parent_run.setItemData(self.parent_run.count() - 1, row.run.network, Qt.ItemDataRole.UserRole + 1)
         self.parent_run.setCurrentIndex(max(0, self.parent_run.findData(kept)))
         self.parent_run.blockSignals(False)
         self._parent_changed()
@@ -167,10 +170,15 @@ class NewRunPanel(QFrame):
     def config(self) -> TrainingConfig:
         """Return the choices as a config (not validated)."""
         minutes = str(self.budget_unit.currentData()) == "minutes"
+        network = str(self.network.currentData())
+        expert = self._expert
+        if network not in ENCODER_NETWORKS and expert.encoder_weights:
+            # a file chosen for another network means nothing to this one
+            expert = replace(expert, encoder_weights="")
         return replace(
-            self._expert,
+            expert,
             labels=tuple(label.name for label in self.chosen_labels()),
-            network=str(self.network.currentData()),
+            network=network,
             loss=str(self.loss.currentData()),
             size=int(self.slice_size.currentData()),
             slices=int(self.slices.currentData()),
@@ -184,7 +192,9 @@ class NewRunPanel(QFrame):
     @Slot()
     def recount(self) -> None:
         """Count the data of the chosen labels anew."""
-        self.data.count(self._project, self.chosen_labels(), self._expert.reader)
+        chosen = self.chosen_labels()
+        self.data.count(self._project, chosen, self._expert.reader)
+        self.labels_chosen.emit(chosen)
         self._refresh()
 
     @Slot()
@@ -205,12 +215,18 @@ class NewRunPanel(QFrame):
 
     @Slot()
     def _parent_changed(self) -> None:
-        network = self.parent_run.currentData(Qt.ItemDataRole.UserRole + 1)
-        if network:
-            self.network.setCurrentIndex(max(0, self.network.findData(network)))
-        # Weights fit only the network they were learnt in.
-        self.network.setEnabled(not network)
-        self.network.setToolTip(text("train.network_of_parent") if network else "")
+        # Weights fit only the network they were learnt in, and the input it was shown.
+        parent = self._parents.get(str(self.parent_run.currentData()))
+        if parent is not None:
+            self.network.setCurrentIndex(max(0, self.network.findData(parent.network)))
+            self.slices.setCurrentIndex(max(0, self.slices.findData(str(parent.slices))))
+            if self.slice_size.findData(str(parent.size)) < 0:
+                self.slice_size.addItem(text("train.size_words", size=parent.size), str(parent.size))
+            self.slice_size.setCurrentIndex(self.slice_size.findData(str(parent.size)))
+            self._expert = replace(self._expert, prepare=parent.prepare, channels=parent.channels)
+        for control in (self.network, self.slices):
+            control.setEnabled(parent is None)
+            control.setToolTip(text("train.network_of_parent") if parent is not None else "")
 
     @Slot()
     def _unit_changed(self) -> None:
@@ -225,7 +241,8 @@ class NewRunPanel(QFrame):
         dialog.deleteLater()
 
     def _expert_start(self) -> TrainingConfig:
-        return self._expert
+        # the network decides whether there is an encoder to give weights to
+        return replace(self._expert, network=str(self.network.currentData()))
 
     @Slot()
     def _start(self) -> None:

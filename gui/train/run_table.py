@@ -15,19 +15,25 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QFocusEvent
+from PySide6.QtGui import QFocusEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from core.errors import ProjectError
+from core.learning.run_files import origin_of
 from core.learning.runs import Run, RunState, best_run, list_runs, read_evaluation
 from core.messages import text
 from core.project.project import Project
 from core.review.evaluation import count_looks
 from gui import theme
+from gui.quiet_table import make_quiet
 from gui.train.watch import RunWatch, clock, grouped, network_words
 
-COLUMNS = ("run", "labels", "network", "parent", "slices", "val_dice", "test_dice", "time")
-_NUMBERS = frozenset({"slices", "val_dice", "test_dice", "time"})
+COLUMNS = ("run", "labels", "network", "parent", "slices", "val_dice", "test_dice", "looks", "time")
+_NUMBERS = frozenset({"slices", "val_dice", "test_dice", "looks", "time"})
+MOST_TICKED = 4
+NARROW = 860
+"""Below this width (px) only what tells runs apart is shown; the tips say the rest."""
+_WIDE_ONLY = ("slices", "time")
 _DASH = "—"
 Index = QModelIndex | QPersistentModelIndex
 
@@ -47,6 +53,8 @@ class RunRow:
         How often somebody looked.
     stamp
         Why the figure may flatter, in words.
+    origin
+        What a run from another project was called there.
     """
 
     run: Run
@@ -56,6 +64,14 @@ class RunRow:
     test_interval: tuple[float, float] | None = None
     looks: int = 0
     stamp: str = ""
+    origin: str = ""
+
+    @property
+    def from_words(self) -> str:
+        """What it started from, or where it came from."""
+        if self.origin:
+            return text("train.from_elsewhere", name=self.origin)
+        return self.parent_name or _DASH
 
     @property
     def test_words(self) -> str:
@@ -103,6 +119,7 @@ def _with_test(project: Project, row: RunRow) -> RunRow:
         test_interval=(interval[0], interval[1]) if interval else None,
         looks=looks,
         stamp=str(facts.get("stamp", "")),
+        origin=origin_of(project, row.run.id),
     )
 
 
@@ -111,18 +128,49 @@ def _hundredths(value: float) -> str:
 
 
 class RunModel(QAbstractTableModel):
-    """The rows for Qt, with the running one kept fresh from its events."""
+    """The rows for Qt, with the running one kept fresh from its events, and ticks for what is compared."""
+
+    ticks_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[RunRow] = []
         self._live: RunWatch | None = None
+        self._ticked: list[str] = []
+
+    @property
+    def ticked(self) -> list[str]:
+        """Ids of the ticked runs, oldest tick first."""
+        return list(self._ticked)
 
     def set_rows(self, rows: Sequence[RunRow]) -> None:
-        """Show other rows."""
+        """Show other rows; a run that is gone is not ticked any more."""
         self.beginResetModel()
         self._rows = list(rows)
         self.endResetModel()
+        there = {row.run.id for row in self._rows}
+        if not there.issuperset(self._ticked):
+            self._ticked = [run for run in self._ticked if run in there]
+            self.ticks_changed.emit()
+
+    def tick(self, run: str, ticked: bool) -> None:
+        """Tick a run or not; past :data:`MOST_TICKED` the oldest tick goes."""
+        if ticked == (run in self._ticked):
+            return
+        kept = [one for one in self._ticked if one != run]
+        self._ticked = [*kept, run][-MOST_TICKED:] if ticked else kept
+        self.dataChanged.emit(self.index(0, 0), self.index(max(0, len(self._rows) - 1), 0))
+        self.ticks_changed.emit()
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        usual = super().flags(index)
+        return usual | Qt.ItemFlag.ItemIsUserCheckable if index.isValid() and index.column() == 0 else usual
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        if role != Qt.ItemDataRole.CheckStateRole or not index.isValid():
+            return False
+        self.tick(self._rows[index.row()].run.id, Qt.CheckState(value) == Qt.CheckState.Checked)
+        return True
 
     def set_live(self, live: RunWatch | None) -> None:
         """Take the running run's newest figures."""
@@ -164,6 +212,8 @@ class RunModel(QAbstractTableModel):
                 return self._color(row, column)
             case Qt.ItemDataRole.ToolTipRole:
                 return self._tip(row, column)
+            case Qt.ItemDataRole.CheckStateRole if column == "run":
+                return Qt.CheckState.Checked if row.run.id in self._ticked else Qt.CheckState.Unchecked
             case _:
                 return None
 
@@ -181,7 +231,7 @@ class RunModel(QAbstractTableModel):
             case "network":
                 return network_words(run.network)
             case "parent":
-                return row.parent_name or _DASH
+                return row.from_words
             case "slices":
                 return grouped(run.slices) if run.slices else _DASH
             case "val_dice":
@@ -189,6 +239,8 @@ class RunModel(QAbstractTableModel):
                 return _DASH if dice is None else f"{dice:.4f}"
             case "test_dice":
                 return row.test_words
+            case "looks":
+                return str(row.looks) if row.looks else _DASH
             case _:
                 seconds = sum(event.seconds for event in live.epochs) if live is not None else run.seconds
                 return clock(seconds) if seconds else _DASH
@@ -205,12 +257,14 @@ class RunModel(QAbstractTableModel):
         return theme.qcolor("text")
 
     def _tip(self, row: RunRow, column: str) -> str:
-        if column == "test_dice":
+        if column in ("test_dice", "looks"):
             if not row.looks:
                 return text("train.test_not_looked")
             looked = text("train.test_looked_one" if row.looks == 1 else "train.test_looked", count=row.looks)
             return "\n".join(part for part in (looked, row.stamp) if part)
-        return text("train.run_tip", state=text(f"train.state_{row.run.state.value}"), created=row.run.created[:16])
+        run = row.run
+        facts = {"slices": grouped(run.slices), "time": clock(run.seconds), "created": run.created[:16]}
+        return text("train.run_tip", state=text(f"train.state_{run.state.value}"), **facts)
 
 
 def _alignment(column: str) -> Qt.AlignmentFlag:
@@ -240,16 +294,8 @@ class RunTable(QTableView):
         super().__init__(parent)
         self.runs = RunModel(self)
         self.setModel(self.runs)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(30)
+        make_quiet(self, 30)
         header = self.horizontalHeader()
-        header.setHighlightSections(False)
         header.setSectionsClickable(False)
         header.setMinimumSectionSize(64)
         # in line with the cells, which Qt insets by three more pixels
@@ -266,8 +312,14 @@ class RunTable(QTableView):
     @property
     def current(self) -> str:
         """Id of the chosen run, or ``""``."""
+        row = self.current_row
+        return row.run.id if row is not None else ""
+
+    @property
+    def current_row(self) -> RunRow | None:
+        """The chosen row."""
         number = self.currentIndex().row()
-        return self.runs.rows[number].run.id if 0 <= number < len(self.runs.rows) else ""
+        return self.runs.rows[number] if 0 <= number < len(self.runs.rows) else None
 
     def set_rows(self, rows: Sequence[RunRow]) -> None:
         """Show other rows; the chosen run stays chosen."""
@@ -288,6 +340,15 @@ class RunTable(QTableView):
                 self.selectionModel().blockSignals(False)
                 self.viewport().update()
                 return
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for name in _WIDE_ONLY:
+            self.setColumnHidden(COLUMNS.index(name), self.width() < NARROW)
+
+    def sizeHintForColumn(self, column: int) -> int:
+        # Qt forgets the box to tick
+        return super().sizeHintForColumn(column) + (26 if column == 0 else 0)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         # Qt makes the first row current when the table is entered; nobody chose it.

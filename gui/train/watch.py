@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from core.events import Failed, JobEvent, Notice, Progress, WasCancelled
 from core.learning.events import EpochEnded, RunEnded, Sample, SamplesDrawn, TrainingStarted
+from core.learning.warnings import cautions
 from core.messages import sentence, text
+from core.review.curves import RunCurves
 from gui.jobs.jobs import time_left
 
 
@@ -30,6 +32,10 @@ class RunWatch:
         ``waiting running``, or the last word: a run state, ``failed``, ``cancelled``.
     words
         Why it failed, or what else must be said.
+    reasons
+        Why its numbers may flatter, from its split; empty until that is read.
+    checking
+        How many patients its validation has; None until that is known.
     """
 
     run: str = ""
@@ -42,6 +48,8 @@ class RunWatch:
     state: str = "waiting"
     words: str = ""
     notices: list[str] = field(default_factory=list)
+    reasons: tuple[str, ...] = ()
+    checking: int | None = None
 
     def fold(self, event: JobEvent) -> None:
         """Take one event in."""
@@ -67,6 +75,24 @@ class RunWatch:
                 self.state = "cancelled"
             case _:
                 pass
+
+    @property
+    def curves(self) -> RunCurves:
+        """What its curves are drawn from."""
+        name = self.started.name if self.started is not None else ""
+        return RunCurves(name, self.started, tuple(self.epochs), self.reasons)
+
+    @property
+    def stamp(self) -> str:
+        """Why its numbers may flatter, in words; empty where nothing speaks against them."""
+        return self.curves.stamp
+
+    @property
+    def cautions(self) -> list[str]:
+        """What its curves say, in plain words."""
+        if not self.epochs:
+            return []
+        return [one.words for one in cautions(self.started, self.epochs, validation_patients=self.checking)]
 
     @property
     def last(self) -> EpochEnded | None:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSplitter, QStackedWidget, QWidget
 
 from core.errors import MeninxError
-from core.events import Failed, JobEvent
+from core.events import JobEvent
 from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded, TrainingStarted
-from core.learning.runs import Run, RunState, read_events, run_folder
+from core.learning.runs import Run, run_folder
 from core.messages import text
-from core.project.predictions import list_predictions
-from core.project.project import Project
 from gui import theme
 from gui.background import Tasks
 from gui.empty import EmptyPage
 from gui.jobs.asking import Asker
 from gui.jobs.jobs import Work
 from gui.train.curves import Curves
+from gui.train.explore_page import ExplorePage
+from gui.train.figures_desk import FiguresDesk
 from gui.train.header import RunHeader
 from gui.train.new_run import NewRunPanel
-from gui.train.run_table import RunRow, RunTable, read_rows
+from gui.train.past import read_split_facts, read_watch
+from gui.train.run_acts import RunActs
+from gui.train.run_bar import RunBox
+from gui.train.run_table import RunRow, read_rows
 from gui.train.samples import Samples
 from gui.train.watch import RunWatch, counted
 
@@ -34,12 +36,8 @@ if TYPE_CHECKING:
     from gui.session import Session
 
 
-def read_watch(project: Project, run: str) -> RunWatch:
-    """Return a past run folded from its stored events."""
-    watch = RunWatch(run=run)
-    for event in read_events(project, run):
-        watch.fold(event)
-    return watch
+EMPTY, RUNS, FIGURES, EXPLORE = range(4)
+"""Pages of the stack."""
 
 
 class TrainWorkspace(QWidget):
@@ -58,14 +56,18 @@ class TrainWorkspace(QWidget):
         self._shown: RunWatch | None = None
         self._wanted_config: TrainingConfig | None = None
         self._stale = True
-        self._told = ""
         self._reader = Asker(self)
         self._reader.answered.connect(self._take_rows)
         self._reader.refused.connect(session.notifier.error)
         self._past = Asker(self)
         self._past.answered.connect(self._take_past)
         self._past.refused.connect(session.notifier.error)
+        self._about = Asker(self)
+        self._about.answered.connect(self._take_split)
+        self._runs_page = EMPTY
         self._tasks = Tasks(self)
+        self.acts = RunActs(session, self)
+        self.desk = FiguresDesk(session, self)
         self._build()
         self._connect()
         self._take_project()
@@ -74,28 +76,48 @@ class TrainWorkspace(QWidget):
         self.header = RunHeader()
         self.curves = Curves()
         self.samples = Samples()
-        self.table = RunTable()
+        self.box = RunBox()
+        self.table = self.box.table
         self.panel = NewRunPanel()
+        self.figures = self.desk.page
+        self.explore = ExplorePage(self._session)
         self._empty = EmptyPage()
         self._split = QSplitter(Qt.Orientation.Vertical)
         self._split.setHandleWidth(9)
         self._split.setChildrenCollapsible(False)
         self._split.setStyleSheet("QSplitter::handle { background: transparent; }")
-        for part, stretch in ((self.curves, 10), (self.samples, 11), (self.table, 8)):
+        for part, stretch in ((self.curves, 10), (self.samples, 11), (self.box, 8)):
             self._split.addWidget(part)
             self._split.setStretchFactor(self._split.count() - 1, stretch)
         self._split.setSizes([250, 250, 210])
         page = QWidget()
         column = theme.column(page, gap=theme.space("m"))
-        column.setContentsMargins(theme.space("l"), theme.space("m"), theme.space("l"), theme.space("m"))
         column.addWidget(self.header)
         column.addWidget(self._split, 1)
         self._stack = QStackedWidget()
-        self._stack.addWidget(self._empty)
-        self._stack.addWidget(page)
+        for shown in (self._empty, page, self.figures, self.explore):
+            self._stack.addWidget(shown)
+        middle = theme.column(gap=theme.space("s"))
+        middle.setContentsMargins(theme.space("l"), theme.space("xs"), theme.space("l"), theme.space("m"))
+        middle.addLayout(self._make_tabs())
+        middle.addWidget(self._stack, 1)
         outer = theme.row(self, gap=0)
-        outer.addWidget(self._stack, 1)
+        outer.addLayout(middle, 1)
         outer.addWidget(self.panel)
+
+    def _make_tabs(self) -> QHBoxLayout:
+        self.tabs = QButtonGroup(self)
+        line = theme.row(gap=0)
+        for number, name in enumerate(("runs_page", "explore_page")):
+            tab = theme.button(text(f"train.{name}"), "tab")
+            tab.setCheckable(True)
+            tab.setChecked(number == 0)
+            tab.setStyleSheet("QPushButton { min-height: 28px; font-size: 13px; padding: 0 14px 0 14px; }")
+            self.tabs.addButton(tab, number)
+            line.addWidget(tab)
+        line.addStretch(1)
+        self.tabs.idClicked.connect(self._show_tab)
+        return line
 
     def _connect(self) -> None:
         session, jobs = self._session, self._session.jobs
@@ -118,7 +140,18 @@ class TrainWorkspace(QWidget):
         self.header.resume_asked.connect(self._resume)
         self.header.test_asked.connect(self._test)
         self.table.chosen.connect(self._choose)
-        self.table.opened.connect(self._review_run)
+        self.table.opened.connect(self.acts.review)
+        self.curves.save_asked.connect(self._save_curves)
+        self.box.figures_asked.connect(self.desk.ask)
+        self.box.export_asked.connect(self._export)
+        self.box.take_asked.connect(self.acts.take)
+        self.box.delete_asked.connect(self._delete)
+        self.acts.deleted.connect(self._forget_run)
+        self.figures.closed.connect(self._close_figures)
+        self.figures.save_asked.connect(self.acts.save_comparison)
+        self.desk.ready.connect(self._show_figures)
+        self.desk.measured.connect(self._measured)
+        self.panel.labels_chosen.connect(self.explore.set_labels)
 
     # -------------------------------------------------------------- project
 
@@ -131,9 +164,12 @@ class TrainWorkspace(QWidget):
     def _take_project(self) -> None:
         self._reader.forget()
         self._past.forget()
+        self._about.forget()
         self._rows, self._shown = [], None
         self._live = self._work = None
+        self.box.set_read_only(self._session.project is None or self._session.read_only)
         self.table.set_rows([])
+        self._show_page(EMPTY)
         self.panel.set_runs([])
         self._take_labels()
         self._show()
@@ -210,6 +246,14 @@ class TrainWorkspace(QWidget):
         self.table.choose(watch.run)
         self._show()
 
+    @Slot(object)
+    def _take_split(self, found: tuple[str, tuple[str, ...], int | None]) -> None:
+        run, reasons, checking = found
+        if self._live is not None and self._live.run == run:
+            self._live.reasons, self._live.checking = reasons, checking
+            if self._shown is self._live:
+                self._show_curves(self._live)
+
     def _row_of(self, run: str) -> Run | None:
         return next((row.run for row in self._rows if row.run.id == run), None)
 
@@ -218,11 +262,26 @@ class TrainWorkspace(QWidget):
         if shown is None:
             self._show_empty()
             return
-        self._stack.setCurrentIndex(1)
+        if self._runs_page != FIGURES:
+            self._show_page(RUNS)
         self._show_header()
-        started = shown.started
-        self.curves.show_epochs(shown.epochs, started.baseline_accuracy if started is not None else None)
+        self._show_curves(shown)
         self._show_samples()
+        self.box.refresh()
+
+    def _show_curves(self, shown: RunWatch) -> None:
+        baseline = shown.started.baseline_accuracy if shown.started is not None else None
+        self.curves.show_epochs(shown.epochs, baseline, stamp=shown.stamp, cautions=shown.cautions)
+
+    def _show_page(self, page: int) -> None:
+        """Show a page of the runs; the exploration stays in front while its tab is chosen."""
+        self._runs_page = page
+        if self.tabs.checkedId() == 0:
+            self._stack.setCurrentIndex(page)
+
+    @Slot(int)
+    def _show_tab(self, tab: int) -> None:
+        self._stack.setCurrentIndex(EXPLORE if tab else self._runs_page)
 
     def _show_empty(self) -> None:
         if self._session.project is None:
@@ -234,7 +293,7 @@ class TrainWorkspace(QWidget):
             self._empty.say(text("train.ready_title"), text("train.ready_words", slices=slices))
         else:
             self._empty.say(text("train.empty_title"), text("train.empty_words"), text("train.to_annotate"))
-        self._stack.setCurrentIndex(0)
+        self._show_page(EMPTY)
 
     def _show_header(self) -> None:
         shown = self._shown
@@ -314,21 +373,19 @@ class TrainWorkspace(QWidget):
         if work is not self._work or live is None:
             return
         live.fold(event)
-        if isinstance(event, TrainingStarted):
+        if isinstance(event, TrainingStarted) and self._session.project is not None:
             self._session.runs_changed.emit()
+            self._about.ask(read_split_facts, self._session.project, event.run)
         if isinstance(event, EpochEnded):
             self.table.runs.set_live(live)
         if self._shown is live:
             self._show_header()
             if isinstance(event, EpochEnded | TrainingStarted):
-                started = live.started
-                self.curves.show_epochs(live.epochs, started.baseline_accuracy if started is not None else None)
+                self._show_curves(live)
             self._show_samples()
 
     @Slot(object)
     def _job_ended(self, work: Work) -> None:
-        if work.kind == "evaluate":
-            self._tested(work)
         if work is not self._work:
             return
         live = self._live
@@ -338,22 +395,8 @@ class TrainWorkspace(QWidget):
             # It never became a run: show what was there before, the message says the rest.
             self._shown = None
         self._show()
-        self._tell_end(work, live)
+        self.acts.tell_end(work, live)
         self._session.runs_changed.emit()
-
-    def _tell_end(self, work: Work, live: RunWatch | None) -> None:
-        notifier = self._session.notifier
-        if isinstance(work.outcome, Failed):
-            notifier.error(work.outcome.error)
-        elif live is not None and live.last is not None and live.state in (RunState.DONE, RunState.STOPPED):
-            name = live.started.name if live.started is not None else ""
-            words = text("train.told_done", run=name, dice=f"{live.last.best_dice:.3f}", epoch=live.last.best_epoch)
-            self._told = words
-            notifier.offer(
-                words, text("train.told_review"), functools.partial(self._review_run, live.run), kind="good", seconds=60
-            )
-        elif live is not None and live.state == RunState.PAUSED and live.started is not None:
-            notifier.tell(text("train.told_paused", run=live.started.name))
 
     @Slot()
     def _pause(self) -> None:
@@ -383,49 +426,63 @@ class TrainWorkspace(QWidget):
     @Slot()
     def _test(self) -> None:
         """Measure the run shown on the scans kept aside for that."""
-        if self._shown is None:
-            return
-        try:
-            self._session.jobs.start_test(self._shown.run)
-        except MeninxError as error:
-            self._session.notifier.error(error)
+        if self._shown is not None:
+            self.desk.measure(self._shown.run, "test")
 
-    def _tested(self, work: Work) -> None:
-        if work.error is not None:
-            self._session.notifier.error(work.error)
-        elif work.result:
-            dice = work.result["summary"]["dice"]["mean"]
-            words = "" if dice is None else f"{dice:.3f}"
-            key = "train.told_tested" if words else "train.told_tested_empty"
-            self._session.notifier.tell(text(key, run=work.result["run"], dice=words), "good")
-        self._session.runs_changed.emit()
+    # -------------------------------------------------------------- figures
+
+    @Slot()
+    def _save_curves(self) -> None:
+        if self._shown is not None and self._shown.epochs:
+            self.acts.save_curves(self._shown.curves)
+
+    @Slot()
+    def _measured(self) -> None:
+        if self._runs_page == FIGURES:
+            self.desk.ask(self.figures.run_ids)
+
+    @Slot()
+    def _show_figures(self) -> None:
+        self._show_page(FIGURES)
+
+    @Slot()
+    def _close_figures(self) -> None:
+        self._runs_page = RUNS
+        self._show()
+
+    @Slot(str)
+    def _export(self, run: str) -> None:
+        row = self._row_of(run)
+        if row is not None:
+            self.acts.export(row)
+
+    @Slot(str)
+    def _delete(self, run: str) -> None:
+        row = self._row_of(run)
+        if row is not None:
+            self.acts.delete(row)
+
+    @Slot(str)
+    def _forget_run(self, run: str) -> None:
+        """Show another run in place of one that is gone."""
+        if self._shown is not None and self._shown.run == run:
+            self._shown = None
+        if run in self.figures.run_ids:
+            self._runs_page = RUNS
 
     @Slot()
     def _review(self) -> None:
         if self._shown is not None:
-            self._review_run(self._shown.run)
-
-    @Slot(str)
-    def _review_run(self, run: str) -> None:
-        """Compare with a run; the scan shown is predicted if it is not yet: there is nothing to see without."""
-        session = self._session
-        session.notifier.withdraw(self._told)
-        session.review_requested.emit(run)
-        predicting = session.jobs.of_kind("predict") or session.jobs.of_kind("evaluate")
-        if session.project is not None and session.scan is not None and not session.read_only and not predicting:
-            row = self._row_of(run)
-            usable = row is None or row.usable
-            if usable and not list_predictions(session.project, scan=session.scan.id, run=run):
-                try:
-                    session.jobs.start_prediction(run, [session.scan.id])
-                except MeninxError as error:
-                    session.notifier.error(error)
-        self._session.workspace_requested.emit("review")
+            self.acts.review(self._shown.run)
 
     def close_page(self) -> None:
         """End the page's threads."""
         self._reader.close()
         self._past.close()
+        self._about.close()
+        self.desk.close()
+        self.acts.wait()
+        self.explore.close_page()
         self.samples.close_page()
         self.panel.close_page()
         self._tasks.wait()

@@ -305,7 +305,7 @@ def test_the_table_marks_best_failed_and_running(with_runs, page_of, qtbot):
     assert cell(1, 3) == "Run 1"
     assert cell(2, 0) == "Run 1"
     assert cell(2, 3) == "—"
-    assert cell(2, 7) == "3:06"
+    assert cell(2, COLUMNS.index("time")) == "3:06"
     work, run = start(session, page, qtbot)
     qtbot.waitUntil(lambda: len(model.rows) == 4, timeout=10000)
     epochs = small.epochs_of(run.id, 4, planned=50)

@@ -1,0 +1,109 @@
+"""Reads the figures of runs for their page, and has runs measured that were not yet."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from core.errors import MeninxError
+from core.messages import text
+from core.review.run_compare import RunComparison, compare_runs
+from gui.jobs.asking import Asker
+from gui.jobs.jobs import Work
+from gui.train.figures_page import FiguresPage
+
+if TYPE_CHECKING:
+    from gui.session import Session
+
+
+class FiguresDesk(QObject):
+    """Behind :class:`FiguresPage`."""
+
+    ready = Signal()
+    """The page shows what was asked for."""
+    measured = Signal()
+    """A run was measured; its figures are other ones now."""
+
+    def __init__(self, session: Session, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.page = FiguresPage()
+        self._to_measure: list[str] = []
+        self._asker = Asker(self)
+        self._asker.answered.connect(self._take)
+        self._asker.refused.connect(session.notifier.error)
+        self.page.measure_asked.connect(self._measure)
+        session.jobs.changed.connect(self._show_measuring)
+        session.jobs.ended.connect(self._job_ended)
+        session.project_changed.connect(self._forget)
+
+    @Slot(list)
+    def ask(self, runs: list[str]) -> None:
+        """Read the figures of these runs (ids); :attr:`ready` follows."""
+        if self._session.project is not None and runs and all(runs):
+            self._asker.ask(functools.partial(compare_runs, least=1), self._session.project, runs)
+
+    @Slot(object)
+    def _take(self, found: RunComparison) -> None:
+        self.page.show_figures(found, measurable=not self._session.read_only)
+        self._show_measuring()
+        self.ready.emit()
+
+    @Slot()
+    def _forget(self) -> None:
+        self._asker.forget()
+        self._to_measure = []
+
+    @Slot(list)
+    def _measure(self, runs: list[str]) -> None:
+        """Measure runs on their validation scans, one after the other."""
+        self._to_measure = list(runs)
+        self._measure_next()
+
+    def _measure_next(self) -> None:
+        if not self._to_measure:
+            return
+        run, *self._to_measure = self._to_measure
+        self.measure(run, "val")
+
+    def measure(self, run: str, part: str) -> None:
+        """Measure a run (id) on its validation (``val``) or test scans; a look at the test scans is counted."""
+        try:
+            self._session.jobs.start_test(run, part)
+        except MeninxError as error:
+            self._to_measure = []
+            self._session.notifier.error(error)
+
+    @Slot(object)
+    def _job_ended(self, work: Work) -> None:
+        if work.kind != "evaluate":
+            return
+        if work.error is not None:
+            self._session.notifier.error(work.error)
+        if work.result:
+            self._tell(work)
+        else:
+            # what could not be measured once is not asked for again
+            self._to_measure = []
+        self._session.runs_changed.emit()
+        self.measured.emit()
+        self._measure_next()
+
+    def _tell(self, work: Work) -> None:
+        dice = work.result["summary"]["dice"]["mean"]
+        words = "" if dice is None else f"{dice:.3f}"
+        key = "told_measured" if work.result.get("on") == "val" else "told_tested"
+        key = key if words else f"{key}_empty"
+        self._session.notifier.tell(text(f"train.{key}", run=work.result["run"], dice=words), "good")
+
+    @Slot()
+    def _show_measuring(self) -> None:
+        jobs = self._session.jobs
+        busy = bool(jobs.of_kind("evaluate") or jobs.of_kind("predict"))
+        self.page.set_measuring(busy, allowed=not self._session.read_only)
+
+    def close(self) -> None:
+        """End the reading thread."""
+        self._asker.close()
