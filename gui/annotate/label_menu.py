@@ -10,7 +10,6 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QMenu, QWidget
 
-from core.errors import MeninxError
 from core.labels import LabelSet, RemovedLabel, layer_name
 from core.messages import text
 from gui.icons import icon
@@ -135,10 +134,7 @@ class LabelMenu(QMenu):
         return action
 
     def _store(self, labels: LabelSet, _checked: bool = False) -> None:
-        try:
-            self._session.change_labels(labels)
-        except MeninxError as error:
-            self._session.notifier.error(error)
+        self._session.notifier.attempt(lambda: self._session.change_labels(labels))
 
     def _ask_change(self) -> None:
         self.change_asked.emit(self._name)

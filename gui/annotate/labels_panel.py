@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QDialog, QScrollArea, QWidget
 
-from core.errors import MeninxError
 from core.labels import LabelSet
 from core.messages import text
 from gui import theme
@@ -171,8 +170,5 @@ class LabelsPanel(QWidget):
         self._store(labels.moved(name, names.index(name)))
 
     def _store(self, labels: LabelSet) -> None:
-        try:
-            self._session.change_labels(labels)
-        except MeninxError as error:
-            self._session.notifier.error(error)
+        if not self._session.notifier.attempt(lambda: self._session.change_labels(labels)):
             self._rebuild()

@@ -16,6 +16,9 @@ TOOLS = (
 COMMANDS = ("undo", "redo", "reset_view")
 _HEIGHT, _LOWEST = 48, 40
 """Of a button: lower rather than in two columns."""
+_ROOMY = 46
+"""Lower, the icon is smaller: the word is to be read whole."""
+_ICON, _SMALL_ICON = QSize(20, 20), QSize(15, 15)
 _GAP = 3
 _MARGIN = 6
 
@@ -49,7 +52,9 @@ class ToolRail(QFrame):
         one = self.height() >= self._needed(1, _LOWEST)
         room = (self.height() - self._needed(1, 0)) // sum(len(buttons) for buttons in self._buttons)
         for button in (button for buttons in self._buttons for button in buttons):
-            button.setFixedHeight(min(_HEIGHT, room) if one else _HEIGHT)
+            height = min(_HEIGHT, room) if one else _HEIGHT
+            button.setFixedHeight(height)
+            button.setIconSize(_ICON if height >= _ROOMY else _SMALL_ICON)
         self._arrange(1 if one else 2)
 
     def _needed(self, columns: int, height: int) -> int:
@@ -79,7 +84,7 @@ def _button(action: QAction) -> QToolButton:
     button.setProperty("kind", "rail")
     button.setDefaultAction(action)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-    button.setIconSize(QSize(20, 20))
+    button.setIconSize(_ICON)
     button.setFixedSize(theme.space("rail") - 13, _HEIGHT)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button

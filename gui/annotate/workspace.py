@@ -284,6 +284,9 @@ class AnnotateWorkspace(QWidget):
     @Slot()
     def _show_overlays(self) -> None:
         session, editor = self._session, self._session.editor
+        if session.volume is not None and self.views.main.volume is not session.volume:
+            # somebody hears of another scan before the panes do: these masks are not of what they show
+            return
         self._actions["overlay"].setChecked(session.overlay.visible)
         overlays = []
         if editor is not None:

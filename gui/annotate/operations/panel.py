@@ -29,6 +29,7 @@ from gui.session import Session
 from gui.viewer.overlay import Overlay, rgb
 
 _PREVIEW = (244, 247, 252)
+_SIZE, _UNIT = 80, 96
 _PAUSE_MS = 150
 """Nothing is worked out before a hand has rested so long."""
 
@@ -135,11 +136,13 @@ class OperationsPanel(QWidget):
         self.amount.setAccessibleName(text("operations.amount"))
         theme.inset(self.amount)
         self.least = QDoubleSpinBox()
-        self.least.setRange(0.1, 10_000_000.0)
+        self.least.setRange(0.1, 999_999.0)
+        self.least.setFixedWidth(_SIZE)
         self.least.setAccessibleName(text("operations.least"))
         theme.inset(self.least)
         self.size_unit = QComboBox()
         self.size_unit.setAccessibleName(text("operations.least_unit"))
+        self.size_unit.setFixedWidth(_UNIT)
         self.most = QSpinBox()
         self.most.setRange(2, 50)
         self.most.setValue(8)

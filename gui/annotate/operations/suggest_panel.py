@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QWidget
 
 from core.editing.suggesting import Region
@@ -93,6 +93,7 @@ class SuggestPanel(QWidget):
         for region in regions:
             item = QListWidgetItem(self._row(region))
             item.setData(Qt.ItemDataRole.UserRole, region)
+            item.setSizeHint(QSize(40, _ROW))
             self.list.addItem(item)
             if kept is not None and kept == region:
                 self.list.setCurrentItem(item)
