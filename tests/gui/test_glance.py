@@ -151,3 +151,17 @@ def test_what_is_seen_on_its_way_in_is_not_taken_back_while_it_is_read_again(
     session.glance_changed.emit(Glimpse(stored, auto_window(stored), 3, 12, "some-id"))
     assert glancing.shown
     assert window.annotate.views.main.volume is volume
+
+
+def test_masks_of_the_next_scan_wait_until_the_panes_show_it(
+    opened: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, annotate = opened.session, opened.annotate
+    drawn: list[object] = []
+    monkeypatch.setattr(annotate.views, "set_overlays", drawn.append)
+    session.labels_changed.emit()
+    assert len(drawn) == 1
+    annotate.views.set_volume(make_head(4, shape=(12, 64, 56)).volume)
+    # a panel that was told of another scan first asks for its masks to be drawn
+    session.labels_changed.emit()
+    assert len(drawn) == 1
