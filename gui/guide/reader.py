@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from PySide6.QtCore import QUrl, Signal, Slot
+from PySide6.QtCore import QPoint, QUrl, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QDesktopServices,
@@ -36,6 +36,8 @@ _WIDEST = 760
 """Lines longer than this are tiring."""
 _MARGIN = 36
 _LINE = 145
+_AIR = 12
+"""px above a heading that was gone to."""
 _PROPORTIONAL = QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
 
 
@@ -49,6 +51,7 @@ class Reader(QTextBrowser):
         super().__init__(parent)
         self.page = ""
         self._places: dict[str, int] = {}
+        self._went: tuple[str, int] = ("", 0)
         self.setOpenLinks(False)
         self.anchorClicked.connect(self._clicked)
         self.setFrameShape(QTextBrowser.Shape.NoFrame)
@@ -61,20 +64,34 @@ class Reader(QTextBrowser):
         document = self.document()
         document.setDefaultFont(_font())
         document.setBaseUrl(QUrl.fromLocalFile(f"{pages.GUIDE}/"))
-        document.setMarkdown(_airy(pages.read(page)), QTextDocument.MarkdownFeature.MarkdownDialectGitHub)
+        # through the widget: it puts its own cursor away first, which would point into what is gone
+        self.setMarkdown(_airy(pages.read(page)))
         self._places = dress(document, pages.sections(page))
         self._fit()
         self.verticalScrollBar().setValue(0)
 
     def go_to(self, slug: str) -> None:
         """Scroll to a place of the page; its top if there is none of that name."""
-        position = self._places.get(slug)
-        if position is None or not slug:
-            self.verticalScrollBar().setValue(0)
-            return
-        block = self.document().findBlock(position)
-        top = self.document().documentLayout().blockBoundingRect(block).top()
-        self.verticalScrollBar().setValue(max(0, round(top) - 12))
+        position = self._places.get(slug) if slug else None
+        # where the text cursor is, Qt scrolls to when the page is shown for the first time
+        cursor = self.textCursor()
+        cursor.setPosition(position or 0)
+        self.setTextCursor(cursor)
+        self._scroll_to(position)
+        self._went = (slug, self.verticalScrollBar().value())
+
+    def _scroll_to(self, position: int | None) -> None:
+        """Put the block at a place of the text at the top; None for the top of the page."""
+        top = 0.0
+        if position is not None:
+            block = self.document().findBlock(position)
+            top = self.document().documentLayout().blockBoundingRect(block).top() - _AIR
+        self.verticalScrollBar().setValue(max(0, round(top)))
+
+    def at_end(self) -> bool:
+        """Return whether the page is scrolled to its end."""
+        bar = self.verticalScrollBar()
+        return bar.value() == bar.maximum()
 
     def place(self) -> str:
         """Return the slug of the section at the top of what is shown."""
@@ -95,8 +112,16 @@ class Reader(QTextBrowser):
             QDesktopServices.openUrl(url)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        slug, went = self._went
+        seen = self.verticalScrollBar().value()
+        first = self.cursorForPosition(QPoint(_MARGIN, 2 * _AIR)).block().position()
         super().resizeEvent(event)
         self._fit()
+        # the lines are others now: what was read stays in sight, where one was led to above all
+        if seen == went:
+            self.go_to(slug)
+        elif seen:
+            self._scroll_to(first)
 
     def _fit(self) -> None:
         """Keep lines short, and pictures no wider than they are or the text is."""

@@ -8,11 +8,9 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QFrame,
-    QLineEdit,
     QSplitter,
     QTreeWidget,
     QTreeWidgetItem,
-    QTreeWidgetItemIterator,
     QWidget,
 )
 
@@ -20,7 +18,7 @@ from core.messages import text
 from gui import theme
 from gui.guide import pages
 from gui.guide.reader import Reader
-from gui.icons import icon
+from gui.search_field import SearchField
 
 _SIZE = QSize(1120, 820)
 _ADDRESS = Qt.ItemDataRole.UserRole
@@ -46,11 +44,7 @@ class GuideWindow(QDialog):
         self._here = ""
         self.reader = Reader()
         self.reader.asked.connect(self.go)
-        self.field = QLineEdit()
-        self.field.setPlaceholderText(text("guide.search"))
-        self.field.setAccessibleName(text("guide.search"))
-        self.field.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
-        self.field.setClearButtonEnabled(True)
+        self.field = SearchField(text("guide.search"))
         self.field.textChanged.connect(self._search)
         self.tree = QTreeWidget()
         self.tree.setHeaderHidden(True)
@@ -209,11 +203,9 @@ class GuideWindow(QDialog):
                 self.tree.scrollToItem(item)
 
     def _items(self) -> list[QTreeWidgetItem]:
-        walk, found = QTreeWidgetItemIterator(self.tree), []
-        while (item := walk.value()) is not None:
-            found.append(item)
-            walk += 1
-        return found
+        tops = [self.tree.topLevelItem(place) for place in range(self.tree.topLevelItemCount())]
+        found = [item for top in tops if top is not None for item in (top, *map(top.child, range(top.childCount())))]
+        return [item for item in found if item is not None]
 
 
 def _item(section: pages.Section) -> QTreeWidgetItem:

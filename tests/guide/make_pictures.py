@@ -19,8 +19,9 @@ def main(names: list[str]) -> int:
     """Take all pictures, or those named; return the exit status."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     sys.path[:0] = [str(ROOT), str(HERE), str(HERE.parent / "gui")]
-    from scenes import SCENES
-    from stage import Stage, make_project, packed
+    from keys_page import keys_page
+    from scenes import LEARNT, SCENES
+    from stage import Stage, make_learnt, make_project, packed
 
     from core.io import atomic
 
@@ -32,12 +33,16 @@ def main(names: list[str]) -> int:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MENINX_HOME"] = str(Path(folder) / "home")
-        template = make_project(Path(folder) / "template.meninx")
-        for number, name in enumerate(names or SCENES):
+        wanted = names or list(SCENES)
+        plain = make_project(Path(folder) / "plain.meninx")
+        learnt = make_learnt(Path(folder) / "learnt.meninx") if LEARNT & set(wanted) else plain
+        if not names:
+            atomic.write_bytes(out.parent / "keys.md", keys_page().encode("utf-8"))
+        for number, name in enumerate(wanted):
             os.environ["MENINX_HOME"] = str(Path(folder) / f"home{number}")
             place = Path(folder) / str(number)
             place.mkdir()
-            stage = Stage(template, place)
+            stage = Stage(learnt if name in LEARNT else plain, place)
             content = packed(SCENES[name](stage))
             stage.close()
             atomic.write_bytes(out / f"{name}.png", content)

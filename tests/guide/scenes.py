@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QRect
+from PySide6.QtCore import QRect
 from PySide6.QtGui import QPixmap
-from stage import CTRL, XY, Piece, Stage, head, together
+from stage import XY, Piece, Stage, head, together
 
 from core.editing.operations import Operation, Where
 from core.volume import Window
@@ -19,14 +19,21 @@ Mask = NDArray[np.bool_]
 Scene = Callable[[Stage], QPixmap]
 SCENES: dict[str, Scene] = {}
 WIDTH, HEIGHT = 720, 400
+WHOLE = (1440, 900)
 T1, FLAIR, T1_TWO, CT = 0, 1, 2, 3
 
 
-def scene(name: str) -> Callable[[Scene], Scene]:
+LEARNT: set[str] = set()
+"""Pictures of a project with a trained run."""
+
+
+def scene(name: str, *, learnt: bool = False) -> Callable[[Scene], Scene]:
     """Enter a picture under its name."""
 
     def enter(made: Scene) -> Scene:
         SCENES[name] = made
+        if learnt:
+            LEARNT.add(name)
         return made
 
     return enter
@@ -123,7 +130,7 @@ def begin(stage: Stage, scan: int, z: int, label: str, *, alone: bool = True, zo
     stage.go(z)
     if scan == FLAIR:
         # dark enough for the colour of a mask to be seen on what is bright
-        stage.session.set_window(Window.between(0.0, 950.0))
+        stage.session.set_window(Window.between(0.0, 820.0))
     if zoom != 1.0:
         stage.main.zoom_by(zoom)
     stage.settle()
@@ -137,7 +144,7 @@ def brush(stage: Stage) -> QPixmap:
     """Strokes over a tumour."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     at = middle(tumour[z])
     stage.do("brush")
     stage.window.annotate.hand.set_size(11.0)
@@ -152,7 +159,7 @@ def erase(stage: Stage) -> QPixmap:
     """A brain mask that ran into the skull, half put right."""
     brain = masks()["Brain"]
     z = 20
-    begin(stage, T1, z, "Brain", zoom=1.7)
+    begin(stage, T1, z, "Brain", zoom=1.3)
     stage.put("Brain", on_slices(grown(brain, 7) | brain, z))
     stage.do("erase")
     stage.window.annotate.hand.set_size(9.0)
@@ -169,7 +176,7 @@ def polygon(stage: Stage) -> QPixmap:
     """Corners round a tumour, not closed yet."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     stage.do("polygon")
     edge = outline(tumour[z], 11)
     for corner in edge[:-4]:
@@ -183,7 +190,7 @@ def lasso(stage: Stage) -> QPixmap:
     """A line round a tumour, the button still down."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     stage.do("lasso")
     edge = outline(tumour[z], 2, grow=1)
     stage.drag(edge[: len(edge) * 4 // 5], release=False)
@@ -195,14 +202,14 @@ def scissors(stage: Stage) -> QPixmap:
     """A few clicks along the brain, with the line that follows the edge."""
     brain = masks()["Brain"]
     z = 20
-    begin(stage, T1, z, "Brain", zoom=1.15)
+    begin(stage, T1, z, "Brain", zoom=0.92)
     stage.do("scissors")
     stage.settle(1.0)
     edge = outline(brain[z], 1)
     for share in (0.02, 0.08, 0.14, 0.21, 0.28):
         stage.click(edge[int(share * len(edge))])
     stage.hover(edge[int(0.35 * len(edge))])
-    return with_bar(stage, (104, 128), height=520)
+    return with_bar(stage, (104, 128), height=470)
 
 
 @scene("fill")
@@ -210,7 +217,7 @@ def fill(stage: Stage) -> QPixmap:
     """An outline, and what a click inside makes of it."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     stage.do("brush")
     stage.window.annotate.hand.set_size(3.0)
     edge = outline(tumour[z], 2, grow=-1)
@@ -230,7 +237,7 @@ def wand(stage: Stage) -> QPixmap:
     """Pressed in a tumour and dragged up."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     stage.do("wand")
     x, y = middle(tumour[z])
     stage.drag([(x + 6, y + 12), (x + 6, y + 8), (x + 6, y - 4)], release=False)
@@ -242,7 +249,7 @@ def threshold(stage: Stage) -> QPixmap:
     """A range of values, tinted."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     stage.do("threshold")
     stage.until(lambda: stage.window.annotate.kit.levels.ready)
     volume = stage.session.volume
@@ -257,7 +264,7 @@ def threshold(stage: Stage) -> QPixmap:
 def limit(stage: Stage) -> QPixmap:
     """A stroke across the ventricles that only takes what is dark."""
     z = 20
-    begin(stage, T1, z, "Tumour", zoom=1.9)
+    begin(stage, T1, z, "Tumour", zoom=1.45)
     levels = stage.window.annotate.kit.levels
     stage.do("limit")
     stage.until(lambda: levels.ready)
@@ -277,7 +284,7 @@ def level(stage: Stage) -> QPixmap:
     """The line under the pointer at the edge of a tumour."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     stage.do("level")
     edge = outline(tumour[z], 1, grow=-2)
     stage.hover(edge[len(edge) // 3])
@@ -290,7 +297,7 @@ def ruler(stage: Stage) -> QPixmap:
     """A tumour's width, with the figures of its label."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     stage.put("Tumour", tumour)
     stage.do("ruler")
     edge = outline(tumour[z], 1)
@@ -309,7 +316,7 @@ def area(stage: Stage) -> QPixmap:
     """An angle between two lines, and an area with its values."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     stage.do("ruler")
     measure = stage.window.annotate.measure
     measure.kinds[Kind.AREA].click()
@@ -327,6 +334,7 @@ def navigate(stage: Stage) -> QPixmap:
     """Three planes that meet at the crosshair."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
+    stage.window.resize(1304, 700)
     begin(stage, FLAIR, z, "Tumour", alone=False)
     stage.window.annotate.views.main.set_crosshair_visible(True)
     stage.put("Tumour", tumour)
@@ -335,8 +343,7 @@ def navigate(stage: Stage) -> QPixmap:
     stage.go(z, x, y)
     stage.hover((x, y))
     picture = stage.whole()
-    views = stage.part(stage.window.annotate.views)
-    return together((picture, QRect(views.left(), views.center().y() - 250, views.width(), 500)))
+    return together((picture, stage.part(stage.window.annotate.views)))
 
 
 # --------------------------------------------------------------- operations
@@ -366,7 +373,7 @@ def interpolate(stage: Stage) -> QPixmap:
     stage.do("navigate")
     side.pressed.emit()
     stage.alone()
-    side.zoom_by(1.25)
+    side.zoom_by(0.62)
     order(stage, Operation.INTERPOLATE)
     picture = stage.whole()
     panel = stage.part(stage.window.annotate.operations, margin=10)
@@ -381,7 +388,7 @@ def smooth(stage: Stage) -> QPixmap:
     """A ragged mask with the smooth outline that it would get."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.9)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.45)
     ragged = on_slices(tumour, z)
     for number, at in enumerate(outline(tumour[z], 7)):
         dab = ball(tumour.shape, z, at, 3.2)
@@ -396,7 +403,7 @@ def grow(stage: Stage) -> QPixmap:
     """A tumour with a margin of five millimetres."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     stage.put("Tumour", tumour)
     order(stage, Operation.GROW, amount=5.0)
     return with_panel(stage, middle(tumour[z]), stage.window.annotate.operations)
@@ -407,7 +414,7 @@ def fill_holes(stage: Stage) -> QPixmap:
     """A mask with holes, before and after."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     x, y = middle(tumour[z])
     holed = on_slices(tumour, z)
     for dx, dy, radius in ((0, 0, 3.4), (6, -7, 2.2), (-4, 8, 2.0), (3, 9, 1.2)):
@@ -425,7 +432,7 @@ def islands(stage: Stage) -> QPixmap:
     """A mask with crumbs, and the outline of its largest piece."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.5)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.15)
     x, y = middle(tumour[z])
     crumbs = on_slices(tumour, z)
     for dx, dy, radius in ((28, -20, 2.4), (34, 4, 3.1), (30, 26, 1.6), (-2, 40, 2.0), (16, -38, 2.6)):
@@ -453,7 +460,7 @@ def copy_paste(stage: Stage) -> QPixmap:
     """A slice that is drawn, and the one beside it with a copy."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.5)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.15)
     stage.put("Tumour", on_slices(tumour, z))
     at = middle(tumour[z])
     part = stage.around(at, 336, 300)
@@ -487,7 +494,7 @@ def background(stage: Stage) -> QPixmap:
     """Strokes inside and outside of a tumour."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     scribble(stage, z, tumour)
     return with_bar(stage, middle(tumour[z]))
 
@@ -497,7 +504,7 @@ def seeds(stage: Stage) -> QPixmap:
     """The same strokes, and what grows from them."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     scribble(stage, z, tumour)
     order(stage, Operation.SEEDS)
     return with_panel(stage, middle(tumour[z]), stage.window.annotate.operations)
@@ -512,7 +519,7 @@ def suggest(stage: Stage) -> QPixmap:
 
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.5)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.15)
     x, y = middle(tumour[z])
     seen = grown(tumour, -1)
     for dx, dy, radius in ((34, 4, 4.1), (30, 26, 2.6), (16, -34, 3.2)):
@@ -594,6 +601,7 @@ def second_beside(stage: Stage) -> QPixmap:
     """T1 and FLAIR of one person beside one another."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
+    stage.window.resize(1440, 700)
     begin(stage, T1, z, "Tumour", alone=False)
     stage.put("Tumour", tumour)
     annotate = stage.window.annotate
@@ -602,12 +610,11 @@ def second_beside(stage: Stage) -> QPixmap:
     stage.until(lambda: annotate.second.there)
     stage.settle(0.5)
     x, y = middle(tumour[z])
-    stage.main.zoom_by(1.35)
+    stage.main.zoom_by(1.15)
     stage.settle()
     stage.hover((x, y))
     picture = stage.whole()
-    views = stage.part(annotate.views)
-    return together((picture, QRect(views.left(), views.center().y() - 230, views.width(), 460)))
+    return together((picture, stage.part(annotate.views.main, annotate.views._beside)))
 
 
 @scene("second-blend")
@@ -630,7 +637,7 @@ def history(stage: Stage) -> QPixmap:
     """Steps of a tumour, one of them undone."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=1.7)
+    begin(stage, FLAIR, z, "Tumour", zoom=1.3)
     stage.put("Tumour", on_slices(tumour, z), "polygon")
     stage.put("Tumour", on_slices(tumour, z - 2), "lasso")
     stage.do("edit_interpolate")
@@ -679,4 +686,56 @@ def strip(stage: Stage) -> QPixmap:
     return together((left, left.rect()), (picture, end))
 
 
-__all__ = ["CTRL", "SCENES", "QPoint"]
+# ------------------------------------------------------------ whole windows
+
+
+@scene("annotate")
+def annotate(stage: Stage) -> QPixmap:
+    """The whole window, a brain drawn."""
+    stage.window.resize(*WHOLE)
+    begin(stage, T1, 20, "Brain", alone=False)
+    views = stage.window.annotate.views
+    views.main.set_crosshair_visible(True)
+    stage.put("Brain", masks()["Brain"])
+    for place in range(12, 21):
+        stage.go(place)
+        stage.do("finished")
+    stage.go(20, 108, 136)
+    stage.do("brush")
+    stage.window.annotate.hand.set_size(14.0)
+    edge = outline(masks()["Brain"][20], 2)
+    stage.hover(edge[len(edge) // 3])
+    picture = stage.whole()
+    return together((picture, picture.rect()))
+
+
+@scene("train", learnt=True)
+def train(stage: Stage) -> QPixmap:
+    """The whole window with a run that is done."""
+    stage.window.resize(*WHOLE)
+    stage.open(0)
+    stage.do("workspace_train")
+    stage.settle(1.5)
+    picture = stage.whole()
+    return together((picture, picture.rect()))
+
+
+@scene("review", learnt=True)
+def review(stage: Stage) -> QPixmap:
+    """The whole window with a validation scan compared."""
+    from core.learning.runs import list_runs, read_split
+
+    stage.window.resize(*WHOLE)
+    stage.open(0)
+    project = stage.session.project
+    assert project is not None
+    run = list_runs(project)[0]
+    names = [scan.id for scan in project.scans()]
+    checked = names.index(read_split(project, run.id)["validation"][0])
+    stage.open(checked)
+    stage.go(16)
+    stage.do("workspace_review")
+    stage.until(lambda: stage.window.review.side._stack.currentIndex() == 1)
+    stage.settle(2.0)
+    picture = stage.whole()
+    return together((picture, picture.rect()))

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QColor, QKeySequence, QMouseEvent, QPainter, QPen, QPixmap, QPolygonF
+from PySide6.QtGui import QColor, QImage, QKeySequence, QMouseEvent, QPainter, QPen, QPixmap, QPolygonF
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
+from core.commands.line import run as run_command
 from core.geometry import bounding_box
 from core.labels import LabelSet
 from core.phantom import Phantom, make_head
@@ -67,6 +68,23 @@ def make_project(path: Path) -> Path:
                 scan = project.add_scan(volume, patient=patient, description=f"{contrast} head")
                 if drawn:
                     save(project, scan.id, {"Brain": found.masks["Brain"]}, finished=True)
+    return path
+
+
+def make_learnt(path: Path) -> Path:
+    """Make a project of eight heads with drawn brains, and train a small network on it as the command line does."""
+    with Project.create(path, name="brains") as project:
+        project.set_labels(LabelSet().with_label("Brain"))
+        for seed in range(8):
+            made = make_head(410 + seed, shape=(28, 192, 156), contrast="T1", noise=0.012)
+            scan = project.add_scan(made.volume, patient=f"person {seed}", description="T1 head")
+            if seed < 7:
+                save(project, scan.id, made.masks, finished=True)
+    line = ["train", str(path), "--label", "Brain", "--network", "unet_light", "--size", "128", "--slices", "1"]
+    length = ["--epochs", "14", "--steps", "12", "--seed", "3", "--device", "cpu", "--reader", READER]
+    for command in ([*line, *length], ["predict", str(path), "--run", "last"]):
+        if run_command(command):
+            raise RuntimeError(" ".join(command))
     return path
 
 
@@ -304,13 +322,33 @@ def together(*pieces: Piece, gap: int = 8, below: bool = False) -> QPixmap:
     return made
 
 
-def packed(picture: QPixmap, colors: int = 160) -> bytes:
-    """Return a picture as a small PNG: a palette of its own, no dithering, nothing but pixels in it."""
-    image = picture.toImage().convertToFormat(picture.toImage().Format.Format_RGB888)
+_GREYS = 56
+_TINTS = 136
+_TINTED = 6
+"""A pixel whose channels differ by more is one with a colour."""
+
+
+def packed(picture: QPixmap) -> bytes:
+    """Return a picture as a small PNG: a palette of its own, no dithering, nothing but pixels in it.
+
+    Thin lines in the colour of a label are few pixels among many grey ones, so colours get a palette of
+    their own, by how many there are rather than by how often.
+    """
+    image = picture.toImage().convertToFormat(QImage.Format.Format_RGB888)
     rows, columns, stride = image.height(), image.width(), image.bytesPerLine()
     flat = np.frombuffer(image.constBits(), np.uint8).reshape(rows, stride)[:, : 3 * columns]
-    made = Image.fromarray(np.ascontiguousarray(flat.reshape(rows, columns, 3)))
-    made = made.quantize(colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    pixels = np.ascontiguousarray(flat.reshape(rows, columns, 3))
+    colors, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    tinted = np.ptp(colors, axis=1) > _TINTED
+    palette = b""
+    for group, most in ((~tinted, _GREYS), (tinted, _TINTS)):
+        weight = np.maximum(1, np.sqrt(counts[group])).astype(int)
+        line = np.repeat(colors[group], weight, axis=0)[np.newaxis]
+        found = Image.fromarray(np.ascontiguousarray(line)).quantize(most, method=Image.Quantize.MEDIANCUT)
+        palette += bytes(found.getpalette() or ())[: 3 * most]
+    by = Image.new("P", (1, 1))
+    by.putpalette(palette)
+    made = Image.fromarray(pixels).quantize(palette=by, dither=Image.Dither.NONE)
     out = io.BytesIO()
     made.save(out, "PNG", optimize=True)
     return out.getvalue()
