@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from core.geometry import Array, Geometry
 from core.learning.prepare_fit import Cut
-from core.review.rough import otsu
 from core.volume import Volume
 
 MARGIN = 0.02
@@ -55,6 +54,8 @@ class Skin:
         low, high = float(values.min()), float(np.percentile(values, 99.5))
         if high <= low:
             return cls(np.inf, sign)
+        from core.review.rough import otsu  # brings scipy, slow to load: not before it is needed
+
         return cls(low + 0.5 * (otsu(np.minimum(values, high)) - low), sign)
 
     def head(self, volume: Volume, index: int) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFontMetrics, QImage, QLinearGradient, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QSizePolicy, QWidget
 
-from core.learning.explore import Heat, Histogram, Remark
+from core.learning.explore_found import Heat, Histogram, Remark
 from core.messages import text
 from gui import plots, theme
 from gui.train.watch import grouped

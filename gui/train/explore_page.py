@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QProgressBar, QScrollArea, QStackedWi
 from core.errors import MeninxError
 from core.events import JobEvent, Progress
 from core.labels import Label
-from core.learning.explore import Exploration, Explored, Size, Twin
+from core.learning.explore_found import Exploration, Explored, Size, Twin
 from core.messages import text
 from gui import theme
 from gui.background import Tasks
