@@ -116,8 +116,8 @@ def facts(found: Exploration) -> dict[str, Any]:
         "intensity": _histogram_facts(found.intensity),
         "hue": _histogram_facts(found.hue),
         "where": _where(found),
-        "sizes": [asdict(size) | {"scans": len(size.scans)} for size in found.sizes],
-        "twins": [asdict(twin) for twin in found.twins],
+        "sizes": [_plain(asdict(size)) | {"scans": len(size.scans)} for size in found.sizes],
+        "twins": [_plain(asdict(twin)) for twin in found.twins],
         "compared": found.compared,
         "empty": list(found.empty),
         "warnings": [
@@ -125,6 +125,10 @@ def facts(found: Exploration) -> dict[str, Any]:
         ],
         "seconds": round(found.seconds, 2),
     }
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _spread(values: list[float]) -> dict[str, float] | None:

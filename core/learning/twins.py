@@ -19,11 +19,13 @@ from core.geometry import Array
 
 LOOK = 64
 """Rows and columns of the small picture."""
+QUICK = 0.8
+"""Correlation of the detail with the outline from which on two slices are looked at closely."""
 ALIKE = 0.9
-"""Correlation of the detail, with and without the outline, from which on two slices are called the same.
+"""Correlation of the detail without the outline from which on they are called the same.
 
-Measured on slices of 61 people: of two different ones at most 0.92 with, 0.83 without; of one
-picture and its JPEG of quality 60, half of them 0.99 and more in both.
+Measured: of 2,157 slices of 61 people the two most alike of different ones reach 0.84; of a
+picture and its JPEG of quality 60, half reach 0.985 and all but 5 % reach 0.9.
 """
 MOST = 20_000
 """So many slices are compared at most, evenly spread: the work grows with the square."""
@@ -136,7 +138,7 @@ def find_pairs(
     mine = np.array([_describe(looks[one]) for one in chosen], dtype=np.float32)
     theirs = np.asarray(owners, dtype=np.int64)[chosen]
     side = None if sides is None else np.asarray(sides, dtype=np.int64)[chosen]
-    best = np.full(len(chosen), ALIKE, dtype=np.float32)
+    best = np.full(len(chosen), QUICK, dtype=np.float32)
     other = np.full(len(chosen), -1, dtype=np.int64)
     for start in range(0, len(chosen), _BLOCK):
         if not go_on():
@@ -153,7 +155,7 @@ def find_pairs(
     found = []
     for one in np.flatnonzero(other >= 0):
         first, second = int(chosen[one]), int(chosen[other[one]])
-        likeness = min(float(best[one]), _alike_inside(looks[first], looks[second]))
+        likeness = _alike_inside(looks[first], looks[second])
         if likeness >= ALIKE:
             found.append(Pair(first, second, min(1.0, likeness)))
     return sorted(found, key=lambda pair: (-pair.likeness, pair.first, pair.second))

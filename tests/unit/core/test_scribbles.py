@@ -1,256 +1,144 @@
-"""Scribbled background (the value 255): drawn and erased like a label, and a label nowhere."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-from pathlib import Path
-
-import nibabel as nib
 import numpy as np
 import pytest
-from editing_support import AFFINES
+from exploring_support import head
 
-from core.commands.versions import _facts
-from core.editing.editor import Editor
-from core.editing.opening import open_annotation
-from core.editing.operations import Base, Operation, Order, Where, carry_out
-from core.editing.replacing import respecting
-from core.editing.tools.measures import statistics
-from core.errors import InputError
-from core.events import Finished
-from core.geometry import Box, Geometry, Plane
-from core.labels import SCRIBBLED_BACKGROUND, LabelSet, background_of
-from core.learning.survey import _area
-from core.project import relabel
-from core.project.exporting import export_job
+from core.errors import LearningError
+from core.events import Notice, Progress
+from core.geometry import Geometry
+from core.labels import SCRIBBLED_BACKGROUND
+from core.learning.config import TrainingConfig
+from core.learning.dataset import count_finished, find_sources, read_training_set
+from core.learning.prepare_fit import UNKNOWN
+from core.learning.survey import survey
 from core.project.project import Project
-from core.project.records import Origin
-from core.project.saver import Saver
-from core.review.compare import read_truth
-from core.review.surface import body_of
+from core.project.records import Origin, SliceState
 from core.volume import Volume
-
-SHAPE = (6, 24, 20)
-LABELS = LabelSet().with_label("Brain").with_label("Tumour").with_label("Bleed")
-TUMOUR, BLEED = LABELS.named("Tumour"), LABELS.named("Bleed")
-BACKGROUND = background_of("lesions")
-
-
-def grid() -> Geometry:
-    return Geometry(SHAPE, AFFINES[0])
-
-
-def blank(labels: LabelSet = LABELS) -> Editor:
-    return Editor(grid(), labels, {}, {}, reader="anna")
-
-
-def dab(editor: Editor, label, at: tuple[float, float], index: int = 2, radius: float = 3.0, *, erase=False) -> None:
-    editor.begin("brush", label, erase=erase)
-    editor.dab(editor.geometry.view(Plane.AXIAL), index, at, at, radius)
-    editor.commit()
-
-
-def two_blobs() -> np.ndarray:
-    """A tumour and a background scribble on slice 2; a scribble alone on slice 4."""
-    mask = np.zeros(SHAPE, np.uint8)
-    mask[2, 4:10, 4:10] = TUMOUR.value
-    mask[2, 14:20, 4:16] = mask[4, 3:6, 3:6] = 255
-    return mask
-
-
-def test_a_scribble_is_a_step_but_no_label_and_says_nothing_of_a_slice_being_finished() -> None:
-    editor = blank()
-    dab(editor, BACKGROUND, (8.0, 8.0))
-    mask = editor.mask("lesions")
-    assert set(np.unique(mask)) == {0, SCRIBBLED_BACKGROUND}
-    assert editor.label_voxels(TUMOUR) == editor.label_voxels(BLEED) == 0
-    assert not editor.drawn("lesions").any()
-    state = editor.state("lesions", 2)
-    assert state is not None
-    assert (state.origin, state.finished) == (Origin.DRAWN, False)
-    assert not editor.finished("lesions").any()
-    before = mask.copy()
-    # what follows is counted right: the slice holds a label only once there is one
-    dab(editor, TUMOUR, (16.0, 12.0))
-    assert editor.drawn("lesions").tolist() == [False, False, True, False, False, False]
-    assert editor.label_voxels(TUMOUR) == np.count_nonzero(mask == TUMOUR.value)
-    editor.undo()
-    np.testing.assert_array_equal(mask, before)
-    editor.undo()
-    assert not mask.any()
-    assert editor.snapshot().voxels["lesions"].sum() == 0
-
-
-def test_it_is_erased_by_its_own_brush_and_by_the_eraser_and_painted_over() -> None:
-    for how in ("own", "eraser", "painted"):
-        editor = blank()
-        dab(editor, BACKGROUND, (8.0, 8.0))
-        dab(editor, BLEED, (20.0, 16.0), radius=1.0)
-        bleed = editor.mask("lesions") == BLEED.value
-        if how == "own":
-            dab(editor, BACKGROUND, (8.0, 8.0), radius=30.0, erase=True)
-        elif how == "eraser":
-            dab(editor, TUMOUR, (8.0, 8.0), radius=30.0, erase=True)
-        else:
-            dab(editor, TUMOUR, (8.0, 8.0), radius=4.0)
-        mask = editor.mask("lesions")
-        assert SCRIBBLED_BACKGROUND not in mask
-        # no eraser takes another label
-        np.testing.assert_array_equal(mask == BLEED.value, bleed)
-        assert (how == "painted") == (TUMOUR.value in mask)
-
-
-def test_it_is_not_drawn_over_what_is_locked() -> None:
-    editor = blank()
-    dab(editor, TUMOUR, (8.0, 8.0))
-    tumour = editor.mask("lesions").copy()
-    editor.set_labels(LABELS.with_changed("Tumour", locked=True))
-    dab(editor, BACKGROUND, (8.0, 8.0), radius=6.0)
-    mask = editor.mask("lesions")
-    assert SCRIBBLED_BACKGROUND in mask
-    np.testing.assert_array_equal(mask == TUMOUR.value, tumour > 0)
-    allowed = respecting(mask, np.full_like(mask, 255), (TUMOUR.value,))
-    np.testing.assert_array_equal(allowed == TUMOUR.value, tumour > 0)
-
-
-@pytest.mark.parametrize(
-    "operation",
-    [
-        Operation.GROW, Operation.SMOOTH, Operation.HOLES, Operation.LARGEST, Operation.SMALL, Operation.COPY_NEXT,
-        Operation.UNITE, Operation.PASTE, Operation.MOVE, Operation.SPLIT,
-    ],
-)  # fmt: skip
-def test_no_operation_takes_it_for_a_label_or_writes_over_it(operation: Operation) -> None:
-    mask = two_blobs()
-    mask[2, 20:22, 15:18] = TUMOUR.value
-    other = np.zeros(SHAPE, np.uint8)
-    other[2, 2:22, 2:18] = 1
-    there = Base(LABELS, Volume(np.zeros(SHAPE, np.float32), grid()), {"lesions": mask, "brain": other})
-    view = there.geometry.view(Plane.AXIAL)
-    clip = np.ones((view.rows, view.columns), bool)
-    unit = "voxels" if operation is Operation.SMALL else "px"
-    more = {"other": LABELS.named("Brain"), "shift": (1, 1), "clip": clip}
-    wanted = Order(operation, TUMOUR, view, 2, Where.SLICE, amount=2.5, unit=unit, **more)
-    after = carry_out(wanted, there).layers["lesions"]
-    np.testing.assert_array_equal(after == 255, mask == 255)
-
-
-@pytest.mark.parametrize("where", [Where.SLICE, Where.SPACE])
-def test_it_is_cleared_on_the_slice_or_everywhere(where: Where) -> None:
-    mask = two_blobs()
-    there = Base(LABELS, Volume(np.zeros(SHAPE, np.float32), grid()), {"lesions": mask, "brain": mask * 0})
-    order = Order(Operation.CLEAR_SCRIBBLES, TUMOUR, there.geometry.view(Plane.AXIAL), 4, where)
-    after = carry_out(order, there).layers["lesions"]
-    np.testing.assert_array_equal(after == TUMOUR.value, mask == TUMOUR.value)
-    assert (after == 255).any(axis=(1, 2)).tolist() == [where is Where.SLICE and z == 2 for z in range(6)]
-    again = Base(LABELS, there.volume, {"lesions": np.zeros_like(mask), "brain": mask * 0})
-    with pytest.raises(InputError, match="scribbles-none"):
-        carry_out(order, again)
-
-
-def test_interpolation_goes_past_it_and_leaves_it() -> None:
-    mask = np.zeros(SHAPE, np.uint8)
-    mask[0, 6:16, 6:16] = mask[5, 6:16, 6:16] = TUMOUR.value
-    mask[2, 8:10, 8:10] = 255
-    base = Base(
-        LABELS,
-        Volume(np.zeros(SHAPE, np.float32), grid()),
-        {"lesions": mask, "brain": mask * 0},
-        interpolated={"lesions": np.array([False, False, True, False, False, False])},
-    )
-    order = Order(Operation.INTERPOLATE, TUMOUR, base.geometry.view(Plane.AXIAL), 2, by_values=False)
-    after = carry_out(order, base).layers["lesions"]
-    assert (after == TUMOUR.value).any(axis=(1, 2)).all()
-    np.testing.assert_array_equal(after == 255, mask == 255)
-
-
-# ------------------------------------------------------------------ what leaves the editor
 
 
 @pytest.fixture
-def saved(tmp_path: Path) -> Iterator[tuple[Project, str]]:
-    """A scan with a tumour on slice 2, a scribble beside it, a scribble alone on slice 4; saved and read again."""
-    with Project.create(tmp_path / "scribbled.meninx") as project:
-        project.set_labels(LABELS)
-        array = np.random.default_rng(1).integers(1, 900, SHAPE).astype(np.int16)
-        scan = project.add_scan(Volume(array, grid()), patient="one", description="T1").id
-        opened = open_annotation(project, scan, "anna")
-        saver = Saver(project, opened)
-        mask = two_blobs()
-        for label, value in ((TUMOUR, TUMOUR.value), (BACKGROUND, 255)):
-            opened.editor.begin("brush", label)
-            opened.editor.paint(Box((0, 0, 0), SHAPE), mask == value)
-            opened.editor.commit()
-        saver.close()
-        yield project, scan
+def project(tmp_path, monkeypatch):
+    monkeypatch.setenv("MENINX_HOME", str(tmp_path / "home"))
+    with Project.create(tmp_path / "p.meninx") as made:
+        yield made
 
 
-def layer_of(project: Project, scan: str) -> np.ndarray:
-    annotation = project.annotation(scan, "anna")
-    assert annotation is not None
-    layer = project.read_layer(annotation.id, "lesions")
-    assert layer is not None
-    return layer
+def scribbled(project, patient: str = "a"):
+    """Slices: 0 finished, 1 scribbled, 2 label alone, 3 background alone, 4 another label, 5 nothing."""
+    spot, other = project.ensure_label("Spot"), project.ensure_label("Other")
+    assert spot.layer == other.layer
+    array, _ = head(len(project.scans()), slices=6)
+    scan = project.add_scan(Volume(array, Geometry(array.shape, np.diag([-1.0, -1.0, 3.0, 1.0]))), patient=patient)
+    mask = np.zeros(array.shape, np.uint8)
+    mask[[0, 1, 2], 20:24, 20:40] = spot.value
+    mask[[1, 3, 4], 40:44, 10:50] = SCRIBBLED_BACKGROUND
+    mask[[1, 4], 30:33, 20:40] = other.value
+    annotation = project.ensure_annotation(scan.id, "reader")
+    states = [SliceState(index, Origin.DRAWN, finished=index == 0) for index in range(5)]
+    project.save_layers(annotation.id, {spot.layer: mask}, {spot.layer: states}, journal_sequence=0)
+    return mask, spot, other
 
 
-def test_it_is_kept_on_disk_and_counted_as_nothing(saved: tuple[Project, str]) -> None:
-    project, scan = saved
-    np.testing.assert_array_equal(layer_of(project, scan), two_blobs())
-    annotation = project.annotation(scan, "anna")
-    assert annotation is not None
-    version = project.layers(annotation.id)["lesions"]
-    assert version.voxels == _facts(version, "")["voxels"] == 36
-    # training asks for it, so the counts by value have it
-    assert version.counts[255] == np.count_nonzero(two_blobs() == 255)
-    truth, known = read_truth(project, annotation, TUMOUR, SHAPE[0])
-    np.testing.assert_array_equal(truth, two_blobs() == TUMOUR.value)
-    assert not known.any()
-    for label in (TUMOUR, BLEED):
-        area = _area(project, annotation, [label], SHAPE)
-        np.testing.assert_allclose(area * 24 * 20, (two_blobs() == label.value).sum(axis=(1, 2)))
-    reopened = open_annotation(project, scan, "anna", journal=False)
-    assert reopened.editor.drawn("lesions").tolist() == [False, False, True, False, False, False]
-    assert reopened.editor.label_voxels(TUMOUR) == 36
+def read(project, **changes):
+    config = TrainingConfig(**{"labels": ("Spot",), "size": 64, "slices": 1, **changes})
+    config.validate()
+    job, events = read_training_set(project, config, lambda: ""), []
+    while True:
+        try:
+            events.append(next(job))
+        except StopIteration as end:
+            return end.value, events
 
 
-def test_no_export_knows_it(saved: tuple[Project, str], tmp_path: Path) -> None:
-    project, scan = saved
-    folder = tmp_path / "out"
-    events = list(export_job(project.path, folder, lambda: False, label="Tumour"))
-    assert isinstance(events[-1], Finished)
-    masks = [np.asarray(nib.load(file).dataobj).transpose(2, 1, 0) for file in folder.rglob("*_mask.nii.gz")]
-    brains = [np.asarray(nib.load(file).dataobj).transpose(2, 1, 0) for file in folder.rglob("*_brain.nii.gz")]
-    assert len(masks) == len(brains) == 1
-    np.testing.assert_array_equal(masks[0], (two_blobs() == TUMOUR.value).astype(np.uint8))
-    # the stripped scan keeps what the label covers and nothing that was scribbled
-    volume = project.read_volume(scan)
-    inside = two_blobs() == TUMOUR.value
-    np.testing.assert_array_equal(brains[0][inside], volume.array[inside])
-    assert len(np.unique(brains[0][~inside])) == 1
+def test_strokes_are_known_and_the_rest_of_their_slice_is_not(project):
+    mask, spot, other = scribbled(project)
+    data, _ = read(project)
+    assert data.slice_of.tolist() == [0, 1, 4]
+    assert data.masks.dtype == np.uint8
+    # finished: known everywhere
+    assert np.array_equal(data.masks[0, 0], mask[0] == spot.value)
+    # scribbled: label 1, background and the other label of the layer 0, all else unknown
+    expected = np.full((64, 64), UNKNOWN)
+    expected[(mask[1] == SCRIBBLED_BACKGROUND) | (mask[1] == other.value)] = 0
+    expected[mask[1] == spot.value] = 1
+    assert np.array_equal(data.masks[1, 0], expected)
+    assert not (data.masks[2, 0] == 1).any()
+    assert data.known.all()
+    # unknown pixels are no label
+    assert data.amounts.tolist() == pytest.approx([80 / 4096, 80 / 4096, 0])
+    assert data.pins
 
 
-def test_figures_and_the_surface_are_of_the_label_alone(saved: tuple[Project, str]) -> None:
-    project, scan = saved
-    volume, mask = project.read_volume(scan), layer_of(project, scan)
-    found = statistics(volume.values(volume.array), mask == TUMOUR.value)
-    assert found.voxels == 36
-    body = body_of(mask == TUMOUR.value, volume.geometry)
-    alone = body_of(two_blobs() == TUMOUR.value, volume.geometry)
-    assert body is not None
-    assert alone is not None
-    np.testing.assert_array_equal(body.density, alone.density)
-    assert body_of(mask == BLEED.value, volume.geometry) is None
+def test_both_labels_of_a_layer_learn_from_one_scribble(project):
+    mask, spot, other = scribbled(project)
+    data, _ = read(project, labels=("Spot", "Other"))
+    first, second = data.masks[1]
+    assert ((first == 1) == (mask[1] == spot.value)).all()
+    assert ((second == 1) == (mask[1] == other.value)).all()
+    assert ((first == UNKNOWN) == (second == UNKNOWN)).all()
 
 
-def test_a_label_that_moves_to_a_scribbled_layer_wins(saved: tuple[Project, str]) -> None:
-    project, scan = saved
-    opened = open_annotation(project, scan, "anna")
-    saver = Saver(project, opened)
-    dab(opened.editor, LABELS.named("Brain"), (15.0, 8.0), radius=2.0)
-    brain = opened.editor.mask("brain") == 1
-    saver.close()
-    assert (layer_of(project, scan)[brain] == 255).any()
-    done = relabel.carry_out(project, relabel.plan_move(project.labels(), "Brain", "lesions"))
-    assert done.covered == 0
-    value = project.labels().named("Brain").value
-    np.testing.assert_array_equal(layer_of(project, scan) == value, brain)
+def test_a_label_of_another_layer_stays_unknown_there(project):
+    scribbled(project)
+    project.ensure_label("Brain")
+    data, _ = read(project, labels=("Spot", "Brain"))
+    assert data.known.tolist() == [[True, False]] * 3
+
+
+def test_scribbles_can_be_left_out(project):
+    scribbled(project)
+    scribbled(project, "b")
+    data, _ = read(project, scribbles=False)
+    assert data.slice_of.tolist() == [0, 0]
+    assert not (data.masks == UNKNOWN).any()
+    labels = [project.labels().named("Spot")]
+    assert len(find_sources(project, labels, scribbles=False)[0].slices) == 1
+
+
+def test_they_are_counted_apart(project):
+    scribbled(project)
+    labels = [project.labels().named("Spot")]
+    assert count_finished(project, labels) == (1, 1, 3)
+    found = survey(project, labels)
+    assert (found.slices, found.scribbled, found.unfinished, found.with_label) == (3, 2, 2, 2)
+
+
+def test_scribbles_alone_are_enough_to_learn_from(project):
+    mask, _, _ = scribbled(project)
+    annotation = project.annotations(project.scans()[0].id)[0]
+    project.save_layers(annotation.id, {}, {"lesions": [SliceState(1, Origin.DRAWN)]}, journal_sequence=0)
+    data, _ = read(project)
+    assert data.slice_of.tolist() == [1, 4]
+    assert mask.any()
+
+
+def test_strokes_without_background_are_half_a_mask_and_do_not_count(tmp_path):
+    with Project.create(tmp_path / "q.meninx") as project:
+        label = project.ensure_label("Spot")
+        array, mask = head(0)
+        scan = project.add_scan(Volume(array, Geometry(array.shape, np.diag([-1.0, -1.0, 3.0, 1.0]))), patient="a")
+        annotation = project.ensure_annotation(scan.id, "reader")
+        states = [SliceState(index, Origin.DRAWN) for index in range(4)]
+        layer = (mask * label.value).astype(np.uint8)
+        project.save_layers(annotation.id, {label.layer: layer}, {label.layer: states}, journal_sequence=0)
+        with pytest.raises(LearningError, match="finished-none"):
+            read(project)
+
+
+def test_a_label_that_the_preparation_cuts_off_is_told(project):
+    scribbled(project)
+    _, events = read(project, size=32, prepare=("clip", "zscore", "pad"))
+    told = [event for event in events if isinstance(event, Notice)]
+    # rows 20 to 23 and columns 20 to 39 of 64, of which 16 to 47 are seen: all of the label is
+    assert told == []
+    _, events = read(project, size=32, labels=("Other",), prepare=("clip", "zscore", "resample=0.5"))
+    told = [event for event in events if isinstance(event, Notice)]
+    assert [(event.key, event.fields["name"]) for event in told] == [("training-cut-off", "S0001")]
+    assert all(isinstance(event, (Notice, Progress)) for event in events)
+
+
+def test_channels_are_rows_of_their_own(project):
+    scribbled(project)
+    data, _ = read(project, slices=3, channels=("red", "green", "blue"))
+    assert data.stacks.shape == (3, 9)
+    assert data.stack(np.arange(3)).shape == (3, 9, 64, 64)
+    assert len(data.images) == 3 * len({0, 1, 2, 3, 4, 5})

@@ -1,8 +1,10 @@
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.errors import LearningError
 from core.learning.split import Candidate, Part, Split, make_split, mark_ancestors
 
 
@@ -120,3 +122,59 @@ def test_a_split_survives_its_file():
     for candidates in ([candidate(number) for number in range(7)], [candidate(0)]):
         split = make_split(candidates)
         assert Split.from_json(split.to_json()).to_json() == split.to_json()
+
+
+@given(people, st.integers(2, 6))
+@settings(max_examples=60, deadline=None)
+def test_folds_test_everybody_once(candidates, folds):
+    patients = {c.patient for c in candidates}
+    if len(patients) < max(folds, 3):
+        with pytest.raises(LearningError, match="folds-few"):
+            make_split(candidates, folds=folds)
+        return
+    splits = [make_split(candidates, folds=folds, fold=fold, seed=fold) for fold in range(folds)]
+    tested = [scan for split in splits for scan in split.scans[Part.TEST]]
+    assert sorted(tested) == sorted(c.scan for c in candidates)
+    by_patient = [len({key for key, part in split.patients.items() if part is Part.TEST}) for split in splits]
+    assert max(by_patient) - min(by_patient) <= 1
+    for split in splits:
+        assert split.scans[Part.TRAIN]
+        assert split.scans[Part.VALIDATION]
+        assert set(split.patients) == patients
+
+
+def test_folds_do_not_move_with_the_amounts_or_the_seed():
+    few = [candidate(number, amount=0.1 if number % 3 else 0.0) for number in range(30)]
+    more = [candidate(number, amount=number / 40 if number % 3 else 0.0) for number in range(30)]
+    for fold in range(5):
+        one, two = (make_split(who, folds=5, fold=fold, seed=seed) for who, seed in ((few, 0), (more, 7)))
+        assert one.scans[Part.TEST] == two.scans[Part.TEST]
+        # the label is in each fold alike: 20 of 30 show it
+        assert sum(int(scan[4:]) % 3 > 0 for scan in one.scans[Part.TEST]) == 4
+
+
+def test_whoever_is_frozen_is_the_whole_test_set():
+    everyone = [candidate(number) for number in range(12)]
+    split = make_split(everyone, frozen={"patient003", "patient007", "not here"})
+    assert sorted(split.scans[Part.TEST]) == ["scan003", "scan007"]
+    assert [len(split.scans[part]) for part in Part] == [8, 2, 2]
+    alone = make_split([candidate(0, slices=6), candidate(1)], frozen={"patient001"})
+    assert alone.reasons == ("one-patient",)
+    assert alone.scans[Part.TEST] == ("scan001",)
+    with pytest.raises(LearningError, match="frozen-all"):
+        make_split([candidate(0)], frozen={"patient000"})
+
+
+@given(people, st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_by_slice_leaves_no_slice_out(candidates, seed):
+    slices = sum(len(c.slices) for c in candidates)
+    split = make_split(candidates, by_slice=True, seed=seed)
+    assert split.reasons == ("by-slice",)
+    parts = [split.part_of(c.scan, index) for c in candidates for index in c.slices]
+    assert len(parts) == slices
+    assert Part.TRAIN in parts
+    if slices > 1:
+        assert Part.VALIDATION in parts
+    if slices > 2:
+        assert Part.TEST in parts
