@@ -7,6 +7,7 @@ What is taken in is JSON, safetensors and ONNX: none of them holds a program. A 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -35,7 +36,9 @@ _MOST_TEXT = 64 << 20
 _OF_THIS_PROJECT: dict[str, Any] = {"parent": None, "encoder_weights": "", "assigned": [], "reader": ""}
 """Settings that mean nothing elsewhere, and might tell where files lie or who drew."""
 _NEEDED = (MODEL_FILE, ONNX_FILE)
-_TAKEN = (MODEL_FILE, ONNX_FILE, WEIGHTS_FILE, CONFIG_FILE, CARD_FILE, EVENTS_FILE, LEARNT_FILE)
+_TAKEN = (MODEL_FILE, ONNX_FILE, WEIGHTS_FILE, CONFIG_FILE, CARD_FILE, EVENTS_FILE, LEARNT_FILE, sums.NAME)
+_OURS = re.compile(r"evaluation-(val|test|all)\.json|[a-z0-9_]+_curves\.(svg|png|csv)")
+"""What an export holds for people, and nothing here needs."""
 _PIECE = 1 << 22
 
 
@@ -71,7 +74,7 @@ def export_run(project: Project, run: Run, target: Path, *, replace: bool = Fals
     folder = target.with_name(f"{atomic.TEMPORARY}{target.name}") if packed else target
     try:
         atomic.make_folder(folder)
-        names = [name for name in _TAKEN if (source / name).is_file() and name != LEARNT_FILE]
+        names = [name for name in _TAKEN if (source / name).is_file() and name not in (LEARNT_FILE, sums.NAME)]
         names += [file.name for file in sorted(source.glob("evaluation-*.json"))]
         for name in names:
             _copy(source / name, folder / name)
@@ -187,7 +190,12 @@ def unpack_run(source: Path, folder: Path) -> Foreign:
             if pickles:
                 raise LearningError("foreign-pickle", file=pickles[0])
             raise LearningError("foreign-none", file=source.name, needed=name)
-    return _read(folder, source.name, left)
+    found = _read(folder, source.name, [name for name in left if not _OURS.fullmatch(Path(name).name)])
+    for file in sums.broken(folder):
+        # what is for people was left behind, and a card may be written on by hand
+        if file.is_file() and file.name != CARD_FILE:
+            raise LearningError("foreign-damaged", file=file.name)
+    return found
 
 
 def _from_folder(source: Path, folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.commands.line import Line
+from core.commands.runs import run_warnings
 from core.errors import InputError
 from core.events import JobEvent
 from core.learning.config import (
@@ -89,7 +90,17 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     result = line.follow(events_of(Job("train", arguments_of_job), line.should_stop), told)
     if leading():
         line.say(_ended(result))
+        facts["warnings"] = _warnings(arguments.project, result["run"], line)
     return {**result, **facts, "history": epochs}
+
+
+def _warnings(path: Path, run: str, line: Line) -> list[str]:
+    """Say what the curves of a run say."""
+    with Project.open(path, read_only=True) as project:
+        words: list[str] = run_warnings(project, find_run(project, run))["warnings"]
+    for one in words:
+        line.say(one)
+    return words
 
 
 def _config(arguments: argparse.Namespace) -> TrainingConfig:

@@ -209,6 +209,7 @@ def test_a_run_goes_to_another_project_and_predicts_there(project, tmp_path, cap
     assert status == 0, err
     assert facts["origin"] == "out.zip", "its model does not say what it was called"
     assert facts["learnt_here"] == 3
+    assert facts["left"] == [], "curves and figures are for people, not worth a word"
     with Project.open(other) as there:
         taken = find_run(there, facts["run"])
         assert taken.usable
@@ -230,6 +231,7 @@ def test_a_folder_is_taken_too_and_what_it_leaves_is_told(project, tmp_path, cap
     trained(project)
     said(capsys, "runs", project.path, "--export", "1", "-o", tmp_path / "out")
     (tmp_path / "out" / "resume.pt").write_bytes(b"x")
+    (tmp_path / "out" / "card.md").write_text("A card that somebody wrote on.")
     other = make_project(tmp_path / "other.meninx")
     status, facts, err = said(capsys, "import-run", other, tmp_path / "out")
     assert status == 0
@@ -253,6 +255,7 @@ class Bomb:
         (lambda folder: (folder / "model.json").write_text('{"labels": ["Brain"]}'), "foreign-damaged"),
         (lambda folder: (folder / "model.safetensors").write_bytes(pickle.dumps(Bomb())), "foreign-damaged"),
         (lambda folder: (folder / "config.json").write_text('{"network": "future"}'), "foreign-other"),
+        (lambda folder: (folder / "events.jsonl").write_text(""), "foreign-damaged"),
         (lambda folder: (folder / "model.onnx").rename(folder / "model.pth"), "foreign-pickle"),
     ],
 )
@@ -318,7 +321,12 @@ def test_what_an_ancestor_learnt_travels_along(project, tmp_path, capsys):
 
 def test_an_export_tells_nothing_of_this_computer_or_its_people(project, tmp_path, capsys):
     def local(old):
-        told = {"network": "resnet18_unet", "encoder_weights": "/home/somebody/weights.pth", "reader": "anna", "assigned": ("train KEY",)}
+        told = {
+            "network": "resnet18_unet",
+            "encoder_weights": "/home/somebody/weights.pth",
+            "reader": "anna",
+            "assigned": ("train KEY",),
+        }
         return replace(old, **told)
 
     trained(project, config=local)
