@@ -69,7 +69,7 @@ def export_run(project: Project, run: Run, target: Path, *, replace: bool = Fals
     source = runs.require_usable(project, run)
     target = Path(target)
     packed = target.suffix.casefold() == ".zip"
-    if target.is_file() and not (packed and replace) or target.is_dir() and (packed or any(target.iterdir())):
+    if (target.is_file() and not (packed and replace)) or (target.is_dir() and (packed or any(target.iterdir()))):
         raise LearningError("export-there", file=target)
     folder = target.with_name(f"{atomic.TEMPORARY}{target.name}") if packed else target
     try:
