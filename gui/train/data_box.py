@@ -37,6 +37,7 @@ class DataBox(QWidget):
         self._asker.refused.connect(self._refused)
         self._words = theme.label(text("train.counting"), "muted", wrap=True)
         self._warning = theme.label("", "warning", wrap=True)
+        self._remark = theme.label("", "warning", wrap=True)
         self._plot = pg.PlotWidget(background=theme.color("backdrop"))
         self._plot.setFixedHeight(84)
         self._plot.setFrameShape(QFrame.Shape.NoFrame)
@@ -60,12 +61,14 @@ class DataBox(QWidget):
         outer.addWidget(theme.heading(text("train.data")))
         outer.addWidget(self._words)
         outer.addWidget(self._warning)
+        outer.addWidget(self._remark)
         outer.addSpacing(2)
         outer.addWidget(self._caption)
         outer.addWidget(self._plot)
         self._plot.hide()
         self._caption.hide()
         self._warning.hide()
+        self._remark.hide()
 
     @property
     def ready(self) -> bool:
@@ -81,6 +84,19 @@ class DataBox(QWidget):
     def warning(self) -> str:
         """The warning as shown, ``""`` for none."""
         return self._warning.text()
+
+    @property
+    def remark(self) -> str:
+        """What exploring found, as shown; ``""`` for nothing."""
+        return self._remark.text()
+
+    @Slot(list)
+    def show_remarks(self, words: list[str]) -> None:
+        """Show the weightiest thing that exploring found, the others in its tip."""
+        more = text("train.remarks_more", count=len(words) - 1) if len(words) > 1 else ""
+        self._remark.setText(f"⚠ {words[0]} {more}".rstrip() if words else "")
+        self._remark.setToolTip("\n".join(words))
+        self._remark.setVisible(bool(words))
 
     def count(self, project: Project | None, labels: Sequence[Label], reader: str = "") -> None:
         """Count anew, off the window's thread."""

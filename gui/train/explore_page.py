@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QProgressBar, QScrollArea, QStackedWidget, QWidget
 
 from core.errors import MeninxError
@@ -31,6 +31,9 @@ STEPS = 1000
 
 class ExplorePage(QWidget):
     """The page: one button to look, cards with what was found."""
+
+    remarked = Signal(list)
+    """What is to be looked at before training, in sentences; empty for nothing, or while nothing is known."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -193,6 +196,7 @@ class ExplorePage(QWidget):
         self._bar.setVisible(running)
         self._line.setVisible(running)
         self._facts.setText(names)
+        self.remarked.emit([] if self._found is None else [remark.words for remark in self._found.warnings])
         if running:
             self._bar.setRange(0, 0)
             self._line.setText(text("explore_page.starting"))

@@ -152,6 +152,7 @@ class TrainWorkspace(QWidget):
         self.desk.ready.connect(self._show_figures)
         self.desk.measured.connect(self._measured)
         self.panel.labels_chosen.connect(self.explore.set_labels)
+        self.explore.remarked.connect(self.panel.data.show_remarks)
 
     # -------------------------------------------------------------- project
 

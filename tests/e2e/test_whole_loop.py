@@ -58,6 +58,7 @@ def train(window: MainWindow, qtbot: QtBot) -> None:
     panel.network.setCurrentIndex(panel.network.findData("unet_light"))
     panel.slice_size.setCurrentIndex(panel.slice_size.findData("128"))
     panel.slices.setCurrentIndex(panel.slices.findData("1"))
+    panel.budget_unit.setCurrentIndex(panel.budget_unit.findData("epochs"))
     panel.budget.setValue(2)
     qtbot.waitUntil(panel.start.isEnabled, timeout=10_000)
     qtbot.mouseClick(panel.start, Qt.MouseButton.LeftButton)

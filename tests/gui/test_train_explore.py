@@ -96,6 +96,8 @@ def test_what_was_found_is_shown(opened, found):
     assert not explored.hue.isVisible(), "the scans are grey"
     assert explored.sizes.rows[0][:2] == ["3", "64 × 72 × 12"]
     assert explored.remarks.words == [remark.words for remark in found.warnings]
+    first = found.warnings[0].words
+    assert page.panel.data.remark.startswith(f"⚠ {first}")
     assert explored.save.isVisible()
     assert not explored.stop.isVisible()
 
@@ -108,6 +110,7 @@ def test_another_label_is_another_question(opened, found):
     page.panel._checks["Tumour"].setChecked(True)
     assert page.explore.found is None
     assert not page.explore.save.isVisible()
+    assert page.panel.data.remark == "", "what was found of one label is not said of another"
 
 
 def test_it_can_be_stopped_and_a_failure_is_told(opened, told):

@@ -76,6 +76,7 @@ def told(monkeypatch):
 def start(session, page, qtbot, *, epochs: int = 50):
     """Press Start and let the child say that it runs."""
     qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
+    page.panel.budget_unit.setCurrentIndex(page.panel.budget_unit.findData("epochs"))
     page.panel.budget.setValue(epochs)
     page.panel.start.click()
     qtbot.waitUntil(lambda: session.jobs.training is not None, timeout=5000)
@@ -145,6 +146,14 @@ def test_no_label_ticked_no_training(folder, page_of, qtbot):
     page.panel._checks["Tumour"].setChecked(True)
     qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
     assert page.panel.config().labels == ("Tumour",)
+
+
+def test_who_knows_nothing_of_epochs_trains_for_ten_minutes(folder, page_of, qtbot):
+    _, page = page_of(folder)
+    qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
+    assert page.panel.config() == TrainingConfig(("Brain",), minutes=10.0)
+    page.panel.budget_unit.setCurrentIndex(page.panel.budget_unit.findData("epochs"))
+    assert page.panel.config() == TrainingConfig(("Brain",))
 
 
 def test_the_choices_become_a_valid_config(with_runs, page_of, qtbot):
