@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.learning.prepare_fit import UNKNOWN
-from models.augment_draws import Chance, Draws
+from models.augment_draws import Chance, Draws, onto
 
 LEAST_SPAN = 1e-3
 WIDEST_BLUR = 3.0
@@ -124,11 +124,11 @@ def blank(images: Tensor, masks: Tensor, chance: Chance, draws: Draws) -> None:
     there = draws.uniform(len(chosen), BLANKS, 1) < 0.5
     there[:, 0] = True
     rows, columns = (
-        ((place >= starts[axis]) & (place < starts[axis] + edges[axis]) & there).to(images.device)
+        onto((place >= starts[axis]) & (place < starts[axis] + edges[axis]) & there, images.device)
         for axis, place in enumerate((torch.arange(size) + 0.5) / size for size in images.shape[-2:])
     )
     wiped = (rows[:, :, :, None] & columns[:, :, None, :]).any(dim=1, keepdim=True)
-    index = chosen.to(images.device)
+    index = onto(chosen, images.device)
     slices = images[index]
     images.index_copy_(0, index, torch.where(wiped, slices.mean(dim=(2, 3), keepdim=True), slices))
     masks.index_copy_(0, index, masks[index].masked_fill_(wiped, UNKNOWN))
@@ -143,13 +143,13 @@ def _some(images: Tensor, chance: Chance, draws: Draws, vary: Vary, *, factors: 
         return
     low, high = (math.log(chance.low), math.log(chance.high)) if factors else (chance.low, chance.high)
     values = draws.uniform(len(chosen), low=low, high=high)
-    values = (torch.exp(values) if factors else values).to(images.device)[:, None, None, None]
-    index = chosen.to(images.device)
+    values = onto(torch.exp(values) if factors else values, images.device)[:, None, None, None]
+    index = onto(chosen, images.device)
     images.index_copy_(0, index, vary(images[index], values))
 
 
 def _normal(slices: Tensor, draws: Draws) -> Tensor:
-    return torch.randn(slices.shape, generator=draws.generator).to(slices.device)
+    return onto(torch.randn(slices.shape, generator=draws.generator), slices.device)
 
 
 def _range(slices: Tensor) -> tuple[Tensor, Tensor]:
@@ -183,7 +183,7 @@ def _patch(slices: Tensor, draws: Draws) -> Tensor:
         distance = (place - middle[:, axis, None]) / deviation[:, axis, None]
         # taken from its nearest point, for far outside everything would round to nothing
         nearest = distance.square().amin(dim=1, keepdim=True)
-        sides.append(torch.exp(-0.5 * (distance.square() - nearest)).to(slices.device))
+        sides.append(onto(torch.exp(-0.5 * (distance.square() - nearest)), slices.device))
     return (sides[0][:, :, None] * sides[1][:, None, :])[:, None]
 
 

@@ -9,12 +9,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.learning.prepare_fit import UNKNOWN
+from models.augment_draws import onto
 
 
 def mirrored(images: Tensor, masks: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
     """Mirror some slices left to right, in place; nothing is interpolated."""
     if len(chosen):
-        index = chosen.to(images.device)
+        index = onto(chosen, images.device)
         images.index_copy_(0, index, images[index].flip(-1))
         masks.index_copy_(0, index, masks[index].flip(-1))
     return images, masks
@@ -41,7 +42,7 @@ def moved(
     if len(chosen) == 0:
         return images, masks
     grid = _grid(angle[chosen], scale[chosen], down[chosen], across[chosen], images)
-    index = chosen.to(images.device)
+    index = onto(chosen, images.device)
     image, mask = images[index], masks[index]
     air = image.amin(dim=(2, 3), keepdim=True)
     unknown = (mask == UNKNOWN).float()
@@ -56,15 +57,14 @@ def moved(
 def _grid(angle: Tensor, scale: Tensor, down: Tensor, across: Tensor, images: Tensor) -> Tensor:
     """Return where each pixel comes from: ``[n, size, size, 2]`` (x, y), -1 and 1 at the outer edges."""
     radians = angle * (math.pi / 180)
-    cosine, sine = (torch.cos(radians) / scale, torch.sin(radians) / scale)
+    # only these few numbers cross over to the device
+    few = torch.stack([torch.cos(radians) / scale, torch.sin(radians) / scale, 2 * down, 2 * across])
+    cosine, sine, down, across = onto(few, images.device)[:, :, None, None]
     rows, columns = images.shape[-2:]
-    y = ((torch.arange(rows) * 2 + 1) / rows - 1)[None, :, None]
-    x = ((torch.arange(columns) * 2 + 1) / columns - 1)[None, None, :]
-    cosine, sine, down, across = (value[:, None, None] for value in (cosine, sine, down, across))
-    # parts of the edge: the edge is 2 long here
-    y, x = y - 2 * down, x - 2 * across
-    grid = torch.stack([cosine * x - sine * y, sine * x + cosine * y], dim=3)
-    return grid.to(images.device)
+    # parts of the edge were doubled above: the edge is 2 long here
+    y = ((torch.arange(rows, device=images.device) * 2 + 1) / rows - 1)[None, :, None] - down
+    x = ((torch.arange(columns, device=images.device) * 2 + 1) / columns - 1)[None, None, :] - across
+    return torch.stack([cosine * x - sine * y, sine * x + cosine * y], dim=3)
 
 
 def _sample(values: Tensor, grid: Tensor, mode: str = "bilinear") -> Tensor:
