@@ -35,7 +35,7 @@ KEYS = ("image", "mask")
 def read_transforms(size: int) -> list[Any]:
     """Return what brings a picture and its mask into memory."""
     return [
-        LoadImaged(KEYS, reader=PILReader(reverse_indexing=False), image_only=True),
+        LoadImaged(KEYS, reader=PILReader(_grey, reverse_indexing=False), image_only=True),
         EnsureChannelFirstd(KEYS, channel_dim="no_channel"),
         Resized(KEYS, (size, size), mode=("bilinear", "nearest")),
         ScaleIntensityd("mask"),
@@ -43,6 +43,11 @@ def read_transforms(size: int) -> list[Any]:
         NormalizeIntensityd("image", nonzero=True),
         EnsureTyped(KEYS),
     ]
+
+
+def _grey(picture: Any) -> Any:
+    """Lossless WebP knows no grey pictures: three equal channels come back."""
+    return picture.convert("L")
 
 
 def random_transforms() -> list[Any]:
