@@ -181,6 +181,21 @@ def put_aside(file: Path, folder: Path) -> Path:
     return target
 
 
+def move(source: Path, target: Path) -> None:
+    """Give a file or folder another name on the same disk, where none is yet.
+
+    Raises
+    ------
+    StorageError
+        ``disk-full``, ``read-only`` or ``write-failed``; also where the name is taken.
+    """
+    with _worded(target):
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        _replace(source, target)
+        _sync_folder(target.parent)
+
+
 def _discard(file: Path) -> None:
     # a disk that refused the write may refuse this too; the name says it is unfinished
     with contextlib.suppress(OSError):

@@ -63,9 +63,21 @@ def encode_mask(volume: Volume, mask: Array) -> bytes:
     InputError
         ``mask-grid-differs``.
     """
-    inside = (mask != 0).astype(np.uint8)
-    maskfile.check(inside, volume.geometry)
-    return _packed(header_of(volume), inside)
+    return encode_values(volume, (mask != 0).astype(np.uint8))
+
+
+def encode_values(volume: Volume, values: NDArray[np.uint8 | np.uint16]) -> bytes:
+    """Return whole numbers ``[z, y, x]`` as ``.nii.gz`` that lies where its scan lies.
+
+    Raises
+    ------
+    InputError
+        ``mask-grid-differs``.
+    """
+    maskfile.check(values.astype(np.uint8, copy=False), volume.geometry)
+    header = header_of(volume)
+    header.set_data_dtype(values.dtype)
+    return _packed(header, values)
 
 
 def _packed(header: Any, array: Array) -> bytes:

@@ -1,0 +1,1 @@
+"""Masks that go to other tools, and what comes from them."""

@@ -1,0 +1,191 @@
+"""What other tools drew, on its way in: the records, and which reader fits.
+
+Readers (:data:`core.exchange.registry.READERS`) run in the decoding child only. A reader is a
+module with ``fits(path: Path) -> bool``, by content and quickly, and
+``read(path: Path, limits: Limits) -> Iterator[Incoming]``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError
+from core.events import Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a reader may take; past it, it raises ``InputError`` ``exchange-too-large``.
+
+    Parameters
+    ----------
+    voxels
+        Of one mask.
+    items
+        Pictures or scans of one export.
+    masks
+        Masks of one picture or scan.
+    text
+        Bytes of a JSON, XML or text file.
+    """
+
+    voxels: int = 1 << 30
+    items: int = 200_000
+    masks: int = 5_000
+    text: int = 1 << 30
+
+    def check_shape(self, shape: tuple[int, ...], name: str) -> None:
+        """Refuse a claimed shape before anything of that size is made.
+
+        Raises
+        ------
+        InputError
+            ``exchange-too-large``.
+        """
+        count = 1
+        for one in shape:
+            count *= max(1, int(one))
+        if count > self.voxels or any(int(one) < 1 for one in shape):
+            raise InputError("exchange-too-large", file=name)
+
+
+@dataclass(frozen=True, eq=False)
+class IncomingMask:
+    """One label on a picture or scan.
+
+    Parameters
+    ----------
+    label
+        Its name as the other tool has it.
+    array
+        uint8 of 0 and 1, ``[y, x]`` or ``[z, y, x]``.
+    slice
+        Native slice that a ``[y, x]`` array lies on; None for pictures and whole scans.
+    reader
+        Who drew it, a pseudonym or empty: never an e-mail address.
+    predicted
+        Whether a program made it: it comes in as a prediction.
+    color
+        ``#rrggbb`` or empty.
+    finished
+        Slices of the array on which zero means background; None for all of them.
+    """
+
+    label: str
+    array: NDArray[np.uint8]
+    slice: int | None = None
+    reader: str = ""
+    predicted: bool = False
+    color: str = ""
+    finished: tuple[int, ...] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to another process packed: one bit per voxel, and mostly runs."""
+        packed = zlib.compress(np.packbits(self.array != 0).tobytes(), 1)
+        facts = (self.label, self.slice, self.reader, self.predicted, self.color, self.finished)
+        return _unpacked, (packed, self.array.shape, facts)
+
+
+def _unpacked(packed: bytes, shape: tuple[int, ...], facts: tuple[Any, ...]) -> IncomingMask:
+    count = int(np.prod(shape, dtype=np.int64))
+    bits = np.unpackbits(np.frombuffer(zlib.decompress(packed), np.uint8), count=count)
+    label, slice_, reader, predicted, color, finished = facts
+    return IncomingMask(label, bits.reshape(shape), slice_, reader, predicted, color, finished)
+
+
+@dataclass(frozen=True, eq=False)
+class Incoming:
+    """One picture or scan of a foreign export with what was drawn on it.
+
+    Parameters
+    ----------
+    image
+        Local file; None where only a URL or nothing was given.
+    name
+        File name without folders, for matching against scans that are there.
+    shape
+        ``(y, x)`` of a picture or ``(z, y, x)`` of a scan; the masks have it too.
+    masks
+        What was drawn.
+    problem
+        Key below ``[notices]`` where something will not land, or empty; its words get ``name``
+        and ``fields``.
+    patient
+        Identity text of the patient, or empty where the export does not say.
+    affine
+        Where the masks lie (voxel x, y, z to RAS mm), or None where the format does not say.
+    """
+
+    image: Path | None
+    name: str
+    shape: tuple[int, int] | tuple[int, int, int]
+    masks: tuple[IncomingMask, ...] = ()
+    problem: str = ""
+    fields: dict[str, str | int] = field(default_factory=dict)
+    patient: str = ""
+    affine: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the preview: a picture or scan, and what would land on it."""
+
+    name: str
+    shape: tuple[int, ...]
+    image: Path | None
+    labels: tuple[tuple[str, int], ...]
+    readers: tuple[str, ...] = ()
+    predicted: int = 0
+    problem: Notice | None = None
+
+    @classmethod
+    def of(cls, one: Incoming) -> Line:
+        """Return what can be said of one without its voxels."""
+        labels: dict[str, int] = {}
+        for mask in one.masks:
+            labels[mask.label] = labels.get(mask.label, 0) + int(np.count_nonzero(mask.array))
+        readers = tuple(sorted({mask.reader for mask in one.masks if mask.reader}))
+        problem = Notice(one.problem, {"name": one.name} | one.fields) if one.problem else None
+        predicted = sum(mask.predicted for mask in one.masks)
+        return cls(one.name, one.shape, one.image, tuple(labels.items()), readers, predicted, problem)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an export of another tool would bring.
+
+    Parameters
+    ----------
+    path
+        What was looked at.
+    reader
+        Key of :data:`core.exchange.registry.READERS`.
+    lines
+        One per picture or scan.
+    colors
+        By label name, where the export has colours.
+    """
+
+    path: Path
+    reader: str
+    lines: tuple[Line, ...] = ()
+    colors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """Voxels by label name, in the order of their first mask."""
+        found: dict[str, int] = {}
+        for line in self.lines:
+            for name, count in line.labels:
+                found[name] = found.get(name, 0) + count
+        return found
+
+    def with_line(self, line: Line) -> Plan:
+        """Return a plan with one more line."""
+        return replace(self, lines=(*self.lines, line))

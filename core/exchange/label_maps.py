@@ -1,0 +1,55 @@
+"""Label maps: one whole number per voxel, the same number for a label in every file of an export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.exchange.items import Item
+from core.labels import Label
+from core.project.exporting import stem_of
+
+
+def numbers(labels: Sequence[Label]) -> dict[str, int]:
+    """Return the number of each label, by name: 1, 2, 3, ... in the project's order."""
+    return {label.name: place for place, label in enumerate(labels, 1)}
+
+
+def safe(label: Label, labels: Sequence[Label]) -> str:
+    """Return a label's name as part of a file name: unlike every other's, without regard to case."""
+    stems = [stem_of(one.name).casefold() for one in labels]
+    stem = stem_of(label.name)
+    place = next(at for at, one in enumerate(labels) if one.name == label.name)
+    return stem if stems.count(stem.casefold()) == 1 else f"{stem}-{place + 1}"
+
+
+def maps_of(item: Item) -> dict[str, NDArray[np.uint8 | np.uint16]]:
+    """Return the label maps ``[z, y, x]`` of a scan, by what its file name has before ``_labels``.
+
+    Labels of one layer exclude one another, so each layer has one map; where an export holds labels of
+    several layers, the layer stands in the name (``_brain``).
+    """
+    given = numbers(item.labels)
+    kind = np.uint8 if len(item.labels) < 256 else np.uint16
+    layers = list(dict.fromkeys(label.layer for label in item.labels))
+    maps: dict[str, NDArray[np.uint8 | np.uint16]] = {}
+    for layer in layers:
+        there = [label for label in item.labels if label.layer == layer and label.name in item.masks]
+        if not there:
+            continue
+        values = np.zeros(item.volume.shape, dtype=kind)
+        for label in there:
+            values[item.masks[label.name]] = given[label.name]
+        maps["" if len(layers) == 1 else f"_{layer}"] = values
+    return maps
+
+
+def table(labels: Sequence[Label]) -> bytes:
+    """Return ``labels.tsv``: number, name, colour and layer of each label."""
+    rows = ["index\tname\tcolor\tlayer"]
+    for name, number in numbers(labels).items():
+        label = next(one for one in labels if one.name == name)
+        rows.append("\t".join((str(number), " ".join(name.split()), label.color, label.layer)))
+    return ("\n".join(rows) + "\n").encode()
