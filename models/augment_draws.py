@@ -20,13 +20,6 @@ class Chance(NamedTuple):
 NEVER = Chance(0.0, 0.0, 0.0)
 
 
-def onto(drawn: Tensor, device: torch.device) -> Tensor:
-    """Copy what was drawn to the device of the batch, without waiting for what the device is doing."""
-    if device.type == "cuda":
-        return drawn.pin_memory().to(device, non_blocking=True)
-    return drawn.to(device)
-
-
 class Draws:
     """Draws for the slices of one batch.
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.learning.prepare_fit import UNKNOWN
-from models.augment_draws import Chance, Draws, onto
+from models.augment_draws import Chance, Draws
+from models.device import onto
 
 LEAST_SPAN = 1e-3
 WIDEST_BLUR = 3.0

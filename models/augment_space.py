@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.learning.prepare_fit import UNKNOWN
-from models.augment_draws import onto
+from models.device import onto
 
 
 def mirrored(images: Tensor, masks: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:

@@ -45,6 +45,13 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def onto(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy a tensor of the CPU to a device, without waiting for what the device is doing."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def use_threads() -> int:
     """Let torch use the cores that the job was given (``OMP_NUM_THREADS``), and return how many."""
     threads = os.environ.get("OMP_NUM_THREADS", "")
