@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.io import atomic
 from core.learning.dataset import TrainingSet
 from core.learning.events import Sample
+from core.learning.prepare_fit import UNKNOWN
 from core.learning.runs import SAMPLES_FOLDER
 from core.volume import fitting_levels
 
@@ -62,13 +63,14 @@ def draw_samples(
     samples = []
     for number, (example, mask) in enumerate(zip(examples, predicted, strict=True)):
         middle = data.images[data.stacks[example][data.stacks.shape[1] // 2]]
-        picture = compose(middle.astype(np.float32), data.masks[example], mask, colors)
+        truth = (data.masks[example] == 1).astype(np.uint8)
+        picture = compose(middle.astype(np.float32), truth, mask, colors)
         file = f"{SAMPLES_FOLDER}/epoch-{epoch:04d}-{number}.png"
         done, encoded = cv2.imencode(".png", picture)
         if done:
             atomic.write_bytes(folder / file, encoded.tobytes())
-        known = data.known[example]
-        dice = _dice(data.masks[example][known], mask[known])
+        seen = (data.masks[example] != UNKNOWN) & data.known[example][:, None, None]
+        dice = _dice(truth[seen], mask[seen])
         scan = data.scans[int(data.scan_of[example])]
         samples.append(Sample(scan.name, int(data.slice_of[example]), dice, file))
     return tuple(samples)
