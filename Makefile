@@ -14,6 +14,7 @@ help:
 	@echo "make test   set up, then lint, types, layers and all tests"
 	@echo "make soak   the long fault and fuzz runs"
 	@echo "make bench  the figures of docs/benchmarks.md"
+	@echo "make guide-pictures  the pictures and the page of keys of docs/guide, from the real window"
 	@echo "make campaign-lgg  hours of training on the LGG slices, resumable; CAMPAIGN=FOLDER keeps it"
 
 setup: $(STAMP)
@@ -49,6 +50,9 @@ bench: setup
 CAMPAIGN ?= ../campaign/lgg
 campaign-lgg: setup
 	nice $(PY) tests/campaigns/lgg.py $(CAMPAIGN)
+
+guide-pictures: setup
+	$(PY) tests/guide/make_pictures.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QLabel, QLayout, QSizePolicy, QToolButton, QWidget
 
+from core.messages import text
 from gui import theme
 from gui.icons import icon
 from gui.settings import Settings
@@ -105,3 +106,15 @@ class Fold(QWidget):
         self._settings.preferences.sections[self._key] = self._open
         self._settings.save()
         self.toggled.emit(self._open)
+
+
+def guide_button() -> QToolButton:
+    """Return a small question mark that asks the guide."""
+    made = QToolButton()
+    made.setText("?")
+    made.setFixedWidth(26)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    made.setCursor(Qt.CursorShape.PointingHandCursor)
+    made.setAccessibleName(text("actions.guide_here"))
+    made.setToolTip(text("actions.guide_here"))
+    return made

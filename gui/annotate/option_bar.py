@@ -6,11 +6,12 @@ import math
 
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QGridLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QGridLayout, QLabel, QSlider, QWidget
 
 from core.messages import text
 from gui import theme
 from gui.actions import Actions, shown_key
+from gui.annotate.fold import guide_button
 from gui.annotate.tools.hand import LARGEST, SMALLEST, Hand
 from gui.annotate.tools.kit import Kit
 from gui.annotate.tools.options import LimitButton, Progress, ThresholdOptions, WandOptions
@@ -102,12 +103,7 @@ class OptionBar(QFrame):
         self._grid.addWidget(self.name, 0, 0)
         self._grid.addWidget(self.hint, 0, 2)
         self._grid.addWidget(self.progress, 0, 3)
-        self.guide = QToolButton()
-        self.guide.setText("?")
-        self.guide.setFixedWidth(26)
-        self.guide.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.guide.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.guide.setAccessibleName(text("actions.guide_here"))
+        self.guide = guide_button()
         self.guide.clicked.connect(self._ask_guide)
         self._grid.addWidget(view_menu, 0, 4)
         self._grid.addWidget(self.guide, 0, 5)

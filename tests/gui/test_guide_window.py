@@ -8,6 +8,7 @@ from PySide6.QtNetwork import QNetworkAccessManager
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from core.editing.operations import Operation
 from gui.annotate.rail import TOOLS
 from gui.guide import pages
 from gui.guide.window import GuideWindow
@@ -48,6 +49,20 @@ def test_every_tool_can_be_asked_about(opened: MainWindow, qtbot: QtBot) -> None
         assert guide.tree.currentItem().data(0, Qt.ItemDataRole.UserRole) == pages.TOPICS[name]
         # the last section of a page cannot stand at the top of the window, but it is seen
         assert guide.reader.place() == slug or guide.reader.at_end(), name
+
+
+def test_the_panel_asks_about_the_operation_chosen(opened: MainWindow, qtbot: QtBot) -> None:
+    panel = opened.annotate.operations
+    for operation in (None, *Operation):
+        if operation is not None and panel.box.findData(operation) < 0:
+            continue
+        panel.choose(operation)
+        panel.guide.click()
+        guide = opened.commands.guide
+        assert guide is not None
+        wanted = pages.TOPICS["edit" if operation is None else f"edit_{operation.value}"]
+        assert guide.tree.currentItem().data(0, Qt.ItemDataRole.UserRole) == wanted
+    panel.close_options()
 
 
 def test_links_lead_on_and_back(window: MainWindow, qtbot: QtBot) -> None:

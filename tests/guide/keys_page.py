@@ -37,6 +37,7 @@ def keys_page() -> str:
         "| Key | Does |\n|---|---|\n"
         "| <kbd>Enter</kbd> | closes an outline, draws a threshold, is done with a region |\n"
         "| <kbd>Backspace</kbd> | takes the last point back |\n"
+        "| <kbd>Delete</kbd> | removes the measurement that is chosen in the list |\n"
         "| <kbd>Esc</kbd> | drops what is begun |\n"
         "| <kbd>Ctrl</kbd> held | the tool's opposite: erase, cut out, clear |",
     ]

@@ -33,16 +33,19 @@ def main(names: list[str]) -> int:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MENINX_HOME"] = str(Path(folder) / "home")
-        wanted = names or list(SCENES)
+        # those that need a training last
+        wanted = sorted(names or SCENES, key=lambda name: name in LEARNT)
         plain = make_project(Path(folder) / "plain.meninx")
-        learnt = make_learnt(Path(folder) / "learnt.meninx") if LEARNT & set(wanted) else plain
+        learnt: Path | None = None
         if not names:
             atomic.write_bytes(out.parent / "keys.md", keys_page().encode("utf-8"))
         for number, name in enumerate(wanted):
             os.environ["MENINX_HOME"] = str(Path(folder) / f"home{number}")
             place = Path(folder) / str(number)
             place.mkdir()
-            stage = Stage(learnt if name in LEARNT else plain, place)
+            if name in LEARNT and learnt is None:
+                learnt = make_learnt(Path(folder) / "learnt.meninx")
+            stage = Stage(learnt if learnt is not None and name in LEARNT else plain, place)
             content = packed(SCENES[name](stage))
             stage.close()
             atomic.write_bytes(out / f"{name}.png", content)

@@ -720,6 +720,19 @@ def train(stage: Stage) -> QPixmap:
     return together((picture, picture.rect()))
 
 
+@scene("explore", learnt=True)
+def explore(stage: Stage) -> QPixmap:
+    """The page that shows what there is to learn from."""
+    stage.window.resize(*WHOLE)
+    stage.open(0)
+    stage.do("workspace_train")
+    page = stage.window.train
+    page.tabs.button(1).click()
+    stage.settle(4.0)
+    picture = stage.whole()
+    return together((picture, stage.part(page.explore)))
+
+
 @scene("review", learnt=True)
 def review(stage: Stage) -> QPixmap:
     """The whole window with a validation scan compared."""

@@ -76,12 +76,12 @@ def make_learnt(path: Path) -> Path:
     with Project.create(path, name="brains") as project:
         project.set_labels(LabelSet().with_label("Brain"))
         for seed in range(8):
-            made = make_head(410 + seed, shape=(28, 192, 156), contrast="T1", noise=0.012)
+            made = make_head(410 + seed, shape=(24, 160, 130), contrast="T1", noise=0.012)
             scan = project.add_scan(made.volume, patient=f"person {seed}", description="T1 head")
             if seed < 7:
                 save(project, scan.id, made.masks, finished=True)
-    line = ["train", str(path), "--label", "Brain", "--network", "unet_light", "--size", "128", "--slices", "1"]
-    length = ["--epochs", "14", "--steps", "12", "--seed", "3", "--device", "cpu", "--reader", READER]
+    line = ["train", str(path), "--label", "Brain", "--network", "unet_light", "--size", "96", "--slices", "1"]
+    length = ["--epochs", "10", "--steps", "8", "--seed", "3", "--device", "cpu", "--reader", READER]
     for command in ([*line, *length], ["predict", str(path), "--run", "last"]):
         if run_command(command):
             raise RuntimeError(" ".join(command))

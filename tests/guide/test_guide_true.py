@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "guide"
 PICTURES = GUIDE / "pictures"
 WORDS = {page: (GUIDE / f"{page}.md").read_text(encoding="utf-8") for page in pages.PAGES}
-HELD = {"Ctrl", "Shift", "Alt", "Enter", "Esc", "Backspace", "Space", "~"}
+HELD = {"Ctrl", "Shift", "Alt", "Enter", "Esc", "Backspace", "Delete", "Space", "~"}
 """Keys that are held, or that a tool hears while it draws: not in the keymap (see keys.md)."""
 FENCE = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 KEY = re.compile(r"<kbd>(.+?)</kbd>")
@@ -70,7 +70,19 @@ def test_every_tool_has_a_section_with_a_picture(name: str) -> None:
 def test_every_topic_leads_somewhere(topic: str) -> None:
     assert section_words(pages.TOPICS[topic])
     known = {spec.id for spec in ACTIONS} | set(TOOLS)
-    panels = {"labels", "window", "finished", "classes", "second", "surface", "history", "import", "train", "review"}
+    panels = {
+        "edit",
+        "labels",
+        "window",
+        "finished",
+        "classes",
+        "second",
+        "surface",
+        "history",
+        "import",
+        "train",
+        "review",
+    }
     assert topic in known | panels
 
 

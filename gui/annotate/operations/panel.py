@@ -23,7 +23,7 @@ from core.editing.operations import Operation, Order, Where
 from core.messages import text
 from gui import theme
 from gui.actions import Actions
-from gui.annotate.fold import Fold
+from gui.annotate.fold import Fold, guide_button
 from gui.annotate.operations.operator import Operator, Result, other_labels
 from gui.session import Session
 from gui.viewer.overlay import Overlay, rgb
@@ -180,6 +180,9 @@ class OperationsPanel(QWidget):
         inner.addWidget(self.bar)
         inner.addWidget(_line(self.cancel, self.apply))
         self.fold = Fold(text("operations.title"), "operations", self._session.settings, self.box, self.options)
+        self.guide = guide_button()
+        self.guide.clicked.connect(self._ask_guide)
+        self.fold.line.addWidget(self.guide)
         theme.column(self).addWidget(self.fold)
         # asked for by a key: what it asks must be seen
         self.opened.connect(self.fold.open)
@@ -239,6 +242,11 @@ class OperationsPanel(QWidget):
         volume = self._session.volume
         flat = volume is None or volume.is_picture or not CHOICES[operation]
         return Where.SLICE if flat or operation in _OF_A_SLICE else Where.SPACE
+
+    @Slot()
+    def _ask_guide(self) -> None:
+        operation = self.operation
+        self._session.guide_asked.emit("edit" if operation is None else f"edit_{operation.value}")
 
     @Slot()
     def close_options(self) -> None:
