@@ -264,6 +264,7 @@ class RunModel(QAbstractTableModel):
             return "\n".join(part for part in (looked, row.stamp) if part)
         run = row.run
         facts = {"slices": grouped(run.slices), "time": clock(run.seconds), "created": run.created[:16]}
+        facts["started"] = row.from_words
         return text("train.run_tip", state=text(f"train.state_{run.state.value}"), **facts)
 
 
@@ -327,6 +328,7 @@ class RunTable(QTableView):
         self.selectionModel().blockSignals(True)
         self.runs.set_rows(rows)
         self.selectionModel().blockSignals(False)
+        self._fit_columns()
         self.choose(kept)
 
     def choose(self, run: str) -> None:
@@ -343,8 +345,15 @@ class RunTable(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        for name in _WIDE_ONLY:
-            self.setColumnHidden(COLUMNS.index(name), self.width() < NARROW)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        """Hide what does not fit: in a narrow table what all runs share, or what tells least."""
+        narrow = self.width() < NARROW
+        alike = len({row.run.labels for row in self.runs.rows}) <= 1
+        hidden = {*_WIDE_ONLY, "labels" if alike else "parent"} if narrow else set()
+        for number, name in enumerate(COLUMNS):
+            self.setColumnHidden(number, name in hidden)
 
     def sizeHintForColumn(self, column: int) -> int:
         # Qt forgets the box to tick
