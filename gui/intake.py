@@ -86,22 +86,15 @@ class Intake(QObject):
 
     def open_project(self, path: Path) -> bool:
         """Open a project; return whether it is open."""
-        try:
-            self._session.open_project(path, scratch=is_scratch(path))
-        except MeninxError as error:
-            self._session.notifier.error(error)
+        session = self._session
+        if not session.notifier.attempt(lambda: session.open_project(path, scratch=is_scratch(path))):
             return False
         self._open_first()
         return True
 
     def create_project(self, path: Path) -> bool:
         """Make a project and open it; return whether it is open."""
-        try:
-            self._session.create_project(path)
-        except MeninxError as error:
-            self._session.notifier.error(error)
-            return False
-        return True
+        return self._session.notifier.attempt(lambda: self._session.create_project(path))
 
     def _open_first(self) -> None:
         """Show the first scan with something left to do: nobody should face an empty window."""
@@ -134,11 +127,8 @@ class Intake(QObject):
     @Slot(object, object)
     def _take_plain(self, paths: Sequence[Path], decoder: Decoder | None = None) -> None:
         self._glancer.look(paths, decoder)
-        try:
-            self._need_project()
-        except MeninxError as error:
+        if not self._session.notifier.attempt(self._need_project):
             self._glancer.end()
-            self._session.notifier.error(error)
             return
         # a turn of its own: showing the project and starting a child together would hold the window too long
         QTimer.singleShot(0, self, functools.partial(self.take, list(paths)))
@@ -266,10 +256,7 @@ class Intake(QObject):
         if session.project is None:
             return
         path = Path(session.project.path)
-        try:
-            session.close_project()
-        except MeninxError as error:
-            session.notifier.error(error)
+        if not session.notifier.attempt(session.close_project):
             return
         if is_scratch(path):
             shutil.rmtree(path, ignore_errors=True)
@@ -328,10 +315,7 @@ class Intake(QObject):
         if session.project is None:
             return
         source = Path(session.project.path)
-        try:
-            session.close_project()
-        except MeninxError as error:
-            session.notifier.error(error)
+        if not session.notifier.attempt(session.close_project):
             return
         self._kept = (source, target)
         self._tasks.start(functools.partial(copy_project, source, target), self._kept_there, self._keep_failed)

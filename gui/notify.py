@@ -70,6 +70,15 @@ class Notifier(QObject):
         """Take an offer back that is out of date: what it offered was done."""
         self.withdrawn.emit(words)
 
+    def attempt(self, work: Callable[[], object]) -> bool:
+        """Do something, and word its error if it fails; return whether it was done."""
+        try:
+            work()
+        except MeninxError as error:
+            self.error(error)
+            return False
+        return True
+
     @Slot(object)
     def error(self, error: MeninxError) -> None:
         """Word an error. It stays until it is closed; what was asked for by the person stays silent."""

@@ -16,4 +16,5 @@ def tell_recovered(notifier: Notifier, opened: OpenAnnotation) -> None:
             words += " " + text("session.recovered_until", when=f"{until.astimezone():%d.%m.%Y %H:%M:%S}")
         notifier.tell(words, "good", seconds=15.0)
     if opened.set_aside is not None:
-        notifier.tell(text("session.set_aside", file=opened.set_aside.name), "warning", seconds=0.0)
+        key = "session.cut_short" if opened.cut_short else "session.set_aside"
+        notifier.tell(text(key, file=opened.set_aside.name), "warning", seconds=0.0)

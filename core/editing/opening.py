@@ -13,6 +13,7 @@ from core.editing.history import History
 from core.editing.steps import Layers, States, Step, apply_states, unpack
 from core.errors import ProjectError
 from core.geometry import Box, Geometry
+from core.io import atomic
 from core.io.atomic import storage_error
 from core.project.journal import Journal
 from core.project.journal_file import Header, JournalFile, base_hash
@@ -37,6 +38,9 @@ class OpenAnnotation:
     set_aside
         Where a journal was put that does not fit the masks or is damaged; None
         mostly. It is kept for inspection and never used.
+    cut_short
+        Only the end of the journal was damaged, behind the saved version: what came
+        before is in use, and ``set_aside`` is a copy of the whole.
     """
 
     def __init__(self, project: Project, scan: Scan, reader: str, annotation: Annotation | None) -> None:
@@ -49,6 +53,7 @@ class OpenAnnotation:
         self.recovered_steps = 0
         self.recovered_until: datetime | None = None
         self.set_aside: Path | None = None
+        self.cut_short = False
         self._base: Layers | None = None
 
     def keep_base(self, layers: Layers) -> None:
@@ -214,7 +219,7 @@ def _known_journal(opened: OpenAnnotation, saved: int) -> JournalFile | None:
     if not file.exists():
         return None
     try:
-        known = JournalFile(file)
+        known = JournalFile(file, synced=saved)
     except ProjectError:
         _put_aside(opened, file)
         return None
@@ -225,20 +230,30 @@ def _known_journal(opened: OpenAnnotation, saved: int) -> JournalFile | None:
     if not (fits and complete):
         _put_aside(opened, file)
         return None
+    if known.holes and not opened.project.read_only:
+        aside = _aside(file)
+        content = file.read_bytes()
+        atomic.write_bytes(aside, content)
+        atomic.write_bytes(file, content[: known.size])
+        opened.set_aside, opened.cut_short = aside, True
     return known
+
+
+def _aside(file: Path) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dt%H%M%S%f")
+    return file.with_name(f"{file.stem}-aside-{stamp}{file.suffix}")
 
 
 def _put_aside(opened: OpenAnnotation, file: Path) -> None:
     """Rename a journal that must not be used; on a medium that cannot be written it is passed over."""
     if opened.project.read_only:
         return
-    stamp = datetime.now(UTC).strftime("%Y%m%dt%H%M%S%f")
-    aside = file.with_name(f"{file.stem}-aside-{stamp}{file.suffix}")
+    aside = _aside(file)
     try:
         file.rename(aside)
     except OSError as error:
         raise storage_error(error, file) from error
-    opened.set_aside = aside
+    opened.set_aside, opened.cut_short = aside, False
 
 
 def _journal(opened: OpenAnnotation, known: JournalFile | None, saved: int) -> Journal:

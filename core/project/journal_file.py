@@ -220,6 +220,9 @@ class JournalFile:
         The journal. A torn tail (a record the crash cut short) is passed over.
     size
         Look at so many bytes only, while a writer goes on behind them.
+    synced
+        Records up to this one are known to have been on the disk. What a power cut leaves behind them may
+        have holes: then the tail begins at the first. None: nothing but the last record may be torn.
 
     Raises
     ------
@@ -227,10 +230,17 @@ class JournalFile:
         ``journal-damaged`` if anything but the tail is wrong, ``journal-newer``.
     StorageError
         ``read-failed`` if the disk fails.
+
+    Attributes
+    ----------
+    holes
+        Whether whole records follow the first that is broken.
     """
 
-    def __init__(self, file: Path, size: int | None = None) -> None:
+    def __init__(self, file: Path, size: int | None = None, *, synced: int | None = None) -> None:
         self.file = file
+        self.holes = False
+        self._synced = synced
         self.places: dict[int, tuple[int, int]] = {}
         self.last = 0
         try:
@@ -261,7 +271,9 @@ class JournalFile:
                 length, checksum = FRAME.unpack_from(tail, start)
                 payload = tail[at : at + length]
                 if len(payload) == length and zlib.crc32(payload) == checksum:
-                    raise ProjectError("journal-damaged")
+                    if self._synced is None or self.last < self._synced:
+                        raise ProjectError("journal-damaged")
+                    self.holes = True
 
     def records(self) -> Iterator[Record]:
         """Give all records in order."""

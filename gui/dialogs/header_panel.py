@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Slot,
 )
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QCheckBox, QDialog, QHeaderView, QSpinBox, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QCheckBox, QDialog, QFrame, QHeaderView, QSpinBox, QTableView, QWidget
 
 from core.distances import between_slices
 from core.errors import MeninxError
@@ -29,7 +29,7 @@ from core.project.project import Project
 from core.volume import Volume
 from gui import theme
 from gui.jobs.asking import Asker
-from gui.quiet_table import QuietTable
+from gui.quiet_table import make_quiet
 from gui.search_field import SearchField
 from gui.session import Session
 
@@ -221,8 +221,12 @@ class HeaderPanel(QDialog):
         self._scan_changed()
 
     def _make_table(self) -> QTableView:
-        table = QuietTable(26, framed=False)
+        table = QTableView()
         table.setModel(self._filter)
+        make_quiet(table, 26)
+        # several lines at a time are copied
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        table.setFrameShape(QFrame.Shape.NoFrame)
         table.setAlternatingRowColors(True)
         head = table.horizontalHeader()
         head.setStretchLastSection(True)

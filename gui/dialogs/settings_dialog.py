@@ -5,11 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QHeaderView,
     QKeySequenceEdit,
-    QLineEdit,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
@@ -21,6 +19,8 @@ from gui.actions import ACTIONS, words_of
 from gui.dialogs.base import Dialog
 from gui.dialogs.keys_sheet import shown
 from gui.keymap import MOUSE, PRESETS, group_of
+from gui.quiet_table import make_quiet
+from gui.search_field import SearchField
 from gui.settings import Preferences
 
 
@@ -67,19 +67,14 @@ class SettingsDialog(Dialog):
         line.addStretch()
         line.addWidget(self.reset)
         self.body.addLayout(line)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(text("keys.search"))
+        self.search = SearchField(text("keys.search"))
         self.search.textChanged.connect(self._filter)
         self.body.addWidget(self.search)
 
     def _make_table(self) -> None:
         self.table = QTableWidget(len(ACTIONS), 3)
         self.table.setHorizontalHeaderLabels([text("keys.action"), text("keys.about"), text("keys.key")])
-        self.table.verticalHeader().hide()
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setShowGrid(False)
+        make_quiet(self.table)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)

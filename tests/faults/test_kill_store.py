@@ -11,18 +11,16 @@ The next child goes on with the same project, so that recoveries pile up.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
-import threading
 import time
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 from kill_child import digest
+from kill_support import Log, Tally, run_and_kill
 
 from core.editing.opening import open_annotation
 from core.geometry import Geometry
@@ -34,28 +32,20 @@ PHASES = ("open", "begin", "stroke", "commit", "saving", "saved")
 KILLS_PER_PROJECT = 10
 LONG = 0.25
 """Share of kills that come after seconds of drawing without a save: only they can lose more than 2 s."""
-ALLOWED_SECONDS = 2.0
 SMALL_JOURNAL = 6_000
 """Bytes of the journal in every second project, so that kills meet the dropping of old steps too."""
 
 
 @dataclass
-class Log:
-    """What one child said until it was killed."""
+class StoreLog(Log):
+    """What one child said of the store."""
 
-    phase: str = "start"
-    seen: Counter[str] = field(default_factory=Counter)
     opened: tuple[int, str] | None = None
     commits: dict[int, tuple[str, float]] = field(default_factory=dict)
     saved: int = 0
-    faults: str = ""
 
-    def take(self, line: str) -> None:
-        kind, *words = line.split()
-        if kind == "phase":
-            self.phase = words[0]
-            self.seen[words[0]] += 1
-        elif kind == "opened":
+    def hear(self, kind: str, words: Sequence[str]) -> None:
+        if kind == "opened":
             self.opened = int(words[0]), words[1]
         elif kind == "commit":
             self.commits[int(words[0])] = words[1], float(words[2])
@@ -64,25 +54,17 @@ class Log:
 
 
 @dataclass
-class Tally:
-    """What came of all kills."""
+class StoreTally(Tally):
+    """What came of all kills, with those over a journal that had dropped old steps."""
 
-    kills: int = 0
-    phases: Counter[str] = field(default_factory=Counter)
-    commits: int = 0
-    saves: int = 0
-    lost_steps: int = 0
-    lost_seconds: float = 0.0
-    recovered: int = 0
     trimmed: int = 0
 
     def __str__(self) -> str:
-        phases = ", ".join(f"{name} {self.phases[name]}" for name in PHASES)
+        met, lost = self.words(PHASES)
         return (
-            f"{self.kills} kills ({phases}); {self.commits} commits and {self.saves} saves acknowledged; "
+            f"{self.kills} kills ({met}); {self.commits} commits and {self.saves} saves acknowledged; "
             f"{self.recovered} records recovered; {self.trimmed} kills over a journal with old steps dropped; "
-            f"{self.lost_steps} acknowledged commits lost, "
-            f"the oldest {self.lost_seconds:.3f} s before its kill; 0 saved lost, 0 corrupt"
+            f"{lost}; 0 saved lost, 0 corrupt"
         )
 
 
@@ -96,7 +78,7 @@ def new_project(folder: Path) -> tuple[Path, str]:
     return folder, scan.id
 
 
-def kill_one(folder: Path, scan: str, limit: int, rng: np.random.Generator) -> tuple[Log, float]:
+def kill_one(folder: Path, scan: str, limit: int, rng: np.random.Generator) -> tuple[StoreLog, float]:
     """Run a child, kill it within a chosen phase; return what it said and when it died."""
     phase = PHASES[int(rng.integers(len(PHASES)))]
     often = 1 if phase == "open" else int(rng.integers(1, 12 if phase in ("saving", "saved") else 40))
@@ -106,47 +88,24 @@ def kill_one(folder: Path, scan: str, limit: int, rng: np.random.Generator) -> t
         phase, often, pause = "begin", 1, rng.uniform(2.2, 3.8)
     delay = "2.0" if long else "0.02" if phase in ("saving", "saved") or rng.random() < 0.5 else "2.0"
     command = [sys.executable, str(Path(__file__).with_name("kill_child.py")), str(folder), scan]
-    child = subprocess.Popen(
-        [*command, str(rng.integers(2**31)), delay, str(limit)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    log = Log()
-    reached = threading.Event()
+    log = StoreLog()
 
-    def listen() -> None:
-        assert child.stdout is not None
-        for line in child.stdout:
-            if line.endswith("\n"):
-                log.take(line)
-            if log.seen[phase] >= often:
-                reached.set()
-        reached.set()
+    def wait() -> None:
+        if long:
+            time.sleep(pause)
+            return
+        # spinning: a sleep would round the moment up to the scheduler's tick
+        end = time.perf_counter() + pause
+        while time.perf_counter() < end:
+            pass
 
-    listener = threading.Thread(target=listen)
-    listener.start()
-    assert reached.wait(60), "the child did not get there"
-    if long:
-        time.sleep(pause)
-        pause = 0.0
-    # spinning: a sleep would round the moment up to the scheduler's tick
-    end = time.perf_counter() + pause
-    while time.perf_counter() < end:
-        pass
-    died = time.monotonic()
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    # what the child said before it died is still in the pipe
-    listener.join()
-    assert child.stderr is not None
-    log.faults = child.stderr.read()
-    child.stdout.close()
-    child.stderr.close()
+    died = run_and_kill([*command, str(rng.integers(2**31)), delay, str(limit)], log, phase, often, wait)
     return log, died
 
 
-def check(folder: Path, scan: str, limit: int, log: Log, died: float, known: dict[int, str], tally: Tally) -> None:
+def check(
+    folder: Path, scan: str, limit: int, log: StoreLog, died: float, known: dict[int, str], tally: StoreTally
+) -> None:
     """Open the project as the next start would, and compare it with what was acknowledged.
 
     ``known`` holds what the drawing looked like after each record.
@@ -178,19 +137,13 @@ def check(folder: Path, scan: str, limit: int, log: Log, died: float, known: dic
         for _ in range(editor.position):
             assert editor.undo() is not None
         assert limit or not any(editor.mask(layer).any() for layer in ("brain", "lesions"))
-    lost = {number: at for number, (_, at) in log.commits.items() if number > end}
-    for number in [number for number in known if number > end]:
-        del known[number]  # drawn anew by the next child under the same numbers
+    tally.lose(log.commits, known, end, died)
     tally.recovered += opened.recovered_steps
-    if lost:
-        tally.lost_steps += len(lost)
-        tally.lost_seconds = max(tally.lost_seconds, died - min(lost.values()))
-    assert tally.lost_seconds <= ALLOWED_SECONDS
 
 
-def run(kills: int, seed: int, folder: Path) -> Tally:
+def run(kills: int, seed: int, folder: Path) -> StoreTally:
     rng = np.random.default_rng(seed)
-    tally = Tally()
+    tally = StoreTally()
     while tally.kills < kills:
         project, scan = new_project(folder / f"kill{tally.kills}.meninx")
         limit = SMALL_JOURNAL * (tally.kills // KILLS_PER_PROJECT % 2)
@@ -198,11 +151,7 @@ def run(kills: int, seed: int, folder: Path) -> Tally:
             known = {0: digest(open_annotation(fresh, scan, "anna").editor, history=limit == 0)}
         for _ in range(min(KILLS_PER_PROJECT, kills - tally.kills)):
             log, died = kill_one(project, scan, limit, rng)
-            assert "Traceback" not in log.faults, log.faults
-            tally.kills += 1
-            tally.phases[log.phase] += 1
-            tally.commits += len(log.commits)
-            tally.saves += log.seen["saved"]
+            tally.count(log, len(log.commits))
             check(project, scan, limit, log, died, known, tally)
             if tally.kills % 50 == 0:
                 sys.stderr.write(f"so far: {tally}\n")

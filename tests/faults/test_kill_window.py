@@ -11,18 +11,17 @@ at a random moment of a chosen phase, opens the project and compares.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
-import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 from kill_child import digest
+from kill_support import Log, Tally, run_and_kill
 
 from core.editing.opening import open_annotation
 from core.labels import LabelSet
@@ -32,27 +31,19 @@ from core.project.project import Project
 
 PHASES = ("open", "stroke", "commit", "saving", "saved", "switch")
 SCANS = ("S0001", "S0002")
-ALLOWED_SECONDS = 2.0
 LOCK_SECONDS = 5.0
 
 
 @dataclass
-class Log:
-    """What one window said until it was killed."""
+class WindowLog(Log):
+    """What one window said."""
 
-    phase: str = "start"
-    seen: Counter[str] = field(default_factory=Counter)
     opened: list[tuple[str, int, str]] = field(default_factory=list)
     commits: dict[str, dict[int, tuple[str, float]]] = field(default_factory=lambda: {name: {} for name in SCANS})
     saved: Counter[str] = field(default_factory=Counter)
-    faults: str = ""
 
-    def take(self, line: str) -> None:
-        kind, *words = line.split()
-        if kind == "phase":
-            self.phase = words[0]
-            self.seen[words[0]] += 1
-        elif kind == "opened":
+    def hear(self, kind: str, words: Sequence[str]) -> None:
+        if kind == "opened":
             self.opened.append((words[0], int(words[1]), words[2]))
         elif kind == "commit":
             self.commits[words[0]][int(words[1])] = words[2], float(words[3])
@@ -61,24 +52,16 @@ class Log:
 
 
 @dataclass
-class Tally:
-    """What came of all kills."""
+class WindowTally(Tally):
+    """What came of all kills, with how long the lock was held after them."""
 
-    kills: int = 0
-    phases: Counter[str] = field(default_factory=Counter)
-    commits: int = 0
-    saves: int = 0
-    recovered: int = 0
-    lost_steps: int = 0
-    lost_seconds: float = 0.0
     lock_seconds: float = 0.0
 
     def __str__(self) -> str:
-        phases = ", ".join(f"{name} {self.phases[name]}" for name in PHASES)
+        met, lost = self.words(PHASES)
         return (
-            f"{self.kills} kills of the window ({phases}); {self.commits} steps and {self.saves} saves acknowledged; "
-            f"{self.recovered} records recovered; {self.lost_steps} acknowledged steps lost, the oldest "
-            f"{self.lost_seconds:.3f} s before its kill; lock taken over within {self.lock_seconds:.2f} s; "
+            f"{self.kills} kills of the window ({met}); {self.commits} steps and {self.saves} saves acknowledged; "
+            f"{self.recovered} records recovered; {lost}; lock taken over within {self.lock_seconds:.2f} s; "
             f"0 saved lost, 0 corrupt"
         )
 
@@ -91,41 +74,18 @@ def new_project(path: Path) -> Path:
     return path
 
 
-def kill_one(path: Path, rng: np.random.Generator) -> tuple[Log, float]:
+def kill_one(path: Path, rng: np.random.Generator) -> tuple[WindowLog, float]:
     """Run a window, kill it within a chosen phase; return what it said and when it died."""
     phase = PHASES[int(rng.integers(len(PHASES)))]
     often = 1 if phase == "open" else int(rng.integers(1, 6 if phase in ("saving", "saved", "switch") else 40))
     pause = float(rng.uniform(0, 1.0) if phase == "open" else rng.choice([0.0, rng.uniform(0, 0.03)]))
     command = [sys.executable, str(Path(__file__).with_name("window_child.py")), str(path), str(rng.integers(2**31))]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    log = Log()
-    reached = threading.Event()
-
-    def listen() -> None:
-        assert child.stdout is not None
-        for line in child.stdout:
-            if line.endswith("\n"):
-                log.take(line)
-            if log.seen[phase] >= often:
-                reached.set()
-        reached.set()
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    assert reached.wait(120), "the window did not get there"
-    time.sleep(pause)
-    died = time.monotonic()
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    listener.join()
-    assert child.stderr is not None
-    log.faults = child.stderr.read()
-    child.stdout.close()
-    child.stderr.close()
+    log = WindowLog()
+    died = run_and_kill(command, log, phase, often, lambda: time.sleep(pause), timeout=120)
     return log, died
 
 
-def check(path: Path, log: Log, died: float, known: dict[str, dict[int, str]], tally: Tally) -> None:
+def check(path: Path, log: WindowLog, died: float, known: dict[str, dict[int, str]], tally: WindowTally) -> None:
     """Open the project as the next start would, and compare it with what was acknowledged."""
     for scan, sequence, found in log.opened:
         # what it drew itself may be known only from what it said
@@ -150,19 +110,13 @@ def check(path: Path, log: Log, died: float, known: dict[str, dict[int, str]], t
             found = digest(editor, history=True)
             assert known[scan].setdefault(editor.sequence, found) == found, f"{scan} is not what was acknowledged"
             tally.recovered += opened.recovered_steps
-            lost = {number: at for number, (_, at) in log.commits[scan].items() if number > editor.sequence}
-            for number in [number for number in known[scan] if number > editor.sequence]:
-                del known[scan][number]
             opened.close()
-            if lost:
-                tally.lost_steps += len(lost)
-                tally.lost_seconds = max(tally.lost_seconds, died - min(lost.values()))
-    assert tally.lost_seconds <= ALLOWED_SECONDS
+            tally.lose(log.commits[scan], known[scan], editor.sequence, died)
 
 
-def run(kills: int, seed: int, folder: Path) -> Tally:
+def run(kills: int, seed: int, folder: Path) -> WindowTally:
     rng = np.random.default_rng(seed)
-    tally = Tally()
+    tally = WindowTally()
     path = new_project(folder / "window.meninx")
     known: dict[str, dict[int, str]] = {}
     with Project.open(path) as fresh:
@@ -170,11 +124,7 @@ def run(kills: int, seed: int, folder: Path) -> Tally:
             known[scan] = {0: digest(open_annotation(fresh, scan, "anna").editor, history=True)}
     for _ in range(kills):
         log, died = kill_one(path, rng)
-        assert "Traceback" not in log.faults, log.faults
-        tally.kills += 1
-        tally.phases[log.phase] += 1
-        tally.commits += sum(len(of_scan) for of_scan in log.commits.values())
-        tally.saves += log.seen["saved"]
+        tally.count(log, sum(len(of_scan) for of_scan in log.commits.values()))
         check(path, log, died, known, tally)
         if tally.kills % 50 == 0:
             sys.stderr.write(f"so far: {tally}\n")

@@ -27,12 +27,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kill_child import digest
-from test_kill_store import Log, new_project
+from kill_support import ALLOWED_SECONDS
+from test_kill_store import StoreLog, new_project
 
 from core.editing.opening import open_annotation
 from core.project.project import Project
 
-ALLOWED_SECONDS = 2.0
 CUTS_PER_CHILD = 5
 _SIZE = "48M"
 
@@ -104,7 +104,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield place
 
 
-def check(folder: Path, scan: str, log: Log, cut: float, known: dict[int, str], tally: Tally) -> None:
+def check(folder: Path, scan: str, log: StoreLog, cut: float, known: dict[int, str], tally: Tally) -> None:
     """Open the project as it came out of the cut, and compare it with what was acknowledged before."""
     known.update({number: named for number, (named, _) in log.commits.items()})
     with Project.open(folder) as project:
@@ -140,9 +140,9 @@ def run(cuts: int, seed: int, disk: Path, tmp: Path) -> Tally:
         child = subprocess.Popen(
             [*command, str(rng.integers(2**31)), delay, "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        log = Log()
+        log = StoreLog()
 
-        def listen(child: subprocess.Popen[str] = child, log: Log = log) -> None:
+        def listen(child: subprocess.Popen[str] = child, log: StoreLog = log) -> None:
             assert child.stdout is not None
             for line in child.stdout:
                 if line.endswith("\n"):
@@ -176,7 +176,7 @@ def run(cuts: int, seed: int, disk: Path, tmp: Path) -> Tally:
     return tally
 
 
-def wait_for(log: Log, more: int, child: subprocess.Popen[str]) -> None:
+def wait_for(log: StoreLog, more: int, child: subprocess.Popen[str]) -> None:
     """Wait until so many more steps were acknowledged."""
     wanted = len(log.commits) + more
     end = time.monotonic() + 60
@@ -186,7 +186,7 @@ def wait_for(log: Log, more: int, child: subprocess.Popen[str]) -> None:
 
 
 def cut_once(
-    child: subprocess.Popen[str], log: Log, known: dict[int, str], disk: Path, tmp: Path, tally: Tally, scan: str
+    child: subprocess.Popen[str], log: StoreLog, known: dict[int, str], disk: Path, tmp: Path, tally: Tally, scan: str
 ) -> None:
     child.send_signal(signal.SIGSTOP)
     cut = time.monotonic()
@@ -195,7 +195,7 @@ def cut_once(
     while before != len(log.commits) + log.seen.total():
         before = len(log.commits) + log.seen.total()
         time.sleep(0.05)
-    frozen = Log(log.phase, log.seen.copy(), log.opened, dict(log.commits), log.saved)
+    frozen = StoreLog(log.phase, log.seen.copy(), "", log.opened, dict(log.commits), log.saved)
     copy = tmp / "copy.img"
     try:
         subprocess.run(["cp", "--sparse=always", str(tmp / "disk.img"), str(copy)], check=True)

@@ -257,12 +257,19 @@ def test_a_damaged_byte_is_never_applied(project):
         broken[at] ^= 0x10
         file.write_bytes(bytes(broken))
         again = open_annotation(project, scan, "anna")
-        if at < ends[-2]:
+        # nothing was saved: what a power cut leaves behind the header may have holes
+        whole_before = sum(end <= at for end in ends)
+        if at < HEADER_SIZE:
             assert again.set_aside is not None, at
             assert again.set_aside.read_bytes() == bytes(broken)
             assert again.recovered_steps == 0
             assert state_of(again.editor) == seen[0]
             assert not file.exists()
+            again.set_aside.unlink()
+        elif at < ends[-2]:
+            assert again.cut_short, at
+            assert again.set_aside.read_bytes() == bytes(broken)
+            assert state_of(again.editor) == seen[whole_before]
             again.set_aside.unlink()
         else:
             # the last record alone: as if the crash had cut it short
