@@ -11,6 +11,9 @@ from core.exchange.items import Item
 from core.labels import Label
 from core.project.exporting import stem_of
 
+_LONGEST = 60
+"""Letters of a label's name that a file name takes."""
+
 
 def numbers(labels: Sequence[Label]) -> dict[str, int]:
     """Return the number of each label, by name: 1, 2, 3, ... in the project's order."""
@@ -19,10 +22,15 @@ def numbers(labels: Sequence[Label]) -> dict[str, int]:
 
 def safe(label: Label, labels: Sequence[Label]) -> str:
     """Return a label's name as part of a file name: unlike every other's, without regard to case."""
-    stems = [stem_of(one.name).casefold() for one in labels]
-    stem = stem_of(label.name)
+    stems = [_stem(one).casefold() for one in labels]
+    stem = _stem(label)
     place = next(at for at, one in enumerate(labels) if one.name == label.name)
-    return stem if stems.count(stem.casefold()) == 1 else f"{stem}-{place + 1}"
+    # a number at the end might make it another's name again, but not with a sign that no stem ends in
+    return stem if stems.count(stem.casefold()) == 1 else f"{stem}-{place + 1}-"
+
+
+def _stem(label: Label) -> str:
+    return stem_of(label.name)[:_LONGEST].strip("._-") or "label"
 
 
 def maps_of(item: Item) -> dict[str, NDArray[np.uint8 | np.uint16]]:
@@ -42,7 +50,7 @@ def maps_of(item: Item) -> dict[str, NDArray[np.uint8 | np.uint16]]:
         values = np.zeros(item.volume.shape, dtype=kind)
         for label in there:
             values[item.masks[label.name]] = given[label.name]
-        maps["" if len(layers) == 1 else f"_{layer}"] = values
+        maps["" if len(layers) == 1 else f"_{stem_of(layer)}"] = values
     return maps
 
 
