@@ -152,14 +152,16 @@ class Learner:
         Raises
         ------
         LearningError
-            As :func:`models.pretrained.read_encoder`; ``setting-bad`` where the network has no
-            encoder to freeze.
+            As :func:`models.pretrained.read_encoder`; ``freeze-nothing`` where the encoder's weights
+            are drawn by chance: frozen it would never learn anything.
         """
         config = self.config
         if config.encoder_weights and not resumed:
             load_encoder(self.network, read_encoder(Path(config.encoder_weights), config.network))
             self.average.load_state_dict(self.network.state_dict())
         if config.freeze == "encoder":
+            if not (config.encoder_weights or config.parent):
+                raise LearningError("freeze-nothing")
             freeze_encoder(self.network, config.network)
         learnt = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(

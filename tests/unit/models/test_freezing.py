@@ -2,13 +2,17 @@ import copy
 
 import pytest
 import torch
+from learning_project import disc_project
 from torch import nn
 
 from core.errors import LearningError
-from core.learning.config import NETWORKS
+from core.learning import runs
+from core.learning.config import NETWORKS, TrainingConfig
+from core.messages import sentence
 from models.losses import find_loss, supervised_loss
 from models.networks.freezing import encoder_modules, freeze_encoder
 from models.networks.registry import build_network, count_parameters
+from models.trainer import train_job
 
 
 def learn(network: nn.Module, steps: int = 2) -> None:
@@ -68,3 +72,13 @@ def test_the_way_down_is_frozen_and_nothing_of_the_way_up():
 def test_a_network_of_unknown_build_is_refused():
     with pytest.raises(LearningError, match="setting-bad"):
         freeze_encoder(nn.Conv2d(1, 1, 3), "other")
+
+
+def test_an_encoder_of_chance_is_not_frozen(tmp_path):
+    with disc_project(tmp_path / "p.meninx", patients=3) as project:
+        config = TrainingConfig(labels=("Tumour",), network="unet_light", size=32, freeze="encoder")
+        with pytest.raises(LearningError) as caught:
+            list(train_job(project.path, config))
+        assert caught.value.code == "freeze-nothing"
+        assert sentence(caught.value).count(".") == 1
+        assert runs.list_runs(project) == []
