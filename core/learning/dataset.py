@@ -1,8 +1,9 @@
 """From a project to arrays in memory: only what somebody said counts, and what counts is pinned.
 
 A finished slice is known everywhere. One that is not finished counts where a reader scribbled on
-the background as well as on a label: strokes are known, all else is unknown and ignored. A slice
-with strokes of labels alone does not count: it looks like half a mask, and would teach that
+the background as well as on a label: strokes are known, and so is the air around the head, which
+nobody scribbles on (without it a network draws there: measured); all else is unknown and ignored. A
+slice with strokes of labels alone does not count: it looks like half a mask, and would teach that
 everything is the label.
 
 Prepared slices are kept as float16 and masks as uint8, so that thousands of slices fit
@@ -24,7 +25,8 @@ from core.events import JobEvent, Notice, Progress, StopCheck
 from core.labels import SCRIBBLED_BACKGROUND, Label
 from core.learning.config import TrainingConfig
 from core.learning.prepare import Preparation, Preparer
-from core.learning.split import Candidate
+from core.learning.prepare_head import Skin, air_around
+from core.learning.split import Candidate, Part, assigned_parts
 from core.project.project import Project
 from core.project.records import Annotation, Scan
 
@@ -210,6 +212,12 @@ def read_training_set(
     known_labels = project.labels()
     labels = [known_labels.named(name) for name in config.labels]
     sources = find_sources(project, labels, config.reader, scribbles=config.scribbles)
+    assigned = assigned_parts(config.assigned)
+    if Part.TRAIN in assigned.values():
+        # who is named in no part is left out: there is no need to read them
+        everyone, sources = sources, [source for source in sources if source.scan.patient in assigned]
+        if len(sources) < len(everyone):
+            yield Notice("training-left-out", {"count": len(everyone) - len(sources)})
     examples = sum(len(source.slices) for source in sources)
     words = ", ".join(config.labels)
     if examples == 0:
@@ -262,6 +270,7 @@ def _read_source(project: Project, source: Source, labels: Sequence[Label], prep
     masks = np.zeros((len(stacks), len(labels), preparation.size, preparation.size), dtype=np.uint8)
     known = np.zeros((len(stacks), len(labels)), dtype=np.bool_)
     drawn = kept = 0.0
+    skin = Skin.of(volume) if any(source.scribbled.values()) else None
     for row, index in enumerate(source.slices):
         fit = preparer.fit(index)
         for channel, label in enumerate(labels):
@@ -271,14 +280,26 @@ def _read_source(project: Project, source: Source, labels: Sequence[Label], prep
                 known[row, channel] = True
                 if plane is not None:
                     masks[row, channel] = fit.forward_mask(plane == label.value)
-            elif plane is not None and index in source.scribbled.get(label.layer, ()):
+            elif plane is not None and skin is not None and index in source.scribbled.get(label.layer, ()):
                 known[row, channel] = True
-                # labels of one layer exclude one another: a stroke of another says that it is not this one
-                masks[row, channel] = fit.forward_strokes(plane == label.value, (plane > 0) & (plane != label.value))
+                air = air_around(skin.head(volume, index))
+                masks[row, channel] = fit.forward_strokes(*_said(plane, label, air))
             if plane is not None and known[row, channel] and not fit.whole:
                 drawn += float(np.count_nonzero(plane == label.value))
                 kept += float(fit.kept(plane == label.value))
     return _Part(images, stacks, masks, known, source.slices, pins, 1 - kept / drawn if drawn else 0.0)
+
+
+def _said(
+    plane: NDArray[np.uint8], label: Label, air: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return where a scribbled slice says that the label is, and where that it is not, ``[rows, columns]``."""
+    strokes = (plane > 0) & (plane != SCRIBBLED_BACKGROUND)
+    yes = plane == label.value
+    # labels of one layer exclude one another: a stroke of another says that it is not this one
+    no = (plane > 0) & ~yes
+    # whoever drew in the "air" knows better than the program where the head is
+    return yes, no if (strokes & air).any() else no | air
 
 
 def _joined(labels: tuple[str, ...], sources: Sequence[Source], parts: list[_Part], size: int) -> TrainingSet:

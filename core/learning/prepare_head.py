@@ -103,6 +103,16 @@ def box_around(heads: Sequence[NDArray[np.uint8]]) -> Cut:
     return Cut(max(0, top - more), min(rows, bottom + more), max(0, left - more), min(columns, right + more))
 
 
+def air_around(head: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return what is surely not head, ``[rows, columns]``: outside of its hull with a rim; nowhere without a head."""
+    if not head.any():
+        return np.zeros(head.shape, dtype=np.bool_)
+    hull = np.zeros_like(head)
+    cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(head)), 1)
+    rim = max(1, round(MARGIN * max(head.shape)))
+    return np.asarray(cv2.dilate(hull, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) == 0)
+
+
 def middle_of(head: NDArray[np.uint8], geometry: Geometry) -> tuple[float, float]:
     """Return the centre of mass (row, column) of a head; the middle of the slice where it is empty."""
     moments = cv2.moments(head, binaryImage=True)

@@ -289,6 +289,12 @@ def _closed(
     return Split(scans, reasons=("patients-unknown",) if unknown else (), patients=dict(parts))
 
 
+def assigned_parts(words: Sequence[str]) -> dict[str, Part]:
+    """Read ``TrainingConfig.assigned``: patient key to part."""
+    pairs = (word.partition(" ") for word in words)
+    return {key.strip(): Part(part) for part, _, key in pairs}
+
+
 def mark_ancestors(split: Split, trained: Collection[str]) -> Split:
     """Stamp a split whose validation or test holds scans that an ancestor was trained on."""
     checked = {*split.scans.get(Part.VALIDATION, ()), *split.scans.get(Part.TEST, ())}

@@ -12,7 +12,7 @@ from core.learning.config import TrainingConfig
 from core.learning.dataset import TrainingSet
 from core.learning.frozen import frozen_patients, refuse_frozen
 from core.learning.runs import Run
-from core.learning.split import Part, Split, make_split, mark_ancestors
+from core.learning.split import Part, Split, assigned_parts, make_split, mark_ancestors
 from core.learning.twins import find_pairs, look_of
 from core.project.project import Project
 
@@ -69,12 +69,6 @@ def stamped(project: Project, split: Split, data: TrainingSet, line: list[Run]) 
     """
     refuse_frozen(project, split)
     return mark_twins(mark_ancestors(split, _trained(project, line, data)), data)
-
-
-def assigned_parts(words: tuple[str, ...]) -> dict[str, Part]:
-    """Read ``TrainingConfig.assigned``: patient key to part."""
-    pairs = (word.partition(" ") for word in words)
-    return {key.strip(): Part(part) for part, _, key in pairs}
 
 
 def _inherited(project: Project, line: list[Run], data: TrainingSet) -> dict[str, Part]:

@@ -38,6 +38,12 @@ def scribbled(project, patient: str = "a"):
     return mask, spot, other
 
 
+def inside(size: float = 1.0) -> np.ndarray:
+    """Return the ellipse of the head, or a larger one."""
+    y, x = np.mgrid[:64, :64] / 64
+    return ((y - 0.5) / 0.42) ** 2 + ((x - 0.5) / 0.36) ** 2 <= size**2
+
+
 def read(project, **changes):
     config = TrainingConfig(**{"labels": ("Spot",), "size": 64, "slices": 1, **changes})
     config.validate()
@@ -56,16 +62,30 @@ def test_strokes_are_known_and_the_rest_of_their_slice_is_not(project):
     assert data.masks.dtype == np.uint8
     # finished: known everywhere
     assert np.array_equal(data.masks[0, 0], mask[0] == spot.value)
-    # scribbled: label 1, background and the other label of the layer 0, all else unknown
+    # scribbled: label 1, background and the other label of the layer 0, all else in the head unknown
     expected = np.full((64, 64), UNKNOWN)
     expected[(mask[1] == SCRIBBLED_BACKGROUND) | (mask[1] == other.value)] = 0
     expected[mask[1] == spot.value] = 1
-    assert np.array_equal(data.masks[1, 0], expected)
+    assert np.array_equal(data.masks[1, 0][inside()], expected[inside()])
+    # and what is well away from the head is air
+    assert not data.masks[1, 0][~inside(1.2)].any()
     assert not (data.masks[2, 0] == 1).any()
     assert data.known.all()
     # unknown pixels are no label
     assert data.amounts.tolist() == pytest.approx([80 / 4096, 80 / 4096, 0])
     assert data.pins
+
+
+def test_strokes_in_the_air_say_that_the_head_was_not_found(project):
+    mask, spot, _ = scribbled(project)
+    mask = mask.copy()
+    mask[1, 1:4, 1:6] = spot.value
+    annotation = project.annotations(project.scans()[0].id)[0]
+    project.save_layers(annotation.id, {spot.layer: mask}, {}, journal_sequence=0)
+    data, _ = read(project)
+    found = data.masks[1, 0]
+    assert (found[1:4, 1:6] == 1).all()
+    assert (found[55:, :8] == UNKNOWN).all()
 
 
 def test_both_labels_of_a_layer_learn_from_one_scribble(project):
