@@ -49,7 +49,10 @@ def write_numbers(folder: Path, facts: Mapping[str, Any]) -> list[Path]:
     atomic.write_bytes(folder / SUMMARY_FILE, (json.dumps(facts, indent=1) + "\n").encode())
     stamp = {"stamp": facts["stamp"]} if facts.get("stamp") else {}
     atomic.write_bytes(folder / TABLE_FILE, table([row | stamp for row in facts["scans"]]).encode())
-    summary = table([row | stamp for row in summary_rows(facts["summary"])])
+    rows = summary_rows(facts["summary"])
+    if facts.get("test_looks"):
+        rows.append({"metric": "test_looks", "value": facts["test_looks"]})
+    summary = table([row | stamp for row in rows])
     atomic.write_bytes(folder / SUMMARY_TABLE_FILE, summary.encode())
     return [folder / SUMMARY_FILE, folder / TABLE_FILE, folder / SUMMARY_TABLE_FILE]
 

@@ -160,6 +160,23 @@ def test_evaluate_leaves_numbers_and_pictures(project, split_run, tmp_path, caps
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 50
 
 
+def test_stamp_and_looks_stand_in_every_table(project, tmp_path, capsys):
+    ids = [scan.id for scan in project.scans()]
+    bright_run(project, {"train": ids[:1], "test": ids[1:2], "reasons": ["patients-unknown"]})
+    _, facts, err = said(capsys, "evaluate", project.path, "--run", "last", "--on", "test", "-o", tmp_path / "out")
+    for name in ("scans.csv", "summary.csv"):
+        with (tmp_path / "out" / name).open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert rows
+        assert {row["stamp"] for row in rows} == {facts["stamp"]}
+    values = {row["metric"]: row["value"] for row in rows}
+    assert values["test_looks"] == "1"
+    assert float(values["slice_dice"]) == pytest.approx(facts["summary"]["slice_dice"]["mean"])
+    assert int(values["missed_slices"]) == facts["summary"]["missed_slices"]
+    for words in ("Slices with the label: 3", "Lesion-wise F1", "Dice of all voxels together", "of all background"):
+        assert words in err
+
+
 def test_a_new_model_of_a_resumed_run_is_predicted_again(project, split_run, capsys):
     said(capsys, "evaluate", project.path, "--run", "last")
     assert _unpredicted(project, plan(project, "last")) == []
