@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.editing.counts import histogram
 from core.editing.tools.flooding import Slabs, flood
 from core.editing.tools.stopping import OnSlice, quiet
 from core.errors import InputError
@@ -30,7 +31,10 @@ def check_seeds(seeds: NDArray[np.uint8]) -> None:
     InputError
         ``seeds-none``, ``seeds-one-kind``: at least two kinds must be there.
     """
-    kinds = int(np.count_nonzero(np.bincount(seeds.ravel(), minlength=256)[1:]))
+    counts = np.zeros(256, dtype=np.int64)
+    for plane in seeds.reshape(-1, *seeds.shape[-2:]):
+        counts += histogram(plane)
+    kinds = int(np.count_nonzero(counts[1:]))
     if kinds < 2:
         raise InputError("seeds-one-kind" if kinds else "seeds-none")
 
