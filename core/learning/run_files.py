@@ -114,11 +114,11 @@ def _learnt(project: Project, run: Run) -> dict[str, Any]:
         for pin in runs.read_pins(project, one.id):
             if parts.get(pin.scan_sha256) != Part.TRAIN:
                 parts[pin.scan_sha256] = pin.part
-        parts = _foreign_learnt(project, one.id) | parts
+        parts = foreign_learnt(project, one.id) | parts
     return {"schema": 1, "name": run.name, "scans": [{"sha256": key, "part": part} for key, part in parts.items()]}
 
 
-def _foreign_learnt(project: Project, run: str) -> dict[str, str]:
+def foreign_learnt(project: Project, run: str) -> dict[str, str]:
     """Return what an ancestor that came from elsewhere brought along."""
     file = runs.run_folder(project, run) / LEARNT_FILE
     return _hashes(_facts(file.read_bytes(), file.name)) if file.is_file() else {}

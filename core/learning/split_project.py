@@ -11,6 +11,7 @@ from core.learning import runs
 from core.learning.config import TrainingConfig
 from core.learning.dataset import TrainingSet
 from core.learning.frozen import frozen_patients, refuse_frozen
+from core.learning.run_files import foreign_learnt
 from core.learning.runs import Run
 from core.learning.split import Part, Split, assigned_parts, make_split, mark_ancestors
 from core.learning.twins import find_pairs, look_of
@@ -88,9 +89,11 @@ def _inherited(project: Project, line: list[Run], data: TrainingSet) -> dict[str
 def _trained(project: Project, line: list[Run], data: TrainingSet) -> set[str]:
     """Return the scans at hand that ancestors learnt from: the same, of the same voxels, or of the same patient."""
     pins = [pin for ancestor in line for pin in runs.read_pins(project, ancestor.id) if pin.part == Part.TRAIN]
-    if not pins:
-        return set()
-    ids, hashes = {pin.scan for pin in pins}, {pin.scan_sha256 for pin in pins}
+    # what came from another project tells by hashes what it learnt there
+    foreign = {
+        sha for ancestor in line for sha, part in foreign_learnt(project, ancestor.id).items() if part == "train"
+    }
+    ids, hashes = {pin.scan for pin in pins}, {pin.scan_sha256 for pin in pins} | foreign
     patients = {scan.patient for scan in project.scans() if scan.id in ids and scan.patient_known}
     return {scan.id for scan in data.scans if scan.id in ids or scan.sha256 in hashes or scan.patient in patients}
 

@@ -9,6 +9,7 @@ from core.learning import runs
 from core.learning.config import TrainingConfig
 from core.learning.dataset import read_training_set
 from core.learning.frozen import freeze_test, frozen_patients, frozen_test, refuse_frozen, thaw_test
+from core.learning.run_files import LEARNT_FILE
 from core.learning.runs import Pin
 from core.learning.split import Part, choose_test
 from core.learning.split_file import read_assigned
@@ -164,6 +165,17 @@ def test_the_same_voxels_or_person_under_another_number_are_known(project):
     words = (f"train {scans[1].patient}", f"validation {scans[0].patient}")
     assert split_of(project, parent=run.id, assigned=words).reasons == ("parent-trained",)
     assert split_of(project, assigned=words).reasons == ()
+
+
+def test_a_run_from_another_project_tells_what_it_learnt_there(project):
+    scans = project.scans()
+    run = trained_run(project, {"train": [], "validation": [], "test": []})
+    rows = [{"sha256": scans[0].sha256, "part": "train"}, {"sha256": scans[2].sha256, "part": "test"}]
+    file = runs.run_folder(project, run.id) / LEARNT_FILE
+    file.write_text(json.dumps({"schema": 1, "name": "Run 1", "scans": rows}), "utf-8")
+    for number, reasons in ((0, ("parent-trained",)), (2, ())):
+        words = (f"train {scans[1].patient}", f"validation {scans[number].patient}")
+        assert split_of(project, parent=run.id, assigned=words).reasons == reasons
 
 
 def test_look_alikes_on_both_sides_are_stamped(project):
