@@ -24,6 +24,8 @@ _FINE = 200
 
 _NARROW = 700
 """Narrower, what can be set about a tool gets a line of its own."""
+_NARROW_RANGE = 800
+"""A range has two values, a slider and four buttons."""
 _SECOND = 36
 _DRAW = ("brush", "erase", "background")
 _WITH_OPTIONS = (*_DRAW, "wand", "threshold")
@@ -121,7 +123,10 @@ class OptionBar(QFrame):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fold(self.width() < _NARROW)
+        self._fold(self._too_narrow())
+
+    def _too_narrow(self) -> bool:
+        return self.width() < (_NARROW_RANGE if self._hand.tool == "threshold" else _NARROW)
 
     def _fold(self, narrow: bool) -> None:
         """Put what can be set below the name of the tool, or beside it."""
@@ -195,7 +200,7 @@ class OptionBar(QFrame):
         self.wand.allow_space(volume is None or not volume.is_picture)
         self.threshold.allow_space(volume is None or not volume.is_picture)
         self.wand.refresh()
-        self._fold(self._narrow)
+        self._fold(self._too_narrow())
         for widget in (self.size_words, self.slider, self.spin, self.disc, self.sphere):
             widget.setVisible(draws)
         # a ball needs more than one slice

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
+import nibabel
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect
@@ -706,6 +708,47 @@ def annotate(stage: Stage) -> QPixmap:
     edge = outline(masks()["Brain"][20], 2)
     stage.hover(edge[len(edge) // 3])
     picture = stage.whole()
+    return together((picture, picture.rect()))
+
+
+def _cd(folder: Path) -> Path:
+    """Write what a disk of scans may hold: two patients, masks, four volumes in a file, a file cut off, a letter."""
+    space = np.diag([-0.9, -0.9, 4.0, 1.0])
+
+    def write(name: str, values: NDArray[np.generic]) -> Path:
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(values.T), space), place)  # type: ignore[no-untyped-call]
+        return place
+
+    for patient, seed, contrasts in (("pilot-07", 101, ("T1", "FLAIR")), ("pilot-08", 102, ("T1",))):
+        for contrast in contrasts:
+            made = head(seed, contrast)
+            write(f"{patient}/{contrast}.nii.gz", made.volume.array)
+        write(f"{patient}/T1_mask.nii.gz", head(seed).masks["Brain"].astype(np.uint8))
+    blood = head(103, "CT").volume.array
+    whole = write("pilot-09/CT.nii.gz", blood)
+    write("pilot-09/perfusion.nii.gz", np.stack([blood[::4] + 10 * step for step in range(4)]))
+    (folder / "pilot-09" / "CT copy.nii.gz").write_bytes(whole.read_bytes()[:90_000])
+    (folder / "letter.pdf").write_bytes(b"%PDF-1.4 a letter")
+    return folder
+
+
+@scene("import")
+def import_page(stage: Stage) -> QPixmap:
+    """The page that shows what was dropped on the window."""
+    stage.open(0)
+    folder = _cd(stage.path.parent / "CD")
+    stage.window.commands.take_dropped([folder])
+    commands = stage.window.commands
+    stage.until(lambda: commands.import_page is not None and bool(commands.import_page.model.rows))
+    page = commands.import_page
+    assert page is not None
+    stage.until(lambda: all(row.seen is not None for row in page.model.rows))
+    page.tree.setCurrentIndex(page.model.index_of(page.model.rows[0]))
+    stage.settle(0.8)
+    picture = page.grab()
+    page.reject()
     return together((picture, picture.rect()))
 
 

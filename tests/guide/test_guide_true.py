@@ -16,6 +16,7 @@ from gui import keymap
 from gui.actions import ACTIONS, EDITS, words_of
 from gui.annotate.rail import TOOLS
 from gui.guide import pages
+from gui.top_bar import WORKSPACES
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "guide"
@@ -70,20 +71,8 @@ def test_every_tool_has_a_section_with_a_picture(name: str) -> None:
 def test_every_topic_leads_somewhere(topic: str) -> None:
     assert section_words(pages.TOPICS[topic])
     known = {spec.id for spec in ACTIONS} | set(TOOLS)
-    panels = {
-        "edit",
-        "labels",
-        "window",
-        "finished",
-        "classes",
-        "second",
-        "surface",
-        "history",
-        "import",
-        "train",
-        "review",
-    }
-    assert topic in known | panels
+    panels = {"edit", "labels", "window", "finished", "classes", "second", "history"}
+    assert topic in known | panels | {"import", *WORKSPACES}
 
 
 def test_keys_named_for_an_action_are_the_keymaps() -> None:
