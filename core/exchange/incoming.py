@@ -8,7 +8,7 @@ module with ``fits(path: Path) -> bool``, by content and quickly, and
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,12 @@ class Incoming:
         Identity text of the patient, or empty where the export does not say.
     affine
         Where the masks lie (voxel x, y, z to RAS mm), or None where the format does not say.
+    volume, dataset
+        Which volume of several, or which array of an archive, ``image`` means.
+    digest
+        Of the voxels, where the export was made by Meninx (:func:`core.project.scanfile.pixel_hash`).
+    place
+        Native slice of the scan ``name`` that a ``(y, x)`` picture is, or None.
     """
 
     image: Path | None
@@ -130,6 +136,10 @@ class Incoming:
     fields: dict[str, str | int] = field(default_factory=dict)
     patient: str = ""
     affine: NDArray[np.float64] | None = None
+    volume: int | None = None
+    dataset: str = ""
+    digest: str = ""
+    place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +153,8 @@ class Line:
     readers: tuple[str, ...] = ()
     predicted: int = 0
     problem: Notice | None = None
+    overlaps: frozenset[tuple[str, str]] = frozenset()
+    colors: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, one: Incoming) -> Line:
@@ -153,7 +165,41 @@ class Line:
         readers = tuple(sorted({mask.reader for mask in one.masks if mask.reader}))
         problem = Notice(one.problem, {"name": one.name} | one.fields) if one.problem else None
         predicted = sum(mask.predicted for mask in one.masks)
-        return cls(one.name, one.shape, one.image, tuple(labels.items()), readers, predicted, problem)
+        colors = {mask.label: mask.color for mask in one.masks if mask.color}
+        return cls(
+            one.name,
+            one.shape,
+            one.image,
+            tuple(labels.items()),
+            readers,
+            predicted,
+            problem,
+            _overlaps(one.masks),
+            tuple(colors.items()),
+        )
+
+
+def _overlaps(masks: tuple[IncomingMask, ...]) -> frozenset[tuple[str, str]]:
+    """Return the pairs of labels of which one reader's masks share a pixel."""
+    found: set[tuple[str, str]] = set()
+    groups: dict[tuple[Any, ...], list[IncomingMask]] = {}
+    for mask in masks:
+        groups.setdefault((mask.reader, mask.predicted, mask.slice, mask.array.shape), []).append(mask)
+    for group in groups.values():
+        if len({mask.label for mask in group}) < 2:
+            continue
+        total = np.zeros(group[0].array.shape, np.uint16)
+        for mask in group:
+            total += mask.array != 0
+        shared = total > 1
+        if not shared.any():
+            continue
+        hits = [(mask.label, (mask.array != 0)[shared]) for mask in group]
+        for place, (name, ours) in enumerate(hits):
+            for other, theirs in hits[place + 1 :]:
+                if other != name and (ours & theirs).any():
+                    found.add((min(name, other), max(name, other)))
+    return frozenset(found)
 
 
 @dataclass(frozen=True)
@@ -168,14 +214,21 @@ class Plan:
         Key of :data:`core.exchange.registry.READERS`.
     lines
         One per picture or scan.
-    colors
-        By label name, where the export has colours.
     """
 
     path: Path
     reader: str
     lines: tuple[Line, ...] = ()
-    colors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def colors(self) -> dict[str, str]:
+        """Colours by label name, where the export has them."""
+        return {name: color for line in self.lines for name, color in line.colors}
+
+    @property
+    def overlaps(self) -> frozenset[tuple[str, str]]:
+        """Pairs of labels that share a pixel somewhere: they need layers of their own."""
+        return frozenset().union(*(line.overlaps for line in self.lines))
 
     @property
     def labels(self) -> dict[str, int]:
@@ -185,7 +238,3 @@ class Plan:
             for name, count in line.labels:
                 found[name] = found.get(name, 0) + count
         return found
-
-    def with_line(self, line: Line) -> Plan:
-        """Return a plan with one more line."""
-        return replace(self, lines=(*self.lines, line))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError, MeninxError
+from core.exchange.incoming import Line
 from core.geometry import Array
 from core.io.handover import hand_over
 from core.io.limits import give_way, limit_memory
@@ -100,6 +101,18 @@ class _Child:
         elif kind == "mask-file":
             path, geometry, resample = facts
             self._hand_masks(self._reading.read_single_mask(path, geometry, resample=resample))
+        elif kind == "exchange":
+            self._exchange(*facts)
+
+    def _exchange(self, path: Path, reader: str) -> None:
+        """Read what another tool drew; each picture goes over packed, and stays so until it lands."""
+        from core.exchange import reading  # its readers are many, and most children never need one
+
+        reader = reader or reading.fitting(path)
+        self._connection.send(("reader", reader))
+        for one in reading.read(path, reader):
+            self._connection.send(("one", (Line.of(one), pickle.dumps(one))))
+        self._connection.send(("done", reader))
 
     def _read(self, source: Source) -> None:
         self._last = None

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import Cancelled, InputError, MeninxError
+from core.exchange.incoming import Line
 from core.geometry import Array, Geometry
 from core.io.children import Child, GoneError, Intake, Word, cores
 from core.io.files import MAX_VOLUME
@@ -35,6 +36,7 @@ OnHeader = Callable[[Volume], None]
 OnSlice = Callable[[int], None]
 OnFile = Callable[[Path], None]
 OnKept = Callable[[int], None]
+OnIncoming = Callable[[Line, bytes], None]
 
 MEMORY = 2 * MAX_VOLUME + (1 << 30)
 """Bytes by which the child may grow: a packed file, the decoded scan and what is handed over."""
@@ -44,6 +46,8 @@ _SECONDS_PER_BYTE = 1 / (20 << 20)
 """More of it for what is large: a busy machine inflates and decodes 20 MB a second."""
 _SECONDS_PER_FILE = 0.005
 """More of it for a series whose headers are read, or laid out, in one go."""
+_EXCHANGE_SECONDS = 50.0
+"""More of it until the next picture of another tool's export: its whole list may have to be parsed first."""
 _MOST_RESTARTS = 20
 
 
@@ -242,6 +246,36 @@ class Decoder:
         """
         with self._turn, _one_error(path.name), self._exchange("mask-file", path, geometry, resample) as child:
             return self._take_masks(child, _size(path))
+
+    def exchange(self, path: Path, on_one: OnIncoming, reader: str = "") -> str:
+        """Read an export of another tool (:mod:`core.exchange.reading`).
+
+        Parameters
+        ----------
+        path
+            File or folder.
+        on_one
+            Told of each picture or scan: what can be said of it, and itself, packed by :mod:`pickle`.
+        reader
+            Key of :data:`core.exchange.registry.READERS`; empty: the one that fits.
+
+        Returns
+        -------
+        str
+            The reader.
+
+        Raises
+        ------
+        InputError
+            ``exchange-unknown`` where none fits, and what the reader says.
+        """
+        with self._turn, _one_error(path.name), self._exchange("exchange", path, reader) as child:
+            while True:
+                kind, payload = self._receive(child, _EXCHANGE_SECONDS)
+                if kind == "one":
+                    on_one(*payload)
+                elif kind == "done":
+                    return str(payload)
 
     def _take_masks(self, child: Child, more: float) -> MaskData:
         masks, shape, dtype = self._receive(child, more)[1]
