@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from core.errors import LearningError
 from core.learning.split import Candidate, Part, Split, make_split, mark_ancestors
+from core.messages import text
 
 
 def candidate(number: int, *, patient: str | None = None, amount: float = 0.1, slices: int = 4, known: bool = True):
@@ -178,3 +179,9 @@ def test_by_slice_leaves_no_slice_out(candidates, seed):
         assert Part.VALIDATION in parts
     if slices > 2:
         assert Part.TEST in parts
+
+
+@pytest.mark.parametrize("reason", ["patients-unknown", "one-patient", "by-slice", "parent-trained", "twins"])
+def test_every_reason_has_its_words(reason):
+    assert text(f"notices.training-leaky-{reason}").endswith(".")
+    assert text(f"evaluate.stamp_{reason.replace('-', '_')}").endswith(".")
