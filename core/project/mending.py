@@ -71,7 +71,7 @@ def _made_again(project: Project, scan: str, newest: LayerVersion, whole: LayerV
     """Return the file of a version, worked out from an older one and the journal; None if that is not the very file."""
     file = project.journal_path(newest.annotation)
     try:
-        journal = JournalFile(file) if file.is_file() else None
+        journal = JournalFile(file, synced=newest.journal_sequence) if file.is_file() else None
     except ProjectError:
         return None
     if journal is None:

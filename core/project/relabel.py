@@ -301,7 +301,9 @@ def _candidates(project: Project, change: Change) -> Iterator[Annotation]:
 def _unsaved(project: Project, annotation: Annotation) -> bool:
     file = project.journal_path(annotation.id)
     try:
-        return file.is_file() and JournalFile(file).last > annotation.journal_sequence
+        return (
+            file.is_file() and JournalFile(file, synced=annotation.journal_sequence).last > annotation.journal_sequence
+        )
     except ProjectError:
         # opening sets it aside
         return False

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QDialog, QGridLayout, QLabel, QLayout, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QGridLayout, QLabel, QLayout, QLineEdit, QMenu, QPushButton, QWidget
 
 from core.errors import MeninxError
 from core.messages import text
 from core.project.classes import Classes, ClassValue
 from gui import theme
 from gui.actions import Actions, shown_key
+from gui.annotate.class_tables import ClassTables
 from gui.annotate.fold import Fold
 from gui.asides import Aside
 from gui.background import Tasks
@@ -97,7 +98,8 @@ class ClassesPanel(QWidget):
         self.more.setIcon(icon("more", "muted"))
         self.more.setAccessibleName(text("classes.values"))
         self.more.setFixedWidth(32)
-        self.more.clicked.connect(self._ask_values)
+        self.more.clicked.connect(self._show_menu)
+        self.tables = ClassTables(session, self)
         self.scan_buttons, self.slice_buttons = self._buttons("scan", actions), self._buttons("slice", actions)
         self.scan_words, self.slice_words = (
             theme.label(text(f"classes.{name}"), "muted") for name in ("scan", "slice")
@@ -110,6 +112,7 @@ class ClassesPanel(QWidget):
         theme.column(self).addWidget(self.fold)
         session.scan_changed.connect(self._reload)
         session.project_changed.connect(self._project_changed)
+        session.classes_changed.connect(self._heard)
         self._show()
 
     @staticmethod
@@ -207,6 +210,17 @@ class ClassesPanel(QWidget):
         self.changed.emit()
 
     @Slot()
+    def _show_menu(self) -> None:
+        menu = QMenu(self)
+        values = menu.addAction(text("classes.values_ask"))
+        values.setEnabled(not self._session.read_only)
+        values.triggered.connect(self._ask_values)
+        menu.addSeparator()
+        self.tables.fill(menu)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
+
+    @Slot()
     def _ask_values(self) -> None:
         dialog = ClassDialog(self.name, self.values if self.name in self._names else (), self.window())
         if dialog.exec() == QDialog.DialogCode.Accepted:
@@ -267,6 +281,12 @@ class ClassesPanel(QWidget):
             self.box.setEditText("")
             self._names = {}
         self._reload()
+
+    @Slot(str)
+    def _heard(self, scan_id: str) -> None:
+        """Many were said at once, elsewhere."""
+        if not scan_id:
+            self._read()
 
     @Slot()
     def _reload(self) -> None:

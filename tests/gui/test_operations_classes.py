@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -193,3 +195,21 @@ def test_sections_stay_as_they_were_left(stroke_class: MainWindow) -> None:
     assert not overlay.is_open
     overlay.open()
     assert overlay.is_open
+
+
+def test_classes_come_from_a_table_and_go_into_one(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    session, panel = opened.session, opened.annotate.classes
+    said: list[str] = []
+    session.notifier.told.connect(lambda told: said.append(told.words))
+    table = tmp_path / "labels.csv"
+    table.write_text("scan,slice,stroke\n" + f"{session.scan.name},2,1\nS0003,,0\nS0099,,1\n")
+    panel.tables.take(table)
+    qtbot.waitUntil(lambda: panel.of_slices() == {1: "yes"}, timeout=5000)
+    assert "1 lines name what is not in the project" in said[-1]
+    assert not opened.worklist.class_filter.isHidden()
+    panel.tables.write(tmp_path / "out.csv")
+    qtbot.waitUntil(lambda: any("2 values written to out.csv" in words for words in said), timeout=5000)
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
+    table.write_text("nothing\n")
+    panel.tables.take(table)
+    qtbot.waitUntil(lambda: said[-1].startswith("labels.csv is no table of classes"), timeout=5000)
