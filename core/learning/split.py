@@ -237,9 +237,10 @@ def _folded(
     inherited: Mapping[str, Part],
 ) -> dict[str, Part]:
     """Keep one fold for the test and deal the rest."""
-    # two to learn and to check beside the fold
-    if len(groups) < max(folds, 3):
-        raise LearningError("folds-few", patients=len(groups), folds=folds)
+    # beside each fold there must be two: one to learn and one to check
+    needed = max(folds, 4 if folds == 2 else 3)
+    if len(groups) < needed:
+        raise LearningError("folds-few", patients=len(groups), folds=folds, needed=needed)
     number = fold_numbers(groups, folds)
     tested = {key for key in groups if number[key] == fold}
     rest = {key: scans for key, scans in groups.items() if key not in tested}
