@@ -37,7 +37,7 @@ from core.project.records import (
 from core.project.sameness import Same
 from core.project.scanfile import Watcher
 from core.project.scans import Scans
-from core.project.store import Store
+from core.project.store import Store, is_held
 from core.version import FORMAT, MIN_READER
 from core.volume import Volume
 
@@ -469,6 +469,8 @@ def _check_manifest(path: Path) -> bool:
 
 def _check_index(file: Path) -> None:
     """Refuse a file that is not an index before SQLite, which would fill an empty one, opens it."""
+    if is_held(file):
+        return
     try:
         with file.open("rb") as opened:
             head = opened.read(100)

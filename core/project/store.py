@@ -94,7 +94,8 @@ class Store:
         self._uri = _uri(file, "rwc" if create else "rw")
         # with a log beside it somebody has it open, or a crash left it: then there is nothing to compare
         self._to_seal = create or _size_of(_wal_of(file)) > 0
-        self.changed_outside = not self._to_seal and not _as_sealed(file)
+        self.changed_outside = not self._to_seal and not is_held(file) and not _as_sealed(file)
+        self._holding = _hold(file)
         try:
             if not changeable:
                 self._uri = self._unwritable_uri()
@@ -254,9 +255,47 @@ class Store:
         if self._copy is not None:
             self._copy.cleanup()
             self._copy = None
-        if self._to_seal and not self.read_only and handles and not _wal_of(self.file).exists():
+        if self._holding:
+            self._holding = _let_go(self.file)
+        if (
+            self._to_seal
+            and not self.read_only
+            and handles
+            and not _wal_of(self.file).exists()
+            and not is_held(self.file)
+        ):
             self._to_seal = False
             sums.seal_file(self.file)
+
+
+_held: dict[str, int] = {}
+_holding = threading.Lock()
+
+
+def is_held(file: Path) -> bool:
+    """Whether this process has an index open: then nothing else in it may open that file, not even to read.
+
+    POSIX takes all of a process's locks on a file away when any of its descriptors of the file is closed.
+    SQLite, unlocked, would let another process throw away the log under it, and the index is damaged.
+    """
+    with _holding:
+        return _held.get(_key(file), 0) > 0
+
+
+def _hold(file: Path) -> bool:
+    with _holding:
+        _held[_key(file)] = _held.get(_key(file), 0) + 1
+    return True
+
+
+def _let_go(file: Path) -> bool:
+    with _holding:
+        _held[_key(file)] -= 1
+    return False
+
+
+def _key(file: Path) -> str:
+    return os.path.normcase(os.path.realpath(file))
 
 
 def _wal_of(file: Path) -> Path:
