@@ -25,6 +25,8 @@ class Card(QFrame):
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("area", "card")
+        self.wanted = True
+        """Whether there is something to show; a card without is left out."""
         self.body = theme.column(self, gap=6)
         self.body.setContentsMargins(14, 10, 14, 12)
         self.body.addWidget(theme.label(title, "strong"))
@@ -99,7 +101,7 @@ def heat_picture(heat: Heat) -> QImage:
     """Return the map over the mean head, RGB."""
     share = heat.share / max(float(heat.share.max()), 1e-6)
     colour = _table()[np.clip(share * (_SHADES - 1), 0, _SHADES - 1).astype(np.uint8)].astype(np.float32)
-    head = np.repeat(np.clip(heat.head, 0, 1)[..., None] * 150.0, 3, axis=2)
+    head = np.repeat((heat.head / max(float(heat.head.max()), 1e-6))[..., None] * 170.0, 3, axis=2)
     # the more of the label, the less of the head below it
     cover = np.clip(share * 1.6, 0, 0.85)[..., None].astype(np.float32)
     mixed = np.ascontiguousarray((head * (1 - cover) + colour * cover).clip(0, 255).astype(np.uint8))
@@ -135,6 +137,7 @@ class HistogramPlot(pg.PlotWidget):
     def show_parts(self, edges: np.ndarray, below: np.ndarray | None, above: np.ndarray) -> None:
         """Draw counts per bin; ``below`` lies behind."""
         nothing = np.zeros(len(edges) - 1)
+        self._steps[0].setVisible(below is not None)
         self._steps[0].setData(x=edges, y=nothing if below is None else below)
         self._steps[1].setData(x=edges, y=above)
         self.setXRange(float(edges[0]), float(edges[-1]), padding=0.01)
@@ -160,8 +163,8 @@ class HistogramCard(Card):
         self.end()
 
     def show_histogram(self, found: Histogram | None) -> None:
-        """Show values inside and outside of the label; None hides the card."""
-        self.setVisible(found is not None)
+        """Show values inside and outside of the label; None: there is nothing to show."""
+        self.wanted = found is not None
         if found is None:
             return
         self.plot.show_parts(found.edges, found.outside, found.inside)
@@ -171,7 +174,7 @@ class HistogramCard(Card):
 
     def show_areas(self, areas: np.ndarray) -> None:
         """Show the part of a slice that the label covers, in percent."""
-        self.setVisible(areas.size > 0)
+        self.wanted = areas.size > 0
         if not areas.size:
             return
         percent = 100.0 * areas.astype(np.float64)

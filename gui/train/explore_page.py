@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QProgressBar, QScrollArea, QStackedWidget, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QProgressBar, QScrollArea, QStackedWidget, QWidget
 
 from core.errors import MeninxError
 from core.events import JobEvent, Progress
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from gui.session import Session
 
 MOST_ROWS = 8
+NARROW = 900
+"""Below this width (px) four pictures, or two tables, do not fit beside each other."""
 STEPS = 1000
 
 
@@ -107,24 +110,43 @@ class ExplorePage(QWidget):
         column = theme.column(inner, gap=theme.space("s"))
         column.setContentsMargins(0, 0, 6, 0)
         column.addWidget(self.remarks)
-        for cards, stretch in (
-            ((self.counts, balance), 0),
-            ((place, self.areas, self.intensity, self.hue), 1),
-            ((self.sizes, self.twins), 0),
-        ):
-            line = theme.row(gap=theme.space("s"))
-            for card in cards:
-                line.addWidget(card, 1)
-            column.addLayout(line, stretch)
-        column.addStretch(0)
-        for card in (place, self.areas, self.intensity, self.hue):
+        first = theme.row(gap=theme.space("s"))
+        for card in (self.counts, balance):
+            first.addWidget(card, 1)
+        column.addLayout(first)
+        self._pictures: list[Card] = [place, self.areas, self.intensity, self.hue]
+        self._tables = [self.sizes, self.twins]
+        for card in self._pictures:
             card.setMinimumHeight(300)
             card.setMaximumHeight(400)
+        self._picture_grid, self._table_grid = QGridLayout(), QGridLayout()
+        for grid, stretch in ((self._picture_grid, 1), (self._table_grid, 0)):
+            grid.setSpacing(theme.space("s"))
+            column.addLayout(grid, stretch)
+        column.addStretch(0)
+        self._laid: tuple[bool, list[Card]] | None = None
+        self._arrange()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
         return scroll
+
+    def _arrange(self) -> None:
+        """Put pictures and tables beside each other as far as there is room."""
+        narrow = self.width() < NARROW
+        shown = [card for card in self._pictures if card.wanted]
+        if self._laid == (narrow, shown):
+            return
+        self._laid = (narrow, shown)
+        for card in self._pictures:
+            card.setVisible(card.wanted)
+        _place(self._picture_grid, shown, 2 if narrow and len(shown) > 3 else max(1, len(shown)))
+        _place(self._table_grid, self._tables, 1 if narrow else 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
 
     # -------------------------------------------------------------- looking
 
@@ -228,13 +250,12 @@ class ExplorePage(QWidget):
     def _fill(self, found: Exploration) -> None:
         self.remarks.fill(found.warnings)
         self.counts.fill(count_rows(found))
-        self.balance.show_parts(
-            [
-                (text("explore_page.with_label"), found.with_label, "best"),
-                (text("explore_page.without_label"), found.without_label, "run_1"),
-                (text("explore_page.unfinished"), found.slices - found.known, "line_strong"),
-            ]
-        )
+        parts = [
+            (text("explore_page.with_label"), found.with_label, "best"),
+            (text("explore_page.without_label"), found.without_label, "run_1"),
+            (text("explore_page.unfinished"), found.slices - found.known, "line_strong"),
+        ]
+        self.balance.show_parts([part for part in parts if part[1]])
         share = f"{100 * found.label_share:.3g}"
         self.balance_note.setText(text("explore_page.share", share=share, baseline=f"{1 - found.label_share:.2%}"))
         self.heat.show_heat(found.heat)
@@ -247,6 +268,7 @@ class ExplorePage(QWidget):
         self.hue.show_histogram(found.hue)
         self.sizes.fill(*size_rows(found.sizes))
         self.twins.fill(*twin_rows(found.twins, found.compared))
+        self._arrange()
 
     @Slot(str)
     def _open_scan(self, name: str) -> None:
@@ -282,6 +304,16 @@ class ExplorePage(QWidget):
     def close_page(self) -> None:
         """Wait for what is written."""
         self._tasks.wait()
+
+
+def _place(grid: QGridLayout, cards: Sequence[QWidget], columns: int) -> None:
+    """Lay cards out in so many columns of the same width."""
+    while grid.count():
+        grid.takeAt(0)
+    for number, card in enumerate(cards):
+        grid.addWidget(card, number // columns, number % columns)
+    for column in range(grid.columnCount()):
+        grid.setColumnStretch(column, 1 if column < columns else 0)
 
 
 def _write(found: Exploration, folder: Path) -> list[Path]:

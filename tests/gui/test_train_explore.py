@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,7 @@ def test_what_was_found_is_shown(opened, found):
     assert [count for _, count, _ in explored.balance.parts] == [found.with_label, found.without_label, 12]
     assert f"{1 - found.label_share:.2%}" in explored.balance_note.text()
     assert not explored.heat.picture.isNull()
+    assert explored.heat.isVisible()
     assert explored.areas.isVisible()
     assert explored.intensity.isVisible()
     assert not explored.hue.isVisible(), "the scans are grey"
@@ -100,6 +102,23 @@ def test_what_was_found_is_shown(opened, found):
     assert page.panel.data.remark.startswith(f"⚠ {first}")
     assert explored.save.isVisible()
     assert not explored.stop.isVisible()
+
+
+def test_four_pictures_stand_in_two_rows_where_there_is_no_room(opened, found, qtbot):
+    session, page = opened
+    edges, parts = np.linspace(0, 360, 37), np.full(36, 1 / 36)
+    coloured = replace(found, hue=Histogram("degrees", edges, parts, parts))
+    work = look(session, page)
+    work.thread.say(Explored(coloured))
+    work.thread.end(Finished())
+    explored = page.explore
+    cards = [explored.areas, explored.intensity, explored.hue]
+    qtbot.waitUntil(lambda: len({card.y() for card in cards}) == 1, timeout=5000)
+    page.resize(1060, 760)
+    qtbot.waitUntil(lambda: len({card.y() for card in cards}) == 2, timeout=5000)
+    assert all(card.geometry().right() <= card.parentWidget().width() for card in [*cards, explored.sizes])
+    explored._fill(found)
+    qtbot.waitUntil(lambda: not explored.hue.isVisible(), timeout=5000)
 
 
 def test_another_label_is_another_question(opened, found):
