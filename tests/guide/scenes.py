@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 Scene = Callable[[Stage], QPixmap]
 SCENES: dict[str, Scene] = {}
 WIDTH, HEIGHT = 720, 400
-WHOLE = (1440, 900)
+WHOLE = (1280, 800)
 T1, FLAIR, T1_TWO, CT = 0, 1, 2, 3
 
 
@@ -771,7 +771,10 @@ def explore(stage: Stage) -> QPixmap:
     stage.do("workspace_train")
     page = stage.window.train
     page.tabs.button(1).click()
-    stage.settle(4.0)
+    stage.settle(0.5)
+    page.explore.start()
+    stage.until(lambda: page.explore.found is not None)
+    stage.settle(1.0)
     picture = stage.whole()
     return together((picture, stage.part(page.explore)))
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -72,16 +73,16 @@ def make_project(path: Path) -> Path:
 
 
 def make_learnt(path: Path) -> Path:
-    """Make a project of eight heads with drawn brains, and train a small network on it as the command line does."""
+    """Make a project of eleven heads with drawn brains, and train a small network on it as the command line does."""
     with Project.create(path, name="brains") as project:
         project.set_labels(LabelSet().with_label("Brain"))
-        for seed in range(8):
+        for seed in range(11):
             made = make_head(410 + seed, shape=(24, 160, 130), contrast="T1", noise=0.012)
             scan = project.add_scan(made.volume, patient=f"person {seed}", description="T1 head")
-            if seed < 7:
+            if seed < 10:
                 save(project, scan.id, made.masks, finished=True)
     line = ["train", str(path), "--label", "Brain", "--network", "unet_light", "--size", "96", "--slices", "1"]
-    length = ["--epochs", "10", "--steps", "8", "--seed", "3", "--device", "cpu", "--reader", READER]
+    length = ["--epochs", "14", "--steps", "10", "--seed", "3", "--device", "cpu", "--reader", READER]
     for command in ([*line, *length], ["predict", str(path), "--run", "last"]):
         if run_command(command):
             raise RuntimeError(" ".join(command))
@@ -323,32 +324,46 @@ def together(*pieces: Piece, gap: int = 8, below: bool = False) -> QPixmap:
 
 
 _GREYS = 56
-_TINTS = 136
+_TINTS = 160
 _TINTED = 6
 """A pixel whose channels differ by more is one with a colour."""
+_HUES = 9
+_LEAST = 8
 
 
 def packed(picture: QPixmap) -> bytes:
     """Return a picture as a small PNG: a palette of its own, no dithering, nothing but pixels in it.
 
-    Thin lines in the colour of a label are few pixels among many grey ones, so colours get a palette of
-    their own, by how many there are rather than by how often.
+    Thin lines in the colour of a label are few pixels among many grey ones, so greys and each part of the
+    colour circle get a share of the palette of their own.
     """
     image = picture.toImage().convertToFormat(QImage.Format.Format_RGB888)
     rows, columns, stride = image.height(), image.width(), image.bytesPerLine()
     flat = np.frombuffer(image.constBits(), np.uint8).reshape(rows, stride)[:, : 3 * columns]
     pixels = np.ascontiguousarray(flat.reshape(rows, columns, 3))
     colors, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
-    tinted = np.ptp(colors, axis=1) > _TINTED
-    palette = b""
-    for group, most in ((~tinted, _GREYS), (tinted, _TINTS)):
-        weight = np.maximum(1, np.sqrt(counts[group])).astype(int)
-        line = np.repeat(colors[group], weight, axis=0)[np.newaxis]
-        found = Image.fromarray(np.ascontiguousarray(line)).quantize(most, method=Image.Quantize.MEDIANCUT)
-        palette += bytes(found.getpalette() or ())[: 3 * most]
     by = Image.new("P", (1, 1))
-    by.putpalette(palette)
+    by.putpalette(b"".join(_shades(colors[group], counts[group], most) for group, most in _groups(colors, counts)))
     made = Image.fromarray(pixels).quantize(palette=by, dither=Image.Dither.NONE)
     out = io.BytesIO()
     made.save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def _groups(colors: NDArray[np.uint8], counts: NDArray[np.intp]) -> list[tuple[NDArray[np.bool_], int]]:
+    """Return the greys and the parts of the colour circle that are there, each with its share of the palette."""
+    tinted = np.ptp(colors, axis=1) > _TINTED
+    hues = cv2.cvtColor(colors[np.newaxis], cv2.COLOR_RGB2HSV)[0, :, 0].astype(int) * _HUES // 180
+    parts = [found for hue in range(_HUES) if (found := tinted & (hues == hue)).any()]
+    weights = np.sqrt([counts[part].sum() for part in parts])
+    free = _TINTS - _LEAST * len(parts)
+    shares = [_LEAST + int(free * weight / weights.sum()) for weight in weights]
+    grey = [(~tinted, _GREYS)] if (~tinted).any() else []
+    return [*grey, *zip(parts, shares, strict=True)]
+
+
+def _shades(colors: NDArray[np.uint8], counts: NDArray[np.intp], most: int) -> bytes:
+    """Return at most so many colours that stand for many."""
+    line = np.repeat(colors, np.maximum(1, np.sqrt(counts)).astype(int), axis=0)[np.newaxis]
+    found = Image.fromarray(np.ascontiguousarray(line)).quantize(most, method=Image.Quantize.MEDIANCUT)
+    return bytes(found.getpalette() or ())[: 3 * most]
