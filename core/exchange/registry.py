@@ -29,12 +29,12 @@ READERS: dict[str, str] = {
     "labelme": "core.exchange.labelme",
     "yolo": "core.exchange.yolo",
     "dicom-seg": "core.exchange.dicom_seg",
-    "nnunet": "core.exchange.nnunet",
+    "nnunet": "core.exchange.nnunet_reading",
     "decathlon": "core.exchange.decathlon",
-    "nrrd": "core.exchange.nrrd",
-    "hdf5": "core.exchange.hdf5",
-    "nifti": "core.exchange.nifti",
-    "png": "core.exchange.png",
+    "nrrd": "core.exchange.nrrd_reading",
+    "hdf5": "core.exchange.hdf5_reading",
+    "nifti": "core.exchange.nifti_reading",
+    "png": "core.exchange.png_reading",
 }
 """Modules with ``fits(path)`` and ``read(path, limits)``, asked in this order: the most telling content first."""
 

@@ -1,0 +1,90 @@
+"""``manifest.json`` coming back: what Meninx itself wrote says which scan, which reader and which slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from core.exchange import manifest
+from core.exchange.incoming import Limits
+from core.exchange.reading import load_json
+from core.exchange.volumes import plain_color
+
+
+@dataclass(frozen=True)
+class OwnLabel:
+    """A label of an export: its number in label maps, its colour and its layer."""
+
+    name: str
+    number: int
+    color: str
+    layer: str
+
+
+@dataclass(frozen=True)
+class OwnScan:
+    """One scan of an export."""
+
+    name: str
+    shape: tuple[int, int, int]
+    digest: str
+    reader: str
+    patient: str
+    finished: Mapping[str, tuple[int, ...]]
+    """By label name, for the labels that were begun: slices that are finished."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """A manifest of Meninx."""
+
+    format: str
+    labels: tuple[OwnLabel, ...] = ()
+    scans: tuple[OwnScan, ...] = ()
+    colors: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_own(folder: Path, formats: tuple[str, ...]) -> bool:
+    """Whether a folder holds an export by Meninx in one of these formats."""
+    file = folder / manifest.NAME
+    if not file.is_file() or file.is_symlink():
+        return False
+    content = load_json(file, Limits())
+    return isinstance(content, dict) and "meninx_export" in content and content.get("format") in formats
+
+
+def load(folder: Path, limits: Limits) -> Own:
+    """Read the manifest of an export.
+
+    Raises
+    ------
+    InputError
+        ``exchange-unreadable``, ``exchange-newer``.
+    """
+    content = load_json(folder / manifest.NAME, limits)
+    if int(content["meninx_export"]) > manifest.FORMAT:
+        raise InputError("exchange-newer", file=folder.name)
+    labels = tuple(
+        OwnLabel(str(one["name"]).strip(), number, plain_color(str(one["color"])), str(one["layer"]))
+        for number, one in enumerate(content["labels"], 1)
+    )
+    if len(labels) > limits.masks or len(content["scans"]) > limits.items:
+        raise InputError("exchange-too-large", file=folder.name)
+    scans = tuple(_scan(one, limits, folder) for one in content["scans"])
+    return Own(str(content["format"]), labels, scans, {one.name: one.color for one in labels if one.color})
+
+
+def _scan(entry: Mapping[str, Any], limits: Limits, folder: Path) -> OwnScan:
+    z, y, x = (int(count) for count in entry["shape"])
+    limits.check_shape((z, y, x), folder.name)
+    name = str(entry["name"])
+    if not name or any(sign in name for sign in "/\\:\0") or name.startswith("."):
+        raise InputError("exchange-unreadable", file=folder.name)
+    finished = {
+        str(label).strip(): manifest.from_spans(str(facts["finished"]), z) for label, facts in entry["labels"].items()
+    }
+    patient = str(entry.get("patient", "")) if entry.get("patient_known") else ""
+    return OwnScan(name, (z, y, x), str(entry["voxels_sha256"]), str(entry.get("reader", "")), patient, finished)
