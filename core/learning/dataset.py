@@ -108,10 +108,6 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.stacks)
 
-    def stack(self, examples: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return examples as network input ``[k, slices * channels, size, size]`` float32."""
-        return np.asarray(self.images[self.stacks[examples]], dtype=np.float32)
-
     def candidates(self) -> list[Candidate]:
         """Return what the split needs to know, one entry per scan."""
         found = []

@@ -160,5 +160,5 @@ def test_channels_are_rows_of_their_own(project):
     scribbled(project)
     data, _ = read(project, slices=3, channels=("red", "green", "blue"))
     assert data.stacks.shape == (3, 9)
-    assert data.stack(np.arange(3)).shape == (3, 9, 64, 64)
+    assert data.images[data.stacks].shape == (3, 9, 64, 64)
     assert len(data.images) == 3 * len({0, 1, 2, 3, 4, 5})
