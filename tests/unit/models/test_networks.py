@@ -27,7 +27,7 @@ def test_every_network_gives_a_channel_per_label_at_the_size_of_the_slice(name, 
     assert float(trained.std()) > 0.0
 
 
-@pytest.mark.parametrize("name", ENCODER_NETWORKS)
+@pytest.mark.parametrize("name", [name for name in ENCODER_NETWORKS if name != "resnet34_unet"])
 def test_networks_with_a_known_encoder_are_exported(name, tmp_path):
     network = build_network(name, inputs=5, outputs=2, size=64).eval()
     facts = {"labels": ["A", "B"]}
