@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,6 +102,8 @@ class Ready:
             if self.learner.start_from(weights, self.parent):
                 self.notices.append(Notice("training-parent-heads"))
         self.learner.begin(resumed=before is not None)
+        # once read, only its name and hash are kept: where it lies may tell who somebody is
+        self.config = replace(config, encoder_weights=Path(config.encoder_weights).name)
         if splits_batch_norm(self.learner.network, self.learner.device, team):
             self.notices.append(Notice("training-batch-norm"))
         self.state: dict[str, Any] | None = None

@@ -198,6 +198,8 @@ def test_an_encoder_file_is_taken_and_its_hash_kept(project, tmp_path):
     run = runs.find_run(project, "last")
     facts = runs.read_model_facts(project, run.id)
     assert len(facts["encoder_sha256"]) == 64
+    # never where the file lay
+    assert run.config.encoder_weights == "encoder.safetensors"
     assert facts["versions"]["torch"] == torch.__version__
     after = weights(project, run)
     assert torch.equal(before["encoder.conv1.weight"], after["encoder.conv1.weight"])
