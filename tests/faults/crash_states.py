@@ -322,7 +322,7 @@ class Model:
             yield self._state(number, fates, named)
 
     def _state(self, number: int, fates: list[int], named: list[bool]) -> State:
-        """Make a state; a write may be 0 missing, 1 torn, 2 whole, 3 zeros."""
+        """Make a state; a write may be 0 missing, 1 torn, 2 whole, 3 zeros where the file grew."""
         content = {}
         for op, fate in zip(self._writes, fates, strict=True):
             if fate == 0:
@@ -330,9 +330,12 @@ class Model:
             data = op.data
             if fate == 1 and op.kind == "write":
                 data = data[: SECTOR * int(self._rng.integers(len(data) // SECTOR + 1))]
-            elif fate == 3:
-                data = bytes(len(data))
-            content[op.file] = _applied(content.get(op.file, self._content.get(op.file, b"")), op, data)
+            before = content.get(op.file, self._content.get(op.file, b""))
+            if fate == 3 and op.kind == "write":
+                # room that was given to the file and never written; what was there before is not wiped
+                there = before[op.at : op.at + len(data)]
+                data = there + bytes(len(data) - len(there))
+            content[op.file] = _applied(before, op, data)
         names = dict(self._names)
         for op, done in zip(self._entries, named, strict=True):
             if done:

@@ -73,8 +73,13 @@ class _ManyScans:
             for number in range(10_000)
         ]
 
+        self.classes = self
+
     def scans(self) -> list[Scan]:
         return self._scans
+
+    def by_scan(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        return {scan.id: {"stroke": ("no",)} for scan in self._scans[::2]}
 
 
 @pytest.mark.timing
@@ -82,7 +87,7 @@ def test_ten_thousand_scans_filter_within_a_tenth_of_a_second(opened: MainWindow
     template = opened.worklist.model.scan_at(0)
     session = Session(Settings())
     model = ScanModel(session)
-    session.project = _ManyScans(template)  # type: ignore[assignment]  # only scans() is looked at
+    session.project = _ManyScans(template)  # type: ignore[assignment]  # only scans and classes are looked at
     before = time.perf_counter()
     model.reload()
     assert time.perf_counter() - before < 1.0
@@ -90,6 +95,10 @@ def test_ten_thousand_scans_filter_within_a_tenth_of_a_second(opened: MainWindow
     model.set_filter("p0123 to")
     assert time.perf_counter() - before < 0.1
     assert model.rowCount() == 3
+    before = time.perf_counter()
+    model.set_class(("stroke", ""))
+    assert time.perf_counter() - before < 0.1
+    assert model.rowCount() in (1, 2)
     session.project = None
     session.close()
 
