@@ -329,6 +329,8 @@ _TINTED = 6
 """A pixel whose channels differ by more is one with a colour."""
 _HUES = 9
 _LEAST = 8
+_LARGEST = 148_000
+"""Bytes; a picture with more gets fewer greys."""
 
 
 def packed(picture: QPixmap) -> bytes:
@@ -342,15 +344,21 @@ def packed(picture: QPixmap) -> bytes:
     flat = np.frombuffer(image.constBits(), np.uint8).reshape(rows, stride)[:, : 3 * columns]
     pixels = np.ascontiguousarray(flat.reshape(rows, columns, 3))
     colors, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
-    by = Image.new("P", (1, 1))
-    by.putpalette(b"".join(_shades(colors[group], counts[group], most) for group, most in _groups(colors, counts)))
-    made = Image.fromarray(pixels).quantize(palette=by, dither=Image.Dither.NONE)
-    out = io.BytesIO()
-    made.save(out, "PNG", optimize=True)
-    return out.getvalue()
+    content = b""
+    for greys in (_GREYS, _GREYS * 2 // 3, _GREYS // 2):
+        by = Image.new("P", (1, 1))
+        groups = _groups(colors, counts, greys)
+        by.putpalette(b"".join(_shades(colors[group], counts[group], most) for group, most in groups))
+        made = Image.fromarray(pixels).quantize(palette=by, dither=Image.Dither.NONE)
+        out = io.BytesIO()
+        made.save(out, "PNG", optimize=True)
+        content = out.getvalue()
+        if len(content) < _LARGEST:
+            break
+    return content
 
 
-def _groups(colors: NDArray[np.uint8], counts: NDArray[np.intp]) -> list[tuple[NDArray[np.bool_], int]]:
+def _groups(colors: NDArray[np.uint8], counts: NDArray[np.intp], greys: int) -> list[tuple[NDArray[np.bool_], int]]:
     """Return the greys and the parts of the colour circle that are there, each with its share of the palette."""
     tinted = np.ptp(colors, axis=1) > _TINTED
     hues = cv2.cvtColor(colors[np.newaxis], cv2.COLOR_RGB2HSV)[0, :, 0].astype(int) * _HUES // 180
@@ -358,7 +366,7 @@ def _groups(colors: NDArray[np.uint8], counts: NDArray[np.intp]) -> list[tuple[N
     weights = np.sqrt([counts[part].sum() for part in parts])
     free = _TINTS - _LEAST * len(parts)
     shares = [_LEAST + int(free * weight / weights.sum()) for weight in weights]
-    grey = [(~tinted, _GREYS)] if (~tinted).any() else []
+    grey = [(~tinted, greys)] if (~tinted).any() else []
     return [*grey, *zip(parts, shares, strict=True)]
 
 
