@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from core.commands.line import Line
+from core.commands.take import take_foreign
 from core.errors import Cancelled, InputError
+from core.exchange.registry import READERS
 from core.messages import text
 from core.project.importing import ImportOptions, import_job, parse_labels
 from core.project.project import Project
@@ -29,11 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resample-masks", action="store_true", help=text("import.help_resample"))
     parser.add_argument("--classes", default="", metavar="CSV", help=text("import.help_classes"))
     parser.add_argument("--reader", default="", help=text("import.help_reader"))
+    tools = ", ".join(READERS)
+    parser.add_argument("--from", dest="tool", default="", metavar="TOOL", help=text("import.help_from", tools=tools))
+    parser.add_argument("--look", action="store_true", help=text("import.help_look"))
+    parser.add_argument("--rename", action="append", default=[], metavar="THEIRS=OURS", help=text("import.help_rename"))
     parser.add_argument("--strict", action="store_true", help=text("import.help_strict"))
 
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     """Import, and tell what came in."""
+    if arguments.tool or arguments.look:
+        return take_foreign(arguments, line)
     options = ImportOptions(
         label=arguments.label,
         patient_from=arguments.patient_from,

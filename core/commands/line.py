@@ -51,6 +51,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("measurements", "core.commands.measurements"),
     Command("versions", "core.commands.versions"),
     Command("verify", "core.commands.verify"),
+    Command("export", "core.commands.export"),
     Command("explore", "core.commands.explore"),
     Command("split", "core.commands.split"),
     Command("train", "models.commands.train"),

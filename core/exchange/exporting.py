@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import Cancelled, InputError, ProjectError
-from core.events import Events, Finished, JobEvent, Progress, Skipped, StopCheck, never_stop
+from core.events import Events, Finished, JobEvent, Notice, Progress, Skipped, StopCheck, never_stop
 from core.exchange import manifest
 from core.exchange.items import ExportOptions, Format, Item, Out
 from core.exchange.registry import make_format
@@ -140,6 +140,7 @@ def _write(
     links = project.links.scans()
     started = time.monotonic()
     stopped = False
+    without = 0
     for number, scan in enumerate(chosen):
         asked = should_stop()
         if asked == "cancel":
@@ -157,12 +158,17 @@ def _write(
         except (InputError, ProjectError) as error:
             # half of a scan is none
             out.take_back(before)
-            yield Skipped(scan.name, error)
+            if error.code == "export-no-mask" and not wish.scans:
+                without += 1
+            else:
+                yield Skipped(scan.name, error)
             continue
         about.append(manifest.about(item, [one.name for one in out.written[before:]]))
         yield from _told(out)
     if not about:
         raise InputError("export-nothing")
+    if without:
+        yield Notice("export-without", {"count": without})
     made.finish(out)
     yield from _told(out)
     facts = manifest.Facts(made.name, wish.only, wish.options, tuple(wanted), complete=not stopped)

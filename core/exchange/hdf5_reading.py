@@ -85,9 +85,11 @@ def _archive(file: Path, own: OwnScan | None, limits: Limits) -> Incoming:
             raise InputError("exchange-unreadable", file=file.name)
         affine = _affine(archive, shape)
         image = file if "image" in archive else None
-    digest = own.digest if own is not None else ""
+    digest, patient = (own.digest, own.patient) if own is not None else ("", "")
     dataset = "image" if image is not None else ""
-    return Incoming(image, file.stem, shape, tuple(masks), affine=affine, dataset=dataset, digest=digest)
+    return Incoming(
+        image, file.stem, shape, tuple(masks), affine=affine, dataset=dataset, digest=digest, patient=patient
+    )
 
 
 def _mask(found: Any, file: Path, own: OwnScan | None, limits: Limits) -> IncomingMask:

@@ -126,6 +126,8 @@ class Incoming:
         Of the voxels, where the export was made by Meninx (:func:`core.project.scanfile.pixel_hash`).
     place
         Native slice of the scan ``name`` that a ``(y, x)`` picture is, or None.
+    stack
+        Pictures that are the slices of one scan, in order, where the export says so; ``image`` is the first.
     """
 
     image: Path | None
@@ -140,6 +142,7 @@ class Incoming:
     dataset: str = ""
     digest: str = ""
     place: int | None = None
+    stack: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,10 @@ def read(path: Path, limits: Limits) -> Iterator[Incoming]:
             masks = tuple(mask for mask in masks if mask.label in group.own.finished)
         problem = "exchange-case" if drawn.problem else ""
         fields: dict[str, str | int] = {"reason": drawn.problem} if drawn.problem else {}
-        digest = group.own.digest if group.own is not None else ""
-        shape = drawn.shape or (1, 1, 1)
-        yield Incoming(group.image, group.name, shape, masks, problem, fields, affine=drawn.affine, digest=digest)
+        made = Incoming(group.image, group.name, drawn.shape or (1, 1, 1), masks, problem, fields, affine=drawn.affine)
+        if group.own is not None:
+            made = replace(made, digest=group.own.digest, patient=group.own.patient)
+        yield made
 
 
 def _groups(path: Path, own: Own, limits: Limits) -> list[_Group]:

@@ -54,6 +54,7 @@ class NnunetFormat:
         self._channels = 0
         self._modalities: set[str] = set()
         self._sizes: Counter[str] = Counter()
+        self._absent: Counter[str] = Counter()
 
     def begin(self, out: Out, labels: Sequence[Label]) -> None:
         """Give the labels their numbers."""
@@ -91,8 +92,12 @@ class NnunetFormat:
             self._sizes[label.name] += int(np.count_nonzero(mask))
             before = values[mask]
             values[mask] = self._with(before, place)
+        for label in item.labels:
+            if label.name not in item.masks:
+                # one number per voxel cannot say that only this label is unknown there
+                self._absent[label.name] += 1
         for z in range(values.shape[0]):
-            if not all(z in item.finished.get(label.name, ()) for label in item.labels):
+            if not all(z in slices for slices in item.finished.values()):
                 plane = values[z]
                 plane[plane == 0] = _UNKNOWN
                 self._unknown = True
@@ -124,6 +129,8 @@ class NnunetFormat:
             out.file(f"labelsTr/{case.name}{ENDING}", encode_values(case.like, numbers))
         if len(self._mixtures) > len(self._labels):
             out.tell("export-regions", count=len(self._mixtures) - len(self._labels))
+        for name, scans in self._absent.items():
+            out.tell("export-not-begun", label=name, scans=scans)
         if self._unknown:
             out.tell("export-ignore")
         out.file("dataset.json", (json.dumps(self._dataset(ignore), indent=1, ensure_ascii=False) + "\n").encode())

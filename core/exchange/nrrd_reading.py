@@ -79,8 +79,8 @@ def _segmentation(file: Path, own: OwnScan | None, limits: Limits) -> Incoming:
         # Slicer keeps a segmentation without a voxel as a single empty one
         return Incoming(image, stem, shape, (), "exchange-empty")
     masks = tuple(_mask(segment, read_layers[segment.layer], own) for segment in segments)
-    digest = own.digest if own is not None else ""
-    return Incoming(image, stem, shape, masks, affine=first.affine, digest=digest)
+    digest, patient = (own.digest, own.patient) if own is not None else ("", "")
+    return Incoming(image, stem, shape, masks, affine=first.affine, digest=digest, patient=patient)
 
 
 def _image(file: Path, stem: str) -> Path | None:

@@ -73,11 +73,12 @@ def load(folder: Path, limits: Limits) -> Own:
     )
     if len(labels) > limits.masks or len(content["scans"]) > limits.items:
         raise InputError("exchange-too-large", file=folder.name)
-    scans = tuple(_scan(one, limits, folder) for one in content["scans"])
+    made = str(content.get("created", ""))[:40]
+    scans = tuple(_scan(one, limits, folder, made) for one in content["scans"])
     return Own(str(content["format"]), labels, scans, {one.name: one.color for one in labels if one.color})
 
 
-def _scan(entry: Mapping[str, Any], limits: Limits, folder: Path) -> OwnScan:
+def _scan(entry: Mapping[str, Any], limits: Limits, folder: Path, made: str) -> OwnScan:
     z, y, x = (int(count) for count in entry["shape"])
     limits.check_shape((z, y, x), folder.name)
     name = str(entry["name"])
@@ -86,5 +87,6 @@ def _scan(entry: Mapping[str, Any], limits: Limits, folder: Path) -> OwnScan:
     finished = {
         str(label).strip(): manifest.from_spans(str(facts["finished"]), z) for label, facts in entry["labels"].items()
     }
-    patient = str(entry.get("patient", "")) if entry.get("patient_known") else ""
+    # P001 of another project is another patient
+    patient = f"{made}/{entry.get('patient', '')}" if entry.get("patient_known") else ""
     return OwnScan(name, (z, y, x), str(entry["voxels_sha256"]), str(entry.get("reader", "")), patient, finished)

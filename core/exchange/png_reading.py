@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from core.errors import InputError
 from core.exchange.incoming import Incoming, IncomingMask, Limits
 from core.exchange.label_maps import safe
 from core.exchange.own import Own, OwnScan, is_own, load
-from core.exchange.places import files_of, folders_of
+from core.exchange.places import files_of, folders_of, within
 from core.exchange.volumes import beside, read_table, values_of
 from core.geometry import Array
 from core.io.mask_pictures import read_mask_picture
@@ -63,15 +63,25 @@ def read(path: Path, limits: Limits) -> Iterator[Incoming]:
     stacks = {scan.name: scan for scan in own.scans}
     for scan in own.scans:
         mine = {stem: pictures.pop(stem) for stem in list(pictures) if _scan_of(stem, stacks) == scan.name}
-        image = path / _IMAGES / f"{scan.name}.png"
-        present = image if scan.shape[0] == 1 and image.is_file() and not image.is_symlink() else None
+        files = _slices(path / _IMAGES, scan)
+        image = files[0] if files else None
         try:
             masks = tuple(_stack(scan, mine, names, colors, limits))
-            yield Incoming(present, scan.name, scan.shape, masks, digest=scan.digest)
         except InputError as error:
-            yield Incoming(present, scan.name, scan.shape, (), "exchange-case", {"reason": sentence(error)})
+            yield Incoming(image, scan.name, scan.shape, (), "exchange-case", {"reason": sentence(error)})
+            continue
+        made = Incoming(image, scan.name, scan.shape, masks, digest=scan.digest, patient=scan.patient)
+        yield replace(made, stack=files) if len(files) > 1 else made
     for stem, picture in pictures.items():
         yield _single(path, stem, picture, names, colors, limits)
+
+
+def _slices(folder: Path, scan: OwnScan) -> tuple[Path, ...]:
+    """Return the pictures of a scan that Meninx wrote, if all of them came along."""
+    depth = scan.shape[0]
+    stems = [scan.name] if depth == 1 else [f"{scan.name}_{z + 1:04d}" for z in range(depth)]
+    files = [within(folder, f"{stem}.png") for stem in stems]
+    return tuple(file for file in files if file is not None) if all(files) else ()
 
 
 def _scan_of(stem: str, stacks: Mapping[str, OwnScan]) -> str:

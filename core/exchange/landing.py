@@ -1,0 +1,197 @@
+"""Where masks of another tool come to lie: on which slices of a scan, under which labels, in which layers."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InputError
+from core.exchange.incoming import Incoming, IncomingMask
+from core.geometry import Geometry
+from core.io.regrid import bring, check_size, reordered, same_place
+from core.labels import BRAIN, BRAIN_LAYER, DEFAULT_LAYER, LabelSet
+from core.project.records import NewLayers, Origin, SliceState
+
+_LONGEST_LABEL = 80
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A mask on a scan's grid: bool ``[z, y, x]``, and the slices on which zero means background."""
+
+    label: str
+    array: NDArray[np.bool_]
+    finished: frozenset[int]
+    reader: str
+    predicted: bool
+
+
+def plain_label(name: str) -> str:
+    """Return a label's name from outside without what cannot be shown, and no longer than fits."""
+    kept = "".join(letter if unicodedata.category(letter)[0] != "C" else " " for letter in name)
+    return " ".join(kept.split())[:_LONGEST_LABEL].strip()
+
+
+def with_labels(
+    there: LabelSet,
+    names: Mapping[str, str],
+    colors: Mapping[str, str],
+    overlaps: Iterable[tuple[str, str]],
+) -> LabelSet:
+    """Return the labels of a project with those that come in; labels that overlap get layers of their own.
+
+    Parameters
+    ----------
+    there
+        The project's.
+    names
+        Their names to ours; empty: left out.
+    colors
+        By their name.
+    overlaps
+        Pairs of their names.
+    """
+    apart: dict[str, set[str]] = {}
+    for one, other in overlaps:
+        ours, others = names.get(one, "").casefold(), names.get(other, "").casefold()
+        if ours and others and ours != others:
+            apart.setdefault(ours, set()).add(others)
+            apart.setdefault(others, set()).add(ours)
+    for theirs, ours in names.items():
+        if not ours or there.find(ours) is not None:
+            continue
+        layer = _layer_for(there, ours, apart.get(ours.casefold(), set()))
+        there = there.with_label(ours, color=_free(there, colors.get(theirs, "")), layer=layer)
+    return there
+
+
+def _free(there: LabelSet, color: str) -> str:
+    """Return a colour if no label has it: two labels that look alike cannot be told apart."""
+    return "" if color in {label.color for label in there} else color
+
+
+def _layer_for(there: LabelSet, name: str, apart: set[str]) -> str:
+    first = BRAIN_LAYER if name.casefold() == BRAIN.casefold() else DEFAULT_LAYER
+    layer, number = first, 1
+    while any(label.name.casefold() in apart for label in there.on_layer(layer)):
+        number += 1
+        layer = f"{first}-{number}"
+    return layer
+
+
+def place(
+    one: Incoming,
+    at: int | None,
+    read: Geometry,
+    ours: Geometry,
+    *,
+    resample: bool,
+) -> list[Placed]:
+    """Bring the masks of one picture or scan onto a scan's grid.
+
+    Parameters
+    ----------
+    one
+        What came in.
+    at
+        Slice of the scan that the picture is, or None where it is the whole scan.
+    read
+        The grid on which ``at`` and arrays without an affine lie: that of the files.
+    ours
+        The scan's grid in the project; the same voxels, in another order perhaps.
+
+    Raises
+    ------
+    InputError
+        ``mask-size``, ``mask-slices``, ``mask-grid``, ``mask-elsewhere``.
+    """
+    return [_placed(one, mask, at, read, ours, resample=resample) for mask in one.masks]
+
+
+def _placed(
+    one: Incoming, mask: IncomingMask, at: int | None, read: Geometry, ours: Geometry, *, resample: bool
+) -> Placed:
+    array = mask.array != 0
+    if array.ndim == 2:
+        z = at if at is not None else mask.slice if mask.slice is not None else 0
+        check_size((1, *array.shape), (1, *read.shape[1:]), one.name)
+        if not 0 <= z < read.shape[0]:
+            raise InputError("mask-slices", file=one.name, slices=z + 1, scan=read.shape[0])
+        whole = np.zeros(read.shape, dtype=bool)
+        whole[z] = array
+        known = frozenset({z}) if mask.finished is None or mask.finished else frozenset[int]()
+        return _turned(mask, whole, known, read, ours, one.name)
+    depth = array.shape[0]
+    known = frozenset(range(depth) if mask.finished is None else mask.finished)
+    if one.affine is None or not ours.orientation_known:
+        check_size(array.shape, read.shape, one.name)
+        return _turned(mask, array, known, read, ours, one.name)
+    theirs = Geometry((depth, array.shape[1], array.shape[2]), one.affine)
+    if theirs.shape == ours.shape and same_place(theirs, ours):
+        return Placed(mask.label, array, known, mask.reader, mask.predicted)
+    brought = bring(array.astype(np.uint8), theirs, ours, one.name, resample=resample)
+    covered = np.zeros(theirs.shape, dtype=np.uint8)
+    covered[sorted(known)] = 1
+    reached = bring(covered, theirs, ours, one.name, resample=resample).array
+    finished = frozenset(z for z in range(ours.shape[0]) if reached[z].all())
+    return Placed(mask.label, brought.array != 0, finished, mask.reader, mask.predicted)
+
+
+def _turned(
+    mask: IncomingMask, array: NDArray[np.bool_], known: frozenset[int], read: Geometry, ours: Geometry, name: str
+) -> Placed:
+    """Bring a mask from the grid of its files to the same voxels as they lie in the project."""
+    if not (read.orientation_known and ours.orientation_known) or read.matches(ours):
+        check_size(array.shape, ours.shape, name)
+        return Placed(mask.label, array, known, mask.reader, mask.predicted)
+    there = np.zeros(read.shape, dtype=bool)
+    there[sorted(known)] = True
+    turned, reached = reordered(array, read, ours), reordered(there, read, ours)
+    if turned is None or reached is None:
+        raise InputError("mask-size", file=name, size=str(read.shape), scan=str(ours.shape))
+    finished = frozenset(z for z in range(ours.shape[0]) if reached[z].all())
+    return Placed(mask.label, turned, finished, mask.reader, mask.predicted)
+
+
+@dataclass
+class Drawn:
+    """Everything that lands on one scan, by reader and label."""
+
+    by_reader: dict[str, dict[str, Placed]] = field(default_factory=dict)
+    predicted: dict[str, Placed] = field(default_factory=dict)
+
+    def take(self, placed: Sequence[Placed], names: Mapping[str, str], readers: Mapping[str, str], reader: str) -> None:
+        """Add masks under our names for their labels and readers; several of one label and reader become one."""
+        for one in placed:
+            name = names.get(one.label, "")
+            if not name:
+                continue
+            held = self.predicted if one.predicted else self.by_reader.setdefault(readers.get(one.reader, reader), {})
+            known = held.get(name.casefold())
+            if known is not None:
+                one = replace(one, array=known.array | one.array, finished=known.finished | one.finished)
+            held[name.casefold()] = replace(one, label=name)
+
+    def layers(self, reader: str, labels: LabelSet, shape: tuple[int, int, int]) -> tuple[NewLayers, int]:
+        """Return the layers of one reader, and how many voxels two labels of one layer both claimed."""
+        layers: dict[str, NDArray[np.uint8]] = {}
+        finished: dict[str, set[int]] = {}
+        shared = 0
+        for one in self.by_reader[reader].values():
+            label = labels.named(one.label)
+            layer = layers.setdefault(label.layer, np.zeros(shape, np.uint8))
+            shared += int(np.count_nonzero(layer[one.array]))
+            layer[one.array] = label.value
+            finished.setdefault(label.layer, set()).update(one.finished)
+        states: dict[str, list[SliceState]] = {}
+        for name, layer in layers.items():
+            touched = {int(z) for z in np.flatnonzero(layer.any(axis=(1, 2)))} | finished[name]
+            states[name] = [
+                SliceState(z, Origin.IMPORTED, None, z in finished[name], reader, 0.0) for z in sorted(touched)
+            ]
+        facts = {"slices": sum(len(rows) for rows in states.values()), "labels": len(self.by_reader[reader])}
+        return NewLayers(reader, layers, states, facts), shared
