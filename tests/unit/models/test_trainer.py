@@ -90,7 +90,16 @@ def test_the_run_folder_is_complete(project):
     events = train(project)
     run = runs.find_run(project, "last")
     folder = runs.run_folder(project, run.id)
-    expected = {"config.json", "data.json", "events.jsonl", "model.safetensors", "model.onnx", "model.json", "card.md", "split.json"}
+    expected = {
+        "config.json",
+        "data.json",
+        "events.jsonl",
+        "model.safetensors",
+        "model.onnx",
+        "model.json",
+        "card.md",
+        "split.json",
+    }
     assert expected | {"SHA256SUMS"} == {path.name for path in folder.iterdir() if path.is_file()}
     facts = runs.read_model_facts(project, run.id)
     assert facts["labels"] == ["Tumour"]
