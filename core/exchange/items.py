@@ -158,6 +158,11 @@ class Out:
             self.notices.append(notice)
 
 
+def is_reserved(part: str) -> bool:
+    """Whether Windows keeps a name for a device, whatever its ending."""
+    return _RESERVED.fullmatch(part) is not None
+
+
 def checked_name(name: str) -> PurePosixPath:
     """Return a relative name that is safe on every system.
 
@@ -172,7 +177,7 @@ def checked_name(name: str) -> PurePosixPath:
         part not in ("", ".", "..")
         and part == part.strip(" ")
         and not part.endswith(".")
-        and not _RESERVED.fullmatch(part)
+        and not is_reserved(part)
         for part in parts
     )
     if not plain or path.is_absolute() or _FORBIDDEN.search(name) or len(name) > LONGEST_NAME:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.exchange.items import Item
+from core.exchange.items import Item, is_reserved
 from core.labels import Label
 from core.project.exporting import stem_of
 
@@ -30,7 +30,8 @@ def safe(label: Label, labels: Sequence[Label]) -> str:
 
 
 def _stem(label: Label) -> str:
-    return stem_of(label.name)[:_LONGEST].strip("._-") or "label"
+    stem = stem_of(label.name)[:_LONGEST].strip("._-") or "label"
+    return f"{stem}_label" if is_reserved(stem) else stem
 
 
 def maps_of(item: Item) -> dict[str, NDArray[np.uint8 | np.uint16]]:
