@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from core.errors import ProjectError
 from core.project.records import AuditRow, utc_now
 
 START = "0" * 64
@@ -48,11 +49,27 @@ def append(connection: sqlite3.Connection, who: str, action: str, facts: Mapping
 
 
 def rows(connection: sqlite3.Connection, *, after: int = 0) -> list[AuditRow]:
-    """Return the rows after a sequence number, oldest first."""
+    """Return the rows after a sequence number, oldest first.
+
+    Raises
+    ------
+    ProjectError
+        ``audit-broken`` naming a row whose facts were damaged.
+    """
     found = connection.execute(
         "SELECT sequence, at, who, action, facts, hash FROM audit WHERE sequence > ? ORDER BY sequence", (after,)
     )
-    return [AuditRow(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5]) for row in found]
+    return [AuditRow(row[0], row[1], row[2], row[3], _facts(row[0], row[4]), row[5]) for row in found]
+
+
+def _facts(sequence: int, words: str) -> dict[str, Any]:
+    try:
+        facts = json.loads(words)
+    except (TypeError, ValueError) as error:
+        raise ProjectError("audit-broken", row=sequence) from error
+    if not isinstance(facts, dict):
+        raise ProjectError("audit-broken", row=sequence)
+    return facts
 
 
 def verify(connection: sqlite3.Connection) -> int | None:

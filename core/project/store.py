@@ -103,6 +103,10 @@ class Store:
         except sqlite3.Error as error:
             self.close()
             raise worded(error, file) from error
+        except UnicodeDecodeError as error:
+            # a flipped bit in the schema: the driver stumbles over SQLite's own message
+            self.close()
+            raise ProjectError("project-corrupt", file=file) from error
         except BaseException:
             self.close()
             raise
@@ -196,6 +200,9 @@ class Store:
                 return connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise worded(error, self.file) from error
+        except UnicodeDecodeError as error:
+            # a flipped bit in a name: the driver lets it through
+            raise ProjectError("project-corrupt", file=self.file) from error
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """Return the first row that a query finds, or None."""

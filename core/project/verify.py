@@ -115,14 +115,16 @@ def _index_problems(project: Project) -> Iterator[MeninxError]:
             broken = audit.verify(connection)
             if broken is not None:
                 yield ProjectError("audit-broken", row=broken)
-            yield from _unaudited(connection)
+            else:
+                # only a whole audit can tell which files it does not know
+                yield from _unaudited(connection)
             # a copy of it, so that a flipped bit in so small a file is seen
             words = connection.execute("SELECT value FROM meta WHERE key = 'manifest'").fetchone()
             if words is not None and (project.path / "meninx.json").read_bytes() != words[0].encode():
                 yield ProjectError("project-corrupt", file="meninx.json")
     except OSError:
         yield ProjectError("project-corrupt", file="meninx.json")
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         yield ProjectError("project-corrupt", file=index)
 
 

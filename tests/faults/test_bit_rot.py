@@ -33,8 +33,12 @@ def flip(file: Path, rng: np.random.Generator) -> None:
 
 def masks_of(project: Project) -> tuple[dict[str, np.ndarray], list[tuple[str, int, bytes]]]:
     """Return the masks as they open, and all saved versions that can be read."""
-    annotation = project.annotations(project.scans()[0].id)[0]
-    opened = open_annotation(project, project.scans()[0].id, annotation.reader)
+    # with a damaged index rows may be gone; that it was changed has been told on opening
+    annotations = [one for scan in project.scans() for one in project.annotations(scan.id)]
+    if not annotations:
+        return {}, []
+    annotation = annotations[0]
+    opened = open_annotation(project, annotation.scan, annotation.reader)
     now = {layer: opened.editor.mask(layer).copy() for layer in ("brain", "lesions")}
     opened.close()
     versions = []
