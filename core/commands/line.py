@@ -59,6 +59,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("import-run", "models.commands.import_run"),
     Command("evaluate", "models.commands.evaluate"),
     Command("predict", "models.commands.predict"),
+    Command("report", "gui.report.command"),
     Command("apply", "models.commands.apply"),
     Command("strip", "models.commands.strip"),
     Command("selftest", "models.commands.selftest"),

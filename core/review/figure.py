@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from xml.sax.saxutils import escape
@@ -121,6 +121,20 @@ def png(figure: Figure) -> bytes:
     return canvas.content()
 
 
+def painted_svg(size: tuple[int, int], draw: Callable[[Canvas], None], *, paper: str = PAPER) -> bytes:
+    """Return any other drawing of this style as SVG; ``size`` in the units of :data:`WIDTH`."""
+    canvas = _Svg(size, paper)
+    draw(canvas)
+    return canvas.content()
+
+
+def painted_png(size: tuple[int, int], draw: Callable[[Canvas], None], *, paper: str = PAPER) -> bytes:
+    """Return any other drawing of this style as PNG of two pixels per unit."""
+    canvas = _Png(size, paper)
+    draw(canvas)
+    return canvas.content()
+
+
 def ticks(low: float, high: float, most: int = 6, *, whole: bool = False) -> list[float]:
     """Return round numbers within a range, at most about ``most``."""
     span = max(high - low, 1e-9)
@@ -181,7 +195,7 @@ def _panel(plot: Plot, canvas: Canvas, place: tuple[float, float, float, float])
 
     _write(canvas, (x0, top + 10), plot.title, 15, INK, strong=True)
     levels = ticks(plot.low, plot.high)
-    digits = _digits(levels)
+    digits = digits_of(levels)
     for value in levels:
         y = at(first, value)[1]
         canvas.line([(x0, y), (x1, y)], GRID, 1.0, None)
@@ -217,7 +231,8 @@ def _series(one: Series, canvas: Canvas, at: Any) -> None:
         piece = []
 
 
-def _digits(levels: Sequence[float]) -> int:
+def digits_of(levels: Sequence[float]) -> int:
+    """Return how many decimals tell ticks apart."""
     step = min((b - a for a, b in itertools.pairwise(levels)), default=1.0)
     return max(0, -math.floor(math.log10(step) + 1e-9)) if step < 1 else 0
 
@@ -229,14 +244,14 @@ def _write(
 
 
 class _Svg:
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], paper: str = PAPER) -> None:
         width, height = size
         self._parts = [
             '<?xml version="1.0" encoding="UTF-8"?>',
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}" '
             'font-family="Inter, Segoe UI, Helvetica, Arial, DejaVu Sans, sans-serif">',
-            f'<rect width="{width}" height="{height}" fill="{PAPER}"/>',
+            f'<rect width="{width}" height="{height}" fill="{paper}"/>',
         ]
 
     def line(self, points: Sequence[Point], color: str, width: float, dashes: tuple[float, float] | None) -> None:
@@ -260,12 +275,12 @@ class _Svg:
 
 
 class _Png:
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], paper: str = PAPER) -> None:
         from PIL import Image, ImageDraw  # slow to load: not before it is needed
 
         self._scale = _OVERSAMPLE * _DENSITY
         self._size = size
-        self._picture = Image.new("RGB", (size[0] * self._scale, size[1] * self._scale), PAPER)
+        self._picture = Image.new("RGB", (size[0] * self._scale, size[1] * self._scale), paper)
         self._pen = ImageDraw.Draw(self._picture)
         self._fonts: dict[float, Any] = {}
 
