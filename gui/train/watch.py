@@ -145,7 +145,7 @@ class RunWatch:
             elif progress is not None and progress.rate > 0:
                 parts.append(text("train.rate", rate=grouped(progress.rate)))
         elif last is not None:
-            parts.append(text("train.epochs_done", epochs=last.epoch))
+            parts.append(text("train.epochs_done" if last.epoch > 1 else "train.epoch_done", epochs=last.epoch))
         if started is not None:
             parts.append(device_words(started.device))
         if self.state == "running" and progress is not None and progress.seconds_left >= 0:
