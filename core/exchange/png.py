@@ -105,6 +105,15 @@ def _pictures(item: Item, out: Out) -> Iterator[Array]:
     yield from _shown(volume)
 
 
+def shown_pictures(volume: Volume) -> Iterator[Array]:
+    """Yield a scan's slices in 8 bits, as they are shown; those that have 8 bits stay as they are."""
+    array = volume.array
+    if array.dtype == np.uint8 and not volume.inverted and (array.ndim == 3 or array.shape[3] >= 3):
+        yield from array
+        return
+    yield from _shown(volume)
+
+
 def _shown(volume: Volume) -> Iterator[Array]:
     window = auto_window(volume)
     for plane in volume.grey():
