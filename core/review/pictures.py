@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -25,6 +25,28 @@ _FILL = 0.2
 
 
 @dataclass(frozen=True, eq=False)
+class Tint:
+    """Values of a mask in colours.
+
+    Parameters
+    ----------
+    mask
+        uint8 ``[z, y, x]``.
+    colors
+        RGB by value; a value without a colour is not drawn.
+    opacity
+        Of the fill, 0..1.
+    outline
+        Whether the edge of each value is drawn as a line.
+    """
+
+    mask: Array
+    colors: Mapping[int, tuple[int, int, int]]
+    opacity: float
+    outline: bool = True
+
+
+@dataclass(frozen=True, eq=False)
 class Panel:
     """One part of a picture.
 
@@ -36,14 +58,17 @@ class Panel:
         What is shown.
     masks
         (bool ``[z, y, x]``, RGB colour) drawn over it as outline and light fill.
+    tints
+        What is drawn otherwise, below the masks.
     """
 
     title: str
     volume: Volume
     masks: tuple[tuple[Array, tuple[int, int, int]], ...] = ()
+    tints: tuple[Tint, ...] = ()
 
 
-def row(panels: Sequence[Panel], index: int, *, window: Window | None = None) -> Picture:
+def row(panels: Sequence[Panel], index: int, *, window: Window | None = None, height: int = _HEIGHT) -> Picture:
     """Draw panels of one native slice beside each other, in display orientation and true proportions.
 
     Parameters
@@ -54,11 +79,13 @@ def row(panels: Sequence[Panel], index: int, *, window: Window | None = None) ->
         Native slice.
     window
         Grey levels; those that suit the first panel's scan if not given.
+    height
+        Of a slice, in pixels.
     """
     geometry = panels[0].volume.geometry
     view = geometry.view(geometry.native_plane)
     levels = window or auto_window(panels[0].volume)
-    return np.hstack([_titled(_drawn(panel, view, index, levels), panel.title) for panel in panels])
+    return np.hstack([_titled(_drawn(panel, view, index, levels, height), panel.title) for panel in panels])
 
 
 def stripped_panel(title: str, volume: Volume, mask: Array) -> Panel:
@@ -92,22 +119,34 @@ def encode_png(picture: Picture) -> bytes:
     return data.tobytes()
 
 
-def _drawn(panel: Panel, view: PlaneView, index: int, levels: Window) -> Picture:
+def _drawn(panel: Panel, view: PlaneView, index: int, levels: Window, height: int) -> Picture:
     stored = view.extract(panel.volume.array, index)
     base = _grey(panel.volume, stored, levels)
     rows, columns = round(view.rows * view.row_size), round(view.columns * view.column_size)
-    scale = _HEIGHT / max(rows, 1)
-    size = (max(1, round(columns * scale)), _HEIGHT)
+    scale = height / max(rows, 1)
+    size = (max(1, round(columns * scale)), height)
     picture: Picture = np.asarray(cv2.resize(base, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    for tint in panel.tints:
+        flat = np.ascontiguousarray(view.extract(tint.mask, index), dtype=np.uint8)
+        large = np.asarray(cv2.resize(flat, size, interpolation=cv2.INTER_NEAREST))
+        for value, colour in tint.colors.items():
+            _lay(picture, large == value, colour, tint.opacity, outline=tint.outline)
     for mask, colour in panel.masks:
         flat = np.ascontiguousarray(view.extract(mask, index) != 0, dtype=np.uint8)
         large = np.asarray(cv2.resize(flat, size, interpolation=cv2.INTER_NEAREST))
-        tint = np.array(colour, dtype=np.float32)
-        inside = large > 0
-        picture[inside] = np.rint(picture[inside] * (1 - _FILL) + tint * _FILL).astype(np.uint8)
-        outline, _ = cv2.findContours(large, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, outline, -1, colour, 1, cv2.LINE_AA)
+        _lay(picture, large > 0, colour, _FILL, outline=True)
     return picture
+
+
+def _lay(
+    picture: Picture, inside: NDArray[np.bool_], colour: tuple[int, int, int], opacity: float, *, outline: bool
+) -> None:
+    """Draw a mask of the picture's size into it."""
+    tint = np.array(colour, dtype=np.float32)
+    picture[inside] = np.rint(picture[inside] * (1 - opacity) + tint * opacity).astype(np.uint8)
+    if outline:
+        edges, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, edges, -1, colour, 1, cv2.LINE_AA)
 
 
 def _grey(volume: Volume, stored: Array, levels: Window) -> Picture:

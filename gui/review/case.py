@@ -16,11 +16,12 @@ from core.project.predictions import list_predictions, read_prediction, read_pro
 from core.project.project import Project
 from core.project.records import Scan
 from core.review.compare import LabelComparison, compare_label, read_truth
+from core.review.entropy import entropy_levels
 from core.review.ranking import RankedSlice, unsure_slices, worst_slices
 from core.review.strip import apply_mask
 from core.volume import Volume
 
-ONLY_PREDICTION, ONLY_REFERENCE = 1, 2
+ONLY_PREDICTION, ONLY_REFERENCE, BOTH = 1, 2, 3
 """Values of a difference mask."""
 Bools = NDArray[np.bool_]
 
@@ -74,6 +75,10 @@ class Question:
     reference: Reference
     labels: LabelSet
     live: Live
+    others: tuple[Reference, ...] = ()
+    """What some pane shows besides: other readers' annotations, other runs' predictions."""
+    unsure: bool = False
+    """Whether some pane shows where the run is unsure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,13 +94,18 @@ class LabelCase:
     predicted
         uint8 0/1 ``[z, y, x]``.
     difference
-        uint8 ``[z, y, x]``: :data:`ONLY_PREDICTION`, :data:`ONLY_REFERENCE` on known slices.
+        uint8 ``[z, y, x]``: :data:`ONLY_PREDICTION`, :data:`ONLY_REFERENCE`, :data:`BOTH` on known slices.
     compared
         Numbers.
     ranked
         Slices to look at, first the worst.
     truth_voxels, predicted_voxels
         On all slices.
+    others
+        Masks (array, value) of :attr:`Question.others`; None where there is nothing of this label.
+    unsure
+        Entropy in steps (:func:`core.review.entropy.entropy_levels`); None where it is not asked for,
+        or the run stored no probability.
     """
 
     name: str
@@ -107,6 +117,8 @@ class LabelCase:
     ranked: tuple[RankedSlice, ...]
     truth_voxels: int
     predicted_voxels: int
+    others: Mapping[Reference, tuple[NDArray[np.uint8], int] | None] = field(default_factory=dict)
+    unsure: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +142,8 @@ class ReviewCase:
     part: str = ""
     labels: Mapping[str, LabelCase] = field(default_factory=dict)
     stripped: tuple[Volume, str] | None = None
+    asked_unsure: bool = False
+    """Whether :attr:`LabelCase.unsure` was asked for."""
 
     @property
     def predicted(self) -> bool:
@@ -151,7 +165,7 @@ def answer(question: Question) -> ReviewCase:
         return ReviewCase(scan.id, run.id, part, {}, _stripped(question, {}))
     predicted = read_prediction(project, run.id, scan.id)
     cases = {name: _label_case(question, name, mask) for name, mask in predicted.items()}
-    return ReviewCase(scan.id, run.id, part, cases, _stripped(question, cases))
+    return ReviewCase(scan.id, run.id, part, cases, _stripped(question, cases), question.unsure)
 
 
 def _part(project: Project, run: str, scan: str) -> str:
@@ -165,7 +179,7 @@ def _part(project: Project, run: str, scan: str) -> str:
 def _label_case(question: Question, name: str, mask: NDArray[np.uint8]) -> LabelCase:
     geometry = question.volume.geometry
     label = question.labels.find(name)
-    truth, known = _truth(question, label, name, geometry)
+    truth, known = _truth(question, question.reference, label, name, geometry)
     inside = None if truth is None else truth[0] == truth[1]
     compared = compare_label(name, inside, mask, geometry, known)
     difference = np.zeros(geometry.shape, np.uint8)
@@ -173,22 +187,41 @@ def _label_case(question: Question, name: str, mask: NDArray[np.uint8]) -> Label
         guess = mask != 0
         difference[guess & ~inside] = ONLY_PREDICTION
         difference[inside & ~guess] = ONLY_REFERENCE
+        difference[inside & guess] = BOTH
         difference[~known] = 0
     ranked = worst_slices(compared)
     if not known.any():
         ranked = unsure_slices(read_probability(question.project, question.run.id, question.scan.id, name))
     voxels = 0 if inside is None else int(np.count_nonzero(inside))
-    predicted_voxels = int(np.count_nonzero(mask))
-    return LabelCase(name, label, truth, mask, difference, compared, tuple(ranked), voxels, predicted_voxels)
+    others = {one: _truth(question, one, label, name, geometry)[0] for one in question.others}
+    return LabelCase(
+        name=name,
+        label=label,
+        truth=truth,
+        predicted=mask,
+        difference=difference,
+        compared=compared,
+        ranked=tuple(ranked),
+        truth_voxels=voxels,
+        predicted_voxels=int(np.count_nonzero(mask)),
+        others=others,
+        unsure=_unsure(question, name) if question.unsure else None,
+    )
+
+
+def _unsure(question: Question, name: str) -> NDArray[np.uint8] | None:
+    if question.run.imported:
+        # masks of another program: yes or no, nothing between
+        return None
+    return entropy_levels(read_probability(question.project, question.run.id, question.scan.id, name))
 
 
 def _truth(
-    question: Question, label: Label | None, name: str, geometry: Geometry
+    question: Question, reference: Reference, label: Label | None, name: str, geometry: Geometry
 ) -> tuple[tuple[NDArray[np.uint8], int] | None, Bools]:
-    """Return the reference's mask (array, value) and which slices of it are known."""
+    """Return a reference's mask (array, value) and which slices of it are known."""
     slices = geometry.shape[0]
     nothing: Bools = np.zeros(slices, dtype=bool)
-    reference = question.reference
     if reference.kind == "run":
         other = _other_prediction(question, reference.id).get(name)
         return (None, nothing) if other is None else ((other, 1), np.ones(slices, dtype=bool))
@@ -216,7 +249,7 @@ def _stripped(question: Question, cases: Mapping[str, LabelCase]) -> tuple[Volum
     if brain is not None:
         return apply_mask(question.volume, brain.predicted), "prediction"
     label = question.labels.find(BRAIN)
-    truth, _ = _truth(question, label, BRAIN, question.volume.geometry)
+    truth, _ = _truth(question, question.reference, label, BRAIN, question.volume.geometry)
     if truth is not None and (truth[0] == truth[1]).any():
         mask = truth[0] == truth[1]
         return apply_mask(question.volume, mask), "reference"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,11 +24,15 @@ from core.project.exporting import (
     scan_stem,
 )
 from core.project.records import Scan
+from core.review.pictures import Panel, Tint, encode_png, row, sheet
 from core.review.strip import apply_mask
-from core.volume import Volume
+from core.volume import Volume, Window
 from gui.background import Tasks
 from gui.notify import Notifier
+from gui.review.contents import Shown
 
+PICTURE_HEIGHT = 512
+"""Of a slice on a saved picture, in pixels."""
 What = Literal["mask", "brain"]
 
 
@@ -55,6 +60,24 @@ def write(target: Path, what: What, volume: Volume, found: tuple[Array, int], st
         save_brain(target, volume, mask)
     else:
         save_mask(target, volume, mask)
+    return [target]
+
+
+def write_picture(target: Path, shown: Sequence[Shown], columns: int, index: int, levels: Window | None) -> list[Path]:
+    """Draw panes as one PNG, so many beside each other; return it.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    panels = [
+        Panel(one.title, one.volume, (), tuple(Tint(o.mask, o.colors, o.opacity, o.outline) for o in one.overlays))
+        for one in shown
+    ]
+    rows = [panels[first : first + columns] for first in range(0, len(panels), columns)]
+    picture = sheet([row(one, index, window=levels, height=PICTURE_HEIGHT) for one in rows])
+    atomic.write_bytes(target, encode_png(picture))
     return [target]
 
 
@@ -98,6 +121,23 @@ class Saving(QObject):
             return
         self._folder = target if needs_folder(volume) else target.parent
         work = functools.partial(write, target, what, volume, found, stem)
+        self._tasks.start(work, self._written, self._notifier.error)
+
+    def ask_picture(
+        self, scan: Scan, view: str, shown: Sequence[Shown], columns: int, index: int, levels: Window | None
+    ) -> None:
+        """Let the person choose a file, then draw what panes show into it."""
+        stem = f"{scan_stem(scan)}_{view}_{index + 1:03d}.png"
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._parent, text("review.save_picture_title"), str(self._folder / stem), text("review.filter_pn")
+        )
+        if not chosen:
+            return
+        target = with_ending(Path(chosen), ".png")
+        self._folder = target.parent
+        # two in one place lie beside each other on paper
+        wide = max(columns, len(shown) if len(shown) < 4 else columns)
+        work = functools.partial(write_picture, target, tuple(shown), wide, index, levels)
         self._tasks.start(work, self._written, self._notifier.error)
 
     def wait(self) -> None:

@@ -19,11 +19,13 @@ from gui.jobs.jobs import Work
 from gui.review.ask_finished import ask_keep_finished
 from gui.review.case import LabelCase, Live, Question, Reference, ReviewCase, answer
 from gui.review.compare_bar import CompareBar
+from gui.review.contents import UNSURE, Scene, choices
 from gui.review.job_line import JobLine
 from gui.review.numbers import figures
 from gui.review.panes import ReviewPanes
 from gui.review.saving import Saving
 from gui.review.side import ReviewSide
+from gui.review.view_bar import ViewBar
 from gui.train.run_table import RunRow, read_rows
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class ReviewWorkspace(QWidget):
 
     def _build(self) -> None:
         self.bar = CompareBar()
+        self.views = ViewBar()
         self.line = JobLine()
         self.panes = ReviewPanes()
         self.side = ReviewSide()
@@ -69,6 +72,7 @@ class ReviewWorkspace(QWidget):
         centre = QWidget()
         column = theme.column(centre, gap=0)
         column.addWidget(self.bar)
+        column.addWidget(self.views)
         column.addWidget(self.panes, 1)
         self.line.lie_over(self.panes)
         page = QWidget()
@@ -97,6 +101,9 @@ class ReviewWorkspace(QWidget):
         jobs.ended.connect(self._job_ended)
         jobs.changed.connect(self._jobs_changed)
         bar, side = self.bar, self.side
+        self.views.view_chosen.connect(self.panes.set_view)
+        self.views.save_asked.connect(self._save_picture)
+        self.panes.contents_changed.connect(self._contents_changed)
         bar.run_chosen.connect(self._run_chosen)
         bar.reference_chosen.connect(self.refresh)
         bar.predict_scan_asked.connect(self.predict_scan)
@@ -223,7 +230,9 @@ class ReviewWorkspace(QWidget):
             self._stale = True
             return
         self._stale = False
-        self.bar.set_references(self._references())
+        references = self._references()
+        self.bar.set_references(references)
+        self.panes.set_choices(choices(self.bar.chosen_reference, references))
         question = self._question()
         if question is None:
             self._forget_case()
@@ -242,7 +251,21 @@ class ReviewWorkspace(QWidget):
             {layer: editor.mask(layer) for layer in labels.layers},
             {layer: editor.finished(layer) for layer in labels.layers},
         )
-        return Question(project, scan, volume, run, reference, labels, live)
+        wanted = self.panes.wanted()
+        others = tuple(choice.other for choice in wanted if choice.other is not None)
+        unsure = any(choice.key == UNSURE for choice in wanted)
+        return Question(project, scan, volume, run, reference, labels, live, others, unsure)
+
+    @Slot()
+    def _contents_changed(self) -> None:
+        """Read what a pane shows now and nobody has read yet."""
+        label, wanted = self.label_case, self.panes.wanted()
+        if label is None or self._case is None:
+            return
+        others = {choice.other for choice in wanted if choice.other is not None}
+        unsure = any(choice.key == UNSURE for choice in wanted)
+        if not others <= label.others.keys() or (unsure and not self._case.asked_unsure):
+            self.refresh()
 
     @Slot(object)
     def _take_case(self, case: ReviewCase) -> None:
@@ -297,7 +320,7 @@ class ReviewWorkspace(QWidget):
         volume, run, reference = session.volume, self.run, self.bar.chosen_reference
         if volume is None or run is None or reference is None:
             return
-        self.panes.show_case(case, label, volume, reference, self._annotation_overlay())
+        self.panes.show_scene(Scene(volume, reference, case, label, self._annotation_overlay()))
         self.side.show_figures(label is not None)
         if label is None or case is None:
             key = "reading" if case is None else "not_predicted"
@@ -413,6 +436,14 @@ class ReviewWorkspace(QWidget):
             session.notifier.tell(text("review.nothing_to_save", label=label.name), "warning")
             return
         self.saving.ask("brain" if what == "brain" else "mask", session.scan, session.volume, found, label.name)
+
+    @Slot()
+    def _save_picture(self) -> None:
+        """Save what the panes show, slice and grey levels as they are seen."""
+        scan, panes = self._session.scan, self.panes
+        if scan is not None and panes.shown:
+            levels = panes.window_shown
+            self.saving.ask_picture(scan, panes.view_name, panes.shown, panes.columns, panes.index, levels)
 
     # ------------------------------------------------------------ jobs
 

@@ -1,0 +1,89 @@
+"""The thin row below the compare bar: how the panes lie, the three usual pictures, swipe and flicker, saving."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QButtonGroup, QFrame, QPushButton, QWidget
+
+from core.messages import text
+from gui import icons, theme
+from gui.review.panes import FIRST
+
+LAYOUTS = ("one", "two", "four", "six")
+PICTURES = ("mask", "compared", "stripped")
+OVER = ("swipe", "flicker")
+NARROW = 900
+"""Below this width (px) the words are the short ones."""
+
+
+class ViewBar(QFrame):
+    """Buttons of which one is pressed."""
+
+    view_chosen = Signal(str)
+    """Name of a view (:data:`gui.review.panes.VIEWS`)."""
+    save_asked = Signal()
+    """Save what the panes show as a picture."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("area", "options")
+        self.setFixedHeight(40)
+        self._group = QButtonGroup(self)
+        self._group.setExclusive(True)
+        self.buttons: dict[str, QPushButton] = {}
+        row = theme.row(self, gap=theme.space("xs"))
+        row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
+        for names in (LAYOUTS, PICTURES, OVER):
+            for name in names:
+                row.addWidget(self._button(name))
+            if names != OVER:
+                row.addSpacing(theme.space("s"))
+        row.addStretch(1)
+        self.save = theme.button(text("review.save_picture"), "small", tip=text("review.save_picture_tip"))
+        self.save.setIcon(icons.icon("save"))
+        self.save.setIconSize(QSize(15, 15))
+        self.save.clicked.connect(self.save_asked)
+        row.addWidget(self.save)
+        self.buttons[FIRST].setChecked(True)
+        self._narrow = False
+
+    def _button(self, name: str) -> QPushButton:
+        made = theme.button(text(f"review.view_{name}"), "small", tip=text(f"review.view_{name}_tip"))
+        made.setCheckable(True)
+        made.setProperty("view", name)
+        if name in LAYOUTS:
+            made.setFixedWidth(30)
+        self._group.addButton(made)
+        self.buttons[name] = made
+        made.clicked.connect(self._clicked)
+        return made
+
+    def minimumSizeHint(self) -> QSize:
+        """Leave out what the short words save."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = event.size().width() < NARROW
+        if narrow != self._narrow:
+            self._narrow = narrow
+            ending = "_short" if narrow else ""
+            for name in PICTURES:
+                self.buttons[name].setText(text(f"review.view_{name}{ending}"))
+            self.save.setText(text(f"review.save_picture{ending}"))
+
+    @property
+    def chosen(self) -> str:
+        """Name of the view whose button is pressed."""
+        return next((name for name, button in self.buttons.items() if button.isChecked()), FIRST)
+
+    def choose(self, name: str) -> None:
+        """Press a button."""
+        self.buttons[name].setChecked(True)
+
+    @Slot()
+    def _clicked(self) -> None:
+        button = self.sender()
+        if isinstance(button, QPushButton):
+            self.view_chosen.emit(str(button.property("view")))
