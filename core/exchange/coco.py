@@ -185,7 +185,7 @@ def _picture(
     except InputError as error:
         return Incoming(found, name, (1, 1), (), "exchange-case", {"reason": sentence(error), **facts})
     digest, place = image.get("meninx_voxels"), image.get("meninx_slice")
-    if isinstance(digest, str) and isinstance(place, int) and len(digest) == 64 and place > 0:
+    if isinstance(digest, str) and isinstance(place, int) and 0 < len(digest) <= 128 and place > 0:
         return Incoming(found, name, shape, masks, fields=dict(facts), digest=digest, place=place - 1)
     return Incoming(found, name, shape, masks, fields=dict(facts))
 

@@ -106,6 +106,5 @@ def outline(corners: ArrayLike, shape: tuple[int, int], file: str = "") -> NDArr
     if 5 * float(steps.sum()) + len(points) > _MOST_STEPS:
         raise InputError("exchange-too-large", file=file)
     rows, columns = shape
-    made = coco_mask.frPyObjects([flat.tolist()], rows, columns)
-    found: NDArray[np.uint8] = np.ascontiguousarray(coco_mask.decode(made)[:, :, 0])
-    return found
+    (made,) = coco_mask.frPyObjects([flat.tolist()], rows, columns)
+    return decode(made["counts"].decode("ascii"), shape, file)

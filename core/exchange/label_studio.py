@@ -80,6 +80,7 @@ def _task(item: Item, z: int, drawn: bool) -> bytes:
         "meninx_scan": item.name,
         "meninx_slice": z + 1,
         "meninx_voxels": item.scan.sha256,
+        "meninx_size": list(item.volume.shape[1:]),
     }
     task = {"data": data, "annotations": [_annotation(item, z)] if drawn else [], "predictions": []}
     return json.dumps(task, ensure_ascii=False, separators=(",", ":")).encode()

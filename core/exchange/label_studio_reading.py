@@ -306,7 +306,7 @@ def _picture(
     facts = {"url": wanted.url} if wanted.url else {}
     regions = [region for drawing in drawings for region in drawing.regions]
     try:
-        shape = _shape(regions, image, name, export.limits)
+        shape = _shape(regions, image, name, export.limits) or _own_size(task, name, export.limits)
         turned = next((region.turned for region in regions if region.turned), 0)
         if turned:
             return Incoming(image, name, (1, 1), (), "exchange-turned", {"degrees": round(turned), **facts})
@@ -365,10 +365,19 @@ def _masks(drawings: list[_Drawing], shape: tuple[int, int], picture: str, expor
             yield IncomingMask(label, array, None, reader, drawing.predicted, color, None if done else ())
 
 
+def _own_size(task: Mapping[str, Any], name: str, limits: Limits) -> tuple[int, int] | None:
+    """Return rows and columns, where Meninx wrote them."""
+    size = (task["data"] if _is_task(task) else task).get("meninx_size")
+    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(count, int) for count in size):
+        return None
+    limits.check_shape(tuple(size), name)
+    return size[0], size[1]
+
+
 def _own(task: Mapping[str, Any]) -> tuple[str, int | None]:
     """Return which scan's slice a picture is, where Meninx wrote it."""
     data = task["data"] if _is_task(task) else task
     digest, place = data.get("meninx_voxels"), data.get("meninx_slice")
-    if isinstance(digest, str) and isinstance(place, int) and len(digest) == 64 and place > 0:
+    if isinstance(digest, str) and isinstance(place, int) and 0 < len(digest) <= 128 and place > 0:
         return digest, place - 1
     return "", None
