@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deidentify", action="store_true", help=text("exchange.help_deidentify"))
     parser.add_argument("--images", action="store_true", help=text("exchange.help_images"))
     parser.add_argument("--stripped", action="store_true", help=text("exchange.help_stripped"))
+    parser.add_argument(
+        "--mask-box", type=_box, action="append", default=[], metavar="X,Y,W,H", help=text("exchange.help_box")
+    )
     parser.add_argument("--layout", choices=("each", "map", "both"), default="each", help=text("exchange.help_layout"))
 
 
@@ -42,6 +45,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         images=arguments.images,
         stripped=arguments.stripped,
         layout=arguments.layout,
+        boxes=arguments.mask_box,
     )
     result = line.follow(events)
     key = "exchange.done" if result["complete"] else "exchange.done_part"
@@ -49,3 +53,12 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     line.say(text(key, files=len(result["files"]), **facts))
     # a batch goes on, and says at its end that not all of it went well
     return result | {"exit": 1 if line.skipped else 0}
+
+
+def _box(given: str) -> tuple[int, int, int, int]:
+    """Read ``X,Y,WIDTH,HEIGHT`` in pixels."""
+    parts = given.split(",")
+    if len(parts) != 4 or not all(part.strip().isdigit() for part in parts):
+        raise argparse.ArgumentTypeError(text("exchange.box_wrong", given=given))
+    x, y, width, height = (int(part) for part in parts)
+    return x, y, width, height

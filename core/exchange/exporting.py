@@ -63,6 +63,7 @@ def export_job(
     images: bool = False,
     stripped: bool = False,
     layout: str = "each",
+    boxes: Sequence[tuple[int, int, int, int]] = (),
 ) -> Events:
     """Write the masks of a project in another tool's format; scans without a mask are skipped and listed.
 
@@ -84,7 +85,7 @@ def export_job(
         Names; none means all.
     reader
         Whose annotations; empty: those of who is at the keyboard, else those changed last.
-    deidentify, images, stripped, layout
+    deidentify, images, stripped, layout, boxes
         As :class:`core.exchange.items.ExportOptions`.
 
     Yields
@@ -105,7 +106,7 @@ def export_job(
     made = make_format(format)
     if only not in ONLY:
         raise InputError("export-only", given=only)
-    options = ExportOptions(images or stripped, stripped, deidentify, layout)
+    options = ExportOptions(images or stripped, stripped, deidentify, layout, tuple(boxes))
     wish = _Wish(tuple(scans), only, tuple(labels), reader, options)
     target = Path(target).absolute()
     with Project.open(Path(project_path), read_only=True) as project:
@@ -117,7 +118,8 @@ def export_job(
         staging = target / f"{_STAGING}{new_id()}"
         try:
             atomic.make_folder(staging)
-            yield from _write(project, made, Out(staging, options), target, chosen, wanted, wish, should_stop)
+            secret = project.links.token("deidentify", "") if deidentify else ""
+            yield from _write(project, made, Out(staging, options, secret), target, chosen, wanted, wish, should_stop)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
             if with_folder and not any(target.iterdir()):
@@ -258,10 +260,12 @@ def make_item(
     if not masks:
         raise InputError("export-no-mask", scan=scan.name)
     volume = project.read_volume(scan.id)
-    if options.stripped:
-        volume = apply_mask(volume, _brain(project, scan, annotation))
+    kept = _brain(project, scan, annotation) if options.stripped else None
+    if kept is not None:
+        volume = apply_mask(volume, kept)
     who = "" if options.deidentify else annotation.reader
-    return Item(scan, volume, scan_stem(scan), tuple(labels), masks, finished, origins, who, annotation.id, source)
+    drawn = (masks, finished, origins)
+    return Item(scan, volume, scan_stem(scan), tuple(labels), *drawn, who, annotation.id, source, kept)
 
 
 def _brain(project: Project, scan: Scan, annotation: Annotation) -> NDArray[np.bool_]:

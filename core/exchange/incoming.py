@@ -128,6 +128,10 @@ class Incoming:
         Native slice of the scan ``name`` that a ``(y, x)`` picture is, or None.
     stack
         Pictures that are the slices of one scan, in order, where the export says so; ``image`` is the first.
+    series, frame
+        DICOM series that the masks were drawn on, and its frame of reference: identity, never kept.
+    notices
+        What the person should know about how it was read.
     """
 
     image: Path | None
@@ -143,6 +147,9 @@ class Incoming:
     digest: str = ""
     place: int | None = None
     stack: tuple[Path, ...] = ()
+    series: tuple[str, ...] = ()
+    frame: str = ""
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -40,12 +40,15 @@ class ExportOptions:
         Where the format carries a header of the source (DICOM), it is de-identified.
     layout
         ``each`` (one file per label), ``map`` (labels of a layer in one file) or ``both``.
+    boxes
+        (x, y, width, height) in pixels that are blanked in every de-identified picture: words burnt into it.
     """
 
     images: bool = False
     stripped: bool = False
     deidentify: bool = False
     layout: str = "each"
+    boxes: tuple[tuple[int, int, int, int], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,8 @@ class Item:
     source
         Where the scan came from, for formats that refer to it; None where this workstation does not know.
         Holds identity: never to be written.
+    kept
+        Where ``options.stripped``: the brain, bool ``[z, y, x]``, and None else.
     """
 
     scan: Scan
@@ -84,6 +89,7 @@ class Item:
     reader: str
     annotation: str
     source: Link | None = None
+    kept: NDArray[np.bool_] | None = None
 
     def mask(self, label: Label) -> NDArray[np.bool_]:
         """Return a label's mask, empty where it was not begun."""
@@ -110,10 +116,14 @@ class Out:
         Folder that everything goes to; nothing is written outside it.
     options
         What the person chose.
+    secret
+        Key by which UIDs and dates are replaced, the same for every export of a project; empty unless
+        ``options.deidentify``.
     """
 
     root: Path
     options: ExportOptions = field(default_factory=ExportOptions)
+    secret: str = ""
     written: list[Written] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     told: int = 0
@@ -174,10 +184,7 @@ def checked_name(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     parts = name.split("/")
     plain = all(
-        part not in ("", ".", "..")
-        and part == part.strip(" ")
-        and not part.endswith(".")
-        and not is_reserved(part)
+        part not in ("", ".", "..") and part == part.strip(" ") and not part.endswith(".") and not is_reserved(part)
         for part in parts
     )
     if not plain or path.is_absolute() or _FORBIDDEN.search(name) or len(name) > LONGEST_NAME:

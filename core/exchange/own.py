@@ -35,6 +35,8 @@ class OwnScan:
     patient: str
     finished: Mapping[str, tuple[int, ...]]
     """By label name, for the labels that were begun: slices that are finished."""
+    affine: Any = None
+    """Where the voxels lie, as it stands in the file."""
 
 
 @dataclass(frozen=True)
@@ -89,4 +91,5 @@ def _scan(entry: Mapping[str, Any], limits: Limits, folder: Path, made: str) -> 
     }
     # P001 of another project is another patient
     patient = f"{made}/{entry.get('patient', '')}" if entry.get("patient_known") else ""
-    return OwnScan(name, (z, y, x), str(entry["voxels_sha256"]), str(entry.get("reader", "")), patient, finished)
+    digest, reader = str(entry["voxels_sha256"]), str(entry.get("reader", ""))
+    return OwnScan(name, (z, y, x), digest, reader, patient, finished, entry.get("affine"))

@@ -28,7 +28,7 @@ READERS: dict[str, str] = {
     "coco": "core.exchange.coco",
     "labelme": "core.exchange.labelme",
     "yolo": "core.exchange.yolo",
-    "dicom-seg": "core.exchange.dicom_seg",
+    "dicom-seg": "core.exchange.dicom_seg_reading",
     "nnunet": "core.exchange.nnunet_reading",
     "decathlon": "core.exchange.decathlon",
     "nrrd": "core.exchange.nrrd_reading",

@@ -21,6 +21,7 @@ from core.events import Events, Finished, JobEvent, Notice, Progress, ScanReady,
 from core.exchange.incoming import Incoming, Line, Plan
 from core.exchange.landing import Drawn, place, plain_label, with_labels
 from core.geometry import Geometry
+from core.io.regrid import lies_within
 from core.io.sandbox import Decoder
 from core.io.sniff import Format
 from core.io.source import FindOptions, Source
@@ -266,6 +267,7 @@ def _targets(
             continue
         found = known.find(entry)
         if found is not None:
+            yield from entry.whole.notices
             target = by_scan.setdefault(found[0], _Target(scan=found[0]))
             target.entries.append((entry, found[1]))
         elif entry.whole.stack:
@@ -276,7 +278,8 @@ def _targets(
             local.setdefault(entry.line.image, []).append(entry)
         else:
             count.skipped += 1
-            yield Skipped(entry.line.name, InputError("exchange-no-scan", file=entry.line.name))
+            code = "seg-no-scan" if entry.whole.series or entry.whole.frame else "exchange-no-scan"
+            yield Skipped(entry.line.name, InputError(code, file=entry.line.name))
     targets += by_scan.values()
     if not local:
         return
@@ -340,12 +343,33 @@ class _Known:
         if one.image is not None:
             # its own voxels say which scan it is
             return None
+        if one.affine is not None and (one.series or one.frame):
+            return self._of_series(one)
         short = _UPLOAD.sub("", one.name, count=1) if _UPLOAD.match(one.name) else one.name
         for name in dict.fromkeys((one.name, short)):
             fits = [(scan, at) for scan, at in self._names.get(name.casefold(), []) if self._fits(scan, one)]
             if len(fits) == 1:
                 scan, at = fits[0]
                 return scan, at if at is not None else one.place
+        return None
+
+    def _of_series(self, one: Incoming) -> tuple[str, int | None] | None:
+        """Return the one scan of the series, else of the frame of reference, whose planes the masks lie on."""
+        assert one.affine is not None
+        theirs = Geometry((one.shape[0], one.shape[1], one.shape[-1]), one.affine)
+        ways: tuple[tuple[str, tuple[str, ...]], ...] = (
+            ("SeriesInstanceUID", one.series),
+            ("FrameOfReferenceUID", (one.frame,) if one.frame else ()),
+        )
+        for name, wanted in ways:
+            named = [
+                scan
+                for scan, link in self._project.links.scans().items()
+                if scan in self._scans and link.identity.get(name, "") in wanted
+            ]
+            fits = [scan for scan in named if lies_within(theirs, self._project.geometry(scan))]
+            if len(fits) == 1 or (name == "SeriesInstanceUID" and len(named) == 1):
+                return (fits or named)[0], None
         return None
 
     def _fits(self, scan: str, one: Incoming) -> bool:

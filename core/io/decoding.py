@@ -103,6 +103,8 @@ class _Child:
             self._hand_masks(self._reading.read_single_mask(path, geometry, resample=resample))
         elif kind == "exchange":
             self._exchange(*facts)
+        elif kind == "originals":
+            self._originals(*facts)
 
     def _exchange(self, path: Path, reader: str) -> None:
         """Read what another tool drew; each picture goes over packed, and stays so until it lands."""
@@ -113,6 +115,14 @@ class _Child:
         for one in reading.read(path, reader):
             self._connection.send(("one", (Line.of(one), pickle.dumps(one))))
         self._connection.send(("done", reader))
+
+    def _originals(self, order: Any) -> None:
+        """Hand over what is asked of the DICOM files that a scan came from."""
+        from core.exchange.originals import answer
+
+        for one in answer(order):
+            self._connection.send(("one", one))
+        self._connection.send(("done", None))
 
     def _read(self, source: Source) -> None:
         self._last = None

@@ -13,11 +13,12 @@ from core.events import Notice
 from core.geometry import Array, Geometry
 from core.io.archive import entries_of
 from core.io.conventions import Numbers, meaning, of_pages
+from core.io.dicom_seg import is_segmentation, read_segmentation
 from core.io.finding import find_sources
 from core.io.mask_pictures import MaskPages, read_mask_picture
 from core.io.opener import open_source
 from core.io.pairs import header_beside
-from core.io.regrid import bring, check_size, size_words
+from core.io.regrid import bring, check_size, padded, size_words
 from core.io.sniff import PICTURES, READABLE, VOLUMES, Format, sniff
 from core.io.source import FindOptions, MaskData, NotGrey, OpenScan, Passed, Source
 from core.volume import Volume
@@ -118,6 +119,8 @@ def read_single_mask(path: Path, geometry: Geometry, *, resample: bool = False) 
         As :func:`read_masks`.
     """
     notes: tuple[Notice, ...] = ()
+    if path.is_file() and is_segmentation(path):
+        return _read_segmentation(path, geometry, resample)
     if path.is_dir():
         numbers, theirs = _folder_numbers(path)
     else:
@@ -135,6 +138,30 @@ def read_single_mask(path: Path, geometry: Geometry, *, resample: bool = False) 
         check_size(theirs.shape, geometry.shape, path.name)
     masks = meaning(numbers, (True,) * theirs.shape[0], path.name)
     brought = bring(masks.array, theirs, geometry, path.name, resample=resample)
+    return replace(
+        masks,
+        array=brought.array,
+        present=brought.covered,
+        resampled=brought.resampled,
+        notices=(*masks.notices, *notes, *brought.notices),
+    )
+
+
+def _read_segmentation(path: Path, geometry: Geometry, resample: bool) -> MaskData:
+    """Read a DICOM SEG: the numbers are those of its segments; where it has no plane, nothing is there."""
+    found = read_segmentation(path)
+    masks = meaning(Numbers(found.numbers(path.name), picture=False), (True,) * found.geometry.shape[0], path.name)
+    notes = []
+    if found.fraction:
+        notes.append(Notice("seg-threshold", {"name": path.name, "percent": round(100 * found.fraction)}))
+    if len(found.segments) > 1:
+        listed = ", ".join(f"{one.number} = {one.name}" for one in found.segments)
+        notes.append(Notice("seg-segments", {"name": path.name, "segments": listed}))
+    array = padded(masks.array, found.geometry, geometry) if geometry.orientation_known else None
+    if array is not None:
+        present = (True,) * geometry.shape[0]
+        return replace(masks, array=array, present=present, notices=(*masks.notices, *notes))
+    brought = bring(masks.array, found.geometry, geometry, path.name, resample=resample)
     return replace(
         masks,
         array=brought.array,

@@ -154,6 +154,58 @@ def reordered(array: Array, theirs: Geometry, ours: Geometry) -> Array | None:
     return np.ascontiguousarray(turned)
 
 
+def padded(array: Array, theirs: Geometry, ours: Geometry) -> Array | None:
+    """Return a mask that has a part of a scan's own voxels on the scan's grid, zero elsewhere; None for any other.
+
+    Parameters
+    ----------
+    array
+        ``[z, y, x]`` on ``theirs``.
+    theirs, ours
+        A grid cut out of the scan's (in another order perhaps), and the scan's.
+    """
+    way = _way_into(theirs, ours)
+    if way is None:
+        return None
+    steps, low = way
+    source = [int(np.flatnonzero(row)[0]) for row in steps]
+    axes = tuple(2 - source[2 - axis] for axis in range(3))
+    flips = tuple(bool(steps[2 - axis, source[2 - axis]] < 0) for axis in range(3))
+    block = array.transpose(*axes)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
+    made = np.zeros(ours.shape, array.dtype)
+    made[tuple(slice(start, start + count) for start, count in zip(low, block.shape, strict=True))] = block
+    return made
+
+
+def lies_within(theirs: Geometry, ours: Geometry) -> bool:
+    """Whether every voxel of a grid is one of the scan's."""
+    return _way_into(theirs, ours) is not None
+
+
+def _way_into(theirs: Geometry, ours: Geometry) -> tuple[NDArray[np.int_], tuple[int, ...]] | None:
+    """Return which way the axes (x, y, z) of a part of a grid run in the whole, and its first voxel (z, y, x)."""
+    to_voxel = np.linalg.inv(ours.affine)
+    if theirs.shape[0] == 1:
+        # a single plane does not say how far the next one is: perhaps it is one of ours
+        along = to_voxel[:3, :3] @ theirs.affine[:3, 2]
+        axis = int(np.abs(along).argmax())
+        affine = theirs.affine.copy()
+        affine[:3, 2] = ours.affine[:3, axis] * np.sign(along[axis])
+        theirs = Geometry(theirs.shape, affine)
+    to_ours = to_voxel @ theirs.affine
+    steps = np.rint(to_ours[:3, :3]).astype(int)
+    if not (np.abs(steps).sum(axis=0) == 1).all() or not (np.abs(steps).sum(axis=1) == 1).all():
+        return None
+    corners = _corners(theirs)
+    turned = corners @ steps.T + np.rint(to_ours[:3, 3])
+    if (turned < 0).any() or (turned >= np.array(ours.shape[::-1])).any():
+        return None
+    if np.abs(theirs.to_world(corners) - ours.to_world(turned)).max() > _tolerance(ours):
+        return None
+    x, y, z = (int(part) for part in turned.min(axis=0))
+    return steps, (z, y, x)
+
+
 def difference(theirs: Geometry, ours: Geometry) -> str:
     """Say how two grids differ: sizes, spacing, turn, and how far their middles lie apart."""
     parts = []

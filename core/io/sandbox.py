@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,8 @@ from core.volume import Volume
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
+
+    from core.exchange.originals import Order
 
 OnHeader = Callable[[Volume], None]
 OnSlice = Callable[[int], None]
@@ -276,6 +278,30 @@ class Decoder:
                     on_one(*payload)
                 elif kind == "done":
                     return str(payload)
+
+    def originals(self, order: Order, on_one: Callable[[Any], None]) -> None:
+        """Ask for the DICOM files that a scan came from (:func:`core.exchange.originals.answer`).
+
+        Parameters
+        ----------
+        order
+            What is wanted of them.
+        on_one
+            Told of each slice or file.
+
+        Raises
+        ------
+        InputError
+            ``originals-gone``, ``originals-changed`` and what else it says.
+        """
+        more = _EXCHANGE_SECONDS + len(order.files) * _SECONDS_PER_FILE
+        with self._turn, _one_error(order.name), self._exchange("originals", order) as child:
+            while True:
+                kind, payload = self._receive(child, more)
+                if kind == "one":
+                    on_one(payload)
+                elif kind == "done":
+                    return
 
     def _take_masks(self, child: Child, more: float) -> MaskData:
         masks, shape, dtype = self._receive(child, more)[1]

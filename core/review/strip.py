@@ -33,12 +33,13 @@ def apply_mask(volume: Volume, mask: Array, margin: float = 0.0) -> Volume:
     """
     kept = grown(mask != 0, volume.geometry, margin)
     array = volume.array
-    background = _background(volume)
+    background = background_of(volume)
     shaped = kept[..., None] if array.ndim == 4 else kept
     return replace(volume, array=np.where(shaped, array, np.asarray(background, dtype=array.dtype)))
 
 
-def _background(volume: Volume) -> float:
+def background_of(volume: Volume) -> float:
+    """Return the stored number that stands for nothing: the padding, else the least that occurs."""
     if volume.padding is not None:
         return volume.padding
     if volume.array.dtype.kind == "f":
