@@ -28,6 +28,7 @@ from core.messages import sentence
 _MASKS = "masks"
 _IMAGES = "images"
 _MAP = re.compile(r"labels(_.+)?")
+_LABELS_AT_ONCE = 4
 _SLICE = re.compile(r"(.+)_(\d{4,6})")
 
 
@@ -157,6 +158,9 @@ def _stack(
     limits: Limits,
 ) -> Iterator[IncomingMask]:
     """Yield the masks ``[z, y, x]`` of a scan that Meninx wrote; slices without a file are empty."""
+    if not pictures:
+        return
+    limits.check_shape((*scan.shape, max(1, len(scan.finished) // _LABELS_AT_ONCE)), scan.name)
     arrays = {label: np.zeros(scan.shape, np.uint8) for label in scan.finished}
     for stem, picture in pictures.items():
         match = _SLICE.fullmatch(stem)
