@@ -15,7 +15,9 @@ from core.project.predictions import list_predictions
 from core.project.project import Project
 from core.review.evaluation import PARTS, Evaluation, Plan, Row, closed, measure_scan, plan, record_look
 from core.review.evaluation_files import scan_pictures, write_numbers
+from core.review.gating import gate_facts
 from core.review.mask_files import MaskRow, facts_of, find_pairs, measure_all
+from models.class_evaluating import evaluate_classes_job
 from models.predicting import predict_job
 
 
@@ -54,6 +56,11 @@ def evaluate_job(
     """
     with Project.open(Path(project_path)) as project:
         made = plan(project, run, on)
+        if made.run.config.classifies:
+            yield from evaluate_classes_job(
+                project, made, reader, None if folder is None else Path(folder), should_stop
+            )
+            return
         missing = _unpredicted(project, made)
         if missing:
             # its Finished is not ours
@@ -82,7 +89,7 @@ def evaluate_job(
                 unmeasured.append(scan.name)
         yield Progress(len(made.scans), len(made.scans), "measuring")
         result: Evaluation = closed(project, made, rows, unmeasured)
-        facts = result.facts()
+        facts = result.facts() | gate_facts(project, made)
         # another reader's truth is another question: only the run's own is its figure
         if reader is None and not project.read_only:
             runs.write_evaluation(project, made.run, on, facts)

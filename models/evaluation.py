@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -15,6 +16,7 @@ from core.events import JobEvent, Progress
 from core.learning.dataset import TrainingSet
 from core.learning.events import Scores
 from core.learning.prepare_fit import UNKNOWN
+from core.review.classification import auc
 from models.device import onto
 from models.distributed import Team, alone
 from models.losses import Loss, main_head, supervised_loss, truth_and_weight
@@ -70,7 +72,7 @@ class Tally:
         """Return the sum over all processes that train together; they call it together."""
         if team.size == 1:
             return self
-        total = Tally(self.counts.shape[0], self.counts.shape[1], self.counts.device)
+        total = copy.copy(self)
         total.counts, total.loss = team.together(self.counts.clone()), team.together(self.loss.clone())
         total.weight = int(team.together(torch.tensor(self.weight, device=self.counts.device)))
         return total
@@ -101,14 +103,69 @@ class Tally:
         return Scores(float(self.loss) / max(1, self.weight), dice, iou, accuracy)
 
 
+class ClassTally(Tally):
+    """What was said of each slice, and the mean loss.
+
+    Parameters
+    ----------
+    truth
+        ``[n]`` of all examples, 1 for yes.
+    device
+        Where the sums are kept.
+    """
+
+    def __init__(self, truth: NDArray[np.uint8], device: torch.device) -> None:
+        super().__init__(0, 0, device)
+        # sum of logits, and how often it was seen
+        self.counts = torch.zeros(len(truth), 2, dtype=torch.float32, device=device)
+        self._truth = truth > 0
+
+    @torch.no_grad()
+    def add(self, logits: Tensor, truth: Tensor, known: Tensor, scans: Tensor, loss: Tensor) -> None:
+        """Count a batch; ``scans`` are the numbers of the examples, the rest as :meth:`Tally.add`."""
+        said = logits.float().reshape(len(logits), -1)[:, :1]
+        self.counts.index_add_(0, scans, torch.cat([said, torch.ones_like(said)], dim=1))
+        self.loss += loss.detach().float() * len(logits)
+        self.weight += len(logits)
+
+    def scores(self) -> Scores:
+        """Return the scores so far; Dice and IoU are those of the slices called yes, and those that are."""
+        counts = self.counts.cpu().numpy().astype(np.float64)
+        seen = counts[:, 1] > 0
+        said, true = counts[seen, 0] / counts[seen, 1], self._truth[seen]
+        caught, wrong = int(np.count_nonzero((said > 0) & true)), int(np.count_nonzero((said > 0) != true))
+        yes, no = int(np.count_nonzero(true)), int(np.count_nonzero(~true))
+        return Scores(
+            float(self.loss) / max(1, self.weight),
+            2 * caught / (2 * caught + wrong) if caught + wrong else 1.0,
+            caught / (caught + wrong) if caught + wrong else 1.0,
+            1 - wrong / max(1, len(true)),
+            # NaN has no place in JSON: one kind alone tells nothing, like a coin
+            auc=auc(said, true) if yes and no else 0.5,
+            sensitivity=caught / yes if yes else 0.0,
+            specificity=1 - int(np.count_nonzero((said > 0) & ~true)) / no if no else 0.0,
+        )
+
+
+def new_tally(data: TrainingSet, device: torch.device) -> Tally:
+    """Return an empty tally of the set's task."""
+    if data.task == "classify":
+        return ClassTally(data.masks[:, 0, 0, 0], device)
+    return Tally(len(data.scans), len(data.labels), device)
+
+
 def batch_tensors(data: TrainingSet, examples: NDArray[np.int64], device: torch.device) -> tuple[Tensor, ...]:
-    """Return (images, masks, known, scans) of examples on the device, images float32."""
+    """Return (images, masks, known, scans) of examples on the device, images float32.
+
+    Where a class is learnt, the numbers of the examples stand for the scans: each counts by itself.
+    """
+    owners = examples if data.task == "classify" else data.scan_of[examples]
     # images cross over in half precision, as they are kept: half the way, and the device turns them faster
     return (
         onto(torch.from_numpy(data.images[data.stacks[examples]]), device).float(),
         onto(torch.from_numpy(data.masks[examples]), device),
         onto(torch.from_numpy(data.known[examples].astype(np.float32)), device),
-        onto(torch.from_numpy(data.scan_of[examples].astype(np.int64)), device),
+        onto(torch.from_numpy(owners.astype(np.int64)), device),
     )
 
 
@@ -132,7 +189,7 @@ def evaluate(
 ) -> Generator[JobEvent, None, Scores]:
     """Score a network on examples, shared among the processes of a team; yields progress, returns the scores."""
     team = team or Team()
-    tally = Tally(len(data.scans), len(data.labels), device)
+    tally = new_tally(data, device)
     network.eval()
     for start in range(0, len(examples), batch):
         whole = examples[start : start + batch]

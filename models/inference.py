@@ -53,18 +53,20 @@ class Predictor:
     Raises
     ------
     LearningError
-        ``model-damaged`` naming the file.
+        ``model-damaged`` naming the file; ``run-classifies`` for a model that draws nothing.
     """
 
     def __init__(self, folder: Path, *, exact: bool = False, mirrored: bool = False) -> None:
         self._mirrored = mirrored
-        facts = _read_facts(folder / MODEL_FILE)
+        facts = read_facts(folder / MODEL_FILE)
+        if facts.get("task") == "classify":
+            raise LearningError("run-classifies", name=facts.get("name", folder.name))
         try:
             self.labels: tuple[str, ...] = tuple(str(name) for name in facts["labels"])
             self.preparation = Preparation.from_json(facts["preparation"])
         except (KeyError, TypeError, ValueError) as error:
             raise LearningError("model-damaged", file=folder / MODEL_FILE) from error
-        self._compiled = _compile(folder / ONNX_FILE, exact=exact)
+        self._compiled = compile_model(folder / ONNX_FILE, exact=exact)
         shape = tuple(dim.get_length() if dim.is_static else -1 for dim in self._compiled.output(0).partial_shape)
         if shape[1:] != (len(self.labels), self.preparation.size, self.preparation.size):
             raise LearningError("model-damaged", file=folder / ONNX_FILE)
@@ -174,7 +176,14 @@ def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray((outside != outside[0, 0, 0])[1:-1, 1:-1, 1:-1])
 
 
-def _read_facts(file: Path) -> Mapping[str, Any]:
+def read_facts(file: Path) -> Mapping[str, Any]:
+    """Read ``model.json``.
+
+    Raises
+    ------
+    LearningError
+        ``model-damaged``.
+    """
     try:
         facts = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -184,7 +193,14 @@ def _read_facts(file: Path) -> Mapping[str, Any]:
     return facts
 
 
-def _compile(file: Path, *, exact: bool) -> Any:
+def compile_model(file: Path, *, exact: bool) -> Any:
+    """Return an exported network, ready to be called.
+
+    Raises
+    ------
+    LearningError
+        ``model-damaged``.
+    """
     # None makes the import of that name fail, and OpenVINO then takes its own silent stub
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # documented meaning of None
     import openvino

@@ -35,14 +35,15 @@ from models.device import (
     use_threads,
 )
 from models.distributed import Team, parallel
-from models.evaluation import Tally, batch_tensors
-from models.losses import find_loss, main_head, supervised_loss
+from models.evaluation import Tally, batch_tensors, new_tally
+from models.losses import find_class_loss, find_loss, main_head, supervised_loss
 from models.networks.freezing import freeze_encoder
 from models.networks.registry import build_network
 from models.pretrained import load_encoder, read_encoder
-from models.sampler import Sampler
+from models.sampler import EMPTY, Sampler
 
 SCRATCH_RATE, PARENT_RATE = 1e-3, 3e-4
+DEEP, DEEP_RATE = ("vgg16", "vgg16_bn"), 1e-4
 WARM_UP = 0.05
 POWER = 0.9
 CLIP = 1.0
@@ -101,10 +102,10 @@ class Learner:
         self.device = pick_device(config.device)
         use_threads()
         seed_everything(config.seed)
-        self.loss = find_loss(config.loss)
+        self.loss = find_class_loss(config.loss, config.smoothing) if config.classifies else find_loss(config.loss)
         self.network = self.fresh_network().to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        self.base_rate = config.learning_rate or (PARENT_RATE if config.parent else SCRATCH_RATE)
+        self.base_rate = config.learning_rate or _usual_rate(config)
         self.augment = Augment(config.augment)
         self.use_precision("float32")
         self.updates = self.position = self.seen = self.epoch = 0
@@ -118,7 +119,7 @@ class Learner:
         return build_network(
             self.config.network,
             inputs=self.config.slices * len(self.config.channels),
-            outputs=len(self.config.labels),
+            outputs=len(self.data.labels),
             size=self.config.size,
         )
 
@@ -196,6 +197,7 @@ class Learner:
             most_steps=self.config.steps or most,
             seed=self.config.seed,
             doubled=self._doubled,
+            empty=1 - self.config.foreground if self.config.classifies else EMPTY,
         )
         self.steps = self.sampler.steps
 
@@ -273,7 +275,7 @@ class Learner:
         drawn = (self.config.seed * 1_000_003 + self.epoch) * 1_000_003 + self.position
         images, masks, known, scans = batch_tensors(self.data, examples, self.device)
         # the whole batch is varied by every process: what a slice looks like must not depend on how many there are
-        images, masks = self.augment(images, masks, torch.Generator().manual_seed(drawn))
+        images, masks = self._varied(images, masks, torch.Generator().manual_seed(drawn))
         # for networks that draw themselves (dropout)
         torch.manual_seed(drawn + self.team.rank)
         mine = self.team.share(np.arange(len(examples)))
@@ -290,6 +292,13 @@ class Learner:
             logits = main_head(output).detach().float()
             counted.append((logits, masks[part], known[part], scans[part], loss.detach()))
         return counted
+
+    def _varied(self, images: Tensor, masks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        if not self.config.classifies:
+            return self.augment(images, masks, generator)
+        # yes stays yes wherever it is moved to
+        nothing = torch.zeros_like(images[:, :1], dtype=torch.uint8)
+        return self.augment(images, nothing, generator)[0], masks
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -335,7 +344,13 @@ class Learner:
         self.seen, self.updates = int(state["seen"]), int(state["updates"])
 
     def _new_tally(self) -> Tally:
-        return Tally(len(self.data.scans), len(self.data.labels), self.device)
+        return new_tally(self.data, self.device)
+
+
+def _usual_rate(config: TrainingConfig) -> float:
+    """Return the highest rate where none was asked for; plain VGG learns nothing at the rate of the others."""
+    usual = PARENT_RATE if config.parent else SCRATCH_RATE
+    return min(usual, DEEP_RATE) if config.network in DEEP else usual
 
 
 def _schedule(done: float) -> float:

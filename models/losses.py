@@ -133,6 +133,24 @@ def find_loss(name: str) -> Loss:
     return _LOSSES[name]
 
 
+def find_class_loss(name: str, smoothing: float) -> Loss:
+    """Return a loss of yes and no, whose targets are a little off 0 and 1 (Szegedy et al. 2016, label smoothing).
+
+    Raises
+    ------
+    LearningError
+        ``setting-bad`` for an unknown name.
+    """
+    loss = find_loss(name)
+
+    def smoothed(logits: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+        # the focal loss asks only which of the two it is
+        soft = truth * (1 - smoothing) + 0.5 * smoothing if name == "bce" else truth
+        return loss(logits, soft, weight)
+
+    return smoothed
+
+
 def truth_and_weight(masks: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """Return what is true and what of it is known.
 

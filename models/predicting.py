@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from core.errors import Cancelled, MeninxError
+from core.errors import Cancelled, LearningError, MeninxError
 from core.events import Events, Finished, Notice, Progress, ScanReady, Skipped, StopCheck, never_stop
 from core.learning import runs
+from core.project.class_predictions import read_classes
 from core.project.predictions import list_predictions, write_prediction
 from core.project.project import Project
 from core.project.records import Scan
+from models.classifying import ClassPredictor, Gate, classify_scan
 from models.inference import Predictor, masks_of
 from models.sharding import Shards, leading, share
 
@@ -23,6 +27,7 @@ def predict_job(
     *,
     missing_only: bool = False,
     mirrored: bool = False,
+    gate: str = "",
     should_stop: StopCheck = never_stop,
 ) -> Events:
     """Predict scans of a project with one of its runs.
@@ -42,6 +47,8 @@ def predict_job(
         Pass over scans that this run has predicted already.
     mirrored
         Average each slice with its left-right mirror image: half as fast, a little better.
+    gate
+        A run that classifies: slices it calls clean stay empty.
     should_stop
         Any word ends it; what is predicted by then stays.
 
@@ -49,12 +56,14 @@ def predict_job(
     ------
     JobEvent
         Progress in slices, ``ScanReady`` with the id of each stored scan, ``Skipped`` for a scan
-        that could not be read, ``Finished`` with ``{"run", "name", "scans", "slices", "seconds"}``.
+        that could not be read, ``Finished`` with ``{"run", "name", "scans", "slices", "seconds"}``; a run
+        that classifies leaves :mod:`core.project.class_predictions` instead of masks and adds ``yes``.
 
     Raises
     ------
     LearningError
-        ``run-unknown``, ``run-unusable``, ``model-damaged``.
+        ``run-unknown``, ``run-unusable``, ``model-damaged``; ``run-draws`` for a gate that draws,
+        ``run-classifies`` for a gate before a run that classifies.
     InputError
         ``scan-unknown``.
     Cancelled
@@ -67,19 +76,25 @@ def predict_job(
         folder = runs.require_usable(project, found)
         wanted = [project.scan(ref) for ref in scans] if scans else project.scans()
         if missing_only:
-            there = {record.scan for record in list_predictions(project, run=found.id)}
+            there = _predicted(project, found, wanted)
             wanted = [scan for scan in wanted if scan.id not in there]
         shards = Shards(project.predictions_folder, f"predicting-{found.id}")
         mine = share(wanted)
-        predictor = Predictor(folder, mirrored=mirrored)
-        work = _Work(project, found.id, predictor, sum(scan.shape[0] for scan in mine))
+        total = sum(scan.shape[0] for scan in mine)
+        if found.config.classifies:
+            if gate:
+                raise LearningError("run-classifies", name=found.name)
+            work: _Work = _ClassWork(project, found.id, ClassPredictor(folder, mirrored=mirrored), total)
+        else:
+            before = Gate(project, gate) if gate else None
+            work = _MaskWork(project, found.id, Predictor(folder, mirrored=mirrored), total, before)
         skipped: list[Skipped] = []
         for event in work.predict_all(mine, should_stop):
             if isinstance(event, Skipped):
                 skipped.append(event)
             if shards.rank == 0:
                 yield event
-        shards.tell({"scans": work.names, "slices": work.predicted}, skipped)
+        shards.tell({"scans": work.names, "slices": work.predicted, **work.told}, skipped)
         yield from shards.gather(should_stop)
         names = [*work.names, *(name for told in shards.others for name in told["scans"])]
         word = should_stop()
@@ -95,15 +110,24 @@ def predict_job(
                 "scans": [scan.name for scan in wanted if scan.name in set(names)],
                 "slices": work.predicted + sum(told["slices"] for told in shards.others),
                 "seconds": round(work.elapsed(), 2),
+                **{key: value + sum(told[key] for told in shards.others) for key, value in work.told.items()},
             }
         )
 
 
-class _Work:
+def _predicted(project: Project, run: runs.Run, scans: Sequence[Scan]) -> set[str]:
+    """Return the scans that a run has predicted already."""
+    if run.config.classifies:
+        return {scan.id for scan in scans if read_classes(project, run.id, scan.id) is not None}
+    return {record.scan for record in list_predictions(project, run=run.id)}
+
+
+class _Work(ABC):
     """What a batch of scans has come to."""
 
-    def __init__(self, project: Project, run: str, predictor: Predictor, total: int) -> None:
-        self.project, self.run, self.predictor, self.total = project, run, predictor, total
+    def __init__(self, project: Project, run: str, total: int) -> None:
+        self.project, self.run, self.total = project, run, total
+        self.told: dict[str, int] = {}
         self.done = self.predicted = 0
         self.names: list[str] = []
         self._started = time.monotonic()
@@ -126,6 +150,30 @@ class _Work:
             self.names.append(scan.name)
             yield ScanReady(scan.id)
 
+    @abstractmethod
+    def predict(self, scan: Scan, should_stop: StopCheck) -> Events:
+        """Predict one scan and store what was found."""
+
+    def _counted(self, scan: Scan) -> None:
+        self.done += scan.shape[0]
+        self.predicted += scan.shape[0]
+
+    def _progress(self, inside: int, scan: Scan) -> Progress:
+        done = self.done + inside
+        rate = (self.predicted + inside) / max(1e-6, self.elapsed())
+        left = (self.total - done) / rate if self.predicted + inside else -1.0
+        return Progress(done, self.total, "predicting", rate, left, scan.name)
+
+
+class _MaskWork(_Work):
+    """Scans that are drawn on."""
+
+    def __init__(self, project: Project, run: str, predictor: Predictor, total: int, gate: Gate | None) -> None:
+        super().__init__(project, run, total)
+        self.predictor, self.gate = predictor, gate
+        if gate is not None:
+            self.told = {"clean": 0, "emptied": 0}
+
     def predict(self, scan: Scan, should_stop: StopCheck) -> Events:
         started = time.monotonic()
         yield self._progress(0, scan)
@@ -135,13 +183,28 @@ class _Work:
             yield self._progress(done, scan)
             probabilities = found
         masks = masks_of(probabilities)
+        facts: dict[str, Any] = {}
+        if self.gate is not None:
+            facts["gate"] = self.gate.close(self.gate.asked(scan, volume, should_stop), masks, probabilities)
+            for key in self.told:
+                self.told[key] += len(facts["gate"][key])
         seconds = time.monotonic() - started
-        write_prediction(self.project, self.run, scan.id, masks, probabilities, seconds=seconds)
-        self.done += scan.shape[0]
-        self.predicted += scan.shape[0]
+        write_prediction(self.project, self.run, scan.id, masks, probabilities, seconds=seconds, facts=facts)
+        self._counted(scan)
 
-    def _progress(self, inside: int, scan: Scan) -> Progress:
-        done = self.done + inside
-        rate = (self.predicted + inside) / max(1e-6, self.elapsed())
-        left = (self.total - done) / rate if self.predicted + inside else -1.0
-        return Progress(done, self.total, "predicting", rate, left, scan.name)
+
+class _ClassWork(_Work):
+    """Scans that are classified."""
+
+    def __init__(self, project: Project, run: str, predictor: ClassPredictor, total: int) -> None:
+        super().__init__(project, run, total)
+        self.predictor = predictor
+        self.told = {"yes": 0}
+
+    def predict(self, scan: Scan, should_stop: StopCheck) -> Events:
+        yield self._progress(0, scan)
+        for done in classify_scan(self.project, self.run, self.predictor, scan, should_stop=should_stop):
+            yield self._progress(done, scan)
+        found = read_classes(self.project, self.run, scan.id)
+        self.told["yes"] += int(found.said.sum()) if found is not None else 0
+        self._counted(scan)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from core.errors import LearningError
 from core.io.limits import OVER_LIMIT_STATUS
 from core.learning.config import ENCODER_NETWORKS
+from models.networks.classifier import Classifier
 from models.networks.encoders import Encoder
 from models.networks.pretrained_unet import PretrainedUNet, build_encoder
 from models.unpickling import WEIGHTS, names_for, serve_weights
@@ -102,9 +103,9 @@ def load_encoder(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     LearningError
         ``encoder-none`` if the network has no such encoder.
     """
-    if not isinstance(network, PretrainedUNet):
+    encoder = network.encoder if isinstance(network, (PretrainedUNet, Classifier)) else None
+    if not isinstance(encoder, Encoder):
         raise LearningError("encoder-none", network=type(network).__name__, networks=", ".join(ENCODER_NETWORKS))
-    encoder = network.encoder
     with torch.no_grad():
         for name, own in _learnt(encoder).items():
             given = weights[name]

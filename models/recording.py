@@ -27,6 +27,7 @@ from core.learning.split import Part, Split
 from core.project.project import Project
 from core.version import VERSION
 from models import checkpoint
+from models.classified import draw_activations, export_classifier, rule_of, write_class_card
 from models.distributed import Team
 from models.learner import Learner
 from models.previews import draw_samples
@@ -79,7 +80,7 @@ class RunRecord:
         self.run, self.folder = made, runs.run_folder(project, made.id)
         if self._writes:
             self._log = EventLog(project, made.id)
-        self._colors = [project.labels().named(name).color for name in data.labels]
+        self._colors = [project.labels().named(name).color for name in config.labels]
 
     def _register(self, run: Run, data: TrainingSet, split: Split, *, resumed: bool) -> None:
         """Write down what the run learns from."""
@@ -134,20 +135,28 @@ class RunRecord:
             checkpoint.save_resume(self.folder, state)
 
     def draw(
-        self, number: int, data: TrainingSet, examples: NDArray[np.int64], masks: Sequence[NDArray[np.uint8]]
+        self, number: int, data: TrainingSet, examples: NDArray[np.int64], masks: Sequence[NDArray[Any]]
     ) -> tuple[Sample, ...]:
         """Draw the pinned slices of an epoch."""
+        if data.task == "classify":
+            return draw_activations(self.folder, number, data, examples, masks)
         return draw_samples(self.folder, number, data, examples, masks, self._colors)
 
-    def export(self, learner: Learner, facts: Mapping[str, Any]) -> None:
-        """Write the model that predicts, of the best weights."""
+    def export(self, learner: Learner, facts: Mapping[str, Any], checked: NDArray[np.int64]) -> None:
+        """Write the model that predicts, of the best weights; ``checked`` are the examples of the validation."""
         if not self._writes:
             return
         network = learner.fresh_network()
         if checkpoint.load_matching(network, checkpoint.read_weights(self.folder)):
             raise LearningError("model-damaged", file=self.folder / runs.WEIGHTS_FILE)
-        difference = checkpoint.export_model(self.folder, network, learner.preparation, facts)
-        checkpoint.write_card(self.folder, {**facts, "difference": f"{difference:.1e}"})
+        if learner.config.classifies:
+            rule = rule_of(network, learner.data, checked, learner.device)
+            facts = {**facts, "rule": rule.to_json()}
+            difference = export_classifier(self.folder, network, learner.preparation, facts)
+        else:
+            difference = checkpoint.export_model(self.folder, network, learner.preparation, facts)
+        write = write_class_card if learner.config.classifies else checkpoint.write_card
+        write(self.folder, {**facts, "difference": f"{difference:.1e}"})
         # a finished run is not resumed: a child run goes on from its weights
         (self.folder / runs.RESUME_FILE).unlink(missing_ok=True)
 

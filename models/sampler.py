@@ -32,6 +32,8 @@ class Sampler:
         several times over, very many only in part.
     seed
         Of the run.
+    empty
+        Part of each batch that shows no label at all.
     doubled
         ``[n]`` bool: examples that come twice as often (slices corrected since the parent run).
     """
@@ -46,15 +48,16 @@ class Sampler:
         most_steps: int,
         seed: int,
         doubled: NDArray[np.bool_] | None = None,
+        empty: float = EMPTY,
     ) -> None:
         self._count = len(amounts)
         times = np.where(np.zeros(self._count, bool) if doubled is None else doubled, DOUBLED, 1)
         shows = amounts > 0
-        empty = int(np.count_nonzero(~shows))
-        both = 0 < empty < self._count
+        empties = int(np.count_nonzero(~shows))
+        both = 0 < empties < self._count
         self._batch, self._seed = batch, seed
         self._forced = min(round(batch * foreground), batch - 1) if both else 0
-        quiet = min(round(batch * EMPTY), -(-MOST_REPEATED * empty * batch // self._count)) if both else 0
+        quiet = min(round(batch * empty), -(-MOST_REPEATED * empties * batch // self._count)) if both else 0
         # one place at least stays for slices in turn
         self._quiet = max(0, min(quiet, batch - self._forced - 1))
         self._all = np.repeat(np.arange(self._count), times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from core.learning.frozen import refuse_frozen
 from core.learning.runs import Run
 from core.learning.split import Part, Split
 from core.learning.split_project import split_for, stamped
+from core.messages import text
 from core.project.project import Project
 from core.project.records import Origin
 from models import checkpoint
@@ -92,8 +94,11 @@ class Ready:
         self.parts = _examples(data, self.split)
         train = self.parts[Part.TRAIN]
         if not len(train) or not len(self.parts[Part.VALIDATION]):
-            raise LearningError("finished-few", labels=", ".join(config.labels))
-        doubled = _corrected_since(project, config, data, self.parent)[train] if self.parent else None
+            raise LearningError("finished-few", labels=", ".join(data.labels))
+        if config.classifies:
+            _check_kinds(data, self.parts)
+        corrects = self.parent is not None and not config.classifies
+        doubled = _corrected_since(project, config, data, self.parent)[train] if corrects else None
         self.learner = Learner(config, data, train, team=team, doubled=doubled)
         self.notices = [Notice(f"training-leaky-{reason}") for reason in self.split.reasons]
         self.encoder_sha256 = "" if before else file_hash(config.encoder_weights)
@@ -111,6 +116,14 @@ class Ready:
             folder = runs.run_folder(project, before.id)
             self.state = checkpoint.read_resume(folder, self.learner.device)
             self.encoder_sha256 = str(self.state.get("encoder_sha256", ""))
+
+
+def _check_kinds(data: TrainingSet, parts: Mapping[Part, NDArray[np.int64]]) -> None:
+    """Refuse to learn a class of which one kind is not shown, or could not be checked."""
+    for part in (Part.TRAIN, Part.VALIDATION):
+        if len(np.unique(data.amounts[parts[part]] > 0)) < 2:
+            doing = text(f"learning.to_{part.value}")
+            raise LearningError("class-part-one", part=doing, name=data.labels[0])
 
 
 def _examples(data: TrainingSet, split: Split) -> dict[Part, NDArray[np.int64]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.errors import Cancelled, LearningError
 from core.events import Events, Finished, JobEvent, Notice, Progress, StopCheck, never_stop
 from core.learning import runs
+from core.learning.class_set import read_class_set
 from core.learning.config import TrainingConfig
 from core.learning.dataset import read_training_set
 from core.learning.events import EpochEnded, RunEnded, SamplesDrawn, Scores, TrainingStarted
@@ -21,6 +22,7 @@ from core.learning.runs import RunState
 from core.learning.split import Part, Split
 from core.project.project import Project
 from core.version import VERSION
+from models.classified import activation_maps
 from models.device import is_out_of_memory, precision_name
 from models.distributed import join
 from models.evaluation import baseline_accuracy, evaluate, predicted_masks, thinned
@@ -94,7 +96,8 @@ def train_job(
             if config is None:
                 raise LearningError("labels-none")
             config.validate()
-            data = yield from team.only_lead(read_training_set(project, config, heard))
+            read = read_class_set if config.classifies else read_training_set
+            data = yield from team.only_lead(read(project, config, heard))
             training = _Training(Ready(project, config, data, before, split, team))
         ended = False
         try:
@@ -154,7 +157,7 @@ class _Training:
             yield from self._close(RunState.PAUSED)
             return
         yield Progress(0, 0, "exporting")
-        self.record.export(self.learner, self._model_facts())
+        self.record.export(self.learner, self._model_facts(), self.parts[Part.VALIDATION])
         yield from self._close(RunState.STOPPED if word == "stop" else RunState.DONE)
 
     def end(self, state: RunState) -> None:
@@ -264,16 +267,20 @@ class _Training:
             yield self._spare(short)
 
     def _judge(self, number: int, validation: Scores) -> None:
-        """Keep the weights if validation Dice says that they are the best so far."""
+        """Keep the weights if the validation (Dice, or the AUC of a class) says that they are the best so far."""
         self.epoch = number
         # nnU-Net's smoothing: one lucky epoch of many does not decide
-        self.smoothed = 0.9 * self.smoothed + 0.1 * validation.dice if self.smoothed >= 0 else validation.dice
+        merit = validation.merit
+        self.smoothed = 0.9 * self.smoothed + 0.1 * merit if self.smoothed >= 0 else merit
         if self.smoothed > self.risen + LEAST_GAIN:
             self.risen, self.risen_epoch = self.smoothed, number
         smooth = self.config.minutes <= 0 and self.config.epochs >= SMOOTH_FROM
-        value = self.smoothed if smooth else validation.dice
+        value = self.smoothed if smooth else merit
+        if self.config.classifies:
+            # an AUC is soon as good as it can be: among equals, who is surer of what is right
+            value = round(value, 4) - 1e-5 * min(validation.loss, 5.0)
         if value > self.best_smoothed:
-            self.best_smoothed, self.best_dice, self.best_epoch = value, validation.dice, number
+            self.best_smoothed, self.best_dice, self.best_epoch = value, merit, number
             self.record.save_weights(self.learner.average)
 
     def _tired(self) -> bool:
@@ -301,7 +308,8 @@ class _Training:
         if not self.team.lead:
             return Progress(0, 0, "validating")
         learner = self.learner
-        masks = list(predicted_masks(learner.average, self.data, self.pinned, learner.device, learner.precision))
+        show: Callable[..., Iterable[NDArray[Any]]] = activation_maps if self.config.classifies else predicted_masks
+        masks = list(show(learner.average, self.data, self.pinned, learner.device, learner.precision))
         self._previewed = time.monotonic()
         return SamplesDrawn(self.record.run.id, number, self.record.draw(number, self.data, self.pinned, masks))
 
@@ -319,6 +327,7 @@ class _Training:
                 "best_dice": round(max(0.0, self.best_dice), 6),
                 "seconds": round(self._elapsed(), 2),
                 "device": self.learner.device.type,
+                "task": self.config.task,
                 "leaky": self.split.leaky,
                 "processes": self.team.size,
             }
@@ -331,7 +340,9 @@ class _Training:
             "run": run.id,
             "name": run.name,
             "created": run.created,
-            "labels": list(self.data.labels),
+            "labels": list(self.config.labels),
+            "task": self.config.task,
+            "class_name": self.config.class_name,
             "network": self.config.network,
             "parameters": count_parameters(self.learner.network),
             "parent": self.config.parent or "-",

@@ -9,9 +9,25 @@ from typing import Any
 from core.errors import LearningError
 from core.learning.prepare_steps import DEFAULT_STEPS, GREY, canonical, check, check_channels
 
-ENCODER_NETWORKS = ("vgg16_unet", "resnet18_unet", "resnet34_unet")
+TASKS = ("segment", "classify")
+LEVELS = ("slice", "scan")
+_ENCODER_UNETS = ("vgg16_unet", "resnet18_unet", "resnet34_unet")
+CLASSIFIERS = ("cnn_light", "vgg16", "vgg16_bn")
+"""Networks that say yes or no of a whole slice."""
+ENCODER_NETWORKS = (*_ENCODER_UNETS, "vgg16", "vgg16_bn")
 """Networks whose encoder takes weights from a file."""
-NETWORKS = ("unet", "unet_light", "unet_large", "attention_unet", *ENCODER_NETWORKS)
+NETWORKS = ("unet", "unet_light", "unet_large", "attention_unet", *_ENCODER_UNETS)
+"""Networks that draw."""
+CLASS_LOSSES = ("bce", "focal")
+CLASS_DEFAULTS: Mapping[str, Any] = {
+    "labels": (),
+    "network": "cnn_light",
+    "loss": "bce",
+    "augment": "classify",
+    "size": 224,
+    "foreground": 0.5,
+}
+"""What is usual where a class is learnt, and otherwise where a label is."""
 LOSSES = ("dice_ce", "bce", "dice", "focal", "tversky", "dice_focal")
 FREEZES = ("none", "encoder")
 SPLITS = ("patient", "slice")
@@ -89,7 +105,18 @@ class TrainingConfig:
         Patients whose part is given (by a file): ``"train KEY"``, ``"validation KEY"``, ``"test KEY"``.
         Where nobody is given to train, all others are split as usual; else they are left out.
     patience
-        Epochs without a better validation Dice after which the training ends; 0 never ends it early.
+        Epochs without a better validation Dice (of a class: AUC) after which the training ends; 0 never
+        ends it early.
+    task
+        ``segment`` draws labels; ``classify`` says of each slice whether it is of a class.
+    class_name
+        Name of the class that is learnt; ``labels`` is empty then.
+    class_yes
+        Its values that count as yes; empty leaves it to their words (``no``, ``0``, ``no-stroke`` are no).
+    level
+        Of what the class was said: ``slice``, or ``scan``, whose slices all count as the scan does.
+    smoothing
+        Of the yes and no that a classifier learns: 0.05 teaches 0.975 and 0.025.
     """
 
     labels: tuple[str, ...]
@@ -122,6 +149,21 @@ class TrainingConfig:
     scribbles: bool = True
     assigned: tuple[str, ...] = ()
     patience: int = 0
+    task: str = "segment"
+    class_name: str = ""
+    class_yes: tuple[str, ...] = ()
+    level: str = "slice"
+    smoothing: float = 0.05
+
+    @classmethod
+    def for_class(cls, name: str, **values: Any) -> TrainingConfig:
+        """Return what is usual for learning a class, with some settings changed."""
+        return cls(**{**CLASS_DEFAULTS, "task": "classify", "class_name": name, **values})
+
+    @property
+    def classifies(self) -> bool:
+        """Whether a class is learnt instead of labels."""
+        return self.task == "classify"
 
     def validate(self) -> None:
         """Check every setting.
@@ -129,17 +171,21 @@ class TrainingConfig:
         Raises
         ------
         LearningError
-            ``setting-bad`` naming the setting and what it may be, ``labels-none`` without a label,
+            ``setting-bad`` naming the setting and what it may be, ``labels-none`` without a label, ``class-name-none``,
             ``prepare-unknown``, ``prepare-value``, ``prepare-both``, ``prepare-centre``, ``channels-bad``.
         """
-        if not self.labels or any(not name.strip() for name in self.labels):
+        _check("task", self.task in TASKS, ", ".join(TASKS))
+        if self.classifies:
+            self._validate_class()
+        elif not self.labels or any(not name.strip() for name in self.labels):
             raise LearningError("labels-none")
         folded = [name.casefold() for name in self.labels]
         _check("labels", len(set(folded)) == len(folded), "each label once")
         check_channels(self.channels)
         check(self.prepare)
-        _check("network", self.network in NETWORKS, ", ".join(NETWORKS))
-        _check("loss", self.loss in LOSSES, ", ".join(LOSSES))
+        if not self.classifies:
+            _check("network", self.network in NETWORKS, ", ".join(NETWORKS))
+            _check("loss", self.loss in LOSSES, ", ".join(LOSSES))
         in_range = LOW_SIZE <= self.size <= HIGH_SIZE and self.size % SIZE_STEP == 0
         _check("size", in_range, f"a multiple of {SIZE_STEP} from {LOW_SIZE} to {HIGH_SIZE}")
         _check("slices", self.slices in SLICES, "1, 3 or 5")
@@ -168,6 +214,16 @@ class TrainingConfig:
         _check("assigned", not (self.assigned and (self.folds or self.split != "patient")), "empty, or no folds")
         _check("patience", 0 <= self.patience <= 10_000, "1 to 10000 epochs, or 0 for never")
 
+    def _validate_class(self) -> None:
+        if not self.class_name.strip():
+            raise LearningError("class-name-none")
+        _check("labels", not self.labels, "none where a class is learnt")
+        _check("network", self.network in CLASSIFIERS, ", ".join(CLASSIFIERS))
+        _check("loss", self.loss in CLASS_LOSSES, ", ".join(CLASS_LOSSES))
+        _check("augment", self.augment in ("classify", "none"), "classify, none")
+        _check("level", self.level in LEVELS, ", ".join(LEVELS))
+        _check("smoothing", 0 <= self.smoothing < 0.5, "0, or below 0.5")
+
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain data (tuples become lists)."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
@@ -189,6 +245,8 @@ class TrainingConfig:
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
         }
+        for name, usual in CLASS_DEFAULTS.items() if values.get("task") == "classify" else ():
+            values.setdefault(name, usual)
         values.setdefault("labels", ())
         for name, words in _RENAMED.items():
             if isinstance(values.get(name), str):

@@ -91,6 +91,8 @@ class TrainingSet:
     lost
         Display name of each scan of which the preparation (crop, pad, resample) cuts off a part of
         the labels, and that part, 0..1.
+    task
+        ``classify`` where the masks are single pixels that say yes or no of the slice.
     """
 
     labels: tuple[str, ...]
@@ -104,6 +106,7 @@ class TrainingSet:
     scans: tuple[Scan, ...]
     pins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     lost: Mapping[str, float] = field(default_factory=dict)
+    task: str = "segment"
 
     def __len__(self) -> int:
         return len(self.stacks)

@@ -23,12 +23,23 @@ class Scores:
     accuracy
         Part of the known pixels that are right. Empty of meaning by itself: read it beside
         ``TrainingStarted.baseline_accuracy``.
+    auc, sensitivity, specificity
+        Only where a class is learnt (Dice and IoU are then those of the slices called yes, and
+        those that are): the best epoch is chosen by the AUC.
     """
 
     loss: float
     dice: float
     iou: float
     accuracy: float
+    auc: float | None = None
+    sensitivity: float | None = None
+    specificity: float | None = None
+
+    @property
+    def merit(self) -> float:
+        """What the best epoch is chosen by: Dice, or the AUC of a class."""
+        return self.dice if self.auc is None else self.auc
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,7 @@ class EpochEnded(JobEvent):
     train, validation
         Scores; the training ones come from the augmented batches of the epoch.
     best_epoch, best_dice
-        Best epoch so far, by validation Dice only.
+        Best epoch so far, by validation Dice only (of a class: AUC, which ``best_dice`` then is).
     seconds
         Time of this epoch with its validation.
     learning_rate

@@ -65,7 +65,7 @@ class Run:
     Parameters
     ----------
     best_epoch, best_dice
-        0 and None until the first epoch was validated.
+        0 and None until the first epoch was validated; of a run that classifies, ``best_dice`` is its AUC.
     seconds
         Training time so far.
     scans, slices
@@ -99,8 +99,8 @@ class Run:
 
     @property
     def comparable(self) -> bool:
-        """Whether Review can show what it says of scans."""
-        return self.usable or self.imported
+        """Whether Review can show the masks it makes of scans."""
+        return (self.usable or self.imported) and not self.config.classifies
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +266,11 @@ def best_run(project: Project, label: str = "", *, runs: Sequence[Run] | None = 
     candidates = [
         run
         for run in (list_runs(project) if runs is None else runs)
-        if run.usable and run.best_dice is not None and (not label or label in run.labels)
+        if run.usable
+        and run.best_dice is not None
+        and (not label or label in run.labels)
+        # the AUC of a class cannot be held against the Dice of a mask
+        and not run.config.classifies
     ]
     return max(candidates, key=lambda run: (run.best_dice or 0.0, run.id), default=None)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.errors import LearningError, MeninxError
 from core.learning import runs
+from core.learning.class_split import with_both_kinds
 from core.learning.config import TrainingConfig
 from core.learning.dataset import TrainingSet
 from core.learning.frozen import frozen_patients, refuse_frozen
@@ -52,6 +53,10 @@ def split_for(project: Project, config: TrainingConfig, data: TrainingSet) -> Sp
         fold=config.fold,
         by_slice=config.split == "slice",
     )
+    if config.classifies and not config.assigned:
+        # folds keep their test; only who checks may change
+        tested = {key for key, part in split.patients.items() if part is Part.TEST} if config.folds else set()
+        split = with_both_kinds(split, data.candidates(), {*frozen, *tested, *_inherited(project, line, data)})
     return stamped(project, split, data, line)
 
 

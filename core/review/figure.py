@@ -52,6 +52,8 @@ class Plot:
         A level drawn as a dotted line, with its words; None for none.
     mark
         A place on the level axis drawn as a dotted line; None for none.
+    span
+        Ends of the level axis; None for epochs, from 1 on.
     """
 
     title: str
@@ -61,6 +63,7 @@ class Plot:
     across: str
     floor: tuple[float, str] | None = None
     mark: float | None = None
+    span: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ def _panel(plot: Plot, canvas: Canvas, place: tuple[float, float, float, float])
     left, top, width, height = place
     x0, x1, y0, y1 = left + _LEFT, left + width, top + height - _BOTTOM, top + _TOP
     last = max((max(one.xs, default=1.0) for one in plot.series), default=1.0)
-    first, last = 1.0, max(last, 2.0)
+    first, last = plot.span or (1.0, max(last, 2.0))
 
     def at(x: float, y: float) -> Point:
         share = (y - plot.low) / max(plot.high - plot.low, 1e-9)
@@ -200,10 +203,11 @@ def _panel(plot: Plot, canvas: Canvas, place: tuple[float, float, float, float])
         y = at(first, value)[1]
         canvas.line([(x0, y), (x1, y)], GRID, 1.0, None)
         _write(canvas, (x0 - 8, y), f"{value:.{digits}f}", 12, QUIET, anchor="end")
-    for value in ticks(first, last, 8, whole=True) or [first]:
+    places = ticks(first, last, 8, whole=plot.span is None) or [first]
+    for value in places:
         x = at(value, plot.low)[0]
         canvas.line([(x, y0), (x, y0 + 5)], QUIET, 1.0, None)
-        _write(canvas, (x, y0 + 16), f"{value:.0f}", 12, QUIET, anchor="middle")
+        _write(canvas, (x, y0 + 16), f"{value:.{digits_of(places)}f}", 12, QUIET, anchor="middle")
     canvas.line([(x0, y1), (x0, y0), (x1, y0)], QUIET, 1.2, None)
     _write(canvas, ((x0 + x1) / 2, y0 + 34), plot.across, 12, QUIET, anchor="middle")
     if plot.floor is not None:

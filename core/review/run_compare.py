@@ -19,6 +19,7 @@ from core.review.evaluation_files import table
 from core.review.summary import Spread, spread
 
 FIGURES = (
+    "auc",
     "dice",
     "iou",
     "pooled_dice",

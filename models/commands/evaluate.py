@@ -32,6 +32,8 @@ _SHOWN = (
     "baseline_accuracy",
     "difference_ml",
 )
+_CLASS_SHOWN = ("auc", "sensitivity", "specificity", "precision", "balanced_accuracy", "accuracy", "baseline_accuracy")
+_WRONG = 8
 _NO_MEDIAN = frozenset({"pooled_dice", "pooled_iou", "empty_slice_specificity"})
 """Of one number, or of yes and no, the median says nothing."""
 
@@ -79,6 +81,9 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
 def _show(facts: dict[str, Any], line: Line) -> None:
     """Print the summary as a small table, with what stands beside the numbers."""
     summary = facts["summary"]
+    if facts.get("task") == "classify":
+        _show_classes(facts, line)
+        return
     for key in ("counts", "counts_slices", "counts_lesions"):
         line.say(text(f"evaluate.{key}", **{name: value for name, value in summary.items() if isinstance(value, int)}))
     for name in _SHOWN:
@@ -91,11 +96,40 @@ def _show(facts: dict[str, Any], line: Line) -> None:
         measured = {"mean": _short(spread["mean"]), "median": median, "interval": words}
         line.say(text("evaluate.line", name=text(f"evaluate.name_{name}"), **measured).rstrip())
     line.say(text("evaluate.interval_what"))
+    if facts.get("gate"):
+        line.say(text("evaluate.gate", **facts["gate"]))
     if facts.get("stamp"):
         line.say(facts["stamp"])
     if facts.get("unmeasured"):
         line.say(text("evaluate.unmeasured", scans=", ".join(facts["unmeasured"])))
     if facts.get("test_looks"):
+        line.say(text("evaluate.looks", count=facts["test_looks"]))
+
+
+def _show_classes(facts: dict[str, Any], line: Line) -> None:
+    """Print what a run that classifies came to, slice by slice and scan by scan."""
+    for part in ("summary", "scan_summary"):
+        summary = facts[part]
+        line.say(text("evaluate.class_slices" if part == "summary" else "evaluate.class_scans", **summary))
+        for name in _CLASS_SHOWN:
+            found = summary[name]
+            if found["mean"] is None:
+                continue
+            interval = found["ci95"]
+            words = text("evaluate.interval", low=_short(interval[0]), high=_short(interval[1])) if interval else ""
+            called = "baseline_class" if name == "baseline_accuracy" else name
+            measured = {"mean": _short(found["mean"]), "median": "", "interval": words}
+            line.say(text("evaluate.line", name=text(f"evaluate.name_{called}"), **measured).rstrip())
+        line.say(text("evaluate.class_calibration", **summary))
+    line.say(text("evaluate.class_interval"))
+    wrong = [f"{row['scan']}:{row['slice']} ({row['probability']:.2f})" for row in facts["most_wrong"][:_WRONG]]
+    if wrong:
+        line.say(text("evaluate.class_wrong", rows=", ".join(wrong)))
+    if facts["stamp"]:
+        line.say(facts["stamp"])
+    if facts["unmeasured"]:
+        line.say(text("evaluate.class_unmeasured", scans=", ".join(facts["unmeasured"])))
+    if facts["test_looks"]:
         line.say(text("evaluate.looks", count=facts["test_looks"]))
 
 

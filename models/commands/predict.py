@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, help=text("learning.run_help"))
     parser.add_argument("--scans", nargs="+", default=[], metavar="SCAN", help=text("learning.scans_help"))
     parser.add_argument("--tta", action="store_true", help=text("learning.tta_help"))
+    parser.add_argument("--gate", default="", metavar="CLASSIFIER_RUN", help=text("learning.gate_help"))
     parser.add_argument("--missing-only", action="store_true", help=text("learning.missing_help"))
 
 
@@ -32,11 +33,15 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
             "scans": _names(arguments.scans),
             "missing_only": arguments.missing_only,
             "mirrored": arguments.tta,
+            "gate": arguments.gate,
         },
     )
     result = line.follow(events_of(job, line.should_stop))
     if leading():
-        line.say(text("learning.predicted", count=len(result["scans"]), name=result["name"], seconds=result["seconds"]))
+        key = "learning.class_predicted" if "yes" in result else "learning.predicted"
+        line.say(text(key, **{**result, "count": len(result["scans"])}))
+        if arguments.gate:
+            line.say(text("learning.gated", **result))
     # a batch goes on past a bad scan, and fails at its end; the first process fails for all that work together
     return {**result, "exit": 1 if line.skipped else 0}
 

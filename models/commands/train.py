@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ from core.errors import InputError
 from core.events import JobEvent
 from core.learning.config import (
     AUGMENTATIONS,
+    CLASSIFIERS,
     DEVICES,
     ENCODER_NETWORKS,
     FREEZES,
+    LEVELS,
     LOSSES,
     NETWORKS,
     SLICES,
     SPLITS,
+    TASKS,
     TrainingConfig,
 )
 from core.learning.events import EpochEnded, TrainingStarted
@@ -39,7 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, help=text("learning.project_help"))
     add = parser.add_argument
     add("--label", dest="labels", action="append", metavar="NAME", help=text("learning.labels_help"))
-    add("--network", choices=NETWORKS, help=text("learning.network_help", default=_DEFAULT.network))
+    add("--task", choices=TASKS, help=text("learning.task_help"))
+    add("--class", dest="class_name", metavar="NAME", help=text("learning.class_help"))
+    add("--yes", dest="class_yes", action="append", metavar="VALUE", help=text("learning.yes_help"))
+    add("--level", choices=LEVELS, help=text("learning.level_help"))
+    add("--smoothing", type=float, help=text("learning.smoothing_help"))
+    add("--network", choices=(*NETWORKS, *CLASSIFIERS), help=text("learning.network_help", default=_DEFAULT.network))
     add("--parent", metavar="RUN", help=text("learning.parent_help"))
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, help=text("learning.epochs_help", default=_DEFAULT.epochs))
@@ -80,7 +89,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
             line.say(_started(event))
         elif isinstance(event, EpochEnded):
             train, validation = (
-                {name: round(getattr(scores, name), 6) for name in ("loss", "dice", "iou", "accuracy")}
+                {name: round(value, 6) for name, value in asdict(scores).items() if value is not None}
                 for scores in (event.train, event.validation)
             )
             epochs.append({"epoch": event.epoch, "train": train, "validation": validation, "seconds": event.seconds})
@@ -110,6 +119,8 @@ def _config(arguments: argparse.Namespace) -> TrainingConfig:
         given = getattr(arguments, name)
         if given is not None:
             values[name] = given
+    if arguments.class_name is not None and arguments.task is None:
+        values["task"] = "classify"
     if arguments.epochs is not None:
         values["minutes"] = 0.0
     if arguments.channels is not None:
@@ -119,7 +130,7 @@ def _config(arguments: argparse.Namespace) -> TrainingConfig:
             parent = find_run(project, arguments.parent)
             values["parent"] = parent.id
             # what the line leaves open follows the parent, for its weights to fit
-            for name in ("network", "slices", "size", "channels", "prepare"):
+            for name in _OF_PARENT:
                 values.setdefault(name, getattr(parent.config, name))
             values.setdefault("labels", list(parent.labels))
         if arguments.prepare is not None:
@@ -129,6 +140,7 @@ def _config(arguments: argparse.Namespace) -> TrainingConfig:
     return TrainingConfig.from_json(values)
 
 
+_OF_PARENT = ("network", "slices", "size", "channels", "prepare", "task", "class_name", "class_yes", "level")
 _PLAIN: tuple[str, ...] = (
     "labels",
     "network",
@@ -142,6 +154,7 @@ _PLAIN: tuple[str, ...] = (
     "learning_rate",
 )
 _PLAIN += ("device", "seed", "reader", "augment", "encoder_weights", "freeze", "folds", "fold", "patience")
+_PLAIN += ("task", "class_name", "class_yes", "level", "smoothing")
 """Arguments that are settings as they are."""
 
 
@@ -166,7 +179,7 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 def _started(event: TrainingStarted) -> str:
     return text(
-        "learning.started",
+        "learning.class_started" if event.network in CLASSIFIERS else "learning.started",
         name=event.name,
         network=event.network,
         device=event.device,
@@ -180,7 +193,7 @@ def _started(event: TrainingStarted) -> str:
 
 def _ended(result: dict[str, Any]) -> str:
     return text(
-        "learning.ended",
+        "learning.class_ended" if result.get("task") == "classify" else "learning.ended",
         name=result["name"],
         state=result["state"],
         dice=result["best_dice"],
@@ -190,6 +203,8 @@ def _ended(result: dict[str, Any]) -> str:
 
 
 def _epoch(event: EpochEnded) -> str:
+    if event.validation.auc is not None:
+        return _class_epoch(event)
     return text(
         "learning.epoch",
         epoch=event.epoch,
@@ -200,6 +215,25 @@ def _epoch(event: EpochEnded) -> str:
         dice=event.validation.dice,
         iou=event.validation.iou,
         accuracy=event.validation.accuracy,
+        seconds=event.seconds,
+        best=event.best_dice,
+        best_epoch=event.best_epoch,
+    )
+
+
+def _class_epoch(event: EpochEnded) -> str:
+    found = event.validation
+    return text(
+        "learning.class_epoch",
+        epoch=event.epoch,
+        of=text("learning.of", epochs=event.epochs) if event.epochs else "",
+        train_loss=event.train.loss,
+        loss=found.loss,
+        train_auc=event.train.merit,
+        auc=found.merit,
+        sensitivity=found.sensitivity,
+        specificity=found.specificity,
+        accuracy=found.accuracy,
         seconds=event.seconds,
         best=event.best_dice,
         best_epoch=event.best_epoch,

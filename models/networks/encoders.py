@@ -47,6 +47,7 @@ class VGG16(Encoder):
     first = "features.0.weight"
     widths = tuple(block[-1] for block in VGG16_BLOCKS)
     strides = (1, 2, 4, 8, 16)
+    normed: ClassVar[bool] = False
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
@@ -57,7 +58,9 @@ class VGG16(Encoder):
             if layers:
                 layers.append(nn.MaxPool2d(2))
             for width in block:
-                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
+                layers.append(nn.Conv2d(channels, width, 3, padding=1))
+                layers += [BatchNorm(width)] if self.normed else []
+                layers.append(nn.ReLU(inplace=True))
                 channels = width
             ends.append(len(layers) - 1)
         # a layer's number is its name: convolutions 0, 2, 5, 7, 10, ... 28
@@ -73,6 +76,12 @@ class VGG16(Encoder):
             if number in self._ends:
                 maps.append(images)
         return maps
+
+
+class VGG16BN(VGG16):
+    """VGG16 with a batch norm after each convolution: ``features.0`` to ``features.42``, as torchvision counts."""
+
+    normed = True
 
 
 class ResNet(Encoder):

@@ -8,6 +8,7 @@ from monai.networks.nets import AttentionUnet, DynUNet
 from torch import nn
 
 from core.errors import LearningError
+from models.networks.classifier import Classifier
 from models.networks.pretrained_unet import PretrainedUNet
 
 
@@ -26,7 +27,7 @@ def encoder_modules(network: nn.Module, name: str) -> list[nn.Module]:
     LearningError
         ``setting-bad`` for a network whose encoder is not known here.
     """
-    if isinstance(network, PretrainedUNet):
+    if isinstance(network, (PretrainedUNet, Classifier)):
         return [network.encoder]
     if isinstance(network, DynUNet):
         return [network.input_block, network.downsamples, network.bottleneck]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.networks.encoders import VGG16, Encoder, ResNet
+from models.networks.encoders import VGG16, VGG16BN, Encoder, ResNet
 
 NARROW, WIDEST = 16, 256
 """Features of the rim, and the most of a level of the decoder."""
@@ -13,8 +13,10 @@ SLOPE = 0.01
 
 
 def build_encoder(name: str, inputs: int) -> Encoder:
-    """Build the encoder of a network (``vgg16_unet``, ``resnet18_unet``, ``resnet34_unet``) with fresh weights."""
+    """Build the encoder of a network (``vgg16_unet``, ``resnet18_unet``, ``vgg16_bn``, ...) with fresh weights."""
     kind = name.removesuffix("_unet")
+    if kind == "vgg16_bn":
+        return VGG16BN(inputs)
     return VGG16(inputs) if kind == "vgg16" else ResNet(kind, inputs)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from torch import nn
 
 from core.errors import LearningError
-from core.learning.config import NETWORKS
+from core.learning.config import CLASSIFIERS, NETWORKS
 from models.networks.attention_unet import build_attention_unet
+from models.networks.classifier import build_classifier
 from models.networks.pretrained_unet import build_pretrained_unet
 from models.networks.unet import build_unet
 
@@ -29,7 +30,7 @@ def build_network(name: str, *, inputs: int, outputs: int, size: int) -> nn.Modu
     Parameters
     ----------
     name
-        One of :data:`core.learning.config.NETWORKS`.
+        One of :data:`core.learning.config.NETWORKS` or :data:`core.learning.config.CLASSIFIERS`.
     inputs, outputs
         Channels of what goes in (neighbouring slices), labels learnt.
     size
@@ -40,6 +41,8 @@ def build_network(name: str, *, inputs: int, outputs: int, size: int) -> nn.Modu
     LearningError
         ``setting-bad`` for an unknown name.
     """
+    if name in CLASSIFIERS:
+        return build_classifier(name, inputs, outputs)
     if name not in _BUILDERS:
         raise LearningError("setting-bad", name="network", allowed=", ".join(NETWORKS))
     return _BUILDERS[name](inputs, outputs, size)
