@@ -73,9 +73,17 @@ def _tell(plan: Plan, line: Line) -> dict[str, Any]:
             drawn = text("import.look_left_out", reason=reason)
         shape = one.shape if len(one.shape) == 3 else (1, *one.shape)
         if len(rows) < _SHOWN:
-            line.say(text("import.look_line", name=one.name, size=size_words(shape), labels=drawn))
+            line.say(
+                text(
+                    "import.look_line",
+                    name=one.name if one.image else one.url or one.name,
+                    size=size_words(shape),
+                    labels=drawn,
+                )
+            )
         rows.append(
             {"name": one.name, "shape": list(one.shape), "labels": dict(one.labels), "image": one.image is not None}
+            | ({"url": one.url} if one.url else {})
             | ({"left_out": reason} if reason else {})
         )
     labels = ", ".join(plan.labels) or "-"

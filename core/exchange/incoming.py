@@ -115,7 +115,7 @@ class Incoming:
         What was drawn.
     problem
         Key below ``[notices]`` where something will not land, or empty; its words get ``name``
-        and ``fields``.
+        and ``fields``. ``fields`` may hold ``url``, where the picture lies for others; nothing is fetched.
     patient
         Identity text of the patient, or empty where the export does not say.
     affine
@@ -165,6 +165,7 @@ class Line:
     problem: Notice | None = None
     overlaps: frozenset[tuple[str, str]] = frozenset()
     colors: tuple[tuple[str, str], ...] = ()
+    url: str = ""
 
     @classmethod
     def of(cls, one: Incoming) -> Line:
@@ -186,6 +187,7 @@ class Line:
             problem,
             _overlaps(one.masks),
             tuple(colors.items()),
+            str(one.fields.get("url", "")),
         )
 
 

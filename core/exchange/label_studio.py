@@ -49,7 +49,8 @@ class LabelStudioFormat:
         unfinished = any(
             mask[z].any() and z not in item.finished[name] for name, mask in item.masks.items() for z in drawn
         )
-        tasks = [_task(item, z, z in drawn) for z in (range(depth) if out.options.images else drawn)]
+        wanted = range(depth) if out.options.images else drawn
+        tasks = [_task(item, z, z in drawn, number) for number, z in enumerate(wanted, len(self._tasks) + 1)]
         if out.options.images:
             for z, pixels in enumerate(shown_pictures(item.volume)):
                 out.file(f"images/{slice_name(item, z)}.png", encode_picture(pixels))
@@ -73,7 +74,7 @@ def _begun(item: Item, z: int) -> bool:
     return any(z in item.finished.get(name, ()) or mask[z].any() for name, mask in item.masks.items())
 
 
-def _task(item: Item, z: int, drawn: bool) -> bytes:
+def _task(item: Item, z: int, drawn: bool, number: int) -> bytes:
     """Return one task as JSON: no blanks, for there are many numbers."""
     data = {
         IMAGE: f"{_ADDRESS}{slice_name(item, z)}.png",
@@ -82,14 +83,17 @@ def _task(item: Item, z: int, drawn: bool) -> bytes:
         "meninx_voxels": item.scan.sha256,
         "meninx_size": list(item.volume.shape[1:]),
     }
-    task = {"data": data, "annotations": [_annotation(item, z)] if drawn else [], "predictions": []}
+    # Label Studio gives numbers of its own when it takes this in; its converter wants some
+    task = {"id": number, "data": data, "annotations": [_annotation(item, z, number)] if drawn else []}
+    task["predictions"] = []
     return json.dumps(task, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _annotation(item: Item, z: int) -> dict[str, Any]:
+def _annotation(item: Item, z: int, number: int) -> dict[str, Any]:
     """Return what is drawn on a slice; of what is finished nothing is drawn where there is no region."""
     regions = [_region(item, label, z) for label in item.labels if item.mask(label)[z].any()]
     made: dict[str, Any] = {
+        "id": number,
         "result": regions,
         "was_cancelled": False,
         "ground_truth": False,

@@ -279,7 +279,9 @@ def _targets(
         else:
             count.skipped += 1
             code = "seg-no-scan" if entry.whole.series or entry.whole.frame else "exchange-no-scan"
-            yield Skipped(entry.line.name, InputError(code, file=entry.line.name))
+            url = entry.line.url
+            error = InputError("exchange-address", file=entry.line.name, url=url) if url else None
+            yield Skipped(entry.line.name, error or InputError(code, file=entry.line.name))
     targets += by_scan.values()
     if not local:
         return
