@@ -21,7 +21,8 @@ from core.volume import Volume
 ENDING = ".nii.gz"
 IGNORE = "ignore"
 _UNKNOWN = 0xFFFF
-_MOST = 250
+_MOST = 30_000
+"""nnU-Net keeps labels in 16 bits with a sign."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class NnunetFormat:
             raise InputError("export-mixtures", count=len(self._mixtures))
         for case in self._cases:
             values = case.values()
-            numbers = np.where(values == _UNKNOWN, ignore, values).astype(np.uint8)
+            numbers = np.where(values == _UNKNOWN, ignore, values).astype(np.uint8 if ignore < 256 else np.uint16)
             out.file(f"labelsTr/{case.name}{ENDING}", encode_values(case.like, numbers))
         if len(self._mixtures) > len(self._labels):
             out.tell("export-regions", count=len(self._mixtures) - len(self._labels))

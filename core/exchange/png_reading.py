@@ -36,6 +36,9 @@ def fits(path: Path) -> bool:
     """Whether a folder has masks by label, or label maps, as PNG."""
     if not path.is_dir():
         return False
+    if is_own(path, ("png",)):
+        # where nothing is drawn or finished there are no pictures
+        return True
     by_label = any(_pngs(folder, 1_000) for folder in folders_of(path / _MASKS, 1_000))
     return by_label or any(_pngs(folder, 1_000) for folder in _map_folders(path))
 

@@ -48,7 +48,7 @@ _SECONDS_PER_BYTE = 1 / (20 << 20)
 """More of it for what is large: a busy machine inflates and decodes 20 MB a second."""
 _SECONDS_PER_FILE = 0.005
 """More of it for a series whose headers are read, or laid out, in one go."""
-_EXCHANGE_SECONDS = 50.0
+_EXCHANGE_SECONDS = 20.0
 """More of it until the next picture of another tool's export: its whole list may have to be parsed first."""
 _MOST_RESTARTS = 20
 
@@ -273,7 +273,7 @@ class Decoder:
         """
         with self._turn, _one_error(path.name), self._exchange("exchange", path, reader) as child:
             while True:
-                kind, payload = self._receive(child, _EXCHANGE_SECONDS)
+                kind, payload = self._receive(child, _EXCHANGE_SECONDS + _size(path))
                 if kind == "one":
                     on_one(*payload)
                 elif kind == "done":
