@@ -124,9 +124,10 @@ class NnunetFormat:
         ignore = len(self._mixtures) + 1
         if ignore > _MOST:
             raise InputError("export-mixtures", count=len(self._mixtures))
+        kind = np.dtype(np.uint8) if ignore < 256 else np.dtype(np.uint16)
         for case in self._cases:
             values = case.values()
-            numbers = np.where(values == _UNKNOWN, ignore, values).astype(np.uint8 if ignore < 256 else np.uint16)
+            numbers: NDArray[np.uint8 | np.uint16] = np.where(values == _UNKNOWN, ignore, values).astype(kind)
             out.file(f"labelsTr/{case.name}{ENDING}", encode_values(case.like, numbers))
         if len(self._mixtures) > len(self._labels):
             out.tell("export-regions", count=len(self._mixtures) - len(self._labels))
