@@ -28,10 +28,8 @@ from core.review.figure import (
     ticks,
 )
 
-SIZE = (760, 420)
-"""Of each picture, in units; the PNG has twice as many pixels."""
 SCORES = ("dice", "iou", "sensitivity", "precision", "lesion_f1")
-_LEFT, _RIGHT, _TOP, _BOTTOM = 74, 24, 66, 52
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 64, 50
 _FEWEST = 3
 
 
@@ -45,6 +43,8 @@ class Inks:
         Words, axes, faint lines, ground.
     dot, line
         Scans, and what is computed from them.
+    size
+        Of a picture, in units; the PNG has twice as many pixels.
     """
 
     ink: str = INK
@@ -53,10 +53,11 @@ class Inks:
     paper: str = PAPER
     dot: str = "#1f5fbf"
     line: str = "#c46a00"
+    size: tuple[int, int] = (760, 420)
 
 
 PRINT = Inks()
-SCREEN = Inks("#dce3ec", "#98a3b3", "#232a34", "#0f1319", "#56b4e9", "#f0b93a")
+SCREEN = Inks("#dce3ec", "#98a3b3", "#232a34", "#0f1319", "#56b4e9", "#f0b93a", (460, 264))
 """For the dark window."""
 
 
@@ -164,19 +165,19 @@ def figures(
         def scores(canvas: Canvas) -> None:
             _boxes(canvas, spread, inks, title)
 
-        drawn["boxes"] = paint(SIZE, scores, paper=inks.paper)
+        drawn["boxes"] = paint(inks.size, scores, paper=inks.paper)
     return drawn
 
 
 def _head(canvas: Canvas, key: str, title: str, line: str, inks: Inks) -> None:
     words = text(f"review.figure_{key}")
-    canvas.words((24, 24), f"{words} · {title}" if title else words, 16, inks.ink, "start", strong=True)
-    canvas.words((24, 46), line, 12.5, inks.quiet, "start", strong=False)
+    canvas.words((20, 22), f"{words} · {title}" if title else words, 16, inks.ink, "start", strong=True)
+    canvas.words((20, 43), line, 12.5, inks.quiet, "start", strong=False)
 
 
 def _frame(canvas: Canvas, low: float, high: float, inks: Inks) -> tuple[float, float, float, float]:
     """Draw the upright axis; return left, right, bottom, top of the room for the plot."""
-    left, right, bottom, top = float(_LEFT), float(SIZE[0] - _RIGHT), float(SIZE[1] - _BOTTOM), float(_TOP)
+    left, right, bottom, top = float(_LEFT), float(inks.size[0] - _RIGHT), float(inks.size[1] - _BOTTOM), float(_TOP)
     levels = ticks(low, high)
     digits = digits_of(levels)
     for level in levels:

@@ -8,11 +8,14 @@ from typing import Any
 
 from core.geometry import Geometry
 from core.messages import text
+from core.project.project import Project
+from core.project.records import Scan
 from core.review.entropy import LEVELS, entropy_color
 from core.volume import Volume
 from gui import theme
 from gui.review.case import BOTH, ONLY_PREDICTION, ONLY_REFERENCE, LabelCase, Reference, ReviewCase
 from gui.review.numbers import difference_words, volume_words
+from gui.train.run_table import RunRow
 from gui.viewer.overlay import Overlay, rgb
 
 SCAN, REFERENCE, PREDICTION, STRIPPED = "scan", "reference", "prediction", "stripped"
@@ -89,6 +92,20 @@ def choices(reference: Reference | None, others: Sequence[Reference]) -> list[Ch
             words = reference.words
         found.append(Choice(key, words))
     return found + [Choice(key_of(one), one.words, one) for one in others if one != reference]
+
+
+def references(project: Project, scan: Scan, reader: str, rows: Sequence[RunRow], chosen: str) -> list[Reference]:
+    """Return what a run can be compared with: annotations first, the own one before others; then other runs."""
+    readers = [reader, *(one.reader for one in project.annotations(scan.id))]
+    found = []
+    for name in dict.fromkeys(readers):
+        words = text("review.annotation_own") if name == reader else text("review.annotation_of", reader=name)
+        found.append(Reference("reader", name, words))
+    return found + [
+        Reference("run", row.run.id, text("review.prediction_of", run=row.run.name))
+        for row in rows
+        if row.run.comparable and row.run.id != chosen
+    ]
 
 
 def show(choice: Choice, scene: Scene) -> Shown:

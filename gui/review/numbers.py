@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from core.geometry import Geometry
 from core.messages import text
 from core.review.compare import LabelComparison
+from core.review.lesions import LesionScores, SliceScores
 from core.review.metrics import Measures
 from gui import theme
 from gui.train.watch import grouped
@@ -25,6 +26,8 @@ ROWS = (
     "volume_reference",
     "volume_predicted",
     "volume_difference",
+    "slices_missed",
+    "lesions_found",
 )
 
 
@@ -94,6 +97,8 @@ def figures(compared: LabelComparison | None, geometry: Geometry, part: str) -> 
         "volume_reference": volume_words(measures.truth_voxels, geometry),
         "volume_predicted": volume_words(measures.predicted_voxels, geometry),
         "volume_difference": difference_words(measures, geometry),
+        "slices_missed": _missed(measures.by_slice),
+        "lesions_found": _found(measures.lesions),
     }
     notes = []
     if not compared.whole:
@@ -111,6 +116,16 @@ def figures(compared: LabelComparison | None, geometry: Geometry, part: str) -> 
 
 def _distance(value: float | None, unit: str) -> str:
     return DASH if value is None else f"{value:.1f} {unit}"
+
+
+def _missed(scores: SliceScores) -> str:
+    words = text("review.of", part=scores.missed, whole=len(scores.dices))
+    return text("review.and_false", words=words, false=scores.spurious) if scores.spurious else words
+
+
+def _found(scores: LesionScores) -> str:
+    words = text("review.of", part=scores.found, whole=scores.there)
+    return text("review.and_false", words=words, false=scores.false) if scores.false else words
 
 
 class NumbersPanel(QWidget):

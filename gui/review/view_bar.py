@@ -13,6 +13,8 @@ from gui.review.panes import FIRST
 LAYOUTS = ("one", "two", "four", "six")
 PICTURES = ("mask", "compared", "stripped")
 OVER = ("swipe", "flicker")
+NUMBERS = "numbers"
+"""Figures instead of panes."""
 NARROW = 900
 """Below this width (px) the words are the short ones."""
 
@@ -22,6 +24,7 @@ class ViewBar(QFrame):
 
     view_chosen = Signal(str)
     """Name of a view (:data:`gui.review.panes.VIEWS`)."""
+    report_asked = Signal()
     save_asked = Signal()
     """Save what the panes show as a picture."""
 
@@ -34,16 +37,19 @@ class ViewBar(QFrame):
         self.buttons: dict[str, QPushButton] = {}
         row = theme.row(self, gap=theme.space("xs"))
         row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
-        for names in (LAYOUTS, PICTURES, OVER):
+        for names in (LAYOUTS, PICTURES, OVER, (NUMBERS,)):
             for name in names:
                 row.addWidget(self._button(name))
-            if names != OVER:
+            if names != (NUMBERS,):
                 row.addSpacing(theme.space("s"))
         row.addStretch(1)
         self.save = theme.button(text("review.save_picture"), "small", tip=text("review.save_picture_tip"))
         self.save.setIcon(icons.icon("save"))
         self.save.setIconSize(QSize(15, 15))
         self.save.clicked.connect(self.save_asked)
+        self.report = theme.button(text("review.report"), "small", tip=text("review.report_tip"))
+        self.report.clicked.connect(self.report_asked)
+        row.addWidget(self.report)
         row.addWidget(self.save)
         self.buttons[FIRST].setChecked(True)
         self._narrow = False
@@ -81,6 +87,11 @@ class ViewBar(QFrame):
     def choose(self, name: str) -> None:
         """Press a button."""
         self.buttons[name].setChecked(True)
+        self._said()
+
+    def _said(self) -> None:
+        # the table of figures has a button of its own
+        self.save.setVisible(self.chosen != NUMBERS)
 
     @Slot()
     def _clicked(self) -> None:

@@ -19,13 +19,14 @@ from gui.jobs.jobs import Work
 from gui.review.ask_finished import ask_keep_finished
 from gui.review.case import LabelCase, Live, Question, Reference, ReviewCase, answer
 from gui.review.compare_bar import CompareBar
-from gui.review.contents import UNSURE, Scene, choices
+from gui.review.contents import UNSURE, Scene, choices, references
 from gui.review.job_line import JobLine
 from gui.review.numbers import figures
+from gui.review.numbers_desk import NumbersDesk
 from gui.review.panes import ReviewPanes
 from gui.review.saving import Saving
 from gui.review.side import ReviewSide
-from gui.review.view_bar import ViewBar
+from gui.review.view_bar import NUMBERS, ViewBar
 from gui.train.run_table import RunRow, read_rows
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class ReviewWorkspace(QWidget):
         self._ranked = -1
         self._stale = True
         self._shown_scan = ""
+        self._slice_wanted = -1
         self._runs = Asker(self)
         self._runs.answered.connect(self._take_rows)
         self._runs.refused.connect(session.notifier.error)
@@ -73,7 +75,11 @@ class ReviewWorkspace(QWidget):
         column = theme.column(centre, gap=0)
         column.addWidget(self.bar)
         column.addWidget(self.views)
-        column.addWidget(self.panes, 1)
+        self.desk = NumbersDesk(self._session, self)
+        self._middle = QStackedWidget()
+        self._middle.addWidget(self.panes)
+        self._middle.addWidget(self.desk.page)
+        column.addWidget(self._middle, 1)
         self.line.lie_over(self.panes)
         page = QWidget()
         row = theme.row(page, gap=0)
@@ -101,7 +107,9 @@ class ReviewWorkspace(QWidget):
         jobs.ended.connect(self._job_ended)
         jobs.changed.connect(self._jobs_changed)
         bar, side = self.bar, self.side
-        self.views.view_chosen.connect(self.panes.set_view)
+        self.views.view_chosen.connect(self.choose_view)
+        self.views.report_asked.connect(self._save_report)
+        self.desk.open_asked.connect(self._open_at)
         self.views.save_asked.connect(self._save_picture)
         self.panes.contents_changed.connect(self._contents_changed)
         bar.run_chosen.connect(self._run_chosen)
@@ -171,6 +179,9 @@ class ReviewWorkspace(QWidget):
             # the panes last: they say which slice is shown, and the small view follows
             self.side.difference.show_volume(volume, session.window)
             self.panes.show_volume(volume, session.window, start)
+            if self._slice_wanted >= 0 and volume is not None:
+                self.panes.set_index(self._slice_wanted)
+                self._slice_wanted = -1
             self._shown_scan = shown
         self.refresh()
 
@@ -194,22 +205,10 @@ class ReviewWorkspace(QWidget):
         return self._case.labels.get(name) or next(iter(self._case.labels.values()))
 
     def _references(self) -> list[Reference]:
-        """Return what the run can be compared with: annotations first, then other runs."""
         session = self._session
         if session.project is None or session.scan is None:
             return []
-        readers = [session.reader]
-        readers += [one.reader for one in session.project.annotations(session.scan.id) if one.reader != session.reader]
-        found = [
-            Reference("reader", name, _annotation_words(name, name == session.reader))
-            for name in dict.fromkeys(readers)
-        ]
-        found += [
-            Reference("run", row.run.id, text("review.prediction_of", run=row.run.name))
-            for row in self._rows
-            if row.run.comparable and row.run.id != self.bar.chosen_run
-        ]
-        return found
+        return references(session.project, session.scan, session.reader, self._rows, self.bar.chosen_run)
 
     # ------------------------------------------------------------ asking
 
@@ -233,6 +232,8 @@ class ReviewWorkspace(QWidget):
         references = self._references()
         self.bar.set_references(references)
         self.panes.set_choices(choices(self.bar.chosen_reference, references))
+        if self._middle.currentIndex() == 1:
+            self.desk.show(self.run, self.bar.chosen_reference)
         question = self._question()
         if question is None:
             self._forget_case()
@@ -437,6 +438,31 @@ class ReviewWorkspace(QWidget):
             return
         self.saving.ask("brain" if what == "brain" else "mask", session.scan, session.volume, found, label.name)
 
+    @Slot(str)
+    def choose_view(self, name: str) -> None:
+        """Lay the panes out in another way, or show the figures instead."""
+        self.views.choose(name)
+        self._middle.setCurrentIndex(1 if name == NUMBERS else 0)
+        if name == NUMBERS:
+            self.desk.show(self.run, self.bar.chosen_reference)
+        else:
+            self.panes.set_view(name)
+
+    @Slot(str, int)
+    def _open_at(self, scan: str, index: int) -> None:
+        """Show the scan (and slice) of a row of figures."""
+        self.choose_view(self.panes.view_name)
+        if self._session.scan is None or self._session.scan.id != scan:
+            self._session.open_scan(scan)
+            self._slice_wanted = index
+        elif index >= 0:
+            self.panes.set_index(index)
+
+    @Slot()
+    def _save_report(self) -> None:
+        if self.run is not None:
+            self.desk.save_report(self.run)
+
     @Slot()
     def _save_picture(self) -> None:
         """Save what the panes show, slice and grey levels as they are seen."""
@@ -490,8 +516,5 @@ class ReviewWorkspace(QWidget):
         """End the page's threads."""
         self._runs.close()
         self._cases.close()
+        self.desk.close()
         self.saving.wait()
-
-
-def _annotation_words(reader: str, own: bool) -> str:
-    return text("review.annotation_own") if own else text("review.annotation_of", reader=reader)

@@ -1,0 +1,175 @@
+"""All figures of a run on a set of scans, one scan at a time: per scan, per label, per slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ProjectError
+from core.geometry import Geometry
+from core.labels import Label
+from core.learning.runs import read_split
+from core.project.predictions import list_predictions, read_prediction
+from core.project.project import Project
+from core.project.records import Scan
+from core.review.compare import compare_label, read_truth
+
+Bools = NDArray[np.bool_]
+SCAN_COLUMNS = (
+    "scan",
+    "patient",
+    "label",
+    "part",
+    "finished",
+    "dice",
+    "iou",
+    "hd95",
+    "assd",
+    "sensitivity",
+    "specificity",
+    "precision",
+    "accuracy",
+    "truth_ml",
+    "predicted_ml",
+    "difference_ml",
+    "difference_percent",
+    "missed_slices",
+    "spurious_slices",
+    "lesions",
+    "lesions_found",
+    "lesions_false",
+    "lesion_f1",
+)
+SLICE_COLUMNS = ("scan", "patient", "label", "part", "slice", "dice", "iou", "truth_px", "predicted_px", "wrong_px")
+MEANT = ("dice", "iou", "hd95", "assd", "sensitivity", "precision", "difference_ml")
+"""Figures that a selection is summed up in."""
+
+
+@dataclass(frozen=True)
+class Against:
+    """What a run is measured against: a reader's annotations, or (``run``) another run's predictions."""
+
+    reader: str = ""
+    run: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ScanNumbers:
+    """One scan.
+
+    Parameters
+    ----------
+    scan
+        Id.
+    labels
+        Facts of each label (:data:`SCAN_COLUMNS`, and more); a distance stands as ``hd95`` with
+        its ``unit`` beside it.
+    slices
+        Facts of each measured slice (:data:`SLICE_COLUMNS`), counted from 1.
+    """
+
+    scan: str
+    labels: tuple[Mapping[str, Any], ...]
+    slices: tuple[Mapping[str, Any], ...]
+
+
+def scans_to_measure(project: Project, run: str) -> list[Scan]:
+    """Return the scans that a run has predicted, in project order."""
+    there = {record.scan for record in list_predictions(project, run=run)}
+    return [scan for scan in project.scans() if scan.id in there]
+
+
+def scan_numbers(project: Project, run: str, scan: Scan, against: Against) -> ScanNumbers:
+    """Measure a scan; no rows where there is nothing to measure against.
+
+    Parameters
+    ----------
+    run
+        Id of a run that has predicted the scan.
+
+    Raises
+    ------
+    LearningError
+        ``prediction-missing``, ``prediction-damaged``.
+    ProjectError
+        ``mask-corrupt``, ``mask-missing``.
+    """
+    geometry = project.geometry(scan.id)
+    predicted = read_prediction(project, run, scan.id)
+    labels = project.labels()
+    first = {"scan": scan.name, "scan_id": scan.id, "patient": scan.patient_name, "part": _part(project, run, scan.id)}
+    rows: list[Mapping[str, Any]] = []
+    slices: list[Mapping[str, Any]] = []
+    for name, mask in predicted.items():
+        truth, known = _truth(project, scan, labels.find(name), name, against, geometry)
+        compared = compare_label(name, truth, mask, geometry, known)
+        if compared.measures is None or truth is None:
+            continue
+        facts = compared.measures.facts()
+        unit = compared.measures.unit
+        facts |= {"hd95": facts.pop(f"hd95_{unit}"), "assd": facts.pop(f"assd_{unit}"), "unit": unit}
+        told = first | {"label": name, "finished": compared.finished, "slices": scan.shape[0]}
+        rows.append(told | facts)
+        slices += _slices(first | {"label": name}, truth, mask != 0, known)
+    return ScanNumbers(scan.id, tuple(rows), tuple(slices))
+
+
+def _part(project: Project, run: str, scan: str) -> str:
+    try:
+        split = read_split(project, run)
+    except ProjectError:
+        # masks of another program, or a damaged file that verify names
+        return ""
+    return next((part for part in ("train", "validation", "test") if scan in split.get(part, [])), "")
+
+
+def _truth(
+    project: Project, scan: Scan, label: Label | None, name: str, against: Against, geometry: Geometry
+) -> tuple[Bools | None, Bools]:
+    nothing: Bools = np.zeros(geometry.shape[0], dtype=bool)
+    if against.run:
+        if not list_predictions(project, scan=scan.id, run=against.run):
+            return None, nothing
+        other = read_prediction(project, against.run, scan.id).get(name)
+        return (None, nothing) if other is None else (other != 0, ~nothing)
+    if label is None:
+        return None, nothing
+    return read_truth(project, project.annotation(scan.id, against.reader), label, geometry.shape[0])
+
+
+def _slices(first: Mapping[str, Any], truth: Bools, guess: Bools, known: Bools) -> list[Mapping[str, Any]]:
+    there, said, shared = (np.count_nonzero(one, axis=(1, 2)) for one in (truth, guess, truth & guess))
+    rows: list[Mapping[str, Any]] = []
+    for z in np.flatnonzero(known):
+        true, told, both = int(there[z]), int(said[z]), int(shared[z])
+        either = true + told - both
+        rows.append(
+            dict(first)
+            | {
+                "slice": int(z) + 1,
+                "dice": 2 * both / (true + told) if true + told else None,
+                "iou": both / either if either else None,
+                "truth_px": true,
+                "predicted_px": told,
+                "wrong_px": true + told - 2 * both,
+            }
+        )
+    return rows
+
+
+def means(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = MEANT) -> dict[str, tuple[float, float, int]]:
+    """Return (mean, median, values) of each figure that some of the rows have.
+
+    Distances are left out where some are in mm and some in px.
+    """
+    mixed = len({row.get("unit") for row in rows}) > 1
+    found = {}
+    for name in names:
+        values = [float(row[name]) for row in rows if row.get(name) is not None]
+        if values and not (mixed and name in ("hd95", "assd")):
+            found[name] = (float(np.mean(values)), float(np.median(values)), len(values))
+    return found
