@@ -158,7 +158,7 @@ def figures(
     compared, spread = bland_altman(rows), boxes(rows)
     if compared is not None:
         drawn["bland_altman"] = paint(
-            SIZE, lambda canvas: _bland_altman(canvas, compared, inks, title), paper=inks.paper
+            inks.size, lambda canvas: _bland_altman(canvas, compared, inks, title), paper=inks.paper
         )
     if spread:
 
