@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ _TOOLS = frozenset(
 )
 _LONGEST, _DEEPEST, _MOST = 4 << 20, 64, 20_000
 _LONGEST_COLOR = 40
+_SEEN_THROUGH = re.compile(r"rgba\((\s*\d+\s*,\s*\d+\s*,\s*\d+)\s*,[\s\d.%]*\)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ class _Taker:
 
 def plain_color(word: str) -> str:
     """Return a colour of the web (``red``, ``#f00``, ``rgba(...)``) as ``#rrggbb``, or nothing."""
-    word = word.strip()
+    # how much shows through is no part of a colour here
+    word = _SEEN_THROUGH.sub(r"rgb(\1)", word.strip())
     if not word or len(word) > _LONGEST_COLOR:
         return ""
     try:

@@ -155,6 +155,8 @@ def read(path: Path, limits: Limits) -> Iterator[Incoming]:
 
 def _hear(task: Mapping[str, Any], export: _Export, people: dict[str, None]) -> None:
     """Gather labels and annotators: an empty annotation says something about every label."""
+    if not isinstance(task.get("data"), dict) and not _is_min(task):
+        raise InputError("exchange-unreadable", file=export.path.name)
     for drawing in _drawings(task, Counter()):
         if not drawing.predicted and not drawing.reader:
             people.setdefault(drawing.who)
@@ -253,9 +255,15 @@ def _of_task(task: Mapping[str, Any], export: _Export) -> Iterator[Incoming]:
         yield _picture(reference, str(task.get("file_upload") or ""), mine, task, export)
 
 
+def _data(task: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a task is about: a row of JSON-MIN holds it itself."""
+    found = task.get("data")
+    return found if isinstance(found, dict) else task
+
+
 def _references(task: Mapping[str, Any], config: Config) -> dict[tuple[str, int], str]:
     """Return what a task says of its pictures: key and number of the picture to its reference."""
-    data = task["data"] if _is_task(task) else task
+    data = _data(task)
     wanted = [key for key in config.images.values() if key in data]
     if not wanted:
         wanted = [key for key, value in data.items() if any(_is_picture(one) for one in _listed(value))]
@@ -367,7 +375,7 @@ def _masks(drawings: list[_Drawing], shape: tuple[int, int], picture: str, expor
 
 def _own_size(task: Mapping[str, Any], name: str, limits: Limits) -> tuple[int, int] | None:
     """Return rows and columns, where Meninx wrote them."""
-    size = (task["data"] if _is_task(task) else task).get("meninx_size")
+    size = _data(task).get("meninx_size")
     if not isinstance(size, list) or len(size) != 2 or not all(isinstance(count, int) for count in size):
         return None
     limits.check_shape(tuple(size), name)
@@ -376,7 +384,7 @@ def _own_size(task: Mapping[str, Any], name: str, limits: Limits) -> tuple[int, 
 
 def _own(task: Mapping[str, Any]) -> tuple[str, int | None]:
     """Return which scan's slice a picture is, where Meninx wrote it."""
-    data = task["data"] if _is_task(task) else task
+    data = _data(task)
     digest, place = data.get("meninx_voxels"), data.get("meninx_slice")
     if isinstance(digest, str) and isinstance(place, int) and 0 < len(digest) <= 128 and place > 0:
         return digest, place - 1
