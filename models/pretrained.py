@@ -22,12 +22,14 @@ from torch import Tensor, nn
 
 from core.errors import LearningError
 from core.io.limits import OVER_LIMIT_STATUS
-from core.learning.config import ENCODER_NETWORKS
+from core.learning.config import ENCODER_CLASSIFIERS, ENCODER_NETWORKS
 from models.networks.classifier import Classifier
 from models.networks.encoders import Encoder
 from models.networks.pretrained_unet import PretrainedUNet, build_encoder
 from models.unpickling import WEIGHTS, names_for, serve_weights
 
+TAKERS = (*ENCODER_NETWORKS, *ENCODER_CLASSIFIERS)
+"""Networks whose encoder takes weights."""
 SAFE, PICKLED = ".safetensors", (".pth", ".pt")
 STARTING = 180.0
 """Seconds that the child may take to load torch, before any file is to blame."""
@@ -53,7 +55,7 @@ def read_encoder(file: Path, network_name: str) -> dict[str, Tensor]:
     file
         ``.safetensors``, ``.pth`` or ``.pt``.
     network_name
-        One of :data:`core.learning.config.ENCODER_NETWORKS`.
+        One of :data:`TAKERS`.
 
     Returns
     -------
@@ -70,8 +72,8 @@ def read_encoder(file: Path, network_name: str) -> dict[str, Tensor]:
         where weights are missing, ``encoder-shape`` where one is of another size,
         ``encoder-not-finite``.
     """
-    if network_name not in ENCODER_NETWORKS:
-        raise LearningError("encoder-none", network=network_name, networks=", ".join(ENCODER_NETWORKS))
+    if network_name not in TAKERS:
+        raise LearningError("encoder-none", network=network_name, networks=", ".join(TAKERS))
     encoder = build_encoder(network_name, COLOURS)
     wanted = tuple(_learnt(encoder))
     kind = file.suffix.lower()
@@ -105,7 +107,7 @@ def load_encoder(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """
     encoder = network.encoder if isinstance(network, (PretrainedUNet, Classifier)) else None
     if not isinstance(encoder, Encoder):
-        raise LearningError("encoder-none", network=type(network).__name__, networks=", ".join(ENCODER_NETWORKS))
+        raise LearningError("encoder-none", network=type(network).__name__, networks=", ".join(TAKERS))
     with torch.no_grad():
         for name, own in _learnt(encoder).items():
             given = weights[name]

@@ -13,6 +13,7 @@ from core.io import atomic
 from core.learning.run_files import Foreign, add_foreign, unpack_run
 from core.learning.runs import ONNX_FILE
 from core.project.project import Project
+from models.classifying import ClassPredictor
 from models.inference import Predictor
 
 
@@ -54,12 +55,15 @@ def take_run_job(project_path: Path, source: Path, *, should_stop: StopCheck = n
         yield Progress(3, 3, "writing")
         if found.left:
             yield Notice("run-left", {"files": ", ".join(found.left[:6]), "count": len(found.left)})
-        facts = {"run": run.id, "name": run.name, "origin": found.name, "labels": list(run.labels)}
+        facts = {"run": run.id, "name": run.name, "origin": found.name, "labels": list(run.labels) or [run.config.class_name]}
         yield Finished(facts | {"left": list(found.left), "learnt_here": _known(project, found)})
 
 
 def _try(found: Foreign) -> None:
     """Let the model predict one empty slice."""
+    if found.facts.get("task") == "classify":
+        _try_class(found)
+        return
     try:
         predictor = Predictor(found.folder)
         prepared = predictor.preparation
@@ -72,6 +76,18 @@ def _try(found: Foreign) -> None:
         raise LearningError("foreign-damaged", file=ONNX_FILE) from error
     inside = np.isfinite(given).all() and given.min() >= -1e-3 and given.max() <= 1 + 1e-3
     if given.shape != (1, len(predictor.labels), prepared.size, prepared.size) or not inside:
+        raise LearningError("foreign-damaged", file=ONNX_FILE)
+
+
+def _try_class(found: Foreign) -> None:
+    """Let the model say of one empty slice what it is."""
+    try:
+        predictor = ClassPredictor(found.folder)
+        prepared = predictor.preparation
+        said, _ = predictor.raw(np.zeros((1, prepared.inputs, prepared.size, prepared.size), np.float32))
+    except (LearningError, RuntimeError) as error:
+        raise LearningError("foreign-damaged", file=ONNX_FILE) from error
+    if said.shape != (1,) or not 0 <= float(said[0]) <= 1:
         raise LearningError("foreign-damaged", file=ONNX_FILE)
 
 

@@ -11,12 +11,13 @@ from core.learning.prepare_steps import DEFAULT_STEPS, GREY, canonical, check, c
 
 TASKS = ("segment", "classify")
 LEVELS = ("slice", "scan")
-_ENCODER_UNETS = ("vgg16_unet", "resnet18_unet", "resnet34_unet")
 CLASSIFIERS = ("cnn_light", "vgg16", "vgg16_bn")
 """Networks that say yes or no of a whole slice."""
-ENCODER_NETWORKS = (*_ENCODER_UNETS, "vgg16", "vgg16_bn")
-"""Networks whose encoder takes weights from a file."""
-NETWORKS = ("unet", "unet_light", "unet_large", "attention_unet", *_ENCODER_UNETS)
+ENCODER_NETWORKS = ("vgg16_unet", "resnet18_unet", "resnet34_unet")
+"""Networks that draw whose encoder takes weights from a file."""
+ENCODER_CLASSIFIERS = ("vgg16", "vgg16_bn")
+"""The same of those that say yes or no."""
+NETWORKS = ("unet", "unet_light", "unet_large", "attention_unet", *ENCODER_NETWORKS)
 """Networks that draw."""
 CLASS_LOSSES = ("bce", "focal")
 CLASS_DEFAULTS: Mapping[str, Any] = {
@@ -203,8 +204,9 @@ class TrainingConfig:
         fractions = self.validation_fraction > 0 and self.test_fraction >= 0 and held_out < 1
         _check("validation_fraction", fractions, "above 0, and below 1 together with the test part")
         _check("foreground", 0 <= self.foreground <= 1, "0 to 1")
-        takes = not self.encoder_weights or self.network in ENCODER_NETWORKS
-        _check("encoder_weights", takes, f"empty for this network; {', '.join(ENCODER_NETWORKS)} take a file")
+        takers = ENCODER_CLASSIFIERS if self.classifies else ENCODER_NETWORKS
+        takes = not self.encoder_weights or self.network in takers
+        _check("encoder_weights", takes, f"empty for this network; {', '.join(takers)} take a file")
         _check("freeze", self.freeze in FREEZES, ", ".join(FREEZES))
         _check("split", self.split in SPLITS, ", ".join(SPLITS))
         _check("folds", self.folds == 0 or 2 <= self.folds <= MOST_FOLDS, f"2 to {MOST_FOLDS}, or 0 for none")

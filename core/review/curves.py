@@ -21,6 +21,8 @@ from core.review.evaluation import stamp_of
 from core.review.figure import Figure, Plot, Series, png, svg
 
 MEASURES = ("loss", "dice", "iou", "accuracy")
+CLASS_MEASURES = ("loss", "auc", "sensitivity", "specificity", "accuracy")
+"""Of a run that classifies."""
 TRAIN, VALIDATION = "#1f5fbf", "#c46a00"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 """Of runs beside each other: four colours of Okabe and Ito that colour-blind people tell apart."""
@@ -61,13 +63,24 @@ class RunCurves:
         return None if self.started is None else self.started.baseline_accuracy
 
     @property
+    def classifies(self) -> bool:
+        """Whether the run says yes or no of slices."""
+        return bool(self.epochs) and self.epochs[0].validation.auc is not None
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What there is a curve of."""
+        return CLASS_MEASURES if self.classifies else MEASURES
+
+    @property
     def best_epoch(self) -> int:
         """0 before the first."""
         return self.epochs[-1].best_epoch if self.epochs else 0
 
     def values(self, part: str, measure: str) -> list[float]:
         """Return a curve; ``part`` is ``train`` or ``validation``."""
-        return [float(getattr(getattr(event, part), measure)) for event in self.epochs]
+        found = [getattr(getattr(event, part), measure) for event in self.epochs]
+        return [float("nan") if value is None else float(value) for value in found]
 
 
 def read_curves(project: Project, run: runs.Run) -> RunCurves:
@@ -96,14 +109,14 @@ def read_curves(project: Project, run: runs.Run) -> RunCurves:
 def figure_of(curves: RunCurves) -> Figure:
     """Lay out loss, Dice, IoU and accuracy of one run, train and validation."""
     plots = []
-    for measure in MEASURES:
+    for measure in curves.measures:
         xs = [event.epoch for event in curves.epochs]
         series = [
             Series(text("train.train"), TRAIN, xs, curves.values("train", measure), dashed=True),
             Series(text("train.validation"), VALIDATION, xs, curves.values("validation", measure)),
         ]
         baseline = curves.baseline if measure == "accuracy" else None
-        plots.append(_plot(measure, series, baseline, curves.best_epoch or None))
+        plots.append(_plot(measure, series, baseline, curves.best_epoch or None, classifies=curves.classifies))
     legend = [
         (text("curves.train"), TRAIN, True),
         (text("curves.validation"), VALIDATION, False),
@@ -123,14 +136,15 @@ def compare_figure(several: Sequence[RunCurves]) -> Figure:
     if not 2 <= len(several) <= MOST:
         raise LearningError("compare-count", most=MOST)
     plots = []
-    for measure in MEASURES:
+    # of runs of both kinds, what both have
+    for measure in [name for name in several[0].measures if all(name in one.measures for one in several)]:
         series = [
             Series(one.name, color, [event.epoch for event in one.epochs], one.values("validation", measure))
             for one, color in zip(several, PALETTE, strict=False)
         ]
         same = {one.baseline for one in several}
         baseline = next(iter(same)) if measure == "accuracy" and len(same) == 1 else None
-        plots.append(_plot(measure, series, baseline, None))
+        plots.append(_plot(measure, series, baseline, None, classifies=several[0].classifies))
     legend = [(one.name, color, False) for one, color in zip(several, PALETTE, strict=False)]
     stamps = [text("curves.stamp_of", run=one.name, stamp=one.stamp) for one in several if one.stamp]
     lines = [text("curves.compare_line")]
@@ -145,11 +159,14 @@ def _facts(curves: RunCurves) -> list[str]:
     name = text(f"train.network_{started.network}")
     size = text("train.parameters", count=f"{started.parameters / 1e6:.1f}")
     last = curves.epochs[-1]
-    best = text("curves.best_line", epoch=last.best_epoch, dice=f"{last.best_dice:.4f}")
+    line = "curves.best_line_class" if curves.classifies else "curves.best_line"
+    best = text(line, epoch=last.best_epoch, dice=f"{last.best_dice:.4f}")
     return [f"{name}, {size}. {counts}", best]
 
 
-def _plot(measure: str, series: Sequence[Series], baseline: float | None, mark: float | None) -> Plot:
+def _plot(
+    measure: str, series: Sequence[Series], baseline: float | None, mark: float | None, *, classifies: bool
+) -> Plot:
     values = np.array([value for one in series for value in one.ys if np.isfinite(value)], dtype=float)
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
     if measure == "loss":
@@ -160,20 +177,21 @@ def _plot(measure: str, series: Sequence[Series], baseline: float | None, mark: 
         low, high = max(0.0, low - 0.08 * (1.0 - low)), 1.0
         if high - low < 1e-3:
             low = high - 1e-3
-    floor = None if baseline is None else (baseline, text("curves.baseline", baseline=f"{baseline:.4f}"))
-    title = text(f"train.{measure}_curve")
+    kind = "_class" if classifies and measure == "accuracy" else ""
+    floor = None if baseline is None else (baseline, text(f"curves.baseline{kind}", baseline=f"{baseline:.4f}"))
+    title = text(f"train.{measure}_curve{kind}")
     return Plot(title, series, low, high, text("curves.epoch"), floor, mark)
 
 
 def curves_table(curves: RunCurves) -> str:
     """Return the curves as CSV: one row per epoch."""
     out = io.StringIO()
-    columns = [f"{part}_{measure}" for part in ("train", "validation") for measure in MEASURES]
+    columns = [f"{part}_{measure}" for part in ("train", "validation") for measure in curves.measures]
     stamp = curves.stamp
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["epoch", *columns, "baseline_accuracy", "learning_rate", "seconds", *(["stamp"] if stamp else [])])
     for event in curves.epochs:
-        scores = [getattr(getattr(event, part), name) for part in ("train", "validation") for name in MEASURES]
+        scores = [getattr(getattr(event, part), name) for part in ("train", "validation") for name in curves.measures]
         row = [event.epoch, *scores, curves.baseline, event.learning_rate, event.seconds]
         writer.writerow([*row, stamp] if stamp else row)
     return out.getvalue()

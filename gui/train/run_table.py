@@ -227,7 +227,7 @@ class RunModel(QAbstractTableModel):
             case "run":
                 return _run_words(row)
             case "labels":
-                return ", ".join(run.labels)
+                return ", ".join(run.labels) or run.config.class_name
             case "network":
                 return network_words(run.network)
             case "parent":

@@ -16,6 +16,7 @@ from core.learning.config import (
     AUGMENTATIONS,
     CLASSIFIERS,
     DEVICES,
+    ENCODER_CLASSIFIERS,
     ENCODER_NETWORKS,
     FREEZES,
     LEVELS,
@@ -35,6 +36,7 @@ from core.project.project import Project
 from models.sharding import hush_others, leading
 from models.worker import Job, events_of
 
+_TAKERS = (*ENCODER_NETWORKS, *ENCODER_CLASSIFIERS)
 _DEFAULT = TrainingConfig(labels=("-",))
 
 
@@ -59,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--prepare", metavar="STEPS", help=text("learning.prepare_help", default=",".join(_DEFAULT.prepare)))
     add("--channels", metavar="NAMES", help=text("learning.channels_help"))
     add("--augment", choices=AUGMENTATIONS, help=text("learning.augment_help", default=_DEFAULT.augment))
-    add("--encoder-weights", metavar="FILE", help=text("learning.encoder_help", networks=", ".join(ENCODER_NETWORKS)))
+    add("--encoder-weights", metavar="FILE", help=text("learning.encoder_help", networks=", ".join(_TAKERS)))
     add("--freeze", choices=FREEZES, help=text("learning.freeze_help"))
     add("--split", metavar="slice|FILE", help=text("learning.split_help"))
     add("--folds", type=int, metavar="K", help=text("learning.folds_help"))
