@@ -27,7 +27,7 @@ __all__ = ["LabelStudioFormat", "fits", "read"]
 
 
 class LabelStudioFormat:
-    """``label_studio.json`` (tasks with annotations), ``label_config.xml`` and ``images/<scan>_0001.png``.
+    """``label_studio.json`` (tasks with annotations), ``label_config.xml`` and ``images/<scan>/<scan>_0001.png``.
 
     A task is a slice. Without pictures only slices that are drawn or finished are tasks: their names fit
     those of the pictures.
@@ -66,8 +66,11 @@ class LabelStudioFormat:
 
 
 def slice_name(item: Item, z: int) -> str:
-    """Return the name of a slice's picture without its ending."""
-    return item.name if item.volume.shape[0] == 1 else f"{item.name}_{z + 1:04d}"
+    """Return the name of a slice's picture below ``images``, without its ending.
+
+    Slices have a folder of their own: that is how they are known for one scan when they come in again.
+    """
+    return item.name if item.volume.shape[0] == 1 else f"{item.name}/{item.name}_{z + 1:04d}"
 
 
 def _begun(item: Item, z: int) -> bool:
