@@ -77,6 +77,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("header", "info", _S),
     ActionSpec("show_names", "eye", checkable=True),
     ActionSpec("mask_file", "import", _E),
+    ActionSpec("foreign_file", "import", _P),
+    ActionSpec("foreign_folder", "import", _P),
     ActionSpec("keys", "info"),
     ActionSpec("guide", "info"),
     ActionSpec("guide_here"),

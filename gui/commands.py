@@ -27,6 +27,7 @@ from gui.dialogs.label_dialog import LabelDialog
 from gui.dialogs.mask_dialog import MaskDialog
 from gui.dialogs.questions import Question
 from gui.dialogs.settings_dialog import SettingsDialog
+from gui.foreign import Foreign
 from gui.guide.window import GuideWindow
 from gui.intake import Intake, is_project
 from gui.jobs.jobs import Work
@@ -56,6 +57,7 @@ class Commands(QObject):
         self._actions = actions
         self._intake = intake
         self._tour: Tour | None = None
+        self.foreign = Foreign(window, session)
         self.import_page: ImportDialog | None = None
         self.header_panel: HeaderPanel | None = None
         self.mask_dialog: MaskDialog | None = None
@@ -88,6 +90,8 @@ class Commands(QObject):
             "header": self.show_header,
             "show_names": self.toggle_names,
             "mask_file": self.ask_mask_file,
+            "foreign_file": self.foreign.ask_file,
+            "foreign_folder": self.foreign.ask_folder,
         }.items():
             actions.bind(name, slot)
         session.jobs.ended.connect(self._job_ended)
@@ -245,13 +249,13 @@ class Commands(QObject):
 
     @Slot(object)
     def _job_ended(self, work: Work) -> None:
-        if work.kind != "export":
+        if work.kind not in ("export", "exchange"):
             return
         if work.error is not None:
             self._session.notifier.error(work.error)
         elif isinstance(work.outcome, Finished):
             files = [Path(file) for file in work.result.get("files", [])]
-            folder = files[0].parent if files else ""
+            folder = work.result.get("folder") or (files[0].parent if files else "")
             key = "dialogs.exported_one" if len(files) == 1 else "dialogs.exported"
             name = files[0].name if files else ""
             said = text(key, count=len(files), name=name, folder=folder)

@@ -162,7 +162,7 @@ class Intake(QObject):
 
     @Slot(object, object)
     def _hear(self, work: Work, event: JobEvent) -> None:
-        if work.kind != "import":
+        if work.kind not in ("import", "take"):
             return
         if isinstance(event, ScanReady):
             self._scan_came(work, event.scan)
@@ -215,7 +215,7 @@ class Intake(QObject):
     def _ended(self, work: Work) -> None:
         if work.kind == "demo":
             self._demo_ended(work)
-        if work.kind != "import":
+        if work.kind not in ("import", "take"):
             return
         self._later.stop()
         waits = work.id in self._fresh

@@ -21,6 +21,8 @@ MENU = (
     "start_page",
     "",
     "mask_file",
+    "foreign_file",
+    "foreign_folder",
     "header",
     "show_names",
     "",

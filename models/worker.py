@@ -25,6 +25,8 @@ JOBS: dict[str, str] = {
     "import": "core.project.importing:import_job",
     "demo": "core.commands.demo:demo_job",
     "export": "core.project.exporting:export_job",
+    "exchange": "core.exchange.exporting:export_job",
+    "take": "core.exchange.taking:take_job",
     "explore": "core.learning.explore:explore_job",
     "train": "models.trainer:train_job",
     "predict": "models.predicting:predict_job",

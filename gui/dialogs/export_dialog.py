@@ -1,22 +1,38 @@
-"""What to write out, of which scans, and where."""
+"""What to write out, in whose format, of which scans, and where."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QWidget
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStackedWidget,
+    QWidget,
+)
 
+from core.exchange.registry import FORMATS
 from core.labels import LabelSet
 from core.messages import text
 from gui import theme
 from gui.dialogs.base import Dialog
 
+FILES = "files"
+"""Plain mask files and stripped brains: no tool's own format."""
+_WITH_IMAGES = ("nifti", "nrrd", "png", "hdf5", "bids")
+_WITH_LAYOUT = ("nifti", "png", "bids")
+
 
 class ExportDialog(Dialog):
-    """Masks and stripped brains as files, in the scan's own geometry.
+    """Masks for another tool, or masks and stripped brains as plain files.
 
     Parameters
     ----------
@@ -41,52 +57,168 @@ class ExportDialog(Dialog):
         folder: Path,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(text("dialogs.export_title"), text("dialogs.export"), parent, width=520)
+        super().__init__(text("dialogs.export_title"), text("dialogs.export"), parent, width=820)
         self._scan = scan[0]
         self._listed = list(listed)
+        self._base = folder
+        self._own_folder = False
+        line = theme.row(gap=theme.space("m"))
+        line.addWidget(self._make_formats())
+        right = theme.column(gap=theme.space("s"))
+        self.about = theme.label("", "muted", wrap=True)
+        self.about.setMinimumHeight(52)
+        self.about.setAlignment(Qt.AlignmentFlag.AlignTop)
+        right.addWidget(self.about)
         self.which = QComboBox()
         self.which.addItem(text("dialogs.export_this", name=scan[1]), "this")
         self.which.addItem(text("dialogs.export_listed", count=len(listed)), "listed")
-        self.field(text("dialogs.export_which"), self.which)
+        right.addWidget(theme.label(text("dialogs.export_which")))
+        right.addWidget(self.which)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self._make_plain(labels, label))
+        self.pages.addWidget(self._make_tool(labels))
+        right.addWidget(self.pages, 1)
+        right.addWidget(theme.label(text("dialogs.export_folder")))
+        right.addWidget(self._make_place(folder))
+        line.addLayout(right, 1)
+        self.body.addLayout(line, 1)
+        self.formats.setCurrentRow(0)
+
+    @property
+    def format(self) -> str:
+        """The format that is chosen."""
+        item = self.formats.currentItem()
+        return str(item.data(Qt.ItemDataRole.UserRole)) if item is not None else FILES
+
+    def _make_formats(self) -> QListWidget:
+        self.formats = QListWidget()
+        self.formats.setFixedWidth(230)
+        self.formats.setStyleSheet("QListWidget::item { padding-left: 10px; border-radius: 4px; }")
+        self.formats.setAccessibleName(text("exchange.format"))
+        for name in (FILES, *FORMATS):
+            key = name.replace("-", "_")
+            item = QListWidgetItem(text(f"exchange.name_{key}"))
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            item.setToolTip(text(f"exchange.about_{key}"))
+            item.setSizeHint(QSize(0, 34))
+            self.formats.addItem(item)
+        self.formats.currentRowChanged.connect(self._show_format)
+        return self.formats
+
+    def _make_plain(self, labels: LabelSet, label: str) -> QWidget:
+        page = QWidget()
+        body = theme.column(page, gap=theme.space("s"))
         self.label = QComboBox()
         self.label.addItems([one.name for one in labels])
         self.label.setCurrentText(label)
-        self.field(text("dialogs.export_label"), self.label)
+        body.addWidget(theme.label(text("dialogs.export_label")))
+        body.addWidget(self.label)
         self.mask_box = QCheckBox(text("dialogs.export_mask"))
         self.mask_box.setChecked(True)
         self.brain_box = QCheckBox(text("dialogs.export_brain"))
         for box in (self.mask_box, self.brain_box):
             box.toggled.connect(self._check)
-            self.body.addWidget(box)
-        self.body.addWidget(theme.label(text("dialogs.export_hint"), "muted", wrap=True))
-        self.body.addSpacing(6)
+            body.addWidget(box)
+        body.addStretch()
+        return page
+
+    def _make_tool(self, labels: LabelSet) -> QWidget:
+        page = QWidget()
+        body = theme.column(page, gap=theme.space("s"))
+        self.only = QComboBox()
+        for name in ("all", "done", "approved"):
+            self.only.addItem(text(f"exchange.only_{name}"), name)
+        body.addWidget(self.only)
+        body.addWidget(theme.label(text("exchange.labels")))
+        self.labels = QListWidget()
+        self.labels.setMinimumHeight(96)
+        for one in labels:
+            item = QListWidgetItem(one.name)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            item.setCheckState(Qt.CheckState.Checked)
+            item.setSizeHint(QSize(0, 26))
+            self.labels.addItem(item)
+        self.labels.itemChanged.connect(self._check)
+        body.addWidget(self.labels, 1)
+        self.layout_box = QComboBox()
+        for name in ("each", "map", "both"):
+            self.layout_box.addItem(text(f"exchange.layout_{name}"), name)
+        body.addWidget(self.layout_box)
+        self.images_box = QCheckBox(text("exchange.images"))
+        self.stripped_box = QCheckBox(text("exchange.stripped"))
+        self.stripped_box.setToolTip(text("exchange.stripped_tip"))
+        self.deidentify_box = QCheckBox(text("exchange.deidentify"))
+        self.deidentify_box.setToolTip(text("exchange.deidentify_tip"))
+        for box in (self.images_box, self.stripped_box, self.deidentify_box):
+            body.addWidget(box)
+        return page
+
+    def _make_place(self, folder: Path) -> QWidget:
         place = QWidget()
         line = theme.row(place)
         self.folder = QLineEdit(str(folder))
         self.folder.textChanged.connect(self._check)
+        self.folder.textEdited.connect(self._folder_typed)
         line.addWidget(self.folder, 1)
         other = theme.button(text("dialogs.choose_folder"))
         other.clicked.connect(self._choose)
         line.addWidget(other)
-        self.field(text("dialogs.export_folder"), place)
+        return place
 
     def arguments(self) -> dict[str, Any]:
-        """Return what the export job takes."""
+        """Return what the export job takes; with a ``format`` it is the job for other tools."""
+        scans = [self._scan] if self.which.currentData() == "this" else self._listed
+        target = Path(self.folder.text().strip())
+        if self.format == FILES:
+            return {
+                "folder": target,
+                "scans": scans,
+                "label": self.label.currentText(),
+                "mask": self.mask_box.isChecked(),
+                "brain": self.brain_box.isChecked(),
+            }
         return {
-            "folder": Path(self.folder.text().strip()),
-            "scans": [self._scan] if self.which.currentData() == "this" else self._listed,
-            "label": self.label.currentText(),
-            "mask": self.mask_box.isChecked(),
-            "brain": self.brain_box.isChecked(),
+            "format": self.format,
+            "target": target,
+            "scans": scans,
+            "only": self.only.currentData(),
+            "labels": self._chosen_labels(),
+            "images": self.images_box.isChecked() and self.format in _WITH_IMAGES,
+            "stripped": self.stripped_box.isChecked(),
+            "deidentify": self.deidentify_box.isChecked(),
+            "layout": self.layout_box.currentData() if self.format in _WITH_LAYOUT else "each",
         }
+
+    def _chosen_labels(self) -> list[str]:
+        items = [self.labels.item(row) for row in range(self.labels.count())]
+        return [item.text() for item in items if item.checkState() == Qt.CheckState.Checked]
+
+    @Slot(int)
+    def _show_format(self, _row: int) -> None:
+        name = self.format
+        self.about.setText(text(f"exchange.about_{name.replace('-', '_')}"))
+        self.pages.setCurrentIndex(0 if name == FILES else 1)
+        self.layout_box.setVisible(name in _WITH_LAYOUT)
+        self.images_box.setVisible(name in _WITH_IMAGES)
+        if not self._own_folder:
+            # a folder of its own: nothing is mixed with what another export wrote
+            now = datetime.now(UTC).astimezone().strftime("%Y-%m-%d-%H%M%S")
+            self.folder.setText(str(self._base if name == FILES else self._base / f"{name}-{now}"))
+        self._check()
 
     @Slot()
     def _check(self) -> None:
-        some = self.mask_box.isChecked() or self.brain_box.isChecked()
+        plain = self.mask_box.isChecked() or self.brain_box.isChecked()
+        some = plain if self.format == FILES else bool(self._chosen_labels())
         self.accept_button.setEnabled(some and bool(self.folder.text().strip()))
+
+    @Slot()
+    def _folder_typed(self) -> None:
+        self._own_folder = True
 
     @Slot()
     def _choose(self) -> None:
         name = QFileDialog.getExistingDirectory(self, text("dialogs.export_folder"), self.folder.text())
         if name:
+            self._own_folder = True
             self.folder.setText(name)

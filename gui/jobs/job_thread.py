@@ -85,7 +85,7 @@ class JobThread(QThread):
         """
         if not self.isRunning():
             return True
-        self._order("stop" if self.job.kind == "import" else "cancel")
+        self._order("stop" if self.job.kind in ("import", "take") else "cancel")
         if self.wait(round(seconds * 1000)):
             return True
         # A child frozen in the middle of a message holds the thread in recv; its death frees it.

@@ -23,6 +23,7 @@ from gui.jobs.job_thread import JobThread
 from gui.jobs.runners import Job
 
 if TYPE_CHECKING:
+    from core.exchange.taking import TakeOptions
     from core.learning.config import TrainingConfig
     from core.project.importing import ImportOptions
     from gui.session import Session
@@ -214,6 +215,10 @@ class Jobs(QObject):
         """Write files out of the project."""
         return self.start(runners.export(self._project_path(), arguments))
 
+    def start_taking(self, path: Path, options: TakeOptions) -> Work:
+        """Take in what another tool exported."""
+        return self.start(runners.take_foreign(self._project_path(), path, options))
+
     def start(self, job: Job) -> Work:
         """Start any job in a child of its own."""
         thread = self._make_thread(job)
@@ -285,7 +290,7 @@ class Jobs(QObject):
         for work in running:
             if work.kind == "train":
                 work.thread.pause()
-            elif work.kind == "import":
+            elif work.kind in ("import", "take"):
                 work.thread.stop()
             else:
                 work.thread.cancel()

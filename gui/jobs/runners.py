@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from models.worker import Job, run_job
 
 if TYPE_CHECKING:
+    from core.exchange.taking import TakeOptions
     from core.learning.config import TrainingConfig
     from core.project.importing import ImportOptions
 
@@ -27,6 +28,7 @@ __all__ = [
     "predict",
     "resume",
     "run_job",
+    "take_foreign",
     "take_run",
     "train",
 ]
@@ -76,5 +78,10 @@ def import_files(project: Path, sources: Sequence[Path], options: ImportOptions)
 
 
 def export(project: Path, arguments: Mapping[str, Any]) -> Job:
-    """Return the job that writes files out of the project."""
-    return Job("export", {"project_path": project, **arguments})
+    """Return the job that writes files out of the project: for another tool where a format is named."""
+    return Job("exchange" if "format" in arguments else "export", {"project_path": project, **arguments})
+
+
+def take_foreign(project: Path, path: Path, options: TakeOptions) -> Job:
+    """Return the job that takes in what another tool exported."""
+    return Job("take", {"project_path": project, "path": path, "options": options})

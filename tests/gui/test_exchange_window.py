@@ -1,0 +1,93 @@
+"""Exporting for another tool and taking its export in, through the window's own dialogs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from core.exchange.exporting import export_job
+from core.geometry import Geometry
+from core.labels import LabelSet
+from core.project.project import Project
+from core.project.records import NewLayers, Origin, SliceState
+from core.volume import Volume
+from gui.dialogs.export_dialog import ExportDialog
+from gui.dialogs.foreign_dialog import ForeignDialog
+
+SHAPE = (3, 8, 9)
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """An nnU-Net data set of two scans, the labels of one of them damaged."""
+    random = np.random.default_rng(2)
+    with Project.create(tmp_path / "p.meninx") as project:
+        label = project.ensure_label("Tumour")
+        for number in range(2):
+            layer = random.integers(0, 2, SHAPE).astype(np.uint8)
+            states = [SliceState(z, Origin.DRAWN, None, True, "Anna") for z in range(3)]
+            new = NewLayers("Anna", {label.layer: layer}, {label.layer: states})
+            array = random.integers(0, 99, SHAPE).astype(np.int16)
+            project.add_scan(Volume(array, Geometry(SHAPE, np.eye(4))), patient=f"{number}", layers=new)
+    list(export_job(tmp_path / "p.meninx", "nnunet", tmp_path / "out"))
+    (tmp_path / "out" / "labelsTr" / "P002_S0002.nii.gz").write_bytes(b"nothing")
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def foreign(qtbot: QtBot, export: Path) -> Iterator[ForeignDialog]:
+    dialog = ForeignDialog(export, LabelSet().with_label("Brain"))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    yield dialog
+    dialog.reject()
+
+
+def test_the_look_says_what_lands_and_what_does_not(qtbot: QtBot, foreign: ForeignDialog) -> None:
+    assert not foreign.accept_button.isEnabled()
+    qtbot.waitUntil(lambda: foreign.plan is not None, timeout=30_000)
+    assert foreign.accept_button.isEnabled()
+    assert "1 of them" in foreign.said.text()
+    assert foreign.table.rowCount() == 2
+    # what will not land stands first, with its reason
+    assert foreign.table.item(0, 0).text() == "P002_S0002_0000.nii.gz"
+    assert "left out" in foreign.table.item(0, 1).text()
+    assert foreign.table.item(1, 2).text() == "Tumour"
+    foreign.fields["Tumour"].setText(" Lesion ")
+    assert foreign.options().labels == {"Tumour": "Lesion"}
+
+
+def test_what_is_no_export_is_refused_in_words(qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "odd.txt").write_text("nothing")
+    dialog = ForeignDialog(tmp_path / "odd.txt", LabelSet())
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitUntil(lambda: "odd.txt" in dialog.said.text(), timeout=30_000)
+    assert not dialog.accept_button.isEnabled()
+    dialog.reject()
+
+
+def test_every_format_says_what_it_takes(qtbot: QtBot, tmp_path: Path) -> None:
+    labels = LabelSet().with_label("Brain").with_label("Tumour")
+    dialog = ExportDialog(labels, "Brain", ("id", "S0001"), ["id", "other"], tmp_path)
+    qtbot.addWidget(dialog)
+    folders = set()
+    for row in range(1, dialog.formats.count()):
+        dialog.formats.setCurrentRow(row)
+        taken = dialog.arguments()
+        assert taken["format"] == dialog.format
+        assert taken["labels"] == ["Brain", "Tumour"]
+        assert dialog.about.text()
+        folders.add(taken["target"])
+    assert len(folders) == dialog.formats.count() - 1, "each export has a folder of its own"
+    for row in range(2):
+        dialog.labels.item(row).setCheckState(Qt.CheckState.Unchecked)
+    assert not dialog.accept_button.isEnabled()
+    dialog.labels.item(1).setCheckState(Qt.CheckState.Checked)
+    assert dialog.arguments()["labels"] == ["Tumour"]
+    assert dialog.accept_button.isEnabled()
