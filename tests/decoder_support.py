@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pytest
+
+from core.exchange import originals
+from core.exchange import reading as exports
+from core.exchange.incoming import Line
 from core.geometry import Geometry
 from core.io import reading
 from core.io.source import FindOptions, Found, MaskData, Source
@@ -44,3 +50,26 @@ class NearDecoder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return
+
+
+class HereDecoder(NearDecoder):
+    """Reads in this process what else a child reads: a child a test would take most of its time."""
+
+    def originals(self, order: originals.Order, on_one: Callable[[Any], None]) -> None:
+        for one in originals.answer(order):
+            on_one(one)
+
+    def exchange(self, path: Path, on_one: Callable[[Line, bytes], None], reader: str = "") -> str:
+        reader = reader or exports.fitting(path)
+        for one in exports.read(path, reader):
+            on_one(Line.of(one), pickle.dumps(one))
+        return reader
+
+    def close(self) -> None:
+        return
+
+
+def stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let imports and exports read in this process."""
+    for module in ("core.exchange.dicom_seg", "core.project.importing", "core.exchange.taking", "core.commands.masks"):
+        monkeypatch.setattr(f"{module}.Decoder", HereDecoder)

@@ -7,6 +7,7 @@ whole files: as they are, without the person, or with all but the brain made bac
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from core.errors import InputError
 from core.exchange.deidentify import Person, blank, deidentify, may_show_words
 from core.geometry import Array, Geometry
 from core.io import grouping, stacking
-from core.io.dicom_file import SliceHeader, headers, load, load_header, one_sentence
+from core.io.dicom_file import SliceHeader, headers, load, load_header, one_sentence, word
 from core.io.files import MAX_FILE, opened, read_bytes
 from core.io.pixels import FrameReader
 from core.io.reading import read_source
@@ -32,7 +33,17 @@ from core.project.scanfile import pixel_hash
 from core.version import VERSION
 from core.volume import Volume
 
-_NEEDED = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate")
+_NEEDED = ("PatientName", "PatientID")
+_DAY = r"(\d{8})?"
+_STRICT = {
+    "PatientBirthDate": _DAY,
+    "StudyDate": _DAY,
+    "StudyTime": r"(\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?)?",
+    "PatientSex": "[MFO]?",
+    "AccessionNumber": ".{0,16}",
+    "StudyID": ".{0,16}",
+}
+"""What a segmentation must have of them, if only empty, and how it may look."""
 _CARRIED = (
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
     "FrameOfReferenceUID", "Modality", "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge",
@@ -182,9 +193,15 @@ def _carried(whole: Dataset, order: Order, slots: Sequence[SliceHeader | None]) 
     for name in _CARRIED:
         if name in source:
             made[name] = source[name]
-    for name in (*_NEEDED, "StudyTime"):
+    for name in (*_NEEDED, *_STRICT):
         if name not in made:
             setattr(made, name, "")
+    for name, pattern in _STRICT.items():
+        # real headers hold anything; what breaks the rules of its element would break the new file too
+        if re.fullmatch(pattern, word(made, name)) is None:
+            setattr(made, name, "")
+    if word(made, "LossyImageCompression") not in ("00", "01") and "LossyImageCompression" in made:
+        del made.LossyImageCompression
     if "PerFrameFunctionalGroupsSequence" in made:
         groups = made.PerFrameFunctionalGroupsSequence
         # only the frames of this scan, in its order: the numbers are put right by who refers to them
