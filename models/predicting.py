@@ -15,6 +15,7 @@ from core.project.class_predictions import read_classes
 from core.project.predictions import list_predictions, write_prediction
 from core.project.project import Project
 from core.project.records import Scan
+from core.review.fitness import learnt, unlike
 from models.classifying import ClassPredictor, Gate, classify_scan
 from models.inference import Predictor, masks_of
 from models.sharding import Shards, leading, share
@@ -88,6 +89,9 @@ def predict_job(
         else:
             before = Gate(project, gate) if gate else None
             work = _MaskWork(project, found.id, Predictor(folder, mirrored=mirrored), total, before)
+        odd = unlike(learnt(project, found), wanted)
+        if odd and leading():
+            yield Notice("run-unlike", {"run": found.name, "count": len(odd), "scans": ", ".join(odd[:5])})
         skipped: list[Skipped] = []
         for event in work.predict_all(mine, should_stop):
             if isinstance(event, Skipped):
@@ -146,6 +150,11 @@ class _Work(ABC):
             except MeninxError as error:
                 self.done += scan.shape[0]
                 yield Skipped(scan.name, error)
+                continue
+            except MemoryError:
+                # one scan too large for this computer does not end the others
+                self.done += scan.shape[0]
+                yield Skipped(scan.name, LearningError("scan-too-large", scan=scan.name))
                 continue
             self.names.append(scan.name)
             yield ScanReady(scan.id)

@@ -100,6 +100,8 @@ class Asker(QObject):
             self.answered.emit(done.result())
         elif isinstance(error, MeninxError):
             self.refused.emit(error)
+        elif isinstance(error, MemoryError):
+            self.refused.emit(MeninxError("memory-short-here"))
         else:
             # A fault of the program: let the program's excepthook log and show it.
             raise error

@@ -12,11 +12,13 @@ from core.errors import ProjectError
 from core.geometry import Array, Geometry
 from core.labels import BRAIN, Label, LabelSet
 from core.learning.runs import Run, read_split
+from core.messages import text
 from core.project.predictions import list_predictions, read_prediction, read_probability
 from core.project.project import Project
 from core.project.records import Scan
 from core.review.compare import LabelComparison, compare_label, read_truth
 from core.review.entropy import entropy_levels
+from core.review.fitness import learnt, lost_labels, misfits
 from core.review.ranking import RankedSlice, unsure_slices, worst_slices
 from core.review.strip import apply_mask
 from core.volume import Volume
@@ -144,6 +146,8 @@ class ReviewCase:
     stripped: tuple[Volume, str] | None = None
     asked_unsure: bool = False
     """Whether :attr:`LabelCase.unsure` was asked for."""
+    misfits: tuple[str, ...] = ()
+    """Why the run may do badly on this scan, in sentences."""
 
     @property
     def predicted(self) -> bool:
@@ -162,10 +166,18 @@ def answer(question: Question) -> ReviewCase:
     project, scan, run = question.project, question.scan, question.run
     part = _part(project, run.id, scan.id)
     if not list_predictions(project, scan=scan.id, run=run.id):
-        return ReviewCase(scan.id, run.id, part, {}, _stripped(question, {}))
+        return ReviewCase(scan.id, run.id, part, {}, _stripped(question, {}), misfits=_misfits(question))
     predicted = read_prediction(project, run.id, scan.id)
     cases = {name: _label_case(question, name, mask) for name, mask in predicted.items()}
-    return ReviewCase(scan.id, run.id, part, cases, _stripped(question, cases), question.unsure)
+    return ReviewCase(scan.id, run.id, part, cases, _stripped(question, cases), question.unsure, _misfits(question))
+
+
+def _misfits(question: Question) -> tuple[str, ...]:
+    said = misfits(learnt(question.project, question.run), question.scan)
+    gone = lost_labels(question.labels, question.run)
+    if gone:
+        said.append(text("review.misfit_labels", labels=", ".join(gone)))
+    return tuple(said)
 
 
 def _part(project: Project, run: str, scan: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
@@ -69,7 +70,7 @@ def difference_words(measures: Measures, geometry: Geometry) -> str:
     return words
 
 
-def figures(compared: LabelComparison | None, geometry: Geometry, part: str) -> Figures:
+def figures(compared: LabelComparison | None, geometry: Geometry, part: str, misfits: Sequence[str] = ()) -> Figures:
     """Word a comparison.
 
     Parameters
@@ -78,6 +79,8 @@ def figures(compared: LabelComparison | None, geometry: Geometry, part: str) -> 
         None while there is no prediction.
     part
         ``train validation test none`` or ``""`` (unknown): how the run used this scan.
+    misfits
+        Why the run may do badly on it, in sentences.
     """
     values = dict.fromkeys(ROWS, DASH)
     if compared is None:
@@ -86,7 +89,7 @@ def figures(compared: LabelComparison | None, geometry: Geometry, part: str) -> 
     if measures is None:
         if compared.predicted_ml is not None:
             values["volume_predicted"] = f"{grouped_decimal(compared.predicted_ml)} mL"
-        return Figures(values, text("review.nothing_finished"))
+        return Figures(values, text("review.nothing_finished"), " ".join(misfits))
     values |= {
         "dice": fraction(measures.dice),
         "iou": fraction(measures.iou),
@@ -111,7 +114,8 @@ def figures(compared: LabelComparison | None, geometry: Geometry, part: str) -> 
         notes.append(text("review.spurious"))
     if part in ("validation", "test", "none"):
         notes.append(text(f"review.part_{part}"))
-    return Figures(values, " ".join(notes), text("review.part_train") if part == "train" else "")
+    warnings = [*misfits, *([text("review.part_train")] if part == "train" else [])]
+    return Figures(values, " ".join(notes), " ".join(warnings))
 
 
 def _distance(value: float | None, unit: str) -> str:

@@ -325,14 +325,14 @@ class ReviewWorkspace(QWidget):
         self.side.show_figures(label is not None)
         if label is None or case is None:
             key = "reading" if case is None else "not_predicted"
-            words = text(f"review.{key}_words", run=run.name)
+            words = " ".join([text(f"review.{key}_words", run=run.name), *(case.misfits if case else ())])
             can_predict = case is not None and run.usable and not session.jobs.of_kind("predict")
             action = text("review.predict_scan") if can_predict else ""
             self.side.nothing.say(text(f"review.{key}_title"), words, "" if session.read_only else action)
             return
         compared = label.compared
         part = case.part if reference.kind == "reader" else ""
-        self.side.numbers.show_figures(figures(compared, volume.geometry, part))
+        self.side.numbers.show_figures(figures(compared, volume.geometry, part, case.misfits))
         self.side.show_strip(compared.measures is not None and volume.shape[0] > 1)
         self.side.strip.show_values(compared.per_slice)
         self.side.strip.set_index(self.panes.index)
