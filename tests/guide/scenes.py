@@ -779,9 +779,8 @@ def explore(stage: Stage) -> QPixmap:
     return together((picture, stage.part(page.explore)))
 
 
-@scene("review", learnt=True)
-def review(stage: Stage) -> QPixmap:
-    """The whole window with a validation scan compared."""
+def reviewed(stage: Stage, view: str) -> QPixmap:
+    """Return the whole window with a validation scan compared, its panes laid out in a way."""
     from core.learning.runs import list_runs, read_split
 
     stage.window.resize(*WHOLE)
@@ -794,7 +793,45 @@ def review(stage: Stage) -> QPixmap:
     stage.open(checked)
     stage.go(16)
     stage.do("workspace_review")
-    stage.until(lambda: stage.window.review.side._stack.currentIndex() == 1)
+    page = stage.window.review
+    stage.until(lambda: page.side._stack.currentIndex() == 1)
+    page.choose_view(view)
     stage.settle(2.0)
-    picture = stage.whole()
+    stage.until(lambda: not page._cases.busy and not page.desk.busy)
+    stage.settle(0.5)
+    return stage.whole()
+
+
+@scene("review", learnt=True)
+def review(stage: Stage) -> QPixmap:
+    """A validation scan compared."""
+    picture = reviewed(stage, "four")
+    return together((picture, picture.rect()))
+
+
+@scene("review-six", learnt=True)
+def review_six(stage: Stage) -> QPixmap:
+    """Six panes: difference and unsure places besides."""
+    picture = reviewed(stage, "six")
+    return together((picture, stage.part(stage.window.review.views, stage.window.review.panes)))
+
+
+@scene("review-swipe", learnt=True)
+def review_swipe(stage: Stage) -> QPixmap:
+    """Annotation left, prediction right of an edge."""
+    picture = reviewed(stage, "swipe")
+    return together((picture, stage.part(stage.window.review.views, stage.window.review.panes)))
+
+
+@scene("review-stripped", learnt=True)
+def review_stripped(stage: Stage) -> QPixmap:
+    """Scan, mask, stripped brain beside each other."""
+    picture = reviewed(stage, "stripped")
+    return together((picture, stage.part(stage.window.review.views, stage.window.review.panes)))
+
+
+@scene("review-numbers", learnt=True)
+def review_numbers(stage: Stage) -> QPixmap:
+    """All figures of a run."""
+    picture = reviewed(stage, "numbers")
     return together((picture, picture.rect()))
