@@ -89,7 +89,7 @@ class ForeignDialog(Dialog):
         table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
-        for column, width in enumerate((210, 110, 170)):
+        for column, width in enumerate((200, 140, 160)):
             table.setColumnWidth(column, width)
         return table
 
