@@ -55,7 +55,8 @@ def take_run_job(project_path: Path, source: Path, *, should_stop: StopCheck = n
         yield Progress(3, 3, "writing")
         if found.left:
             yield Notice("run-left", {"files": ", ".join(found.left[:6]), "count": len(found.left)})
-        facts = {"run": run.id, "name": run.name, "origin": found.name, "labels": list(run.labels) or [run.config.class_name]}
+        labels = list(run.labels) or [run.config.class_name]
+        facts = {"run": run.id, "name": run.name, "origin": found.name, "labels": labels}
         yield Finished(facts | {"left": list(found.left), "learnt_here": _known(project, found)})
 
 

@@ -104,13 +104,15 @@ def gather(project: Project, ref: str, *, go_on: GoOn = lambda: True) -> Report:
     Raises
     ------
     LearningError
-        ``run-unknown``.
+        ``run-unknown``; ``run-classifies`` for a run that draws nothing.
     ProjectError
         ``run-damaged``; damaged scans or masks of what is to be shown.
     Cancelled
         Where ``go_on`` says no.
     """
     (found,) = compare_runs(project, [ref], least=1).runs
+    if found.run.config.classifies:
+        raise LearningError("run-classifies", name=found.run.name)
     settings = compare_runs(project, [ref], least=1).settings
     parts = dict(found.evaluations) or _measured_now(project, found.run, go_on)
     stamps = [found.curves.stamp if found.curves else "", *(str(facts.get("stamp", "")) for facts in parts.values())]

@@ -92,10 +92,11 @@ class FiguresDesk(QObject):
         self._measure_next()
 
     def _tell(self, work: Work) -> None:
-        dice = work.result["summary"]["dice"]["mean"]
+        classifies = work.result.get("task") == "classify"
+        dice = work.result["summary"]["auc" if classifies else "dice"]["mean"]
         words = "" if dice is None else f"{dice:.3f}"
         key = "told_measured" if work.result.get("on") == "val" else "told_tested"
-        key = key if words else f"{key}_empty"
+        key = f"{key}_class" if classifies and words else key if words else f"{key}_empty"
         self._session.notifier.tell(text(f"train.{key}", run=work.result["run"], dice=words), "good")
 
     @Slot()

@@ -142,9 +142,11 @@ class NewRunPanel(QFrame):
         self.parent_run.blockSignals(True)
         self.parent_run.clear()
         self.parent_run.addItem(text("train.from_scratch"), SCRATCH)
-        self._parents = {row.run.id: row.run.config for row in rows if row.run.usable}
+        # what says yes or no of slices is no start for what draws
+        starts = [row for row in rows if row.run.usable and not row.run.config.classifies]
+        self._parents = {row.run.id: row.run.config for row in starts}
         for row in rows:
-            if row.run.usable:
+            if row in starts:
                 dice = f"{row.run.best_dice:.3f}" if row.run.best_dice is not None else "-"
                 words = text("train.from_run", run=row.run.name, dice=dice) + ("  ★" if row.best else "")
                 self.parent_run.addItem(words, row.run.id)

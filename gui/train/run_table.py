@@ -236,7 +236,8 @@ class RunModel(QAbstractTableModel):
                 return grouped(run.slices) if run.slices else _DASH
             case "val_dice":
                 dice = live.last.best_dice if live is not None and live.last is not None else run.best_dice
-                return _DASH if dice is None else f"{dice:.4f}"
+                what = f"{text('evaluate.name_auc')} " if run.config.classifies else ""
+                return _DASH if dice is None else f"{what}{dice:.4f}"
             case "test_dice":
                 return row.test_words
             case "looks":

@@ -102,8 +102,8 @@ class Campaign:
             if run and not note.is_file():
                 atomic.write_bytes(note, run.encode())
             if isinstance(event, EpochEnded):
-                dice = event.validation.dice
-                _say(f"{key} epoch {event.epoch}: check Dice {dice:.4f}, best {event.best_dice:.4f}", event.seconds)
+                merit, what = event.validation.merit, "Dice" if event.validation.auc is None else "AUC"
+                _say(f"{key} epoch {event.epoch}: check {what} {merit:.4f}, best {event.best_dice:.4f}", event.seconds)
         return runs.find_run(self.project, note.read_text("utf-8").strip())
 
     def probabilities(self, run: runs.Run, names: Sequence[str], *, mirrored: bool) -> dict[str, NDArray[np.float32]]:

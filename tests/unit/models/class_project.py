@@ -15,7 +15,7 @@ from core.volume import Volume
 
 CLASS = "bleed"
 READER = "reader"
-QUICK = {"size": 64, "slices": 1, "epochs": 6, "steps": 12, "batch": 8, "device": "cpu", "precision": "float32"}
+QUICK = {"size": 64, "slices": 1, "epochs": 4, "steps": 8, "batch": 8, "device": "cpu", "precision": "float32"}
 
 
 def class_project(path: Path, *, patients: int = 8, slices: int = 8, said: float = 1.0, masks: bool = False) -> Project:
