@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog
 
 from core.errors import MeninxError
 from core.events import Finished
-from core.io.sniff import stem
+from core.io.sniff import is_segmentation_file, stem
 from core.io.source import Found
 from core.messages import sentence, text
 from core.project.records import ScanStatus
@@ -146,8 +146,8 @@ class Commands(QObject):
             self._intake.bring(paths)
 
     def _is_mask(self, path: Path) -> bool:
-        """Whether a file is called a mask, and there is a scan open that it may be for."""
-        return self._session.can_edit and stem(path).casefold().endswith("_mask")
+        """Whether a file is called a mask, or is a DICOM SEG, and there is a scan open that it may be for."""
+        return self._session.can_edit and (stem(path).casefold().endswith("_mask") or is_segmentation_file(path))
 
     @Slot()
     def ask_mask_file(self) -> None:

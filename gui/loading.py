@@ -195,5 +195,5 @@ def histogram_of(volume: Volume) -> Histogram:
     counts, _ = np.histogram(values, bins=bins, range=(low, high))
     # air would flatten everything else
     shown = np.sqrt(counts.astype(np.float64))
-    tallest = float(np.sort(shown)[-3]) or 1.0
+    tallest = float(np.sort(shown)[-min(3, shown.size)]) or 1.0
     return Histogram(np.minimum(shown / tallest, 1.0), low, high, share_1, share_99)

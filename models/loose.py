@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from core.errors import Cancelled, InputError, LearningError, MeninxError
 from core.events import Events, Finished, JobEvent, Notice, Progress, Skipped, StopCheck, never_stop
+from core.exchange.stripped_series import write_series
 from core.io.sandbox import Decoder
+from core.io.sniff import Format
 from core.io.source import FindOptions, Source
 from core.labels import BRAIN, layer_name
 from core.learning.runs import find_run, require_usable
@@ -133,6 +135,7 @@ def strip_job(
     masks_only: bool = False,
     margin: float = 0.0,
     volume: int | None = None,
+    dicom: bool = False,
     should_stop: StopCheck = never_stop,
 ) -> Events:
     """Write ``<name>_brain`` and ``<name>_mask`` for files and folders, in their own geometry.
@@ -151,6 +154,8 @@ def strip_job(
         Grow the masks by so many mm (px where the spacing is unknown).
     volume
         Which volume of a 4-D scan.
+    dicom
+        The brain of a DICOM scan is written as a DICOM series, in the folder ``<name>_brain``, and not as NIfTI.
 
     Yields
     ------
@@ -172,7 +177,7 @@ def strip_job(
         raise LearningError("model-no-brain", known=", ".join(masker.labels))
     if model.casefold() == CLASSICAL and leading():
         yield Notice("strip-rough")
-    wanted = _Wanted({label: ""}, not masks_only, margin, volume)
+    wanted = _Wanted({label: ""}, not masks_only, margin, volume, dicom)
     yield from _run(_Batch.of(folder, inputs), masker, wanted, "stripping", should_stop)
 
 
@@ -201,12 +206,13 @@ def apply_job(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What to write: file name suffix by label, brains too or not, margin; which volume to read."""
+    """What to write: file name suffix by label, brains too or not, margin; which volume to read; DICOM as DICOM."""
 
     suffixes: Mapping[str, str]
     brain: bool
     margin: float
     volume: int | None
+    dicom: bool = False
 
 
 def _run(batch: _Batch, masker: Masker, wanted: _Wanted, stage: str, should_stop: StopCheck) -> Events:
@@ -261,7 +267,8 @@ def _do(
         yield Progress(number, len(named), stage, rate, left, source.name)
         try:
             scan = decoder.read(source)
-            _write(scan, masker.masks(scan, should_stop), wanted, source, batch, stem)
+            masks = masker.masks(scan, should_stop)
+            _write(scan, masks, wanted, source, batch, stem, decoder)
         except Cancelled:
             return
         except MeninxError as error:
@@ -290,8 +297,16 @@ def _find(decoder: Decoder, batch: _Batch, volume: int | None, sources: list[Sou
     sources += found.sources
 
 
-def _write(scan: Volume, masks: Masks, wanted: _Wanted, source: Source, batch: _Batch, stem: str) -> None:
+def _write(
+    scan: Volume, masks: Masks, wanted: _Wanted, source: Source, batch: _Batch, stem: str, decoder: Decoder
+) -> None:
+    series = wanted.dicom and wanted.brain and source.format is Format.DICOM
     for label, suffix in wanted.suffixes.items():
-        outputs = Outputs(batch.folder, wanted.brain, True, wanted.margin, suffix, batch.guarded(source))
+        brain = wanted.brain and not series
+        outputs = Outputs(batch.folder, brain, True, wanted.margin, suffix, batch.guarded(source))
         mask = np.asarray(masks[label])
+        if series:
+            folder = batch.folder / f"{stem}{suffix}_brain"
+            made = write_series(decoder, source.files, scan, mask, folder, wanted.margin)
+            batch.written += [file.as_posix() for file in made]
         batch.written += [file.as_posix() for file in save_outputs(scan, mask, stem, outputs, source.files)]

@@ -157,6 +157,10 @@ def _read_segmentation(path: Path, geometry: Geometry, resample: bool) -> MaskDa
     if len(found.segments) > 1:
         listed = ", ".join(f"{one.number} = {one.name}" for one in found.segments)
         notes.append(Notice("seg-segments", {"name": path.name, "segments": listed}))
+    named = {one.number: one.name for one in found.segments}
+    if masks.values == (1,) and masks.top in named:
+        named = {1: named[masks.top]}
+    masks = replace(masks, names=tuple(named.items()))
     array = padded(masks.array, found.geometry, geometry) if geometry.orientation_known else None
     if array is not None:
         present = (True,) * geometry.shape[0]

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from core.errors import InputError
 from core.io.files import opened
 
 
@@ -71,6 +72,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_PLACES = (0, 512, 1024, 2048)
 """A block of the writer's own may stand before it (MATLAB 7.3: 512 bytes)."""
 _HEAD = 560
+_SEGMENTATIONS = (b"1.2.840.10008.5.1.4.1.1.66.4", b"1.2.840.10008.5.1.4.1.1.66.7")
 _NUMBERS = (".img", ".img.gz", ".brik", ".brik.gz", ".rec", ".raw", ".raw.gz", ".zraw")
 """Endings of files of bare numbers, which a header beside them explains."""
 _META = re.compile(rb"^\s*(ObjectType|NDims|ObjectSubType|Comment|BinaryData)\s*[=:]", re.IGNORECASE)
@@ -166,6 +168,19 @@ def _bare_dicom(head: bytes) -> bool:
         if explicit or (order == "little" and int.from_bytes(head[4:8], "little") <= 64):
             return True
     return False
+
+
+def is_segmentation_file(path: Path) -> bool:
+    """Whether a file says in its first bytes that it is a DICOM segmentation; false where it cannot be read."""
+    try:
+        with opened(path) as file:
+            head = file.read(1024)
+    except (OSError, InputError):
+        return False
+    # the kind of object, in the group that every file begins with
+    at = head.find(b"\x02\x00\x02\x00UI", 132)
+    named = head[at + 8 : at + 8 + int.from_bytes(head[at + 6 : at + 8], "little")].strip(b"\0 ") if at > 0 else b""
+    return head[128:132] == b"DICM" and named in _SEGMENTATIONS
 
 
 def stem(path: Path) -> str:

@@ -260,6 +260,8 @@ class MaskData:
         What the person should know about how it was read.
     top
         The largest number (or colour) in the files, as it stood there.
+    names
+        (value, name) where the file itself names them (DICOM SEG).
     """
 
     array: Array
@@ -270,3 +272,4 @@ class MaskData:
     resampled: bool = False
     notices: tuple[Notice, ...] = ()
     top: int = 0
+    names: tuple[tuple[int, str], ...] = ()

@@ -154,13 +154,16 @@ class MaskDialog(Dialog):
     def _make_rows(self, found: ReadMask) -> None:
         names = [label.name for label in self._session.labels]
         several = len(found.data.values) > 1
+        named = dict(found.data.names)
         self.ask_words.setText(text("maskfile.labels" if several else "maskfile.label"))
         for place, value in enumerate(found.data.values):
             field = QComboBox()
             field.setEditable(True)
             field.addItems([*([text("maskfile.leave_out")] if several else []), *names])
             drawn = self._session.label
-            if not several and drawn is not None:
+            if value in named:
+                field.setCurrentText(named[value])
+            elif not several and drawn is not None:
                 field.setCurrentText(drawn.name)
             word = text("maskfile.value", value=words.value_word(found.data, value))
             field.setAccessibleName(word)

@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default=CLASSICAL, help=text("strip.help_model"))
     parser.add_argument("--masks-only", action="store_true", help=text("strip.help_masks_only"))
     parser.add_argument("--margin", type=float, default=0.0, metavar="MM", help=text("strip.help_margin"))
+    parser.add_argument("--dicom", action="store_true", help=text("strip.help_dicom"))
     parser.add_argument("--volume", type=int, metavar="N", help=text("strip.help_volume"))
 
 
@@ -32,6 +33,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         masks_only=arguments.masks_only,
         margin=arguments.margin,
         volume=arguments.volume,
+        dicom=arguments.dicom,
         should_stop=line.should_stop,
     )
     result = line.follow(job)

@@ -10,15 +10,17 @@ import numpy as np
 import pydicom
 import pytest
 from canary_support import DAY, ROOT, WORD, canary_dicom, hidden, search
-from decoder_support import stay
+from decoder_support import HereDecoder, stay
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage, UltrasoundImageStorage
 from reader_support import make_series
 
+from core.errors import InputError
 from core.events import Notice
 from core.exchange.deidentify import Person, deidentify, may_show_words
 from core.exchange.exporting import export_job
+from core.exchange.stripped_series import write_series
 from core.project.importing import ImportOptions, import_job
 from core.project.project import Project
 from core.project.records import NewLayers, Origin, SliceState
@@ -246,3 +248,26 @@ def test_a_stripped_series_is_new_and_lies_where_it_lay(tmp_path: Path) -> None:
     assert len({one.SOPInstanceUID for one in made}) == len(made) == 5
     segmentation = pydicom.dcmread(tmp_path / "out/P001_S0001_seg.dcm")
     assert segmentation.ReferencedSeriesSequence[0].SeriesInstanceUID == made[0].SeriesInstanceUID
+
+
+def test_a_stripped_series_of_loose_files(tmp_path: Path) -> None:
+    make_series(tmp_path / "in", StudyDate="20200102")
+    source = HereDecoder().find([tmp_path / "in"]).sources[0]
+    volume = HereDecoder().read(source)
+    mask = np.zeros(volume.shape, np.uint8)
+    mask[1:4, 1:4, 2:7] = 1
+    made = write_series(HereDecoder(), source.files, volume, mask, tmp_path / "out" / "head_brain")
+    assert [one.name for one in made] == [f"{number:04d}.dcm" for number in range(1, 6)]
+    again = HereDecoder().find([tmp_path / "out"]).sources[0]
+    stripped = HereDecoder().read(again)
+    assert stripped.geometry.matches(volume.geometry)
+    assert np.array_equal(stripped.array, np.where(mask, volume.array, volume.array.min()))
+    # nothing is written over, and what fails half-way leaves nothing
+    with pytest.raises(InputError, match="output-in-the-way"):
+        write_series(HereDecoder(), source.files, volume, mask, tmp_path / "out" / "head_brain")
+    changed = pydicom.dcmread(source.files[0])
+    changed.PixelData = bytes(len(changed.PixelData))
+    changed.save_as(source.files[0])
+    with pytest.raises(InputError, match="originals-changed"):
+        write_series(HereDecoder(), source.files, volume, mask, tmp_path / "out" / "again")
+    assert not (tmp_path / "out" / "again").exists()
