@@ -111,7 +111,7 @@ def _with_test(project: Project, row: RunRow) -> RunRow:
     except ProjectError:
         # a damaged figure is no figure; verify names the file
         facts = {}
-    found = facts.get("summary", {}).get("dice") or {}
+    found = facts.get("summary", {}).get("auc" if row.run.config.classifies else "dice") or {}
     interval = found.get("ci95")
     return replace(
         row,
