@@ -175,9 +175,11 @@ def _head(canvas: Canvas, key: str, title: str, line: str, inks: Inks) -> None:
     canvas.words((20, 43), line, 12.5, inks.quiet, "start", strong=False)
 
 
-def _frame(canvas: Canvas, low: float, high: float, inks: Inks) -> tuple[float, float, float, float]:
+def _frame(
+    canvas: Canvas, low: float, high: float, inks: Inks, spare: float = _RIGHT
+) -> tuple[float, float, float, float]:
     """Draw the upright axis; return left, right, bottom, top of the room for the plot."""
-    left, right, bottom, top = float(_LEFT), float(inks.size[0] - _RIGHT), float(inks.size[1] - _BOTTOM), float(_TOP)
+    left, right, bottom, top = float(_LEFT), float(inks.size[0] - spare), float(inks.size[1] - _BOTTOM), float(_TOP)
     levels = ticks(low, high)
     digits = digits_of(levels)
     for level in levels:
@@ -204,7 +206,8 @@ def _bland_altman(canvas: Canvas, found: BlandAltman, inks: Inks, title: str) ->
     low, high = min(levels), max(levels)
     room = max(high - low, 1e-3) * 0.12
     low, high = low - room, high + room
-    left, right, bottom, top = _frame(canvas, low, high, inks)
+    # the lines' figures stand beside the plot, where no scan can lie below them
+    left, right, bottom, top = _frame(canvas, low, high, inks, 74)
     first, last = min(found.means), max(found.means)
     edge = max(last - first, abs(last) * 0.05, 1e-3) * 0.08
     first, last = first - edge, last + edge
@@ -220,7 +223,7 @@ def _bland_altman(canvas: Canvas, found: BlandAltman, inks: Inks, title: str) ->
     for level, dashes in [(found.bias, None), *((limit, (7.0, 4.0)) for limit in found.limits or ())]:
         y = bottom + (level - low) / (high - low) * (top - bottom)
         canvas.line([(left, y), (right, y)], inks.line, 1.8, dashes)
-        canvas.words((right - 4, y - 9), f"{_signed(level)} mL", 12, inks.line, "end", strong=False)
+        canvas.words((right + 6, y), f"{_signed(level)} mL", 12, inks.line, "start", strong=False)
     for mean, difference in zip(found.means, found.differences, strict=True):
         x = left + (mean - first) / (last - first) * (right - left)
         _dot(canvas, x, bottom + (difference - low) / (high - low) * (top - bottom), 4.0, inks.dot)

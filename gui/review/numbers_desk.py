@@ -22,7 +22,8 @@ from core.review.set_figures import SCREEN, figures
 from core.review.set_numbers import Against, ScanNumbers, scan_numbers, scans_to_measure
 from gui.background import Tasks
 from gui.jobs.asking import Asker
-from gui.report.command import ENDINGS, write
+from gui.report.apart import write_apart
+from gui.report.command import ENDINGS
 from gui.review.case import Reference
 from gui.review.numbers_page import NumbersPage
 
@@ -186,7 +187,7 @@ class NumbersDesk(QObject):
         self._folder = target.parent
         self._session.notifier.tell(text("review.report_begun", run=run.name), "info")
         self._tasks.start(
-            functools.partial(write, project, run.id, target), self._written, self._session.notifier.error
+            functools.partial(write_apart, project.path, run.id, target), self._written, self._session.notifier.error
         )
 
     @Slot(object)

@@ -20,7 +20,7 @@ LEVELS = ("scans", "slices")
 PARTS = ("seen", "validation", "train", "none", "test")
 """``seen``: all but the test scans, which are looked at on purpose only; ``none``: scans the run never met."""
 _PADDING = 26
-_FIT_ROWS = 60
+_FIT_ROWS = 24
 
 
 class NumbersPage(QWidget):
@@ -37,6 +37,7 @@ class NumbersPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._found: list[ScanNumbers] = []
+        self._columns: tuple[str, ...] = ()
         self._test_told = False
         self.model = NumbersModel()
         self.table = QTableView()
@@ -191,7 +192,7 @@ class NumbersPage(QWidget):
         columns: tuple[str, ...] = SCAN_COLUMNS if scans else SLICE_COLUMNS
         if self.label.count() <= 2:
             columns = tuple(name for name in columns if name != "label")
-        other = columns != self.model.columns
+        other, self._columns = columns != self._columns, columns
         self.model.show_rows(shown, columns)
         name, down = self.model.sorted_by
         header = self.table.horizontalHeader()
@@ -200,14 +201,13 @@ class NumbersPage(QWidget):
             header.blockSignals(True)
             header.setSortIndicator(columns.index(name), order)
             header.blockSignals(False)
-        if other or header.property("fitted") is None:
-            self._fit()
+        self._fit(anew=other)
         self.save.setEnabled(bool(shown))
         self._sum_up()
         self.shown_changed.emit()
 
-    def _fit(self) -> None:
-        """Make every column as wide as its words; the rows are alike, so the first few tell."""
+    def _fit(self, *, anew: bool) -> None:
+        """Make every column at least as wide as its words; the rows are alike, so the first few tell."""
         metrics = self.table.fontMetrics()
         header = self.table.horizontalHeader()
         for number in range(self.model.columnCount()):
@@ -216,8 +216,10 @@ class NumbersPage(QWidget):
                 str(self.model.data(self.model.index(row, number)))
                 for row in range(min(_FIT_ROWS, self.model.rowCount()))
             ]
-            header.resizeSection(number, max(metrics.horizontalAdvance(one) for one in words) + _PADDING)
-        header.setProperty("fitted", True if self.model.rowCount() else None)
+            if self.model.columns[number] == "part":
+                words += [text(f"review.part_name_{name}") for name in ("train", "validation", "test")]
+            wide = max(metrics.horizontalAdvance(one) for one in words) + _PADDING
+            header.resizeSection(number, wide if anew else max(wide, header.sectionSize(number)))
 
     @Slot()
     def _selected(self) -> None:

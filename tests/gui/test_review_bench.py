@@ -319,6 +319,17 @@ def test_the_command_writes_html_and_pdf_and_refuses_the_rest(template, tmp_path
     assert not (tmp_path / "r.docx").exists()
 
 
+def test_the_window_writes_a_report_without_holding_still(bench, qtbot, tmp_path, monkeypatch):
+    _, page = bench
+    target = tmp_path / "report"
+    monkeypatch.setattr(desk_module.QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    page.views.report.click()
+    written = target.with_name("report.pdf")
+    qtbot.waitUntil(written.exists, timeout=30000)
+    page.desk._tasks.wait()
+    assert written.read_bytes().startswith(b"%PDF")
+
+
 def test_a_pdf_without_qt_is_refused_in_words(template, tmp_path, monkeypatch):
     import sys
 
