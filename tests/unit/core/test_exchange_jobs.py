@@ -16,10 +16,12 @@ from core.errors import Cancelled, InputError, StorageError
 from core.events import Finished, Notice, Skipped, never_stop
 from core.exchange.exporting import export_job
 from core.exchange.items import Out
+from core.exchange.registry import FORMATS, READERS, make_format, reader_module
 from core.exchange.taking import TakeOptions, look, take_job
 from core.geometry import Geometry
 from core.io import atomic
 from core.io.sandbox import Decoder
+from core.messages import text
 from core.project.project import Project
 from core.project.records import NewLayers, Origin, ScanStatus, SliceState
 from core.volume import Volume
@@ -352,3 +354,15 @@ def test_cancelled_taking_leaves_the_project_as_it_was(project: Path, tmp_path: 
         assert new.scans() == []
         assert list(new.labels()) == []
     list(take_job(tmp_path / "new.meninx", tmp_path / "out", None, never_stop))
+
+
+def test_every_format_and_reader_is_there_and_has_its_words() -> None:
+    for name in FORMATS:
+        assert make_format(name).name == name
+        assert text(f"exchange.name_{name.replace('-', '_')}")
+        assert text(f"exchange.about_{name.replace('-', '_')}")
+    for name in READERS:
+        module = reader_module(name)
+        assert callable(module.fits)
+        assert callable(module.read)
+        assert text(f"exchange.reader_{name.replace('-', '_')}")
