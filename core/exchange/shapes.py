@@ -66,7 +66,9 @@ def _filled(points: NDArray[np.float64], shape: tuple[int, int], overlap: bool, 
     if not total:
         return filled
     top, bottom = int(first[counts > 0].min()), int(last[counts > 0].max())
-    turns = np.zeros((bottom - top, columns + 1), dtype=np.int32)
+    left = int(np.clip(np.floor(points[:, 0].min()), 0, columns))
+    right = int(np.clip(np.ceil(points[:, 0].max()) + 1, left, columns))
+    turns = np.zeros((bottom - top, right - left + 1), dtype=np.int32)
     sign = np.where(points[:, 1] < following[:, 1], 1, -1) if overlap else np.ones(len(points), np.int64)
     ends = np.cumsum(counts)
     for piece in np.array_split(np.arange(len(points)), max(1, total // _AT_ONCE)):
@@ -75,9 +77,9 @@ def _filled(points: NDArray[np.float64], shape: tuple[int, int], overlap: bool, 
         row = first[edge] + np.arange(len(edge)) - np.repeat(ends[piece] - many - (ends[piece[0]] - many[0]), many)
         start, end = points[edge], following[edge]
         at = start[:, 0] + (row - start[:, 1]) * (end[:, 0] - start[:, 0]) / (end[:, 1] - start[:, 1])
-        np.add.at(turns, (row - top, np.clip(np.ceil(at), 0, columns).astype(np.int64)), sign[edge])
+        np.add.at(turns, (row - top, np.clip(np.ceil(at), left, right).astype(np.int64) - left), sign[edge])
     crossed = np.cumsum(turns, axis=1)[:, :-1]
-    filled[top:bottom] = crossed != 0 if overlap else crossed % 2
+    filled[top:bottom, left:right] = crossed != 0 if overlap else crossed % 2
     return filled
 
 

@@ -11,7 +11,8 @@ from core.messages import RESOURCES
 
 GUIDE = RESOURCES.parent / "docs" / "guide"
 """Where the pages and their pictures are: beside the resources, in a checkout and in an installed copy."""
-PAGES = ("README", "tools", "edit-mask", "view", "train", "review", "import", "exchange", "skull-stripping", "tumour-unet",
+PAGES = ("README", "tools", "edit-mask", "view", "train", "review", "import", "exchange",
+         "coming-from-label-studio", "skull-stripping", "tumour-unet",
          "explore-and-pretrained", "attention-unet", "keys", "commands")  # fmt: skip
 """File names without ``.md``, in the order of reading."""
 START = "README"
