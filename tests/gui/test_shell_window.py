@@ -281,7 +281,7 @@ def test_every_action_has_words_and_keys_are_unique_within_reach() -> None:
 def test_no_single_letter_takes_anything_away() -> None:
     letters = {name for name, keys in keymap.load().keys.items() for key in keys if len(key) == 1 and key.isalpha()}
     tools = {"brush", "erase", "navigate", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold"}
-    tools |= {"limit", "limit_invert", "ruler", "angle", "area"}
+    tools |= {"limit", "limit_invert", "ruler", "angle", "area", "suggestions"}
     looks = {"opacity_down", "opacity_up", "outline", "overlay", "flip", "reset_view"}
     # these only add, and are shown before they are taken
     adds = {"edit_interpolate", "edit_fill_holes", "finished"}
