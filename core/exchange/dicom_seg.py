@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.valuerep import DSfloat
 
 from core.errors import InputError
 from core.exchange.deidentify import Person, record
@@ -63,6 +64,8 @@ _TYPES: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
 _LONGEST = 64
 """Letters of a name in DICOM."""
 _PROGRAM = "Meninx"
+_FEWEST = 8
+"""Pixels of a slice: highdicom 0.28.2 packs frames of less than a byte to wrong places (found by our round trips)."""
 
 
 class DicomSegFormat:
@@ -170,8 +173,11 @@ def encode(item: Item, originals: Sequence[Original], person: Person | None) -> 
     Raises
     ------
     InputError
-        ``seg-headers`` where the originals lack what a DICOM SEG needs of them.
+        ``seg-headers`` where the originals lack what a DICOM SEG needs of them; ``seg-tiny`` for slices of
+        fewer than 8 pixels.
     """
+    if item.volume.shape[1] * item.volume.shape[2] < _FEWEST:
+        raise InputError("seg-tiny", scan=item.scan.name)
     there = [one.z for one in originals if one.frame]
     sources = [one.header for one in originals if one.header is not None]
     labels = [label for label in item.labels if label.name in item.masks]
@@ -219,10 +225,18 @@ def _segmentation(
         content_description="Masks drawn in Meninx",
         content_creator_name=item.reader[:_LONGEST].replace("\\", " ").replace("=", " ") or None,
         content_label="MASKS",
+        specific_character_set="ISO_IR 192",
         # where slices lie unevenly every plane is written: they are told apart by their order alone
         omit_empty_frames=sparse,
     )
     made.SeriesDescription = "Masks"
+    measures = made.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence")
+    if sparse and measures and item.volume.shape[0] > 1:
+        # left out by the library where the gantry is tilted; who reads a few planes needs it to know what lies between
+        x, y, z = item.volume.geometry.affine[:3, :3].T
+        normal = np.cross(x, y)
+        distance = abs(float(z @ normal)) / float(np.linalg.norm(normal))
+        measures[0].SpacingBetweenSlices = DSfloat(distance, auto_format=True)
     return made
 
 
@@ -250,7 +264,8 @@ def _description(item: Item, label: Label, place: int) -> SegmentDescription:
         if way is SegmentAlgorithmTypeValues.MANUAL
         else AlgorithmIdentificationSequence(_PROGRAM, learnt, VERSION),
         tracking_uid=new_uid(),
-        tracking_id=label.name[:_LONGEST].replace("\\", " "),
+        # of any length: our own reader finds the whole name here
+        tracking_id=label.name,
         display_color=CIELabColor(0.0, 0.0, 0.0),
     )
     # theirs rounds through fewer digits than there are

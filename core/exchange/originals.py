@@ -193,6 +193,11 @@ def _carried(whole: Dataset, order: Order, slots: Sequence[SliceHeader | None]) 
     for name in _CARRIED:
         if name in source:
             made[name] = source[name]
+    for name in ("PatientName", "ReferringPhysicianName"):
+        if name in made:
+            # a name remembers the letters it was written in; the new file is written in those of all languages
+            setattr(made, name, word(made, name))
+    made.SpecificCharacterSet = "ISO_IR 192"
     for name in (*_NEEDED, *_STRICT):
         if name not in made:
             setattr(made, name, "")

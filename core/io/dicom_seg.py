@@ -242,7 +242,9 @@ def _segments(dataset: Dataset) -> tuple[Segment, ...]:
         place = whole(one, "SegmentNumber")
         if not 0 < place <= 65535 or place in found:
             continue
-        name = " ".join(word(one, "SegmentLabel").split()) or f"Segment {place}"
+        # a label of DICOM has 64 letters; we write the whole name beside it
+        whole_name = word(one, "TrackingID") if word(dataset, "Manufacturer") == "Meninx" else ""
+        name = " ".join((whole_name or word(one, "SegmentLabel")).split()) or f"Segment {place}"
         lab = numbers(one, "RecommendedDisplayCIELabValue", 3)
         color = hex_of(lab) if lab else ""
         found[place] = Segment(place, name, color, word(one, "SegmentAlgorithmType") == "AUTOMATIC")

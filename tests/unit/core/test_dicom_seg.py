@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import numpy as np
 import pydicom
 import pytest
 from decoder_support import HereDecoder, stay
+from exchange_support import random_item, random_labels
 from numpy.typing import NDArray
 from reader_support import AXIAL, SAGITTAL, make_series, oblique
 
 from core.commands.line import run
 from core.errors import InputError
 from core.events import Finished, Notice, Skipped
+from core.exchange import originals
+from core.exchange.dicom_seg import encode
 from core.exchange.exporting import export_job
 from core.exchange.taking import TakeOptions, look, take_job
 from core.geometry import Geometry
@@ -69,7 +73,8 @@ def plain_read(file: Path) -> dict[str, NDArray[np.float64]]:
     bits = np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), bitorder="little")[: count * rows * columns]
     frames = bits.reshape(count, rows, columns)
     shared = dataset.SharedFunctionalGroupsSequence[0]
-    names = {int(one.SegmentNumber): str(one.SegmentLabel) for one in dataset.SegmentSequence}
+    full = "TrackingID" if dataset.Manufacturer == "Meninx" else "SegmentLabel"
+    names = {int(one.SegmentNumber): str(one[full].value) for one in dataset.SegmentSequence}
     points: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names.values()}
     cosines = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, dtype=float)
     between_rows, between_columns = (float(one) for one in shared.PixelMeasuresSequence[0].PixelSpacing)
@@ -392,3 +397,72 @@ def test_a_part_of_a_grid_is_put_at_its_place() -> None:
     off = part.copy()
     off[:3, 3] += 0.2
     assert padded(block, Geometry((2, 3, 4), off), ours) is None
+
+
+def random_grid(random: np.random.Generator, shape: tuple[int, ...]) -> tuple[Geometry, list[originals.Original]]:
+    """Return a turned, tilted grid, and headers of the slices that lie so."""
+    turn = np.linalg.qr(random.normal(size=(3, 3)))[0]
+    spacing = random.uniform(0.3, 3.0, 2)
+    across, down = np.round(turn[:, 0], 9), np.round(turn[:, 1], 9)
+    step = np.cross(across, down) * random.uniform(0.5, 5.0) + down * random.uniform(-0.4, 0.4)
+    origin = random.uniform(-99, 99, 3)
+    affine = np.eye(4)
+    affine[:3] = np.stack([across * spacing[1], down * spacing[0], step, origin], axis=1)
+    headers = []
+    for z in range(shape[0]):
+        made = pydicom.Dataset()
+        made.SOPClassUID, made.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.4", f"1.2.3.{z + 1}"
+        made.StudyInstanceUID, made.SeriesInstanceUID, made.FrameOfReferenceUID = "1.2.1", "1.2.2", "1.2.4"
+        made.Modality, made.Rows, made.Columns = "MR", *shape[1:]
+        for name in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"):
+            setattr(made, name, "")
+        made.StudyDate = made.StudyTime = ""
+        numbers = {"ImagePositionPatient": origin + step * z, "ImageOrientationPatient": [*across, *down]}
+        for name, values in (numbers | {"PixelSpacing": spacing}).items():
+            setattr(made, name, [pydicom.valuerep.DSfloat(float(value), auto_format=True) for value in values])
+        made.SliceThickness = "1"
+        headers.append(originals.Original(z, made))
+    return Geometry((shape[0], shape[1], shape[2]), np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine), headers
+
+
+def rounds(folder: Path, count: int) -> None:
+    file = folder / "P001_S0001_seg.dcm"
+    for number in range(count):
+        random = np.random.default_rng((20261121, number))
+        item = random_item(random, random_labels(random))
+        geometry, headers = random_grid(random, item.volume.shape)
+        item = replace(item, volume=replace(item.volume, geometry=geometry))
+        if item.volume.shape[1] * item.volume.shape[2] < 8:
+            with pytest.raises(InputError, match="seg-tiny"):
+                encode(item, headers, None)
+            continue
+        file.write_bytes(encode(item, headers, None))
+        found = plain_read(file)
+        assert list(found) == [label.name for label in item.labels if label.name in item.masks], number
+        for name, points in found.items():
+            wanted = expected(item.masks[name], geometry)
+            assert len(points) == len(wanted), (number, name)
+            # whichever way they are sorted, each lies where one was drawn
+            near = np.abs(geometry.to_voxel(points) - np.rint(geometry.to_voxel(points))).max(initial=0.0)
+            assert near < 1e-3, (number, name)
+            at = np.rint(geometry.to_voxel(points)).astype(int)
+            assert item.masks[name][at[:, 2], at[:, 1], at[:, 0]].all(), (number, name)
+        again = read_segmentation(file)
+        drawn = [item.masks[label.name] for label in item.labels if label.name in item.masks]
+        for segment, ours in zip(again.segments, drawn, strict=True):
+            mask = again.masks[segment.number]
+            if mask is None:
+                assert not ours.any()
+                continue
+            whole = padded(mask, again.geometry, geometry)
+            assert whole is not None, number
+            assert np.array_equal(whole, ours), (number, segment.name)
+
+
+def test_fifty_random_masks_are_the_same_bit_by_bit(tmp_path: Path) -> None:
+    rounds(tmp_path, 50)
+
+
+@pytest.mark.soak
+def test_a_thousand_random_masks_are_the_same_bit_by_bit(tmp_path: Path) -> None:
+    rounds(tmp_path, 1_000)
