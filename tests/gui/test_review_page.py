@@ -24,9 +24,9 @@ from core.volume import Volume
 from gui.review import saving as saving_module
 from gui.review import workspace as workspace_module
 from gui.review.case import ONLY_PREDICTION, ONLY_REFERENCE
+from gui.review.contents import prediction_color
 from gui.review.dice_strip import DiceStrip
 from gui.review.numbers import DASH, difference_words, figures
-from gui.review.contents import prediction_color
 from gui.review.saving import with_ending, write
 from gui.review.workspace import ReviewWorkspace
 
