@@ -395,7 +395,7 @@ def test_a_picture_without_spacing_goes_by_pixels(window: MainWindow, qtbot: QtB
     editor.commit()
     # asked for in mm (by a script, say) it is refused in words
     operator.do(O.GROW, amount=3.0, unit="mm")
-    qtbot.waitUntil(lambda: bool(heard) and "millimetres" in heard[-1], timeout=10_000)
+    qtbot.waitUntil(lambda: any("millimetres" in words for words in heard), timeout=10_000)
     assert steps(window) == ["brush"]
     # the window offers pixels
     panel.choose(O.GROW)

@@ -52,6 +52,7 @@ def to_version_1(path: Path) -> None:
         index.execute("DROP TABLE newer")
         for column in ("who", "action"):
             index.execute(f"ALTER TABLE layer_version DROP COLUMN {column}")
+        index.execute("DROP TABLE measurement")
         index.execute("DROP INDEX scan_content")
         index.execute("ALTER TABLE scan DROP COLUMN content")
         index.execute("PRAGMA user_version = 1")
