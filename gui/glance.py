@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 
 from core.errors import MeninxError
+from core.io.limits import thread_gives_way
 from core.io.sandbox import Decoder
 from core.volume import Volume
 from gui.glimpse import Glimpse, Teller
@@ -44,6 +45,7 @@ class Glance(QThread):
         self._decoder = decoder
 
     def run(self) -> None:
+        thread_gives_way()
         try:
             sources = self._decoder.find(self._paths).sources
             if len(sources) == 1:

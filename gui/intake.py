@@ -27,6 +27,7 @@ from gui.settings import scratch_folder, user_folder
 
 _MOST_LISTED = 12
 _TO_CHOOSE = ("volume-needed", "dataset-needed")
+_NEXT_TURN_MS = 30
 """Refusals that only ask the person to choose."""
 
 
@@ -130,8 +131,8 @@ class Intake(QObject):
         if not self._session.notifier.attempt(self._need_project):
             self._glancer.end()
             return
-        # a turn of its own: showing the project and starting a child together would hold the window too long
-        QTimer.singleShot(0, self, functools.partial(self.take, list(paths)))
+        # a turn of its own, after the project's first picture: a timer of no time would still be the same turn
+        QTimer.singleShot(_NEXT_TURN_MS, self, functools.partial(self.take, list(paths)))
 
     def _need_project(self) -> None:
         """Make a scratch project if none is open."""

@@ -17,6 +17,7 @@ import numpy as np
 from isal import isal_zlib
 
 from core.geometry import Array
+from core.io.limits import thread_gives_way
 
 LEVEL = 1
 _ZLIB = 15
@@ -108,7 +109,7 @@ def _fill(
         if not waiting or waiting[0][0] != index:
             on_slice(index)
 
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="unpack") as pool:
+    with ThreadPoolExecutor(_THREADS, "unpack", initializer=thread_gives_way) as pool:
         # HDF5 hands one chunk over at a time; what takes long is unpacking
         for index in order:
             for job in _stored(voxels, index, index + 1, start):

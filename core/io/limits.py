@@ -11,6 +11,7 @@ import threading
 import time
 
 OVER_LIMIT_STATUS = 77
+_THREAD_STEPS = 5
 _LOOK_EVERY = 0.1
 
 
@@ -28,6 +29,12 @@ def give_way(steps: int) -> None:
         kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
     else:
         os.nice(steps)
+
+
+def thread_gives_way() -> None:
+    """Let the window's thread come before this one (Linux, where each thread has a priority of its own)."""
+    if sys.platform == "linux":
+        os.nice(_THREAD_STEPS)
 
 
 def limit_memory(extra: int) -> None:
