@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,6 @@ def predict_job(
         yield Progress(0, 0, "loading-model")
     with Project.open(project_path) as project:
         found = runs.find_run(project, run)
-        folder = runs.require_usable(project, found)
         wanted = [project.scan(ref) for ref in scans] if scans else project.scans()
         if missing_only:
             there = _predicted(project, found, wanted)
@@ -82,13 +81,7 @@ def predict_job(
         shards = Shards(project.predictions_folder, f"predicting-{found.id}")
         mine = share(wanted)
         total = sum(scan.shape[0] for scan in mine)
-        if found.config.classifies:
-            if gate:
-                raise LearningError("run-classifies", name=found.name)
-            work: _Work = _ClassWork(project, found.id, ClassPredictor(folder, mirrored=mirrored), total)
-        else:
-            before = Gate(project, gate) if gate else None
-            work = _MaskWork(project, found.id, Predictor(folder, mirrored=mirrored), total, before)
+        work = _work(project, found, total, mirrored=mirrored, gate=gate)
         odd = unlike(learnt(project, found), wanted)
         if odd and leading():
             yield Notice("run-unlike", {"run": found.name, "count": len(odd), "scans": ", ".join(odd[:5])})
@@ -100,23 +93,37 @@ def predict_job(
                 yield event
         shards.tell({"scans": work.names, "slices": work.predicted, **work.told}, skipped)
         yield from shards.gather(should_stop)
-        names = [*work.names, *(name for told in shards.others for name in told["scans"])]
         word = should_stop()
         if word == "cancel":
             raise Cancelled
+        result = _result(found, wanted, work, shards.others)
         if word and shards.rank == 0:
-            yield Notice("predicting-stopped", {"done": len(names), "total": len(wanted)})
-        yield Finished(
-            {
-                "run": found.id,
-                "name": found.name,
-                # as if one had predicted them all
-                "scans": [scan.name for scan in wanted if scan.name in set(names)],
-                "slices": work.predicted + sum(told["slices"] for told in shards.others),
-                "seconds": round(work.elapsed(), 2),
-                **{key: value + sum(told[key] for told in shards.others) for key, value in work.told.items()},
-            }
-        )
+            yield Notice("predicting-stopped", {"done": len(result["scans"]), "total": len(wanted)})
+        yield Finished(result)
+
+
+def _work(project: Project, run: runs.Run, total: int, *, mirrored: bool, gate: str) -> _Work:
+    """Make ready what predicts with a run, and refuse what does not go together."""
+    folder = runs.require_usable(project, run)
+    if not run.config.classifies:
+        before = Gate(project, gate) if gate else None
+        return _MaskWork(project, run.id, Predictor(folder, mirrored=mirrored), total, before)
+    if gate:
+        raise LearningError("run-classifies", name=run.name)
+    return _ClassWork(project, run.id, ClassPredictor(folder, mirrored=mirrored), total)
+
+
+def _result(run: runs.Run, wanted: Sequence[Scan], work: _Work, others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what all processes did, as if one had predicted them all."""
+    names = {*work.names, *(name for told in others for name in told["scans"])}
+    return {
+        "run": run.id,
+        "name": run.name,
+        "scans": [scan.name for scan in wanted if scan.name in names],
+        "slices": work.predicted + sum(told["slices"] for told in others),
+        "seconds": round(work.elapsed(), 2),
+        **{key: value + sum(told[key] for told in others) for key, value in work.told.items()},
+    }
 
 
 def _predicted(project: Project, run: runs.Run, scans: Sequence[Scan]) -> set[str]:
