@@ -59,6 +59,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("import-run", "models.commands.import_run"),
     Command("evaluate", "models.commands.evaluate"),
     Command("predict", "models.commands.predict"),
+    Command("suggest", "core.commands.suggest"),
     Command("report", "gui.report.command"),
     Command("apply", "models.commands.apply"),
     Command("strip", "models.commands.strip"),
@@ -90,7 +91,7 @@ class Line:
             if isinstance(event, Finished):
                 result = event.result
             elif isinstance(event, Progress):
-                self._show(event)
+                self.show(event)
             elif isinstance(event, Skipped):
                 self.skip(event.source, event.error)
             elif isinstance(event, Notice):
@@ -107,7 +108,8 @@ class Line:
     def _note(self, words: str) -> None:
         print(words, file=sys.stderr)  # noqa: T201
 
-    def _show(self, event: Progress) -> None:
+    def show(self, event: Progress) -> None:
+        """Tell how far something is: at most once a second, and at its end."""
         now = time.monotonic()
         at_end = event.total > 0 and event.done == event.total
         if now - self._last < 1.0 and not at_end:
