@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.errors import LearningError
 from core.geometry import Array, Geometry
 from core.learning.config import TrainingConfig
+from core.learning.prepare_clear import Head, bone_on
 from core.learning.prepare_fit import Fit
 from core.learning.prepare_head import Skin, head_box, middle_of
 from core.learning.prepare_steps import COLOUR, DEFAULT_STEPS, GREY, canonical, check_channels, value_of, windows_of
@@ -184,7 +185,8 @@ class Preparer:
     Raises
     ------
     LearningError
-        ``prepare-not-ct`` for Hounsfield windows of a scan that has no Hounsfield values,
+        ``prepare-not-ct`` for Hounsfield windows of a scan that has no Hounsfield values, ``prepare-no-bone``
+        for one whose bone cannot be told,
         ``prepare-no-spacing`` for mm per pixel where nothing says how large a pixel is.
     """
 
@@ -194,6 +196,9 @@ class Preparer:
         millimetres = value_of(steps, "resample")
         if windows_of(preparation.channels) and volume.modality != "CT":
             raise LearningError("prepare-not-ct", name=name or "-", channels=", ".join(preparation.channels))
+        self._bone = value_of(steps, "bone") is not None
+        if self._bone and volume.modality != "CT":
+            raise LearningError("prepare-no-bone", name=name or "-")
         if millimetres is not None and not volume.geometry.spacing_known:
             raise LearningError("prepare-no-spacing", name=name or "-")
         self._scales = _scales(volume, preparation)
@@ -202,6 +207,7 @@ class Preparer:
         natural = value_of(steps, "pad") is not None
         self._fit = Fit.of(volume.geometry, preparation.size, cut=cut, pixel=float(millimetres or 0), natural=natural)
         self._skin = Skin.of(volume) if value_of(steps, "centre") is not None else None
+        self._head = Head.of(volume) if value_of(steps, "table") is not None else None
 
     def fit(self, index: int) -> Fit:
         """Return where a native slice lies in the square."""
@@ -220,10 +226,13 @@ class Preparer:
         for position, index in enumerate(wanted):
             fit = self.fit(index)
             planes = self._planes(index)
+            cleared = self._cleared(index)
             for channel, (plane, scale) in enumerate(zip(planes, self._scales, strict=True)):
                 shown = scale.apply(self.volume.values(plane))
                 if self._denoise is not None:
                     shown = denoised(shown, self._denoise)
+                if cleared is not None:
+                    shown = np.where(cleared, np.float32(scale.background), shown)
                 prepared[position * channels + channel] = fit.forward(shown, scale.background)
         return prepared
 
@@ -244,6 +253,15 @@ class Preparer:
             [row_of[index] * channels + channel for index in stack for channel in range(channels)] for stack in stacks
         ]
         return needed, np.array(rows, dtype=np.int32).reshape(len(stacks), self.preparation.inputs)
+
+    def _cleared(self, index: int) -> NDArray[np.bool_] | None:
+        """Return what becomes air of a native slice; None for nothing."""
+        if self._head is None and not self._bone:
+            return None
+        gone = np.zeros(self.volume.shape[1:], dtype=np.bool_)
+        if self._head is not None:
+            gone |= ~self._head.on(self.volume, index)
+        return gone | bone_on(self.volume, index) if self._bone else gone
 
     def _planes(self, index: int) -> list[Array]:
         """Return the stored slice for each channel."""

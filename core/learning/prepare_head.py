@@ -21,7 +21,10 @@ _LOOKED_AT = 64
 """Slices of a scan that the box is taken from, evenly spread."""
 _MINOR = 0.1
 """A slice counts where its head has at least this part of the largest one's area: above the crown there is noise."""
-_BRIDGE = 0.015
+_FEW = 5
+"""Slices that tell whether a level suits a scan."""
+_HOLLOW = 0.5
+BRIDGE = 0.015
 """Part of a slice's longer side: what joins head and head-holder is thinner."""
 
 
@@ -56,16 +59,37 @@ class Skin:
             return cls(np.inf, sign)
         from core.review.rough import otsu  # brings scipy, slow to load: not before it is needed
 
-        return cls(low + 0.5 * (otsu(np.minimum(values, high)) - low), sign)
+        skin = cls(low + 0.5 * (otsu(np.minimum(values, high)) - low), sign)
+        below = values[values < skin.level]
+        if skin.hollow(volume) and float(below.max()) > low:
+            # only bone is as bright as that: the brain is told from the air below it
+            return cls(low + 0.5 * (otsu(below) - low), sign)
+        return skin
 
-    def head(self, volume: Volume, index: int) -> NDArray[np.uint8]:
-        """Return the head of one slice, 0/1 ``[rows, columns]``: the largest piece above the level, filled."""
+    def hollow(self, volume: Volume) -> bool:
+        """Whether most of what is enclosed by what is not air counts as air itself: bone around a dark brain."""
+        slices = volume.shape[0]
+        shares = []
+        for index in np.unique(np.linspace(0, slices - 1, min(slices, _FEW) + 2).round().astype(int)[1:-1]):
+            above = self.above(volume, int(index))
+            contours, _ = cv2.findContours(above, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+            if contours:
+                hull = cv2.contourArea(cv2.convexHull(max(contours, key=cv2.contourArea)))
+                shares.append(float(np.count_nonzero(above)) / max(1.0, hull))
+        return bool(shares) and float(np.median(shares)) < _HOLLOW
+
+    def above(self, volume: Volume, index: int) -> NDArray[np.uint8]:
+        """Return what is not air on one slice, 0/1 ``[rows, columns]``: head, table, head-holder, cloth."""
         stored = grey_of(volume, np.asarray(volume.array[index]))
         values = np.nan_to_num(volume.values(stored) * np.float32(self.sign), nan=-np.inf)
         above = values > self.level
         if volume.padding is not None:
             above &= ~volume.is_padding(stored)
-        return _largest_filled(above.astype(np.uint8))
+        return above.astype(np.uint8)
+
+    def head(self, volume: Volume, index: int) -> NDArray[np.uint8]:
+        """Return the head of one slice, 0/1 ``[rows, columns]``: the largest piece above the level, filled."""
+        return filled_pieces(self.above(volume, index), largest=True)
 
 
 def grey_of(volume: Volume, stored: Array) -> Array:
@@ -121,13 +145,14 @@ def middle_of(head: NDArray[np.uint8], geometry: Geometry) -> tuple[float, float
     return moments["m01"] / moments["m00"], moments["m10"] / moments["m00"]
 
 
-def _largest_filled(above: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the largest piece with its holes filled; thin bridges to other things are cut."""
-    radius = max(1, round(_BRIDGE * max(above.shape)))
+def filled_pieces(above: NDArray[np.uint8], *, largest: bool = False) -> NDArray[np.uint8]:
+    """Return the pieces (or only the largest) with their holes filled; thin bridges between them are cut."""
+    radius = max(1, round(BRIDGE * max(above.shape)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     opened = cv2.morphologyEx(above, cv2.MORPH_OPEN, kernel)
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     head = np.zeros_like(above)
     if contours:
-        cv2.drawContours(head, [max(contours, key=cv2.contourArea)], -1, 1, cv2.FILLED)
+        chosen = [max(contours, key=cv2.contourArea)] if largest else list(contours)
+        cv2.drawContours(head, chosen, -1, 1, cv2.FILLED)
     return head

@@ -13,12 +13,14 @@ from core.errors import LearningError
 from core.messages import text
 from core.volume import Window
 
-ORDER = ("clip", "denoise", "zscore", "crop", "resample", "pad", "centre")
+ORDER = ("clip", "denoise", "zscore", "table", "bone", "crop", "resample", "pad", "centre")
 """All steps, in the order in which they are done.
 
 - ``clip``: grey values are cut off at percentiles of what is not air (CT: at fixed Hounsfield values).
 - ``denoise``: ``median`` (of 3 x 3 pixels) or ``nlm`` (non-local means).
 - ``zscore``: minus the mean, by the deviation, of the scan's tissue; else 0..1 from darkest to brightest.
+- ``table``: what is not head becomes air: table, head-holder, cloth, letters beside it.
+- ``bone``: the bone of a CT becomes air, so that what lies beside it is not outshone.
 - ``crop``: only the box around the head of the scan.
 - ``resample``: so many mm per pixel instead of filling the square.
 - ``pad``: pixels as they are; the slice is padded, or cut at its rim, to the square.
