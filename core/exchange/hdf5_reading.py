@@ -18,6 +18,7 @@ from core.exchange.places import files_of
 from core.exchange.volumes import plain_color
 from core.geometry import Geometry
 from core.io.files import check_budget
+from core.io.hdf5_heaps import attribute
 from core.io.hdf5_reading import checked, opened_hdf5
 from core.messages import sentence
 
@@ -37,7 +38,7 @@ def _files(folder: Path, most: int) -> list[Path]:
 def _is_one(file: Path) -> bool:
     try:
         with opened_hdf5(file) as archive:
-            return str(archive.attrs.get("format", "")) == KIND
+            return _word(archive, "format", file) == KIND
     except (OSError, RuntimeError, ValueError, KeyError):
         return False
 
@@ -65,9 +66,9 @@ def read(path: Path, limits: Limits) -> Iterator[Incoming]:
 
 def _archive(file: Path, own: OwnScan | None, limits: Limits) -> Incoming:
     with opened_hdf5(file) as archive:
-        if str(archive.attrs.get("format", "")) != KIND:
+        if _word(archive, "format", file) != KIND:
             raise InputError("exchange-unreadable", file=file.name)
-        if int(archive.attrs["version"]) > LAYOUT:
+        if int(attribute(archive, "version", file)) > LAYOUT:
             raise InputError("exchange-newer", file=file.name)
         group = checked(archive, "masks", file)
         if not isinstance(group, h5py.Group) or len(group) > limits.masks:
@@ -83,7 +84,7 @@ def _archive(file: Path, own: OwnScan | None, limits: Limits) -> Incoming:
             masks.append(mask)
         if shape is None:
             raise InputError("exchange-unreadable", file=file.name)
-        affine = _affine(archive, shape)
+        affine = _affine(archive, shape, file)
         image = file if "image" in archive else None
     digest, patient = (own.digest, own.patient) if own is not None else ("", "")
     dataset = "image" if image is not None else ""
@@ -100,19 +101,23 @@ def _mask(found: Any, file: Path, own: OwnScan | None, limits: Limits) -> Incomi
     array = np.asarray(found[()])
     if array.size and int(array.max()) > 1:
         raise InputError("exchange-unreadable", file=file.name)
-    finished = np.asarray(found.attrs["finished"])
+    finished = np.asarray(attribute(found, "finished", file))
     if finished.size > array.shape[0] or finished.dtype.kind not in "iu":
         raise InputError("exchange-unreadable", file=file.name)
     known = tuple(int(z) for z in finished.ravel() if 0 <= int(z) < array.shape[0])
-    label = str(found.attrs["label"]).strip()
+    label = _word(found, "label", file).strip()
     if not label:
         raise InputError("exchange-unreadable", file=file.name)
     reader = "" if own is None else own.reader
-    color = plain_color(str(found.attrs.get("color", "")))
+    color = plain_color(_word(found, "color", file))
     return IncomingMask(label, array, reader=reader, color=color, finished=known)
 
 
-def _affine(archive: Any, shape: tuple[int, int, int]) -> NDArray[np.float64] | None:
-    if not bool(archive.attrs.get("orientation_known", False)):
+def _word(holder: Any, name: str, file: Path) -> str:
+    return str(attribute(holder, name, file)) if name in holder.attrs else ""
+
+
+def _affine(archive: Any, shape: tuple[int, int, int], file: Path) -> NDArray[np.float64] | None:
+    if "orientation_known" not in archive.attrs or not bool(attribute(archive, "orientation_known", file)):
         return None
-    return Geometry(shape, np.asarray(archive.attrs["affine"], dtype=np.float64)).affine
+    return Geometry(shape, np.asarray(attribute(archive, "affine", file), dtype=np.float64)).affine

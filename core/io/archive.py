@@ -19,6 +19,7 @@ import numpy as np
 from core.errors import InputError
 from core.geometry import Array, Geometry
 from core.io.files import check_budget
+from core.io.hdf5_heaps import attribute
 from core.io.hdf5_reading import checked, opened_hdf5
 from core.io.source import OpenScan, Source
 from core.io.voxels import choose, native
@@ -188,7 +189,7 @@ def _open(path: Path, source: Source) -> OpenScan:
     facts |= {"volume": volume, "volumes": reading.volumes} if reading.volumes > 1 else {}
     header = Volume(
         array=np.empty(0, dtype),
-        geometry=_geometry(archive, dataset, reading.shape),
+        geometry=_geometry(path, archive, dataset, reading.shape),
         channels=("R", "G", "B") if reading.colour else (),
         facts=facts,
     )
@@ -352,22 +353,22 @@ def _reader(axes: int, spatial: list[int], picked: int | None, colour: bool) -> 
     return read
 
 
-def _geometry(archive: h5py.File, dataset: Any, shape: tuple[int, int, int]) -> Geometry:
-    sizes = _sizes(dataset) or _sizes(dataset.parent) or _sizes(archive)
+def _geometry(path: Path, archive: h5py.File, dataset: Any, shape: tuple[int, int, int]) -> Geometry:
+    sizes = _sizes(path, dataset) or _sizes(path, dataset.parent) or _sizes(path, archive)
     if sizes is None:
         return Geometry.of_picture(shape[1], shape[2], shape[0])
     z, y, x = sizes
     return Geometry(shape, np.diag([-x, -y, z, 1.0]), True, False)
 
 
-def _sizes(holder: Any) -> tuple[float, float, float] | None:
+def _sizes(path: Path, holder: Any) -> tuple[float, float, float] | None:
     """Return the voxel size (z, y, x) in mm that an object's attributes tell, or None."""
     names = {str(name).casefold(): name for name in holder.attrs}
     for wanted, scale, x_first in _SIZES:
         if wanted not in names:
             continue
         try:
-            found = np.atleast_1d(np.asarray(holder.attrs[names[wanted]], dtype=np.float64)).ravel() * scale
+            found = np.atleast_1d(np.asarray(attribute(holder, names[wanted], path), dtype=np.float64)).ravel() * scale
         except (TypeError, ValueError, OSError):
             continue
         if found.size not in (1, 2, 3) or not np.isfinite(found).all() or (found <= 0).any():

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, TiffTags
 
 from core.errors import InputError
-from core.io import hdf5_reading
+from core.io import hdf5_heaps, hdf5_reading
 from core.io.entries_dicom import shortened
 from core.io.files import opened
 from core.io.raster import worded
@@ -204,12 +204,12 @@ def hdf5(path: Path) -> Iterator[HeaderEntry]:
         elif isinstance(found, h5py.Group):
             lines.append(HeaderEntry("", f"/{name}", "", depth=depth))
         if isinstance(found, (h5py.Dataset, h5py.Group)):
-            lines.extend(_attributes(found, depth + 1))
+            lines.extend(_attributes(path, found, depth + 1))
         return True if len(lines) > _MOST_OBJECTS else None
 
     try:
         with hdf5_reading.opened_hdf5(path) as archive:
-            lines.extend(_attributes(archive, 0))
+            lines.extend(_attributes(path, archive, 0))
             # visits what lies in this file only: links that lead outside are not followed
             archive.visititems(visit)
     except _FAULTS as error:
@@ -217,10 +217,10 @@ def hdf5(path: Path) -> Iterator[HeaderEntry]:
     yield from lines
 
 
-def _attributes(found: h5py.Dataset | h5py.Group, depth: int) -> Iterator[HeaderEntry]:
+def _attributes(path: Path, found: h5py.Dataset | h5py.Group, depth: int) -> Iterator[HeaderEntry]:
     for name in found.attrs:
         try:
-            value = found.attrs[name]
+            value = hdf5_heaps.attribute(found, name, path)
         except _FAULTS:
             continue
         array = np.asarray(value)

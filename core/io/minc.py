@@ -16,6 +16,7 @@ from nibabel.minc2 import Minc2File
 from core.errors import InputError
 from core.geometry import Array, Geometry
 from core.io.files import check_budget, opened, read_bytes, split_member
+from core.io.hdf5_heaps import refuse_endless
 from core.io.hdf5_reading import checked, opened_hdf5
 from core.io.source import OpenScan, Source
 from core.io.voxels import choose, native
@@ -116,6 +117,8 @@ def _file(path: Path) -> Any:
         checked(archive, f"minc-2.0/{part}", path)
     for name in archive["minc-2.0/dimensions"]:
         checked(archive, f"minc-2.0/dimensions/{name}", path)
+    # nibabel reads attributes as it likes
+    refuse_endless(path)
     return Minc2File(archive)
 
 

@@ -163,6 +163,15 @@ def raw_member_zip(path: Path, name: str, packed: bytes, told: int, copies: int 
     path.write_bytes(body + directory + end)
 
 
+def _heaps(path: Path) -> None:
+    """Write a text, and an array that looks like two million heaps of texts that lie in one another."""
+    one = b"GCOL\x01\0\0\0" + (1 << 40).to_bytes(8, "little")
+    with h5py.File(path, "w") as file:
+        file.attrs["spacing"] = "a text of varying length"
+        file["image"] = np.arange(512, dtype=np.uint8).reshape(8, 8, 8)
+        file["odd"] = np.frombuffer(one * 2_000_000, np.uint8)
+
+
 def _hdf5(path: Path, shape: tuple[int, ...], **options: object) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("volume", shape, "int16", **options)
@@ -385,6 +394,7 @@ HEAVY: dict[str, Callable[[Path], object]] = {
     "items.dcm": lambda path: _many_items(path, 100_000),
     "elements.dcm": lambda path: _many_elements(path, 200_000),
     "loop.tif": _tiff_loop,
+    "heaps.h5": _heaps,
     "strip.tif": _write(lambda: tiff(64, 64, strip=zlib_zeros(1500))),
     "inflates.nrrd": _write(lambda: _NRRD.format("8 8 8", "gzip").encode() + gzip_of(b"", 2000)),
     "inflates-8-mb.mha": _write(lambda: _MHA.format("True", "8 8 8").encode() + zlib_zeros(2000)),
