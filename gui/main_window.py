@@ -88,6 +88,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.pages, 1)
         column.addWidget(self.status)
         self.setCentralWidget(whole)
+        theme.dress(self)
 
     def _connect(self) -> None:
         session, commands = self.session, self.commands

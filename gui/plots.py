@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QPen
+from PySide6.QtWidgets import QFrame, QWidget
 
 from gui import theme
 
@@ -30,3 +31,33 @@ class WholeAxis(pg.AxisItem):
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
         levels = [level for level in super().tickSpacing(minVal, maxVal, size) if level[0] >= 1]
         return levels or [(1.0, 0.0)]
+
+
+class QuietPlot(pg.PlotWidget):
+    """A plot in the theme: quiet axes, faint grid, small figures, no title, no menu, nothing to drag.
+
+    Parameters
+    ----------
+    whole
+        The values below are whole numbers: epochs, slices.
+    values
+        Figures at the left and lines across at their heights are shown.
+    """
+
+    def __init__(self, parent: QWidget | None = None, *, whole: bool = False, values: bool = True) -> None:
+        axes = {"bottom": WholeAxis("bottom")} if whole else {}
+        # menus that nobody can open take half of the time that a plot takes to make
+        super().__init__(parent, background=theme.color("backdrop"), axisItems=axes, enableMenu=False)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        item = self.getPlotItem()
+        item.hideButtons()
+        item.showGrid(x=False, y=values, alpha=0.12)
+        for side in ("left", "bottom"):
+            axis = item.getAxis(side)
+            axis.setPen(pg.mkPen(theme.color("line_strong")))
+            axis.setTextPen(pg.mkPen(theme.color("muted")))
+            axis.setStyle(tickFont=theme.font("heading"), tickLength=-4)
+        item.setTitle(None)
+        item.setMouseEnabled(x=False, y=False)
+        if not values:
+            item.hideAxis("left")

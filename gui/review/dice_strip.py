@@ -9,11 +9,10 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from core.messages import text
 from gui import plots, theme
-from gui.plots import WholeAxis
 
 _FEW = 40
 
@@ -24,22 +23,18 @@ def stands_alone(known: NDArray[np.bool_]) -> bool:
     return bool((known & ~beside[:-2] & ~beside[2:]).any())
 
 
-class DiceStrip(pg.PlotWidget):
+class DiceStrip(plots.QuietPlot):
     """The curve, the slice shown as a line."""
 
     slice_chosen = Signal(int)
     """Native slice (from 0) that was clicked or dragged to."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={"bottom": WholeAxis("bottom")}, background=theme.color("backdrop"))
-        self.setFrameShape(QFrame.Shape.NoFrame)
+        super().__init__(parent, whole=True)
         self.setFixedHeight(118)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         item = self.getPlotItem()
-        theme.style_plot(item)
-        item.setTitle(None)
-        item.setMouseEnabled(x=False, y=False)
         item.getAxis("left").setWidth(30)
         item.setYRange(0.0, 1.0, padding=0.04)
         self._curve = item.plot(

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QSizePo
 from core.learning.events import EpochEnded
 from core.messages import text
 from gui import plots, theme
-from gui.plots import WholeAxis
+from gui.plots import QuietPlot
 from gui.train.caution import CautionBar
 
 PARTS = ("train", "validation")
@@ -109,14 +109,10 @@ class CurveCard(QFrame):
             self._now[part].setStyleSheet(f"color: {theme.color(part)}; font-size: 12px; font-weight: 600;")
             self._now[part].setToolTip(text(f"train.{part}"))
             top.addWidget(self._now[part])
-        self._plot = pg.PlotWidget(axisItems={"bottom": WholeAxis("bottom")}, background=theme.color("backdrop"))
-        self._plot.setFrameShape(QFrame.Shape.NoFrame)
+        self._plot = QuietPlot(whole=True)
         self._plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._plot.setMinimumSize(120, 90)
         item = self._plot.getPlotItem()
-        theme.style_plot(item)
-        item.setTitle(None)
-        item.setMouseEnabled(x=False, y=False)
         item.getAxis("left").setWidth(38)
         self._curves = {
             part: item.plot(

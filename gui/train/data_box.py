@@ -6,9 +6,8 @@ import threading
 from collections.abc import Sequence
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from core.labels import Label
 from core.learning.survey import FEW_PATIENTS, FEW_SLICES, Survey, survey
@@ -38,16 +37,10 @@ class DataBox(QWidget):
         self._words = theme.label(text("train.counting"), "muted", wrap=True)
         self._warning = theme.label("", "warning", wrap=True)
         self._remark = theme.label("", "warning", wrap=True)
-        self._plot = pg.PlotWidget(background=theme.color("backdrop"))
+        self._plot = plots.QuietPlot(values=False)
         self._plot.setFixedHeight(84)
-        self._plot.setFrameShape(QFrame.Shape.NoFrame)
         self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         item = self._plot.getPlotItem()
-        theme.style_plot(item)
-        item.setMouseEnabled(x=False, y=False)
-        item.setTitle(None)
-        item.hideAxis("left")
-        item.showGrid(x=False, y=False)
         self._steps = item.plot(
             stepMode="center",
             fillLevel=0,

@@ -109,19 +109,13 @@ def heat_picture(heat: Heat) -> QImage:
     return QImage(mixed.data, columns, rows, 3 * columns, QImage.Format.Format_RGB888).copy()
 
 
-class HistogramPlot(pg.PlotWidget):
+class HistogramPlot(plots.QuietPlot):
     """Up to two stepped histograms."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.color("backdrop"))
-        self.setFrameShape(QFrame.Shape.NoFrame)
+        super().__init__(parent, values=False)
         self.setMinimumSize(150, 150)
         item = self.getPlotItem()
-        theme.style_plot(item)
-        item.setTitle(None)
-        item.setMouseEnabled(x=False, y=False)
-        item.hideAxis("left")
-        item.showGrid(x=False, y=False)
         self._steps = [
             item.plot(
                 stepMode="center",

@@ -7,28 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QGridLayout, QProgressBar, QScrollArea, QStackedWidget, QWidget
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QFileDialog, QProgressBar, QStackedWidget, QWidget
 
 from core.errors import MeninxError
 from core.events import JobEvent, Progress
 from core.labels import Label
-from core.learning.explore_found import Exploration, Explored, Size, Twin
+from core.learning.explore_found import Exploration, Explored
 from core.messages import text
 from gui import theme
 from gui.background import Tasks
 from gui.empty import EmptyPage
 from gui.jobs.jobs import Work, time_left
-from gui.train.explore_cards import Bar, Card, HeatView, HistogramCard, RemarksCard, RowsCard
-from gui.train.watch import counted, grouped
+from gui.train.findings import Findings
 
 if TYPE_CHECKING:
     from gui.session import Session
 
-MOST_ROWS = 8
-NARROW = 900
-"""Below this width (px) four pictures, or two tables, do not fit beside each other."""
 STEPS = 1000
 
 
@@ -44,6 +39,8 @@ class ExplorePage(QWidget):
         self._labels: list[Label] = []
         self._work: Work | None = None
         self._found: Exploration | None = None
+        self.findings: Findings | None = None
+        """The cards; None while nobody has looked yet."""
         self._folder = Path.home()
         self._tasks = Tasks(self)
         self._title = theme.label(text("explore_page.title"), "title")
@@ -68,7 +65,6 @@ class ExplorePage(QWidget):
         self._empty.asked.connect(self.start)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
-        self._stack.addWidget(self._make_cards())
         outer = theme.column(self, gap=theme.space("s"))
         outer.addLayout(top)
         outer.addWidget(self._bar)
@@ -78,75 +74,6 @@ class ExplorePage(QWidget):
         session.jobs.ended.connect(self._ended)
         session.project_changed.connect(self._forget)
         self._show()
-
-    def _make_cards(self) -> QScrollArea:
-        self.remarks = RemarksCard()
-        self.remarks.scan_asked.connect(self._open_scan)
-        self.counts = RowsCard(text("explore_page.counts"), ("", ""))
-        balance = Card(text("explore_page.balance"))
-        self.balance = Bar()
-        balance.body.addWidget(self.balance)
-        balance.end()
-        balance.body.addStretch(1)
-        self.balance_note = balance.note
-        place = Card(text("explore_page.heat"))
-        self.heat = HeatView()
-        place.body.addWidget(self.heat, 1)
-        place.end()
-        self.heat_note = place.note
-        self.areas = HistogramCard(text("explore_page.area_title"), both=False)
-        self.intensity = HistogramCard(text("explore_page.intensity"), both=True)
-        self.hue = HistogramCard(text("explore_page.hue"), both=True)
-        self.sizes = RowsCard(
-            text("explore_page.sizes"),
-            [text(f"explore_page.column_{name}") for name in ("scans", "size", "voxel", "kind")],
-        )
-        self.twins = RowsCard(
-            text("explore_page.twins"),
-            [text(f"explore_page.column_{name}") for name in ("patients", "slices", "alike")],
-        )
-        inner = QWidget()
-        inner.setProperty("area", "clear")
-        column = theme.column(inner, gap=theme.space("s"))
-        column.setContentsMargins(0, 0, 6, 0)
-        column.addWidget(self.remarks)
-        first = theme.row(gap=theme.space("s"))
-        for card in (self.counts, balance):
-            first.addWidget(card, 1)
-        column.addLayout(first)
-        self._pictures: list[Card] = [place, self.areas, self.intensity, self.hue]
-        self._tables = [self.sizes, self.twins]
-        for card in self._pictures:
-            card.setMinimumHeight(300)
-            card.setMaximumHeight(400)
-        self._picture_grid, self._table_grid = QGridLayout(), QGridLayout()
-        for grid, stretch in ((self._picture_grid, 1), (self._table_grid, 0)):
-            grid.setSpacing(theme.space("s"))
-            column.addLayout(grid, stretch)
-        column.addStretch(0)
-        self._laid: tuple[bool, list[Card]] | None = None
-        self._arrange()
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
-        return scroll
-
-    def _arrange(self) -> None:
-        """Put pictures and tables beside each other as far as there is room."""
-        narrow = self.width() < NARROW
-        shown = [card for card in self._pictures if card.wanted]
-        if self._laid == (narrow, shown):
-            return
-        self._laid = (narrow, shown)
-        for card in self._pictures:
-            card.setVisible(card.wanted)
-        _place(self._picture_grid, shown, 2 if narrow and len(shown) > 3 else max(1, len(shown)))
-        _place(self._table_grid, self._tables, 1 if narrow else 2)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()
 
     # -------------------------------------------------------------- looking
 
@@ -172,6 +99,8 @@ class ExplorePage(QWidget):
             return
         try:
             self._work = self._session.jobs.start_exploring([label.name for label in self._labels])
+            # now, and not in the turn that fills them
+            self._made()
         except MeninxError as error:
             self._session.notifier.error(error)
         self._show()
@@ -190,7 +119,7 @@ class ExplorePage(QWidget):
             self._show_progress(event)
         elif isinstance(event, Explored):
             self._found = event.found
-            self._fill(event.found)
+            self.show_findings(event.found)
 
     @Slot(object)
     def _ended(self, work: Work) -> None:
@@ -207,6 +136,18 @@ class ExplorePage(QWidget):
         self._show()
 
     # -------------------------------------------------------------- showing
+
+    def show_findings(self, found: Exploration) -> None:
+        """Show what was found."""
+        self._made().fill(found)
+
+    def _made(self) -> Findings:
+        """Return the cards, made when somebody first looks: most sessions never do."""
+        if self.findings is None:
+            self.findings = Findings()
+            self.findings.scan_asked.connect(self._open_scan)
+            self._stack.addWidget(self.findings)
+        return self.findings
 
     def _show(self) -> None:
         running, names = self._work is not None, ", ".join(label.name for label in self._labels)
@@ -247,29 +188,6 @@ class ExplorePage(QWidget):
             parts.append(time_left(event.seconds_left))
         self._line.setText("  ·  ".join(parts))
 
-    def _fill(self, found: Exploration) -> None:
-        self.remarks.fill(found.warnings)
-        self.counts.fill(count_rows(found))
-        parts = [
-            (text("explore_page.with_label"), found.with_label, "best"),
-            (text("explore_page.without_label"), found.without_label, "run_1"),
-            (text("explore_page.unfinished"), found.slices - found.known, "line_strong"),
-        ]
-        self.balance.show_parts([part for part in parts if part[1]])
-        share = f"{100 * found.label_share:.3g}"
-        self.balance_note.setText(text("explore_page.share", share=share, baseline=f"{1 - found.label_share:.2%}"))
-        self.heat.show_heat(found.heat)
-        heat = found.heat
-        self.heat_note.setText(
-            "" if heat is None else text("explore_page.heat_note", slices=grouped(heat.slices), plane=heat.plane)
-        )
-        self.areas.show_areas(found.areas)
-        self.intensity.show_histogram(found.intensity)
-        self.hue.show_histogram(found.hue)
-        self.sizes.fill(*size_rows(found.sizes))
-        self.twins.fill(*twin_rows(found.twins, found.compared))
-        self._arrange()
-
     @Slot(str)
     def _open_scan(self, name: str) -> None:
         project = self._session.project
@@ -306,73 +224,7 @@ class ExplorePage(QWidget):
         self._tasks.wait()
 
 
-def _place(grid: QGridLayout, cards: Sequence[QWidget], columns: int) -> None:
-    """Lay cards out in so many columns of the same width."""
-    while grid.count():
-        grid.takeAt(0)
-    for number, card in enumerate(cards):
-        grid.addWidget(card, number // columns, number % columns)
-    for column in range(grid.columnCount()):
-        grid.setColumnStretch(column, 1 if column < columns else 0)
-
-
 def _write(found: Exploration, folder: Path) -> list[Path]:
     from core.learning.explore_files import write  # draws pictures: not before it is needed
 
     return write(found, folder)
-
-
-def count_rows(found: Exploration) -> list[list[str]]:
-    """Word the counts: name and number."""
-    unknown = f"  ({text('explore_page.of_unknown', count=found.patients_unknown)})" if found.patients_unknown else ""
-    rows = [
-        [text("explore_page.row_scans"), text("explore_page.of", part=found.scans_with_label, whole=found.scans)],
-        [
-            text("explore_page.row_patients"),
-            text("explore_page.of", part=found.patients_with_label, whole=found.patients) + unknown,
-        ],
-        [
-            text("explore_page.row_slices"),
-            text("explore_page.of", part=grouped(found.known), whole=grouped(found.slices)),
-        ],
-        [
-            text("explore_page.row_with"),
-            text("explore_page.of", part=grouped(found.with_label), whole=grouped(found.known)),
-        ],
-    ]
-    if found.scribbled:
-        rows.append([text("explore_page.row_scribbled"), grouped(found.scribbled)])
-    if found.unfinished:
-        rows.append([text("explore_page.row_unfinished"), grouped(found.unfinished)])
-    return rows
-
-
-def size_rows(sizes: Sequence[Size]) -> tuple[list[list[str]], str]:
-    """Word sizes and spacings, commonest first, and what was left out."""
-    rows = []
-    for size in sizes[:MOST_ROWS]:
-        low, high = size.slices
-        deep = str(low) if low == high else f"{low}–{high}"
-        spacing = text("explore_page.unknown")
-        if size.spacing is not None:
-            spacing = " × ".join(f"{step:.3g}" for step in reversed(size.spacing)) + " mm"
-        kind = size.modality or (text("explore_page.picture") if size.spacing is None else "")
-        if size.channels > 1:
-            kind = text("explore_page.colour", kind=kind).strip()
-        rows.append([grouped(len(size.scans)), f"{size.columns} × {size.rows} × {deep}", spacing, kind or "—"])
-    more = len(sizes) - MOST_ROWS
-    return rows, text("explore_page.more", count=more) if more > 0 else ""
-
-
-def twin_rows(twins: Sequence[Twin], compared: int) -> tuple[list[list[str]], str]:
-    """Word look-alikes, most alike first, and how many slices were compared."""
-    rows = []
-    for twin in twins[:MOST_ROWS]:
-        (one, other), (first, second) = twin.scans, twin.slices
-        alike = text("explore_page.exact", count=twin.exact) if twin.exact else f"{twin.likeness:.0%}"
-        places = f"{one} {first + 1}  ~  {other} {second + 1}"
-        rows.append(["  ~  ".join(twin.patients), places, alike])
-    if not rows:
-        return [], text("explore_page.no_twins", slices=counted("slice", compared))
-    more = len(twins) - MOST_ROWS
-    return rows, text("explore_page.more", count=more) if more > 0 else ""

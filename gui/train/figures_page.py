@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
@@ -12,7 +11,7 @@ from core.review.curves import MEASURES
 from core.review.run_compare import Compared, RunComparison, setting_words
 from core.review.summary import Spread
 from gui import plots, theme
-from gui.plots import WholeAxis
+from gui.plots import QuietPlot
 from gui.train.caution import CautionBar
 from gui.train.curves import Dash
 
@@ -29,13 +28,9 @@ class OverlayCard(QFrame):
         super().__init__(parent)
         self.setProperty("area", "card")
         self._measure = measure
-        self._plot = pg.PlotWidget(axisItems={"bottom": WholeAxis("bottom")}, background=theme.color("backdrop"))
-        self._plot.setFrameShape(QFrame.Shape.NoFrame)
+        self._plot = QuietPlot(whole=True)
         self._plot.setMinimumSize(110, 90)
         item = self._plot.getPlotItem()
-        theme.style_plot(item)
-        item.setTitle(None)
-        item.setMouseEnabled(x=False, y=False)
         item.getAxis("left").setWidth(38)
         # made once and filled anew: plots that come and go leak
         self._lines = [item.plot(pen=plots.pen(color, 2), antialias=True) for color in COLORS]
@@ -141,10 +136,8 @@ class FiguresPage(QWidget):
             top.addWidget(button)
         self._legend = theme.row(gap=6)
         self.caution = CautionBar()
-        self.cards = [OverlayCard(measure) for measure in MEASURES]
-        cards = theme.row(gap=theme.space("s"))
-        for card in self.cards:
-            cards.addWidget(card, 1)
+        self.cards: list[OverlayCard] = []
+        self._cards = theme.row(gap=theme.space("s"))
         self.table = FigureTable()
         self._note = theme.label(text("train.figures_note"), "muted", wrap=True)
         inner = QWidget()
@@ -162,7 +155,7 @@ class FiguresPage(QWidget):
         outer.addLayout(top)
         outer.addWidget(self.caution)
         outer.addLayout(self._legend)
-        outer.addLayout(cards, 4)
+        outer.addLayout(self._cards, 4)
         outer.addWidget(scroll, 6)
 
     @property
@@ -183,6 +176,7 @@ class FiguresPage(QWidget):
         measurable
             Whether a run that was never measured may be measured now.
         """
+        self._make_cards()
         self._shown = found
         self._title.setText(", ".join(one.run.name for one in found.runs))
         self._fill_legend(found)
@@ -198,6 +192,14 @@ class FiguresPage(QWidget):
         self.table.fill(rows_of(found), len(found.runs))
         self.measure.setVisible(bool(self._unmeasured()))
         self.measure.setEnabled(measurable)
+
+    def _make_cards(self) -> None:
+        """Make the plots when the page is first asked for: most sessions never look at it."""
+        if self.cards:
+            return
+        self.cards = [OverlayCard(measure) for measure in MEASURES]
+        for card in self.cards:
+            self._cards.addWidget(card, 1)
 
     def set_measuring(self, measuring: bool, *, allowed: bool) -> None:
         """Say whether something is predicted or measured now: one at a time."""

@@ -50,6 +50,7 @@ def test_the_tree_of_what_was_found(
     qtbot.addWidget(tree)
     tree.setModel(model)
     tree.setItemDelegate(delegate.FoundDelegate(tree))
+    theme.dress(tree)
     tree.expandAll()
     tree.setCurrentIndex(model.index_of(model.rows[0]))
     tree.resize(420, 290)

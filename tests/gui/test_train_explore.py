@@ -18,7 +18,7 @@ from core.learning.explore import explore
 from core.learning.explore_found import Exploration, Explored, Heat, Histogram, Remark, Size, Twin
 from gui.notify import Notifier
 from gui.train.explore_cards import heat_picture
-from gui.train.explore_page import size_rows, twin_rows
+from gui.train.findings import size_rows, twin_rows
 from gui.train.workspace import EMPTY, EXPLORE, TrainWorkspace
 
 
@@ -85,7 +85,7 @@ def test_what_was_found_is_shown(opened, found):
     work = look(session, page)
     work.thread.say(Explored(found))
     work.thread.end(Finished())
-    explored = page.explore
+    explored = page.explore.findings
     rows = dict(explored.counts.rows)
     assert rows["Scans that show it"] == "2 of 3"
     assert rows["Slices finished"] == "24 of 36"
@@ -100,8 +100,8 @@ def test_what_was_found_is_shown(opened, found):
     assert explored.remarks.words == [remark.words for remark in found.warnings]
     first = found.warnings[0].words
     assert page.panel.data.remark.startswith(f"⚠ {first}")
-    assert explored.save.isVisible()
-    assert not explored.stop.isVisible()
+    assert page.explore.save.isVisible()
+    assert not page.explore.stop.isVisible()
 
 
 def test_four_pictures_stand_in_two_rows_where_there_is_no_room(opened, found, qtbot):
@@ -111,13 +111,13 @@ def test_four_pictures_stand_in_two_rows_where_there_is_no_room(opened, found, q
     work = look(session, page)
     work.thread.say(Explored(coloured))
     work.thread.end(Finished())
-    explored = page.explore
+    explored = page.explore.findings
     cards = [explored.areas, explored.intensity, explored.hue]
     qtbot.waitUntil(lambda: len({card.y() for card in cards}) == 1, timeout=5000)
     page.resize(1060, 760)
     qtbot.waitUntil(lambda: len({card.y() for card in cards}) == 2, timeout=5000)
     assert all(card.geometry().right() <= card.parentWidget().width() for card in [*cards, explored.sizes])
-    explored._fill(found)
+    page.explore.show_findings(found)
     qtbot.waitUntil(lambda: not explored.hue.isVisible(), timeout=5000)
 
 
@@ -164,8 +164,8 @@ def test_a_remark_opens_its_scan(opened):
     session.workspace_requested.connect(went.append)
     session.scan_loading.connect(opened_scans.append)
     scan = session.project.scans()[1]
-    page.explore.remarks.fill([_remark(scan.name)])
-    page.explore.remarks._grid.itemAtPosition(0, 2).widget().click()
+    page.explore.show_findings(Exploration(warnings=(_remark(scan.name),)))
+    page.explore.findings.remarks._grid.itemAtPosition(0, 2).widget().click()
     assert went == ["annotate"]
     assert scan.id in opened_scans or session.scan.id == scan.id
 
@@ -219,7 +219,6 @@ def test_a_large_exploration_never_blocks_the_window(opened, found):
         warnings=tuple(_remark("S0001") for _ in range(8)),
     )
     work = look(session, page)
-    page.explore._fill(large)
     begun = time.thread_time()
     work.thread.say(Explored(large))
     assert time.thread_time() - begun < 0.05
