@@ -53,6 +53,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("verify", "core.commands.verify"),
     Command("export", "core.commands.export"),
     Command("explore", "core.commands.explore"),
+    Command("prepare", "core.commands.prepare"),
     Command("split", "core.commands.split"),
     Command("train", "models.commands.train"),
     Command("runs", "core.commands.runs"),

@@ -51,7 +51,7 @@ def pictures(found: Exploration) -> dict[str, Picture]:
     return drawn
 
 
-class _Sheet:
+class Sheet:
     """A white sheet; units are those of :data:`WIDTH`."""
 
     def __init__(self, title: str, width: int = WIDTH, height: int = HEIGHT) -> None:
@@ -118,7 +118,7 @@ class _Sheet:
 
 
 def _balance(found: Exploration, labels: str) -> Picture:
-    sheet = _Sheet(text("explore.picture_balance"), height=340)
+    sheet = Sheet(text("explore.picture_balance"), height=340)
     known = [row for row in found.rows if row.known]
     finished_scans = {row.scan for row in known}
     with_scans = {row.scan for row in known if row.has_label}
@@ -154,7 +154,7 @@ def _balance(found: Exploration, labels: str) -> Picture:
 
 
 def _areas(areas: NDArray[np.float32], labels: str) -> Picture:
-    sheet = _Sheet(text("explore.picture_areas", labels=labels))
+    sheet = Sheet(text("explore.picture_areas", labels=labels))
     percents = 100 * areas.astype(np.float64)
     # a few huge ones would press all others into one bar: they are counted in the last
     high = max(float(np.percentile(percents, 99)), 1e-3)
@@ -173,7 +173,7 @@ def _areas(areas: NDArray[np.float32], labels: str) -> Picture:
 
 
 def _histogram(histogram: Histogram, title: str) -> Picture:
-    sheet = _Sheet(title)
+    sheet = Sheet(title)
     inside, outside = 100 * histogram.inside, 100 * histogram.outside
     first, last = _span(histogram)
     plot = _Axes(sheet, first, last, 0, float(max(inside.max(), outside.max(), 1e-6)))
@@ -204,7 +204,7 @@ def _span(histogram: Histogram) -> tuple[float, float]:
     return float(histogram.edges[there[0]]), float(histogram.edges[there[-1] + 1])
 
 
-def _rainbow(sheet: _Sheet, plot: _Axes) -> None:
+def _rainbow(sheet: Sheet, plot: _Axes) -> None:
     """Draw the hues themselves below the axis."""
     colors = [[round(255 * part) for part in colorsys.hsv_to_rgb(hue / 360, 0.85, 0.95)] for hue in range(360)]
     strip = np.array([colors], dtype=np.uint8)
@@ -214,7 +214,7 @@ def _rainbow(sheet: _Sheet, plot: _Axes) -> None:
 class _Axes:
     """The frame of a plot: values to places."""
 
-    def __init__(self, sheet: _Sheet, first: float, last: float, low: float, high: float, *, top: float = _TOP) -> None:
+    def __init__(self, sheet: Sheet, first: float, last: float, low: float, high: float, *, top: float = _TOP) -> None:
         self.sheet = sheet
         self.first, self.last = first, max(last, first + 1e-9)
         self.low, self.high = low, max(high * 1.05, low + 1e-9)
@@ -246,7 +246,7 @@ def _heat(heat: Heat, labels: str) -> Picture:
     wide = tall / min(max(heat.aspect, 0.5), 2.0)
     plane = text(f"explore.plane_{heat.plane}")
     title = text("explore.picture_heat", labels=labels, plane=plane, slices=heat.slices)
-    sheet = _Sheet(title, width=round(max(640, wide + 2 * _MARGIN + 150)), height=round(tall + 130))
+    sheet = Sheet(title, width=round(max(640, wide + 2 * _MARGIN + 150)), height=round(tall + 130))
     sheet.paste(heat_picture(heat), _MARGIN, 66, wide, tall)
     most = float(heat.share.max())
     left, top = _MARGIN + wide + 28, 66.0

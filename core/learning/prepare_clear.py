@@ -101,7 +101,7 @@ def bone_on(volume: Volume, index: int) -> NDArray[np.bool_]:
     sign = np.float32(-1.0 if volume.inverted else 1.0)
     values = volume.values(grey_of(volume, np.asarray(volume.array[index]))) * sign
     hard = (np.nan_to_num(values, nan=-np.inf) >= BONE).astype(np.uint8)
-    count, pieces, facts, _ = cv2.connectedComponentsWithStats(hard, connectivity=8)
+    _, pieces, facts, _ = cv2.connectedComponentsWithStats(hard, connectivity=8)
     large = facts[:, cv2.CC_STAT_AREA] >= _least(volume.geometry)
     large[0] = False
     return np.asarray(cv2.dilate(large[pieces].astype(np.uint8), _rim(volume.geometry)) > 0)
