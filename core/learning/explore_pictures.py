@@ -52,7 +52,7 @@ def pictures(found: Exploration) -> dict[str, Picture]:
 
 
 class Sheet:
-    """A white sheet; units are those of :data:`WIDTH`."""
+    """A white sheet with a title; units are those of :data:`WIDTH`."""
 
     def __init__(self, title: str, width: int = WIDTH, height: int = HEIGHT) -> None:
         from PIL import Image, ImageDraw  # slow to load: not before it is needed
@@ -114,6 +114,7 @@ class Sheet:
             x += 26 + self.words((x + 26, y), words, 13, INK) + 28
 
     def content(self) -> Picture:
+        """Return what was drawn."""
         return np.asarray(self._picture, dtype=np.uint8).copy()
 
 

@@ -30,10 +30,10 @@ def ct() -> Volume:
 
 
 def test_each_step_is_shown_without_and_with_it_as_a_network_sees_it():
-    volume, asked = ct(), Preparation(size=96, slices=3, steps=("clip", "zscore", "crop"))
+    volume, asked = ct(), Preparation(size=96, slices=3, steps=("clip", "zscore", "denoise=median"))
     found = list(look(volume, 1, asked, name="S0001"))
     assert [one.step for one in found] == list(SHOWN)
-    assert {one.step for one in found if one.used} == {"clip", "zscore", "crop"}
+    assert {one.step for one in found if one.used} == {"clip", "zscore", "denoise=median"}
     for one in found:
         assert not one.why
         assert len(one.titles) == 1 + len(one.after)
