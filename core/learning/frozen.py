@@ -86,7 +86,8 @@ def freeze_test(project: Project, patients: Collection[str]) -> FrozenTest:
         if connection.execute("SELECT 1 FROM meta WHERE key = ?", (_KEY,)).fetchone() is not None:
             raise LearningError("freeze-again")
         connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (_KEY, value))
-        audit.append(connection, made.who, "freeze-test", {"patients": sorted(names[key] for key in chosen)})
+        facts = {"patients": sorted(names[key] for key in chosen)}
+        audit.append(connection, made.who, "freeze-test", facts, touched=[("meta", _KEY)])
     return made
 
 
@@ -96,7 +97,7 @@ def thaw_test(project: Project) -> bool:
         there = connection.execute("SELECT 1 FROM meta WHERE key = ?", (_KEY,)).fetchone() is not None
         if there:
             connection.execute("DELETE FROM meta WHERE key = ?", (_KEY,))
-            audit.append(connection, current_reader(), "thaw-test", {})
+            audit.append(connection, current_reader(), "thaw-test", {}, touched=[("meta", _KEY)])
     return there
 
 

@@ -270,10 +270,14 @@ class Annotations:
             "UPDATE annotation SET updated = ?, journal_sequence = max(journal_sequence, ?) WHERE id = ?",
             (now, journal_sequence, owner.id),
         )
-        connection.execute(
-            "UPDATE scan SET status = ? WHERE id = ? AND status = ?",
-            (ScanStatus.IN_PROGRESS, owner.scan, ScanStatus.TO_DO),
+        touched = [("layer", f"{owner.id}/{layer}") for layer in dict.fromkeys((*(i.layer for i in pending), *states))]
+        # what was approved is what somebody looked at: other masks must be looked at again
+        moved = connection.execute(
+            "UPDATE scan SET status = ?, reason = '' WHERE id = ? AND (status = ? OR (status = ? AND ?))",
+            (ScanStatus.IN_PROGRESS, owner.scan, ScanStatus.TO_DO, ScanStatus.APPROVED, bool(pending)),
         )
+        if moved.rowcount:
+            touched.append(("status", owner.scan))
         told = {
             "annotation": owner.id,
             "scan": owner.scan,
@@ -289,7 +293,7 @@ class Annotations:
             },
             "finished": {layer: sum(state.finished for state in known) for layer, known in states.items()},
         }
-        audit.append(connection, owner.reader, action, dict(facts) | told)
+        audit.append(connection, owner.reader, action, dict(facts) | told, touched=touched)
 
     def _write(self, owner: Annotation, layer: str, mask: NDArray[np.uint8], geometry: Geometry) -> _Pending | None:
         maskfile.check(mask, geometry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from core.errors import ProjectError
@@ -20,7 +20,14 @@ def _digest(sequence: int, at: str, who: str, action: str, facts: str, previous:
     return hashlib.sha256(line.encode()).hexdigest()
 
 
-def append(connection: sqlite3.Connection, who: str, action: str, facts: Mapping[str, Any]) -> str:
+def append(
+    connection: sqlite3.Connection,
+    who: str,
+    action: str,
+    facts: Mapping[str, Any],
+    *,
+    touched: Iterable[tuple[str, str]] = (),
+) -> str:
     """Add a row inside the caller's transaction and return its hash.
 
     Parameters
@@ -33,6 +40,9 @@ def append(connection: sqlite3.Connection, who: str, action: str, facts: Mapping
         A short word, such as ``draw`` or ``import``.
     facts
         Plain JSON data without identity.
+    touched
+        Kind and key of each thing that another copy of the project may change too
+        (:mod:`core.team.merging`): this line is the last that tells of it.
     """
     last = connection.execute("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1").fetchone()
     sequence, previous = (int(last[0]) + 1, str(last[1])) if last else (1, START)
@@ -45,6 +55,10 @@ def append(connection: sqlite3.Connection, who: str, action: str, facts: Mapping
     )
     # the chain alone would not show that its end was cut off
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_HEAD, f"{sequence} {digest}"))
+    connection.executemany(
+        "INSERT OR REPLACE INTO change (kind, key, hash) VALUES (?, ?, ?)",
+        [(kind, key, digest) for kind, key in touched],
+    )
     return digest
 
 

@@ -99,7 +99,8 @@ class Classes:
                 defined[name] = list(dict.fromkeys(values))
             words = json.dumps(defined, ensure_ascii=False)
             connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_DEFINED, words))
-            audit.append(connection, reader, "class-values", {"class": name, "values": list(values)})
+            facts = {"class": name, "values": list(values)}
+            audit.append(connection, reader, "class-values", facts, touched=[("class-values", name)])
 
     def by_scan(self) -> dict[str, dict[str, tuple[str, ...]]]:
         """Return, by scan id and class, the values said of the scan or any of its slices, by whomever; sorted."""
@@ -184,8 +185,8 @@ class Classes:
                         " VALUES (?, ?, ?, ?, ?, ?)"
                     )
                     connection.execute(sql, (*key, one.value, at))
-            for facts in _told(given):
-                audit.append(connection, reader, action, facts)
+            for facts, keys in _told(given, reader):
+                audit.append(connection, reader, action, facts, touched=[("class", key) for key in keys])
 
 
 def _check_words(words: str) -> None:
@@ -204,14 +205,19 @@ def _check_places(connection: sqlite3.Connection, given: Iterable[ClassGiven]) -
             raise InputError("class-slice", slice=0 if one.slice is None else one.slice + 1, slices=depth)
 
 
-def _told(given: Iterable[ClassGiven]) -> Iterable[dict[str, object]]:
-    """Give one line of the audit per scan, class and value."""
-    counts: dict[tuple[str, str, str | None, bool], int] = {}
+def class_key(scan: str, place: int, name: str, reader: str) -> str:
+    """Return what a value is known by in the table of changes; ``place`` is -1 for the whole scan."""
+    return json.dumps([scan, place, name, reader], ensure_ascii=False)
+
+
+def _told(given: Iterable[ClassGiven], reader: str) -> Iterable[tuple[dict[str, object], list[str]]]:
+    """Give one line of the audit per scan, class and value, and the keys of what it tells of."""
+    keys: dict[tuple[str, str, str | None, bool], list[str]] = {}
     for one in given:
-        key = (one.scan, one.name, one.value, one.slice is None)
-        counts[key] = counts.get(key, 0) + 1
-    for (scan, name, value, whole), count in counts.items():
-        yield {"scan": scan, "class": name, "value": value, "slices": None if whole else count}
+        key = class_key(one.scan, _WHOLE if one.slice is None else one.slice, one.name, reader)
+        keys.setdefault((one.scan, one.name, one.value, one.slice is None), []).append(key)
+    for (scan, name, value, whole), found in keys.items():
+        yield {"scan": scan, "class": name, "value": value, "slices": None if whole else len(found)}, found
 
 
 def _read(row: sqlite3.Row) -> ClassValue:

@@ -13,6 +13,7 @@ from core.project.records import current_reader
 from core.project.store import Store
 
 _LABEL = "value, name, color, key, layer, source_value, locked"
+_ALL = f"SELECT {_LABEL}, position, removed, origins FROM label"
 
 
 def read(store: Store) -> LabelSet:
@@ -52,12 +53,39 @@ def write(store: Store, labels: LabelSet) -> None:
             if place not in known:
                 told = json.dumps({"kind": one.kind, "at": one.at, "to": one.to})
                 rows.append((*_row(one.label), len(rows), told))
+        were = {(row[4], row[0]): tuple(row) for row in connection.execute(_ALL)}
+        rows = [(*row, _origins(were.get((row[4], row[0])), row)) for row in rows]
         connection.execute("DELETE FROM label")
         connection.executemany(
-            f"INSERT INTO label ({_LABEL}, position, removed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+            f"INSERT INTO label ({_LABEL}, position, removed, origins) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
         )
         names = {f"{label.layer}:{label.value}": label.name for label in labels}
-        audit.append(connection, current_reader(), "labels", {"labels": names})
+        now = {(row[4], row[0]): row for row in rows}
+        # its place in the list is no change of a label
+        changed = [row for place, row in now.items() if not _is_same(were.get(place), row)]
+        changed += [row for place, row in were.items() if place not in now]
+        touched = [("label", key_of(str(row[-1]))) for row in changed]
+        audit.append(connection, current_reader(), "labels", {"labels": names}, touched=touched)
+
+
+def origin(layer: str, value: int, name: str) -> str:
+    """Return what a label that is made there is known by, whatever becomes of it."""
+    return f"{layer}:{value}:{name.casefold()}"
+
+
+def key_of(origins: str) -> str:
+    """Return what a label is known by in the table of changes."""
+    return origins.partition("\n")[0]
+
+
+def _origins(before: tuple[object, ...] | None, row: tuple[object, ...]) -> str:
+    if before is not None and before[-1]:
+        return str(before[-1])
+    return origin(str(row[4]), int(str(row[0])), str(row[1]))
+
+
+def _is_same(before: tuple[object, ...] | None, row: tuple[object, ...]) -> bool:
+    return before is not None and (*before[:7], before[8]) == (*row[:7], row[8])
 
 
 def _row(label: Label) -> tuple[object, ...]:

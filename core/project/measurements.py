@@ -123,7 +123,8 @@ class Measurements:
                     kept.created,
                 ),
             )
-            audit.append(connection, kept.reader, "measure", {"scan": kept.scan, "id": kept.id, "kind": kept.kind})
+            facts = {"scan": kept.scan, "id": kept.id, "kind": kept.kind}
+            audit.append(connection, kept.reader, "measure", facts, touched=[("measurement", kept.id)])
         return kept
 
     def remove(self, gone: Sequence[Measurement], *, reader: str) -> None:
@@ -139,7 +140,7 @@ class Measurements:
                 found = connection.execute("DELETE FROM measurement WHERE id = ?", (one.id,))
                 if found.rowcount:
                     facts = {"scan": one.scan, "id": one.id, "kind": one.kind}
-                    audit.append(connection, reader, "measure-remove", facts)
+                    audit.append(connection, reader, "measure-remove", facts, touched=[("measurement", one.id)])
 
 
 def _fields(one: Measurement) -> dict[str, Any]:

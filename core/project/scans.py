@@ -177,8 +177,9 @@ class Scans:
             before = scan.status
             if before == status:
                 return
-            connection.execute("UPDATE scan SET status = ? WHERE id = ?", (str(status), scan.id))
-            audit.append(connection, reader, "status", {"scan": scan.id, "before": str(before), "after": str(status)})
+            connection.execute("UPDATE scan SET status = ?, reason = '' WHERE id = ?", (str(status), scan.id))
+            facts = {"scan": scan.id, "before": str(before), "after": str(status)}
+            audit.append(connection, reader, "status", facts, touched=[("status", scan.id)])
 
     def counts(self) -> dict[ScanStatus, int]:
         """Return how many scans stand where; every status is there."""
@@ -213,7 +214,7 @@ class Scans:
             if self._depth(scan.id) != _DOUBTED:
                 return
             connection.execute("UPDATE meta SET value = ? WHERE key = ?", (_ACCEPTED, _depth_key(scan.id)))
-            audit.append(connection, reader, "accept-depth", {"scan": scan.id})
+            audit.append(connection, reader, "accept-depth", {"scan": scan.id}, touched=[("depth", scan.id)])
         self._geometries.pop(scan.id, None)
 
     def _depth(self, scan_id: str) -> str:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 
-VERSION = 3
+VERSION = 4
 """``PRAGMA user_version`` of the tables below."""
 APPLICATION = 0x4D4E5831
 """``PRAGMA application_id``: MNX1."""
@@ -19,6 +19,7 @@ CREATE TABLE meta (
 
 -- position: order shown; a (layer, value) that a mask ever used is never given to another label:
 -- a label that was deleted, merged or moved stays with removed = {"kind", "at", "to": [layer, value] or null}
+-- origins: lines "layer:value:name" of where it was made, by which copies of a project know it again
 CREATE TABLE label (
     layer TEXT NOT NULL,
     value INTEGER NOT NULL CHECK (value BETWEEN 1 AND 250),
@@ -29,6 +30,7 @@ CREATE TABLE label (
     position INTEGER NOT NULL,
     locked INTEGER NOT NULL DEFAULT 0,
     removed TEXT,
+    origins TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (layer, value)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX label_name ON label (name) WHERE removed IS NULL;
@@ -42,6 +44,7 @@ CREATE TABLE patient (
 
 -- sha256: of the voxels; file_sha256: of the file; content: of a sample of the values in the body's own order,
 -- the same whatever format they came in (core.project.sameness); empty where it was not taken
+-- reason: why it was skipped or returned
 CREATE TABLE scan (
     id TEXT PRIMARY KEY,
     number INTEGER NOT NULL UNIQUE,
@@ -62,7 +65,8 @@ CREATE TABLE scan (
     file TEXT NOT NULL UNIQUE,
     file_sha256 TEXT NOT NULL,
     file_size INTEGER NOT NULL,
-    content TEXT NOT NULL DEFAULT ''
+    content TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX scan_content ON scan (content);
 CREATE INDEX scan_status ON scan (status, number);
@@ -82,7 +86,8 @@ CREATE TABLE annotation (
 ) STRICT, WITHOUT ROWID;
 
 -- content_sha256: of the voxels; counts: {"value": voxels}; removed: when an old version's file was thinned out
--- who, action: who saved it and by doing what
+-- who, action: who saved it and by doing what; remap: {"value in the file": value meant} where a merge gave a
+-- label another value: counts and content_sha256 are of the values meant
 CREATE TABLE layer_version (
     annotation TEXT NOT NULL REFERENCES annotation (id),
     layer TEXT NOT NULL,
@@ -97,6 +102,7 @@ CREATE TABLE layer_version (
     removed TEXT,
     who TEXT NOT NULL DEFAULT '',
     action TEXT NOT NULL DEFAULT '',
+    remap TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (annotation, layer, sequence)
 ) STRICT, WITHOUT ROWID;
 
@@ -182,6 +188,86 @@ CREATE TABLE test_look (
     reader TEXT NOT NULL
 ) STRICT;
 
+-- who may be given work
+CREATE TABLE reader (
+    name TEXT PRIMARY KEY,
+    created TEXT NOT NULL,
+    active INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- role: reader, second or adjudicator; blind: the others' masks are hidden until all blind readers are done
+CREATE TABLE assignment (
+    scan TEXT NOT NULL REFERENCES scan (id),
+    reader TEXT NOT NULL,
+    role TEXT NOT NULL,
+    blind INTEGER NOT NULL,
+    done TEXT NOT NULL DEFAULT '',
+    given_by TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (scan, reader)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX assignment_reader ON assignment (reader);
+
+CREATE TABLE tag (
+    scan TEXT NOT NULL REFERENCES scan (id),
+    name TEXT NOT NULL,
+    PRIMARY KEY (scan, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tag_name ON tag (name);
+
+-- slice: native, -1 for the whole scan; answers: id of another comment or empty; settled: when, or empty
+CREATE TABLE comment (
+    id TEXT PRIMARY KEY,
+    scan TEXT NOT NULL REFERENCES scan (id),
+    slice INTEGER NOT NULL,
+    reader TEXT NOT NULL,
+    words TEXT NOT NULL,
+    at TEXT NOT NULL,
+    answers TEXT NOT NULL,
+    settled TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX comment_scan ON comment (scan);
+
+-- one row for each time that somebody had a scan open; seconds: without pauses
+CREATE TABLE reading_time (
+    id TEXT PRIMARY KEY,
+    scan TEXT NOT NULL REFERENCES scan (id),
+    reader TEXT NOT NULL,
+    began TEXT NOT NULL,
+    seconds REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reading_time_scan ON reading_time (scan, reader, seconds);
+
+-- which line of the audit told last of a thing that two copies of a project may both change
+CREATE TABLE change (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+
+-- lines of the audits of other copies, which came with a merge; taken: what it tells of came too
+CREATE TABLE audit_merged (
+    hash TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    who TEXT NOT NULL,
+    action TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    taken INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- what two copies had changed both: what counts now, and what was kept beside it
+CREATE TABLE conflict (
+    id TEXT PRIMARY KEY,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    scan TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    settled TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE audit (
     sequence INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
@@ -230,7 +316,30 @@ def _measurements(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions, 2: _measurements}
+def _teams(connection: sqlite3.Connection) -> None:
+    """3 to 4: readers, assignments, tags, comments, time spent; what two copies need to become one again."""
+    added = (("label", "origins"), ("scan", "reason"), ("layer_version", "remap"))
+    for table, column in added:
+        # an index of version 1 got today's table of labels
+        if column in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}:
+            continue
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+    connection.execute("UPDATE label SET origins = layer || ':' || value || ':' || lower(name)")
+    script = TABLES[TABLES.index("CREATE TABLE reader ") : TABLES.index("CREATE TABLE audit (")]
+    for statement in _statements(script):
+        connection.execute(statement)
+    for action, words, digest in connection.execute(
+        "SELECT action, facts, hash FROM audit ORDER BY sequence"
+    ).fetchall():
+        facts = json.loads(words)
+        keys = [("status", str(facts["scan"]))] if action == "status" else []
+        layers = facts.get("layers") if isinstance(facts.get("layers"), dict) else {}
+        keys += [("layer", f"{facts['annotation']}/{layer}") for layer in {**layers, **facts.get("finished", {})}]
+        for kind, key in keys:
+            connection.execute("INSERT OR REPLACE INTO change (kind, key, hash) VALUES (?, ?, ?)", (kind, key, digest))
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions, 2: _measurements, 3: _teams}
 """From a version to the next one. Each runs inside the one transaction of :func:`migrate`;
 none may commit, and none may touch a mask file."""
 

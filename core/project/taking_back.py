@@ -95,7 +95,7 @@ def _remove_scan(connection: sqlite3.Connection, project: Project, scan: str) ->
         files += _forget_annotation(connection, project, annotation.id)
     for row in connection.execute("SELECT run FROM prediction WHERE scan = ?", (scan,)).fetchall():
         files += _remove_prediction(connection, project, str(row[0]), scan)
-    for table in ("class_value", "measurement"):
+    for table in ("class_value", "measurement", "assignment", "tag", "comment", "reading_time"):
         connection.execute(f"DELETE FROM {table} WHERE scan = ?", (scan,))
     connection.execute("DELETE FROM scan WHERE id = ?", (scan,))
     audit.append(connection, current_reader(), "take-back-scan", {"scan": scan})

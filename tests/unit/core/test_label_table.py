@@ -40,6 +40,9 @@ def begun(path: Path) -> Project:
     return project
 
 
+TEAM_TABLES = ("reader", "assignment", "tag", "comment", "reading_time", "change", "audit_merged", "conflict")
+
+
 def to_version_1(path: Path) -> None:
     """Turn the index of a closed project into one that version 1 wrote, which knew no seals."""
     (path / "project.sqlite.sha256").unlink()
@@ -50,11 +53,14 @@ def to_version_1(path: Path) -> None:
         index.execute(V1_LABEL)
         index.execute(f"INSERT INTO label SELECT {columns} FROM newer")
         index.execute("DROP TABLE newer")
-        for column in ("who", "action"):
+        for table in TEAM_TABLES:
+            index.execute(f"DROP TABLE {table}")
+        for column in ("who", "action", "remap"):
             index.execute(f"ALTER TABLE layer_version DROP COLUMN {column}")
         index.execute("DROP TABLE measurement")
         index.execute("DROP INDEX scan_content")
-        index.execute("ALTER TABLE scan DROP COLUMN content")
+        for column in ("content", "reason"):
+            index.execute(f"ALTER TABLE scan DROP COLUMN {column}")
         index.execute("PRAGMA user_version = 1")
 
 
