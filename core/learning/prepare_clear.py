@@ -55,7 +55,7 @@ class Head:
         rough = np.zeros((slices, size[1], size[0]), dtype=np.uint8)
         for index in range(slices):
             above = cv2.resize(skin.above(volume, index), size, interpolation=cv2.INTER_NEAREST)
-            rough[index] = filled_pieces(_filled(above))
+            rough[index] = filled_pieces(_filled(np.asarray(above, dtype=np.uint8)))
         # a slice that was missing is blank, and must not cut the head in two
         shown = np.maximum.accumulate(np.where(rough.any(axis=(1, 2)), np.arange(slices), 0))
         found, count = ndimage.label(rough[shown])
@@ -72,7 +72,7 @@ class Head:
         shared = np.bincount(pieces[guide > 0], minlength=count)
         mine = 2 * shared > np.bincount(pieces.ravel(), minlength=count)
         mine[0] = False
-        head = mine[pieces]
+        head: NDArray[np.bool_] = mine[pieces]
         if not head.any():
             return head
         # cutting bridges rounded it off, and took off what is thin: that stays where it does not reach far

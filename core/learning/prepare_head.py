@@ -85,7 +85,7 @@ class Skin:
         above = values > self.level
         if volume.padding is not None:
             above &= ~volume.is_padding(stored)
-        return above.astype(np.uint8)
+        return np.asarray(above, dtype=np.uint8)
 
     def head(self, volume: Volume, index: int) -> NDArray[np.uint8]:
         """Return the head of one slice, 0/1 ``[rows, columns]``: the largest piece above the level, filled."""

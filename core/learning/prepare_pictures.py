@@ -16,6 +16,7 @@ from core.io import atomic
 from core.learning.prepare import Preparation, Preparer
 from core.learning.prepare_steps import CT_WINDOWS, GREY, canonical, value_of
 from core.messages import sentence, text
+from core.review.figure import INK, QUIET
 from core.volume import Volume
 
 WINDOWS = "windows"
@@ -144,7 +145,7 @@ def _range(values: _Values, channel: str) -> str:
 
 def _eight_bits(values: _Values) -> NDArray[np.uint8]:
     low, high = float(values.min()), float(values.max())
-    return np.rint((values - low) * np.float32(255 / max(high - low, 1e-6))).astype(np.uint8)
+    return np.asarray(np.rint((values - low) * np.float32(255 / max(high - low, 1e-6))), dtype=np.uint8)
 
 
 def _taken(before: tuple[_Values, Tile], after: tuple[_Values, Tile]) -> Tile:
@@ -156,7 +157,7 @@ def _taken(before: tuple[_Values, Tile], after: tuple[_Values, Tile]) -> Tile:
 
 def sheet(shown: Shown, scan: str, index: int) -> NDArray[np.uint8]:
     """Return one step as a picture for print, RGB: before and after beside each other, with words."""
-    from core.learning.explore_pictures import INK, QUIET, Sheet
+    from core.learning.explore_pictures import Sheet
 
     tiles = [tile for tile in (shown.before, *shown.after) if tile is not None]
     count = max(2, len(tiles))
@@ -166,7 +167,7 @@ def sheet(shown: Shown, scan: str, index: int) -> NDArray[np.uint8]:
         page.words((_GAP + 24, 60 + 17 * number), line, 12, QUIET)
     for number, (tile, title) in enumerate(zip(tiles, shown.titles, strict=True)):
         left = _GAP + number * (_TILE + _GAP)
-        page.paste(cv2.cvtColor(tile.picture, cv2.COLOR_GRAY2RGB), left, _TOP, _TILE, _TILE)
+        page.paste(np.repeat(tile.picture[..., None], 3, axis=2), left, _TOP, _TILE, _TILE)
         page.words((left, _TOP + _TILE + 18), title, 13, INK, strong=True)
         page.words((left, _TOP + _TILE + 38), tile.words, 12, QUIET)
     return page.content()
