@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from core.errors import Cancelled, LearningError
 from core.events import StopCheck, never_stop
-from core.geometry import bounding_box
-from core.labels import BRAIN
 from core.learning.prepare import Preparation, Preparer
 from core.learning.runs import MODEL_FILE, ONNX_FILE
 from core.project.predictions import THRESHOLD
+from core.review.doubt import disagreement
+from core.review.tidy import masks_of, tidy_brain
 from core.volume import Volume
+
+__all__ = ["Predictor", "compile_model", "masks_of", "read_facts", "tidy_brain"]
 
 BATCH = 4
 """Slices per call: enough to keep the cores busy, few enough to stop at once."""
@@ -49,6 +50,9 @@ class Predictor:
         Names, in the order of the output channels.
     preparation
         How slices are prepared.
+    mirrored_doubt
+        Of the scan predicted last, where slices were mirrored: label to how much the masks of a slice and of
+        its mirror image differ, per slice (:func:`core.review.doubt.disagreement`); else empty.
 
     Raises
     ------
@@ -58,6 +62,7 @@ class Predictor:
 
     def __init__(self, folder: Path, *, exact: bool = False, mirrored: bool = False) -> None:
         self._mirrored = mirrored
+        self.mirrored_doubt: dict[str, NDArray[np.float64]] = {}
         facts = read_facts(folder / MODEL_FILE)
         if facts.get("task") == "classify":
             raise LearningError("run-classifies", name=facts.get("name", folder.name))
@@ -73,10 +78,19 @@ class Predictor:
 
     def probabilities(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return ``[n, labels, size, size]`` in 0..1 for prepared stacks ``[n, inputs, size, size]``."""
+        return self._both(stacks)[0]
+
+    def _both(self, stacks: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
+        """Return probabilities, and by slice and label how much those of the mirrored stacks differ."""
         found = self._run(stacks)
-        if self._mirrored:
-            found = np.asarray(0.5 * (found + self._run(stacks[..., ::-1])[..., ::-1]), dtype=np.float32)
-        return found
+        if not self._mirrored:
+            return found, None
+        other = self._run(stacks[..., ::-1])[..., ::-1]
+        edge = THRESHOLD / 255
+        doubts = np.stack(
+            [disagreement(found[:, n] >= edge, other[:, n] >= edge) for n in range(len(self.labels))], axis=1
+        )
+        return np.asarray(0.5 * (found + other), dtype=np.float32), doubts
 
     def _run(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.array(self._compiled(np.ascontiguousarray(stacks, dtype=np.float32))[0], dtype=np.float32)
@@ -125,55 +139,22 @@ class Predictor:
         total = volume.shape[0]
         result = {name: np.zeros(volume.shape, dtype=np.uint8) for name in self.labels}
         preparer = Preparer(volume, self.preparation)
+        self.mirrored_doubt = {name: np.zeros(total) for name in self.labels} if self._mirrored else {}
         for start in range(0, total, BATCH):
             if should_stop():
                 raise Cancelled
             indices = range(start, min(start + BATCH, total))
             needed, rows = preparer.stacks(indices)
             slices = preparer.slices(needed).astype(np.float32)
-            found = self.probabilities(slices[rows])
+            found, doubts = self._both(slices[rows])
+            if doubts is not None:
+                for channel, name in enumerate(self.labels):
+                    self.mirrored_doubt[name][list(indices)] = doubts[:, channel]
             for row, index in enumerate(indices):
                 fit = preparer.fit(index)
                 for channel, name in enumerate(self.labels):
                     result[name][index] = np.rint(fit.inverse(found[row, channel]) * 255).clip(0, 255)
             yield indices[-1] + 1, result
-
-
-def masks_of(probabilities: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.uint8]]:
-    """Turn probabilities (uint8 ``[z, y, x]``) into masks (0/1); a Brain is one piece without holes."""
-    masks = {}
-    for name, probability in probabilities.items():
-        mask = probability >= THRESHOLD
-        masks[name] = (tidy_brain(mask) if name.casefold() == BRAIN.casefold() else mask).astype(np.uint8)
-    return masks
-
-
-def tidy_brain(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Keep the largest connected piece of a ``[z, y, x]`` mask and fill what it encloses."""
-    box = bounding_box(mask)
-    if box is None:
-        return mask
-    inside = mask[box.slices]
-    pieces, count = ndimage.label(inside)
-    if count > 1:
-        sizes = np.bincount(pieces.ravel())
-        sizes[0] = 0
-        inside = pieces == int(sizes.argmax())
-    result = np.zeros_like(mask)
-    result[box.slices] = _filled(inside)
-    return result
-
-
-def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    # labelling the outside is many times faster than scipy's binary_fill_holes on a volume
-    padded = np.pad(~mask, 1, constant_values=True)
-    if mask.shape[0] == 1:
-        # one picture: a hole is closed in its own plane
-        padded = padded[1:-1]
-        outside = ndimage.label(padded)[0]
-        return np.asarray((outside != outside[0, 0, 0])[:, 1:-1, 1:-1])
-    outside = ndimage.label(padded)[0]
-    return np.asarray((outside != outside[0, 0, 0])[1:-1, 1:-1, 1:-1])
 
 
 def read_facts(file: Path) -> Mapping[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,12 @@ from core.project.predictions import list_predictions, write_prediction
 from core.project.project import Project
 from core.project.records import Scan
 from core.review.fitness import learnt, unlike
+from core.review.suggest import MIRRORED
+from core.review.tidy import PLAIN, Tidying
 from models.classifying import ClassPredictor, Gate, classify_scan
 from models.inference import Predictor, masks_of
 from models.sharding import Shards, leading, share
+from models.views import FEWEST, has_three, in_three_views
 
 
 def predict_job(
@@ -29,6 +34,8 @@ def predict_job(
     missing_only: bool = False,
     mirrored: bool = False,
     gate: str = "",
+    three_views: bool = False,
+    tidying: Tidying = PLAIN,
     should_stop: StopCheck = never_stop,
 ) -> Events:
     """Predict scans of a project with one of its runs.
@@ -50,6 +57,10 @@ def predict_job(
         Average each slice with its left-right mirror image: half as fast, a little better.
     gate
         A run that classifies: slices it calls clean stay empty.
+    three_views
+        Predict along all three axes and average (:mod:`models.views`): takes three times as long.
+    tidying
+        What is done to the masks after the network.
     should_stop
         Any word ends it; what is predicted by then stays.
 
@@ -81,7 +92,8 @@ def predict_job(
         shards = Shards(project.predictions_folder, f"predicting-{found.id}")
         mine = share(wanted)
         total = sum(scan.shape[0] for scan in mine)
-        work = _work(project, found, total, mirrored=mirrored, gate=gate)
+        ways = Ways(mirrored, gate, three_views, tidying)
+        work = _work(project, found, total, ways)
         odd = unlike(learnt(project, found), wanted)
         if odd and leading():
             yield Notice("run-unlike", {"run": found.name, "count": len(odd), "scans": ", ".join(odd[:5])})
@@ -102,15 +114,30 @@ def predict_job(
         yield Finished(result)
 
 
-def _work(project: Project, run: runs.Run, total: int, *, mirrored: bool, gate: str) -> _Work:
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How is predicted; see :func:`predict_job`."""
+
+    mirrored: bool = False
+    gate: str = ""
+    three_views: bool = False
+    tidying: Tidying = PLAIN
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a prediction's ``meta.json`` tells of it: nothing of what was not asked for."""
+        told: dict[str, Any] = {"mirrored": True} if self.mirrored else {}
+        return told | ({"tidying": self.tidying.to_json()} if self.tidying != PLAIN else {})
+
+
+def _work(project: Project, run: runs.Run, total: int, ways: Ways) -> _Work:
     """Make ready what predicts with a run, and refuse what does not go together."""
     folder = runs.require_usable(project, run)
     if not run.config.classifies:
-        before = Gate(project, gate) if gate else None
-        return _MaskWork(project, run.id, Predictor(folder, mirrored=mirrored), total, before)
-    if gate:
+        before = Gate(project, ways.gate) if ways.gate else None
+        return _MaskWork(project, run.id, Predictor(folder, mirrored=ways.mirrored), total, before, ways)
+    if ways.gate:
         raise LearningError("run-classifies", name=run.name)
-    return _ClassWork(project, run.id, ClassPredictor(folder, mirrored=mirrored), total)
+    return _ClassWork(project, run.id, ClassPredictor(folder, mirrored=ways.mirrored), total)
 
 
 def _result(run: runs.Run, wanted: Sequence[Scan], work: _Work, others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -184,9 +211,11 @@ class _Work(ABC):
 class _MaskWork(_Work):
     """Scans that are drawn on."""
 
-    def __init__(self, project: Project, run: str, predictor: Predictor, total: int, gate: Gate | None) -> None:
+    def __init__(
+        self, project: Project, run: str, predictor: Predictor, total: int, gate: Gate | None, ways: Ways
+    ) -> None:
         super().__init__(project, run, total)
-        self.predictor, self.gate = predictor, gate
+        self.predictor, self.gate, self.ways = predictor, gate, ways
         if gate is not None:
             self.told = {"clean": 0, "emptied": 0}
 
@@ -195,11 +224,18 @@ class _MaskWork(_Work):
         yield self._progress(0, scan)
         volume = self.project.read_volume(scan.id)
         probabilities = {}
-        for done, found in self.predictor.predict_in_pieces(volume, should_stop):
+        three = self.ways.three_views and has_three(volume)
+        if self.ways.three_views and not three:
+            yield Notice("predict-one-view", {"scan": scan.name, "fewest": FEWEST})
+        predict = functools.partial(in_three_views, self.predictor) if three else self.predictor.predict_in_pieces
+        for done, found in predict(volume, should_stop):
             yield self._progress(done, scan)
             probabilities = found
-        masks = masks_of(probabilities)
-        facts: dict[str, Any] = {}
+        masks = masks_of(probabilities, volume.geometry, self.ways.tidying)
+        facts = self.ways.facts() | ({"views": 3} if three else {})
+        if self.predictor.mirrored_doubt:
+            doubts = self.predictor.mirrored_doubt.items()
+            facts[MIRRORED] = {name: [round(float(one), 4) for one in values] for name, values in doubts}
         if self.gate is not None:
             facts["gate"] = self.gate.close(self.gate.asked(scan, volume, should_stop), masks, probabilities)
             for key in self.told:
