@@ -81,8 +81,9 @@ class Head:
         thin, rest = cv2.connectedComponents(((above > 0) & ~head).astype(np.uint8), connectivity=8)
         there = rest > 0
         nearest, furthest = np.full(thin, np.inf), np.zeros(thin)
-        np.minimum.at(nearest, rest[there], away[there])
-        np.maximum.at(furthest, rest[there], away[there])
+        pieces_there = np.asarray(rest[there], dtype=np.intp)
+        np.minimum.at(nearest, pieces_there, away[there])
+        np.maximum.at(furthest, pieces_there, away[there])
         kept = (nearest <= 2) & (furthest <= _THIN * side)
         kept[0] = False
         return np.asarray(head | kept[rest] | ((above > 0) & (away <= BRIDGE * side)))
