@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QWidget
 
 from core.messages import text
@@ -15,6 +15,8 @@ from gui.keymap import Keymap, group_of, load
 _NUMBERED = ("label_", "window_")
 _COLUMNS = (("mouse", "program"), ("draw", "scans"), ("view",))
 _MOUSE_FIXED = ("left", "ctrl_left", "alt_left", "middle", "shift_wheel", "peek")
+_SIZE = 1180, 660
+"""Wide enough for three columns; a smaller screen gets a scroll bar."""
 
 
 class KeysDialog(Dialog):
@@ -27,7 +29,9 @@ class KeysDialog(Dialog):
     """
 
     def __init__(self, keymap: Keymap | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(text("actions.keys"), "", parent, width=1000)
+        room = QGuiApplication.primaryScreen().availableSize()
+        width, height = min(_SIZE[0], room.width() - 60), min(_SIZE[1], room.height() - 180)
+        super().__init__(text("actions.keys"), "", parent, width=width)
         self.keymap = keymap or load()
         if self.keymap.preset != "default":
             preset = text(f"keys.preset_{self.keymap.preset}")
@@ -43,8 +47,7 @@ class KeysDialog(Dialog):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(box)
-        scroll.setMinimumSize(1000, 600)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setMinimumHeight(height)
         self.body.addWidget(scroll)
 
     def rows(self, group: str) -> list[tuple[tuple[str, ...], str]]:
@@ -73,7 +76,7 @@ class KeysDialog(Dialog):
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(0, 1)
         for place, (keys, words) in enumerate(self.rows(group)):
-            grid.addWidget(theme.label(words), place, 0)
+            grid.addWidget(theme.label(words, wrap=True), place, 0)
             grid.addLayout(_caps(keys), place, 1)
         column.addLayout(grid)
         return frame
