@@ -36,6 +36,8 @@ SLICES = (1, 3, 5)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
 AUGMENTATIONS = ("segment", "few", "classify", "none")
+CLASS_AUGMENTATIONS = ("classify", "none")
+"""Those of a class: a class that depends on form is not stretched."""
 _RENAMED = {"augment": {"standard": "segment"}}
 """Words of older files, and what they are now."""
 MOST_FOLDS = 20
@@ -183,7 +185,7 @@ class TrainingConfig:
         folded = [name.casefold() for name in self.labels]
         _check("labels", len(set(folded)) == len(folded), "each label once")
         check_channels(self.channels)
-        check(self.prepare)
+        check(self.prepare, segment=not self.classifies)
         if not self.classifies:
             _check("network", self.network in NETWORKS, ", ".join(NETWORKS))
             _check("loss", self.loss in LOSSES, ", ".join(LOSSES))
@@ -222,7 +224,7 @@ class TrainingConfig:
         _check("labels", not self.labels, "none where a class is learnt")
         _check("network", self.network in CLASSIFIERS, ", ".join(CLASSIFIERS))
         _check("loss", self.loss in CLASS_LOSSES, ", ".join(CLASS_LOSSES))
-        _check("augment", self.augment in ("classify", "none"), "classify, none")
+        _check("augment", self.augment in CLASS_AUGMENTATIONS, ", ".join(CLASS_AUGMENTATIONS))
         _check("level", self.level in LEVELS, ", ".join(LEVELS))
         _check("smoothing", 0 <= self.smoothing < 0.5, "0, or below 0.5")
 

@@ -9,9 +9,12 @@ import numpy as np
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from core.errors import MeninxError
 from core.labels import Label
+from core.learning.class_survey import ClassSurvey, survey_class
+from core.learning.config import TrainingConfig
 from core.learning.survey import FEW_PATIENTS, FEW_SLICES, Survey, survey
-from core.messages import text
+from core.messages import sentence, text
 from core.project.project import Project
 from gui import plots, theme
 from gui.jobs.asking import Asker
@@ -28,7 +31,7 @@ class DataBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.survey: Survey | None = None
+        self.survey: Survey | ClassSurvey | None = None
         self._names: tuple[str, ...] = ()
         self._stale = threading.Event()
         self._asker = Asker(self)
@@ -66,6 +69,8 @@ class DataBox(QWidget):
     @property
     def ready(self) -> bool:
         """Whether a training of these labels could learn anything."""
+        if isinstance(self.survey, ClassSurvey):
+            return self.survey.ready
         return self.survey is not None and self.survey.with_label > 0
 
     @property
@@ -104,6 +109,18 @@ class DataBox(QWidget):
         self._stale = stale = threading.Event()
         self._asker.ask(_count, project, tuple(labels), reader, stale)
 
+    def count_class(self, project: Project | None, config: TrainingConfig | None) -> None:
+        """Count anew what a class can be learnt from; None where there is none to count."""
+        self._stale.set()
+        self.show_remarks([])
+        if project is None or config is None:
+            self._asker.forget()
+            self.survey = None
+            self._say("", "")
+            self.counted.emit()
+            return
+        self._asker.ask(survey_class, project, config)
+
     def close_page(self) -> None:
         """Give the count up and end its thread."""
         self._stale.set()
@@ -111,15 +128,15 @@ class DataBox(QWidget):
 
     @Slot(object)
     def _refused(self, error: Exception) -> None:
-        from core.errors import MeninxError
-        from core.messages import sentence
-
         self.survey = None
         self._say("", sentence(error) if isinstance(error, MeninxError) else str(error))
         self.counted.emit()
 
     @Slot(object)
-    def _show(self, found: Survey) -> None:
+    def _show(self, found: Survey | ClassSurvey) -> None:
+        if isinstance(found, ClassSurvey):
+            self._show_class(found)
+            return
         if not found.complete:
             return
         self.survey = found
@@ -143,6 +160,22 @@ class DataBox(QWidget):
             words += "\n" + text("train.data_area", area=f"{100 * found.median_area:.1f}")
         self._say(words, advice(found, self._names))
         self._draw(found)
+        self.counted.emit()
+
+    def _show_class(self, found: ClassSurvey) -> None:
+        self.survey = found
+        words = ""
+        if found.slices:
+            scans, patients = counted("scan", found.scans), counted("patient", found.patients)
+            words = "\n".join(
+                (
+                    text("train.data_scans", scans=scans, patients=patients),
+                    text("train.data_classes", yes=grouped(found.yes), no=grouped(found.no)),
+                )
+            )
+        self._say(words, class_advice(found))
+        self._plot.hide()
+        self._caption.hide()
         self.counted.emit()
 
     def _say(self, words: str, warning: str) -> None:
@@ -184,4 +217,19 @@ def advice(found: Survey, names: Sequence[str]) -> str:
         return text("train.advice_unknown", count=found.patients_unknown)
     if found.unfinished:
         return text("train.advice_some_unfinished", count=found.unfinished)
+    return ""
+
+
+def class_advice(found: ClassSurvey) -> str:
+    """Return the one thing to say about the slices of a class; ``""`` if it is well."""
+    if found.refused:
+        return found.refused
+    if found.patients < FEW_PATIENTS:
+        return text("train.advice_class_patients", patients=counted("patient", found.patients), least=FEW_PATIENTS)
+    if found.patients_yes < FEW_PATIENTS:
+        return text("train.advice_class_yes", patients=counted("patient", found.patients_yes), least=FEW_PATIENTS)
+    if found.patients_unknown:
+        return text("train.advice_unknown", count=found.patients_unknown)
+    if found.unknown:
+        return text("train.advice_class_unknown", count=grouped(found.unknown))
     return ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import Qt, Slot
@@ -22,7 +23,9 @@ from PySide6.QtWidgets import (
 from core.errors import LearningError
 from core.learning.config import (
     AUGMENTATIONS,
+    CLASS_AUGMENTATIONS,
     DEVICES,
+    ENCODER_CLASSIFIERS,
     ENCODER_NETWORKS,
     FREEZES,
     MOST_FOLDS,
@@ -47,6 +50,7 @@ DECIMALS: dict[str, tuple[float, float, float, int]] = {
     "learning_rate": (0.0, 1.0, 0.0001, 6),
     "weight_decay": (0.0, 1.0, 0.0001, 6),
     "foreground": (0.0, 1.0, 0.05, 2),
+    "smoothing": (0.0, 0.49, 0.01, 2),
     "validation_fraction": (0.01, 0.9, 0.05, 2),
     "test_fraction": (0.0, 0.9, 0.05, 2),
 }
@@ -68,13 +72,17 @@ OPEN_WORDS = {
 }
 """Settings whose 0 means something of its own, and the word for it."""
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("group_learning", ("augment", "patience", "learning_rate", "weight_decay", "batch", "steps", "foreground")),
+    (
+        "group_learning",
+        ("augment", "smoothing", "patience", "learning_rate", "weight_decay", "batch", "steps", "foreground"),
+    ),
     ("group_split", ("split", "validation_fraction", "test_fraction", "folds", "fold", "scribbles")),
     ("group_encoder", ("encoder_weights", "freeze")),
     ("group_machine", ("device", "precision", "seed")),
 )
 """Heading and settings, in the order shown; the preparation stands between the second and the third."""
-ORDER = tuple(name for _, names in GROUPS for name in names)
+ONLY = {"smoothing": True, "scribbles": False}
+"""Settings that only one task has: whether it is that of classes."""
 Editor = QSpinBox | QDoubleSpinBox | QComboBox | QCheckBox | FileField
 
 
@@ -87,19 +95,20 @@ class ExpertDialog(QDialog):
         self.setMinimumWidth(520)
         self._config = config
         self.editors: dict[str, Editor] = {}
-        self.prepare = PrepareFields()
+        self.prepare = PrepareFields(classifies=config.classifies)
         self._leaky = theme.label(text("train.leaky_split"), "warning", wrap=True)
         inner = QWidget()
         inner.setProperty("area", "clear")
         column = theme.column(inner, gap=theme.space("s"))
         column.setContentsMargins(0, 0, theme.space("m"), 0)
+        classifies = config.classifies
         for number, (heading, names) in enumerate(GROUPS):
             if number == 2:
                 column.addWidget(theme.heading(text("train.group_prepare")))
                 column.addWidget(self.prepare)
                 column.addSpacing(theme.space("m"))
             column.addWidget(theme.heading(text(f"train.{heading}")))
-            column.addLayout(self._form(names))
+            column.addLayout(self._form([name for name in names if ONLY.get(name, classifies) == classifies]))
             if "split" in names:
                 column.addWidget(self._leaky)
             column.addSpacing(theme.space("m"))
@@ -121,7 +130,7 @@ class ExpertDialog(QDialog):
         self._fill(config)
         self.resize(540, 660)
 
-    def _form(self, names: tuple[str, ...]) -> QFormLayout:
+    def _form(self, names: Sequence[str]) -> QFormLayout:
         form = QFormLayout()
         form.setVerticalSpacing(6)
         form.setHorizontalSpacing(theme.space("l"))
@@ -153,7 +162,7 @@ class ExpertDialog(QDialog):
     @property
     def config(self) -> TrainingConfig:
         """The settings with what was edited."""
-        edited: dict[str, Any] = {name: self._value(name) for name in ORDER}
+        edited: dict[str, Any] = {name: self._value(name) for name in self.editors}
         if not edited["folds"]:
             edited["fold"] = 0
         return replace(self._config, **edited, prepare=self.prepare.steps, channels=self.prepare.channels)
@@ -162,7 +171,8 @@ class ExpertDialog(QDialog):
         editor: Editor
         if name in CHOICES:
             editor = QComboBox()
-            for choice in CHOICES[name]:
+            classes = name == "augment" and self._config.classifies
+            for choice in CLASS_AUGMENTATIONS if classes else CHOICES[name]:
                 editor.addItem(text(f"train.choice_{choice}"), choice)
         elif name in NUMBERS:
             low, high, step = NUMBERS[name]
@@ -196,11 +206,12 @@ class ExpertDialog(QDialog):
 
     def _encoder_only(self) -> None:
         """Offer weights of an encoder only where the network has one."""
-        has = self._config.network in ENCODER_NETWORKS
+        takers = ENCODER_CLASSIFIERS if self._config.classifies else ENCODER_NETWORKS
+        has = self._config.network in takers
         file = self.editors["encoder_weights"]
         file.setEnabled(has)
         if not has:
-            known = ", ".join(text(f"train.network_{name}") for name in ENCODER_NETWORKS)
+            known = ", ".join(text(f"train.network_{name}") for name in takers)
             file.setToolTip(text("train.encoder_none", networks=known))
 
     def _fill(self, config: TrainingConfig) -> None:
@@ -240,9 +251,9 @@ class ExpertDialog(QDialog):
 
     @Slot()
     def _defaults(self) -> None:
-        names = {*ORDER, "prepare", "channels"}
-        usual: dict[str, Any] = {field.name: field.default for field in fields(TrainingConfig) if field.name in names}
-        self._fill(replace(self._config, **usual))
+        usual = TrainingConfig.for_class("-") if self._config.classifies else TrainingConfig(("-",))
+        kept = {name: getattr(usual, name) for name in (*self.editors, "prepare", "channels")}
+        self._fill(replace(self._config, **kept))
 
     @Slot()
     def _keep(self) -> None:

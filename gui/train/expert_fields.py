@@ -20,7 +20,7 @@ from core.learning.prepare_steps import COLOUR, CT_WINDOWS, DENOISERS, GREY, LEA
 from core.messages import text
 from gui import theme
 
-SWITCHES = ("clip", "zscore", "crop")
+SWITCHES = ("clip", "zscore", "crop", "table", "bone", "centre")
 CHANNELS = {"grey": GREY, "colour": COLOUR, "ct": CT_WINDOWS}
 FITS = ("fill", "resample", "pad")
 USUAL_MM = 1.0
@@ -75,13 +75,13 @@ class PrepareFields(QWidget):
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, classifies: bool = False) -> None:
         super().__init__(parent)
         self.setProperty("area", "clear")
         self.switches = {name: QCheckBox(text(f"train.prepare_{name}")) for name in SWITCHES}
-        self.centre = QCheckBox(text("train.prepare_centre"))
-        self.centre.setEnabled(False)
-        self.centre.setToolTip(text("train.prepare_centre_why"))
+        self.centre = self.switches["centre"]
+        self.centre.setEnabled(classifies)
+        self._centre_tip = text("train.prepare_centre_tip" if classifies else "train.prepare_centre_why")
         self.denoise = _combo([("", text("train.denoise_none")), *((n, text(f"train.denoise_{n}")) for n in DENOISERS)])
         self.fit = _combo([(name, text(f"train.fit_{name}")) for name in FITS])
         self.millimetres = QDoubleSpinBox()
@@ -104,9 +104,8 @@ class PrepareFields(QWidget):
         grid.setVerticalSpacing(6)
         grid.setColumnMinimumWidth(0, 150)
         grid.setColumnStretch(1, 1)
-        for row, (name, check) in enumerate([*self.switches.items(), ("centre", self.centre)]):
-            if name != "centre":
-                check.setToolTip(text(f"train.prepare_{name}_tip"))
+        for row, (name, check) in enumerate(self.switches.items()):
+            check.setToolTip(self._centre_tip if name == "centre" else text(f"train.prepare_{name}_tip"))
             check.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             grid.addWidget(check, row // 2, 0 if row % 2 == 0 else 1, 1, 1)
         for row, (name, widget) in enumerate(
@@ -116,7 +115,7 @@ class PrepareFields(QWidget):
                 ("millimetres", self.millimetres),
                 ("channels", self.channel),
             ),
-            start=2,
+            start=3,
         ):
             words = theme.label(text(f"train.setting_{name}"))
             if name == "millimetres":

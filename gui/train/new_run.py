@@ -10,15 +10,31 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLayout, QScrollArea, QSpinBox, QVBoxLayout, QWidget
 
 from core.labels import Label, LabelSet
-from core.learning.config import DEFAULT_EPOCHS, ENCODER_NETWORKS, LOSSES, NETWORKS, SLICES, TrainingConfig
+from core.learning.config import (
+    CLASS_LOSSES,
+    CLASSIFIERS,
+    DEFAULT_EPOCHS,
+    ENCODER_CLASSIFIERS,
+    ENCODER_NETWORKS,
+    LOSSES,
+    NETWORKS,
+    SLICES,
+    TASKS,
+    TrainingConfig,
+)
 from core.messages import text
 from core.project.project import Project
 from gui import theme
+from gui.train.class_choice import ClassChoice
 from gui.train.data_box import DataBox
 from gui.train.expert import ExpertDialog
 from gui.train.run_table import RunRow
 
-SIZES = (128, 192, 256, 320, 384, 512)
+SIZES = (128, 160, 192, 224, 256, 320, 384, 512)
+USUAL = {"segment": TrainingConfig(labels=("-",)), "classify": TrainingConfig.for_class("-")}
+"""What is usual for each task."""
+OFFERED = {"segment": (NETWORKS, LOSSES), "classify": (CLASSIFIERS, CLASS_LOSSES)}
+"""Networks and losses of each task."""
 DEFAULT_MINUTES = 10
 SCRATCH = ""
 
@@ -30,6 +46,8 @@ class NewRunPanel(QFrame):
     """A valid :class:`TrainingConfig`."""
     labels_chosen = Signal(list)
     """The :class:`core.labels.Label` that are ticked."""
+    pictures_asked = Signal(object)
+    """Show what each step of the preparation does; the :class:`TrainingConfig` as it is chosen."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,7 +55,8 @@ class NewRunPanel(QFrame):
         self.setFixedWidth(theme.space("side"))
         self._project: Project | None = None
         self._labels = LabelSet()
-        self._expert = TrainingConfig(labels=("-",))
+        self._experts = dict(USUAL)
+        self._rows: Sequence[RunRow] = ()
         self._checks: dict[str, QCheckBox] = {}
         self._parents: dict[str, TrainingConfig] = {}
         self._running = False
@@ -55,6 +74,10 @@ class NewRunPanel(QFrame):
     # --------------------------------------------------------------- layout
 
     def _make_choices(self) -> None:
+        self.task = _combo((task, text(f"train.task_{task}")) for task in TASKS)
+        self.task.currentIndexChanged.connect(self._task_changed)
+        self.classes = ClassChoice()
+        self.classes.changed.connect(self._class_changed)
         self.network = _combo((name, text(f"train.network_{name}_long")) for name in NETWORKS)
         self.parent_run = _combo([(SCRATCH, text("train.from_scratch"))])
         self.parent_run.currentIndexChanged.connect(self._parent_changed)
@@ -71,6 +94,8 @@ class NewRunPanel(QFrame):
         self.budget_unit.currentIndexChanged.connect(self._unit_changed)
         self.expert = theme.button(text("train.expert_open"))
         self.expert.clicked.connect(self._open_expert)
+        self.pictures = theme.button(text("train.pictures_open"), tip=text("train.pictures_tip"))
+        self.pictures.clicked.connect(self._ask_pictures)
 
     def _lay_out(self) -> None:
         inner = QWidget()
@@ -78,9 +103,15 @@ class NewRunPanel(QFrame):
         column = theme.column(inner, margin=theme.space("m"), gap=theme.space("m"))
         column.setContentsMargins(theme.space("m"), theme.space("m"), theme.space("m"), theme.space("s"))
         column.addWidget(theme.heading(text("train.new_run")))
+        column.addLayout(_field("task", self.task))
         self._label_box = QVBoxLayout()
         self._label_box.setSpacing(0)
-        column.addLayout(_field("labels", self._label_box))
+        self._label_part = QWidget()
+        self._label_part.setProperty("area", "clear")
+        theme.column(self._label_part).addLayout(_field("labels", self._label_box))
+        column.addWidget(self._label_part)
+        column.addWidget(self.classes)
+        self.classes.hide()
         column.addLayout(_field("network", self.network))
         column.addLayout(_field("start_from", self.parent_run))
         pair = theme.row()
@@ -93,6 +124,7 @@ class NewRunPanel(QFrame):
         budget.addWidget(self.budget_unit, 1)
         column.addLayout(_field("budget", budget))
         column.addWidget(self.expert)
+        column.addWidget(self.pictures)
         column.addSpacing(theme.space("xs"))
         column.addWidget(self.data)
         column.addStretch(1)
@@ -134,22 +166,24 @@ class NewRunPanel(QFrame):
             self._label_box.addWidget(check)
         if not self._checks:
             self._label_box.addWidget(theme.label(text("train.no_labels_yet"), "muted", wrap=True))
+        self.classes.read(project)
         self.recount()
 
     def set_runs(self, rows: Sequence[RunRow]) -> None:
-        """Offer the usable runs as a start."""
+        """Offer the usable runs of the task as a start."""
+        self._rows = rows
         kept = str(self.parent_run.currentData() or SCRATCH)
         self.parent_run.blockSignals(True)
         self.parent_run.clear()
         self.parent_run.addItem(text("train.from_scratch"), SCRATCH)
-        # what says yes or no of slices is no start for what draws
-        starts = [row for row in rows if row.run.usable and not row.run.config.classifies]
+        # what says yes or no of slices is no start for what draws, nor the other way round
+        starts = [row for row in rows if row.run.usable and row.run.config.classifies == self.classifies]
         self._parents = {row.run.id: row.run.config for row in starts}
-        for row in rows:
-            if row in starts:
-                dice = f"{row.run.best_dice:.3f}" if row.run.best_dice is not None else "-"
-                words = text("train.from_run", run=row.run.name, dice=dice) + ("  ★" if row.best else "")
-                self.parent_run.addItem(words, row.run.id)
+        for row in starts:
+            figure = f"{row.run.best_dice:.3f}" if row.run.best_dice is not None else "-"
+            key = "train.from_run_class" if self.classifies else "train.from_run"
+            words = text(key, run=row.run.name, dice=figure) + ("  ★" if row.best else "")
+            self.parent_run.addItem(words, row.run.id)
         self.parent_run.setCurrentIndex(max(0, self.parent_run.findData(kept)))
         self.parent_run.blockSignals(False)
         self._parent_changed()
@@ -158,6 +192,20 @@ class NewRunPanel(QFrame):
         """Say whether a training runs: only one may."""
         self._running = running
         self._refresh()
+
+    @property
+    def chosen_task(self) -> str:
+        """``segment`` or ``classify``."""
+        return str(self.task.currentData())
+
+    @property
+    def classifies(self) -> bool:
+        """Whether yes or no of a class is to be learnt."""
+        return self.chosen_task == "classify"
+
+    def choose_task(self, task: str) -> None:
+        """Choose what is learnt."""
+        self.task.setCurrentIndex(self.task.findData(task))
 
     def start_from(self, run: str) -> None:
         """Choose a run as the start of the next one."""
@@ -173,13 +221,18 @@ class NewRunPanel(QFrame):
         """Return the choices as a config (not validated)."""
         minutes = str(self.budget_unit.currentData()) == "minutes"
         network = str(self.network.currentData())
-        expert = self._expert
-        if network not in ENCODER_NETWORKS and expert.encoder_weights:
+        expert = self._experts[self.chosen_task]
+        if network not in (*ENCODER_NETWORKS, *ENCODER_CLASSIFIERS) and expert.encoder_weights:
             # a file chosen for another network means nothing to this one
             expert = replace(expert, encoder_weights="")
+        if self.classifies:
+            chosen = self.classes
+            level = chosen.chosen_level
+            expert = replace(expert, labels=(), class_name=chosen.chosen, class_yes=chosen.yes, level=level)
+        else:
+            expert = replace(expert, labels=tuple(label.name for label in self.chosen_labels()))
         return replace(
             expert,
-            labels=tuple(label.name for label in self.chosen_labels()),
             network=network,
             loss=str(self.loss.currentData()),
             size=int(self.slice_size.currentData()),
@@ -195,9 +248,43 @@ class NewRunPanel(QFrame):
     def recount(self) -> None:
         """Count the data of the chosen labels anew."""
         chosen = self.chosen_labels()
-        self.data.count(self._project, chosen, self._expert.reader)
+        if self.classifies:
+            config = self.config()
+            self.data.count_class(self._project, config if config.class_name and config.class_yes else None)
+        else:
+            self.data.count(self._project, chosen, self._experts["segment"].reader)
         self.labels_chosen.emit(chosen)
         self._refresh()
+
+    @Slot()
+    def recount_classes(self) -> None:
+        """Something else was said of a scan or a slice."""
+        self.classes.read(self._project)
+
+    @Slot()
+    def _class_changed(self) -> None:
+        if self.classifies:
+            self.recount()
+
+    @Slot()
+    def _task_changed(self) -> None:
+        """Offer what goes with the task, with what is usual for it."""
+        task, usual = self.chosen_task, USUAL[self.chosen_task]
+        self._label_part.setVisible(not self.classifies)
+        self.classes.setVisible(self.classifies)
+        networks, losses = OFFERED[task]
+        for combo, words in (
+            (self.network, [(name, text(f"train.network_{name}_long")) for name in networks]),
+            (self.loss, [(name, text(f"train.loss_{name}{'_class' if self.classifies else ''}")) for name in losses]),
+        ):
+            combo.clear()
+            for value, shown in words:
+                combo.addItem(shown, value)
+        self.network.setCurrentIndex(self.network.findData(usual.network))
+        self.loss.setCurrentIndex(self.loss.findData(usual.loss))
+        self.slice_size.setCurrentIndex(self.slice_size.findData(str(usual.size)))
+        self.set_runs(self._rows)
+        self.recount()
 
     @Slot()
     def _refresh(self) -> None:
@@ -208,6 +295,11 @@ class NewRunPanel(QFrame):
             why = "train.why_read_only"
         elif self._running:
             why = "train.why_running"
+        elif self.classifies:
+            if not self.classes.chosen:
+                why = "train.no_class_chosen"
+            elif not self.classes.yes:
+                why = "train.no_yes_chosen"
         elif not self.chosen_labels():
             why = "train.no_label_chosen"
         ready = not why and self.data.ready
@@ -225,7 +317,10 @@ class NewRunPanel(QFrame):
             if self.slice_size.findData(str(parent.size)) < 0:
                 self.slice_size.addItem(text("train.size_words", size=parent.size), str(parent.size))
             self.slice_size.setCurrentIndex(self.slice_size.findData(str(parent.size)))
-            self._expert = replace(self._expert, prepare=parent.prepare, channels=parent.channels)
+            task = self.chosen_task
+            self._experts[task] = replace(self._experts[task], prepare=parent.prepare, channels=parent.channels)
+            if parent.classifies:
+                self.classes.choose(parent.class_name)
         for control in (self.network, self.slices):
             control.setEnabled(parent is None)
             control.setToolTip(text("train.network_of_parent") if parent is not None else "")
@@ -239,12 +334,21 @@ class NewRunPanel(QFrame):
     def _open_expert(self) -> None:
         dialog = ExpertDialog(self._expert_start(), self)
         if dialog.exec():
-            self._expert = dialog.config
+            self._experts[self.chosen_task] = dialog.config
         dialog.deleteLater()
 
     def _expert_start(self) -> TrainingConfig:
         # the network decides whether there is an encoder to give weights to
-        return replace(self._expert, network=str(self.network.currentData()))
+        return replace(self._experts[self.chosen_task], network=str(self.network.currentData()))
+
+    @Slot()
+    def _ask_pictures(self) -> None:
+        self.pictures_asked.emit(self.config())
+
+    def use_preparation(self, steps: tuple[str, ...], channels: tuple[str, ...]) -> None:
+        """Prepare the next run's slices so; a run that starts from another keeps what that was shown."""
+        task = self.chosen_task
+        self._experts[task] = replace(self._experts[task], prepare=steps, channels=channels)
 
     @Slot()
     def _start(self) -> None:
@@ -253,6 +357,7 @@ class NewRunPanel(QFrame):
     def close_page(self) -> None:
         """End the counting thread."""
         self.data.close_page()
+        self.classes.close_page()
 
 
 def _combo(choices: Iterable[tuple[str, str]]) -> QComboBox:
