@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +25,10 @@ from core.labels import BRAIN, layer_name
 from core.learning.runs import find_run, require_usable
 from core.project.exporting import Outputs, save_outputs, stem_of
 from core.project.project import Project
+from core.review import tidy
 from core.review.rough import classical_brain
+from core.review.strip import PLAIN, Stripping, grown
+from core.review.tidy import Tidying
 from core.volume import Volume
 from models.sharding import Shards, leading, share
 
@@ -49,33 +52,61 @@ class Masker(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LooseWays:
+    """How is predicted, and what is done to the masks after it.
+
+    Parameters
+    ----------
+    mirrored, three_views, tidying
+        As :func:`models.predicting.predict_job`; the rough mask heeds only the last.
+    """
+
+    mirrored: bool = False
+    three_views: bool = False
+    tidying: Tidying = tidy.PLAIN
+
+
 class ClassicalMasker:
     """The rough brain mask that needs no model."""
 
     labels: tuple[str, ...] = (BRAIN,)
 
+    def __init__(self, tidying: Tidying = tidy.PLAIN) -> None:
+        self._tidying = tidying
+
     def masks(self, volume: Volume, should_stop: StopCheck) -> Masks:
         """Return the rough Brain mask."""
-        return {BRAIN: classical_brain(volume)}
+        mask = classical_brain(volume)
+        if self._tidying.bridges:
+            mask = tidy.tidy_brain(tidy.without_bridges(mask, volume.geometry, self._tidying.bridges))
+        return {BRAIN: grown(mask, volume.geometry, self._tidying.margin)}
 
 
 class RunMasker:
     """A run of a project."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ways: LooseWays | None = None) -> None:
         from models.inference import Predictor
 
-        self._predictor = Predictor(folder)
+        self._ways = ways or LooseWays()
+        self._predictor = Predictor(folder, mirrored=self._ways.mirrored)
         self.labels: tuple[str, ...] = self._predictor.labels
 
     def masks(self, volume: Volume, should_stop: StopCheck) -> Masks:
         """Return the predicted masks."""
-        from models.inference import masks_of
+        from models.views import has_three, in_three_views
 
-        return masks_of(self._predictor.predict_volume(volume, should_stop=should_stop))
+        if self._ways.three_views and has_three(volume):
+            found: dict[str, NDArray[np.uint8]] = {}
+            for _, so_far in in_three_views(self._predictor, volume, should_stop):
+                found = so_far
+        else:
+            found = self._predictor.predict_volume(volume, should_stop=should_stop)
+        return tidy.masks_of(found, volume.geometry, self._ways.tidying)
 
 
-def masker_for(model: str) -> Masker:
+def masker_for(model: str, ways: LooseWays | None = None) -> Masker:
     """Return what a ``--model`` names: ``classical`` or ``PROJECT:RUN``.
 
     Raises
@@ -88,13 +119,13 @@ def masker_for(model: str) -> Masker:
         ``project-missing``.
     """
     if model.casefold() == CLASSICAL:
-        return ClassicalMasker()
+        return ClassicalMasker(ways.tidying if ways else tidy.PLAIN)
     path, _, run = model.rpartition(":")
     if not path or not run:
         raise InputError("model-form", given=model)
     with Project.open(Path(path), read_only=True) as project:
         folder = require_usable(project, find_run(project, run))
-    return RunMasker(folder)
+    return RunMasker(folder, ways)
 
 
 @dataclass
@@ -133,7 +164,8 @@ def strip_job(
     *,
     model: str = CLASSICAL,
     masks_only: bool = False,
-    margin: float = 0.0,
+    ways: LooseWays | None = None,
+    stripping: Stripping = PLAIN,
     volume: int | None = None,
     dicom: bool = False,
     should_stop: StopCheck = never_stop,
@@ -150,8 +182,10 @@ def strip_job(
         ``classical`` or ``PROJECT:RUN``.
     masks_only
         Write no brains.
-    margin
-        Grow the masks by so many mm (px where the spacing is unknown).
+    ways
+        How is predicted, and what is done to the masks.
+    stripping
+        What becomes of the voxels outside; with ``masks_only`` nothing is cropped.
     volume
         Which volume of a 4-D scan.
     dicom
@@ -171,13 +205,13 @@ def strip_job(
     """
     if leading():
         yield Progress(0, 0, "loading-model")
-    masker = masker_for(model)
+    masker = masker_for(model, ways)
     label = next((name for name in masker.labels if name.casefold() == BRAIN.casefold()), None)
     if label is None:
         raise LearningError("model-no-brain", known=", ".join(masker.labels))
     if model.casefold() == CLASSICAL and leading():
         yield Notice("strip-rough")
-    wanted = _Wanted({label: ""}, not masks_only, margin, volume, dicom)
+    wanted = _Wanted({label: ""}, not masks_only, volume, PLAIN if masks_only else stripping, dicom)
     yield from _run(_Batch.of(folder, inputs), masker, wanted, "stripping", should_stop)
 
 
@@ -186,7 +220,7 @@ def apply_job(
     folder: Path,
     *,
     model: str,
-    margin: float = 0.0,
+    ways: LooseWays | None = None,
     volume: int | None = None,
     should_stop: StopCheck = never_stop,
 ) -> Events:
@@ -197,21 +231,21 @@ def apply_job(
     """
     if leading():
         yield Progress(0, 0, "loading-model")
-    masker = masker_for(model)
+    masker = masker_for(model, ways)
     single = len(masker.labels) == 1
     suffixes = {name: "" if single else f"_{layer_name(name)}" for name in masker.labels}
-    wanted = _Wanted(suffixes, False, margin, volume)
+    wanted = _Wanted(suffixes, False, volume)
     yield from _run(_Batch.of(folder, inputs), masker, wanted, "applying", should_stop)
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What to write: file name suffix by label, brains too or not, margin; which volume to read; DICOM as DICOM."""
+    """What to write: file name suffix by label, brains too or not, and how; which volume to read; DICOM as DICOM."""
 
     suffixes: Mapping[str, str]
     brain: bool
-    margin: float
     volume: int | None
+    stripping: Stripping = PLAIN
     dicom: bool = False
 
 
@@ -303,10 +337,12 @@ def _write(
     series = wanted.dicom and wanted.brain and source.format is Format.DICOM
     for label, suffix in wanted.suffixes.items():
         brain = wanted.brain and not series
-        outputs = Outputs(batch.folder, brain, True, wanted.margin, suffix, batch.guarded(source))
+        # the mask of a series lies where its slices lie
+        how = replace(wanted.stripping, slices_stay=series)
+        outputs = Outputs(batch.folder, brain, True, 0.0, suffix, batch.guarded(source), how)
         mask = np.asarray(masks[label])
         if series:
             folder = batch.folder / f"{stem}{suffix}_brain"
-            made = write_series(decoder, source.files, scan, mask, folder, wanted.margin)
+            made = write_series(decoder, source.files, scan, mask, folder, how=how)
             batch.written += [file.as_posix() for file in made]
         batch.written += [file.as_posix() for file in save_outputs(scan, mask, stem, outputs, source.files)]

@@ -20,7 +20,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from core.errors import InputError
 from core.exchange.deidentify import Person, blank, deidentify, may_show_words
-from core.geometry import Array, Geometry
+from core.geometry import Array, Box, Geometry
 from core.io import grouping, stacking
 from core.io.dicom_file import SliceHeader, headers, load, load_header, one_sentence, word
 from core.io.files import MAX_FILE, opened, read_bytes
@@ -30,6 +30,7 @@ from core.io.regrid import same_place
 from core.io.sniff import Format
 from core.io.source import Source
 from core.project.scanfile import pixel_hash
+from core.review.strip import WHOLE, faded
 from core.version import VERSION
 from core.volume import Volume
 
@@ -80,6 +81,11 @@ class Order:
         Real value outside of ``kept``.
     series
         UID of the series that derived files are of.
+    weights
+        How much of each voxel is left, uint8 ``[z, y, x]`` (:func:`core.review.strip.weights_of`); None for all
+        of what is kept, and nothing else.
+    box
+        Rows and columns of each picture that stay; None for all.
     """
 
     files: tuple[Path, ...]
@@ -91,6 +97,8 @@ class Order:
     kept: NDArray[np.bool_] | None = None
     background: float = 0.0
     series: str = ""
+    weights: NDArray[np.uint8] | None = None
+    box: Box | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,9 +257,10 @@ def _pixels(order: Order, frames: Sequence[SliceHeader], parts: Sequence[tuple[i
         outside = _stored(order.background, header, picture)
         picture = blank(picture, boxes, 0 if order.kept is None else outside)
         if order.kept is not None:
-            kept = order.kept[places[header.frame]]
-            picture = np.where(kept[..., None] if picture.ndim == 3 else kept, picture, picture.dtype.type(outside))
-        made.append(picture)
+            place = places[header.frame]
+            weights = order.kept[place] * np.uint8(WHOLE) if order.weights is None else order.weights[place]
+            picture = faded(picture, outside, weights)
+        made.append(picture if order.box is None else picture[order.box.slices[1:]])
     return np.stack(made)
 
 
@@ -291,6 +300,23 @@ def _derive(made: Dataset, order: Order, number: int) -> None:
     made.RecognizableVisualFeatures = "NO"
     series = int(made.get("SeriesNumber") or 0)
     made.SeriesNumber = 1000 + series if 0 <= series < 1_000_000 else 1000
+    if order.box is not None:
+        made.DerivationDescription += ", cropped"
+        _move(made, order.geometry, order.box)
+
+
+def _move(made: Dataset, geometry: Geometry, box: Box) -> None:
+    """Say where a picture begins now: rows and columns before it are gone."""
+    _, row, column = box.low
+    # the affine is in RAS, DICOM in LPS
+    moved = geometry.affine[:3, :3] @ (column, row, 0) * (-1, -1, 1)
+    groups = [*made.get("SharedFunctionalGroupsSequence", []), *made.get("PerFrameFunctionalGroupsSequence", [])]
+    places = [made, *(place for group in groups for place in group.get("PlanePositionSequence", []))]
+    for place in places:
+        if "ImagePositionPatient" in place:
+            before = [float(one) for one in place.ImagePositionPatient]
+            # 16 letters are all that a number of a header may have
+            place.ImagePositionPatient = [f"{one:.9g}" for one in np.add(before, moved)]
 
 
 def _encoded(made: Dataset, pixels: Array, header: SliceHeader) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from core.project.predictions import read_prediction
 from core.project.project import Project
 from core.project.records import Scan
 from core.review.compare import pick_annotation, read_truth
-from core.review.strip import apply_mask, grown
+from core.review.strip import PLAIN, Stripping, apply_mask, grown, strip_scan
 from core.volume import Volume
 
 _ENDINGS = (".nii.gz", ".nii", ".dcm", ".dicom", ".ima", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -164,6 +164,8 @@ class Outputs:
         Between the scan's name and ``_mask``, such as ``_tumour``.
     guarded
         Folders of the inputs: a file that is there already is never written over.
+    stripping
+        What becomes of the voxels outside; the mask is cropped with the scan.
     """
 
     folder: Path
@@ -172,6 +174,7 @@ class Outputs:
     margin: float = 0.0
     suffix: str = ""
     guarded: tuple[Path, ...] = ()
+    stripping: Stripping = PLAIN
 
 
 def save_outputs(volume: Volume, mask: Array, name: str, outputs: Outputs, files: Sequence[Path] = ()) -> list[Path]:
@@ -196,7 +199,7 @@ def save_outputs(volume: Volume, mask: Array, name: str, outputs: Outputs, files
     Raises
     ------
     InputError
-        ``output-in-the-way`` where a file in an input's folder would be written over.
+        ``output-in-the-way`` where a file in an input's folder would be written over; ``strip-background``.
     StorageError
         If the disk refuses.
     """
@@ -215,13 +218,17 @@ def _planned(
     volume: Volume, kept: NDArray[np.bool_], name: str, outputs: Outputs, files: Sequence[Path]
 ) -> Iterator[tuple[Path, bytes]]:
     stem = f"{name}{outputs.suffix}"
-    if not is_picture(volume):
+    pictures = is_picture(volume)
+    # each picture is a file of its own: none is left out
+    how = replace(outputs.stripping, slices_stay=outputs.stripping.slices_stay or pictures)
+    brain, kept = strip_scan(volume, kept, how)
+    if not pictures:
         if outputs.brain:
-            yield outputs.folder / f"{stem}_brain.nii.gz", encode_volume(apply_mask(volume, kept))
+            yield outputs.folder / f"{stem}_brain.nii.gz", encode_volume(brain)
         if outputs.mask:
-            yield outputs.folder / f"{stem}_mask.nii.gz", encode_mask(volume, kept)
+            yield outputs.folder / f"{stem}_mask.nii.gz", encode_mask(brain, kept)
         return
-    stripped = apply_mask(volume, kept).array
+    stripped = brain.array
     for z in range(volume.shape[0]):
         one = stem
         if len(files) == volume.shape[0] and len(files) > 1:

@@ -8,7 +8,8 @@ from typing import Any
 
 from core.commands.line import Line
 from core.messages import text
-from models.loose import apply_job
+from models.commands.ways import add_ways, tidying
+from models.loose import LooseWays, apply_job
 from models.sharding import hush_others, leading
 
 
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", type=Path, nargs="+", metavar="FILE", help=text("strip.help_inputs"))
     parser.add_argument("--model", required=True, metavar="PROJECT:RUN", help=text("apply.help_model"))
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=text("strip.help_output"))
-    parser.add_argument("--margin", type=float, default=0.0, metavar="MM", help=text("strip.help_margin"))
+    add_ways(parser)
     parser.add_argument("--volume", type=int, metavar="N", help=text("strip.help_volume"))
 
 
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         arguments.inputs,
         arguments.output,
         model=arguments.model,
-        margin=arguments.margin,
+        ways=LooseWays(arguments.tta, arguments.three_views, tidying(arguments)),
         volume=arguments.volume,
         should_stop=line.should_stop,
     )

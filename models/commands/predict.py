@@ -8,6 +8,7 @@ from typing import Any
 
 from core.commands.line import Line
 from core.messages import text
+from models.commands.ways import add_ways, tidying
 from models.sharding import hush_others, leading
 from models.worker import Job, events_of
 
@@ -17,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, help=text("learning.project_help"))
     parser.add_argument("--run", required=True, help=text("learning.run_help"))
     parser.add_argument("--scans", nargs="+", default=[], metavar="SCAN", help=text("learning.scans_help"))
-    parser.add_argument("--tta", action="store_true", help=text("learning.tta_help"))
     parser.add_argument("--gate", default="", metavar="CLASSIFIER_RUN", help=text("learning.gate_help"))
     parser.add_argument("--missing-only", action="store_true", help=text("learning.missing_help"))
+    add_ways(parser)
 
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
@@ -34,6 +35,8 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
             "missing_only": arguments.missing_only,
             "mirrored": arguments.tta,
             "gate": arguments.gate,
+            "three_views": arguments.three_views,
+            "tidying": tidying(arguments),
         },
     )
     result = line.follow(events_of(job, line.should_stop))

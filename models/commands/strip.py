@@ -8,7 +8,9 @@ from typing import Any
 
 from core.commands.line import Line
 from core.messages import text
-from models.loose import CLASSICAL, strip_job
+from core.review.strip import Stripping
+from models.commands.ways import add_ways, millimetres, number, tidying
+from models.loose import CLASSICAL, LooseWays, strip_job
 from models.sharding import hush_others, leading
 
 
@@ -18,7 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=text("strip.help_output"))
     parser.add_argument("--model", default=CLASSICAL, help=text("strip.help_model"))
     parser.add_argument("--masks-only", action="store_true", help=text("strip.help_masks_only"))
-    parser.add_argument("--margin", type=float, default=0.0, metavar="MM", help=text("strip.help_margin"))
+    add_ways(parser)
+    parser.add_argument("--background", type=number, metavar="VALUE", help=text("strip.help_background"))
+    parser.add_argument("--soft", type=millimetres, default=0.0, metavar="MM", help=text("strip.help_soft"))
+    parser.add_argument("--crop", type=millimetres, metavar="MM", help=text("strip.help_crop"))
     parser.add_argument("--dicom", action="store_true", help=text("strip.help_dicom"))
     parser.add_argument("--volume", type=int, metavar="N", help=text("strip.help_volume"))
 
@@ -31,7 +36,8 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         arguments.output,
         model=arguments.model,
         masks_only=arguments.masks_only,
-        margin=arguments.margin,
+        ways=LooseWays(arguments.tta, arguments.three_views, tidying(arguments)),
+        stripping=Stripping(arguments.background, arguments.soft, arguments.crop),
         volume=arguments.volume,
         dicom=arguments.dicom,
         should_stop=line.should_stop,
