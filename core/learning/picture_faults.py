@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.events import Notice
+from core.learning.prepare import Preparation
 from core.learning.prepare_clear import Head
 from core.learning.prepare_head import air_around, grey_of
-from core.learning.prepare_steps import windows_of
+from core.learning.prepare_steps import value_of, windows_of
 from core.volume import Volume
 
 LETTERS = "letters"
@@ -32,6 +34,7 @@ _MERGED = 4.0
 _LETTER = 0.8
 """Width of a letter by its height."""
 _IN_A_ROW = 3
+_NAMED = 5
 _CUT = 0.75
 """Wrong window: so much of the head is at the very end of the scale."""
 
@@ -133,3 +136,37 @@ def _cut_off(volume: Volume, inside: NDArray[np.float32], channels: tuple[str, .
     stored = inside
     low, high = (float(volume.values(np.array([end]))[0]) for end in (0, 255))
     return max(float(np.mean(stored <= low)), float(np.mean(stored >= high))) > _CUT
+
+
+class Faulty:
+    """Scans with faults, as a training finds them while it reads.
+
+    Parameters
+    ----------
+    preparation
+        How they are prepared: letters beside the head do no harm where all but the head is taken off.
+    """
+
+    def __init__(self, preparation: Preparation) -> None:
+        self._preparation = preparation
+        self._names: dict[str, list[str]] = {LETTERS: [], WINDOW: []}
+
+    def look(self, volume: Volume, name: str) -> None:
+        """Look at a scan."""
+        found = faults(volume, self._preparation.channels)
+        if value_of(self._preparation.steps, "table") is not None:
+            found -= {LETTERS}
+        for fault in found:
+            self._names[fault].append(name)
+
+    def notices(self) -> list[Notice]:
+        """Return ``training-letters`` and ``training-window``, each with the scans it is said of."""
+        return [
+            Notice(f"training-{fault}", {"count": len(names), "names": _named(names)})
+            for fault, names in self._names.items()
+            if names
+        ]
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")

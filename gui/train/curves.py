@@ -17,6 +17,9 @@ from gui.plots import QuietPlot
 from gui.train.caution import CautionBar
 
 PARTS = ("train", "validation")
+OVERLAP = ("dice", "iou")
+OF_CLASS = ("auc", "sensitivity", "specificity")
+"""What the middle card shows of a run that draws, and of one that says yes or no."""
 NARROW = 300
 """Below this width (px) a card's title does not fit beside its values."""
 
@@ -94,16 +97,14 @@ class CurveCard(QFrame):
         self._measure = next(iter(titles))
         self._epochs: Sequence[EpochEnded] = ()
         self._baseline: float | None = None
+        self._floor_key = "train.baseline_mark"
         self._title: Elided | None = None
         self._switch = QButtonGroup(self)
+        self._offered: dict[str, str] = {}
+        self._names = theme.row(gap=theme.space("xs"))
         top = theme.row(gap=theme.space("xs"))
-        if len(titles) == 1:
-            self._title = Elided(titles[self._measure])
-            top.addWidget(self._title, 1)
-        else:
-            for name, words in titles.items():
-                top.addWidget(self._switch_button(name, words))
-            top.addStretch(1)
+        top.addLayout(self._names, 1)
+        self.offer(titles)
         self._now = {part: QLabel() for part in PARTS}
         for part in PARTS:
             self._now[part].setStyleSheet(f"color: {theme.color(part)}; font-size: 12px; font-weight: 600;")
@@ -138,6 +139,30 @@ class CurveCard(QFrame):
         outer.setContentsMargins(12, 7, 12, 4)
         outer.addLayout(top)
         outer.addWidget(self._plot, 1)
+
+    def offer(self, titles: dict[str, str]) -> None:
+        """Offer other measures; what is shown stays where it is still among them."""
+        if titles == self._offered:
+            return
+        self._offered = dict(titles)
+        if self._measure not in titles:
+            self._measure = next(iter(titles))
+        while self._names.count():
+            item = self._names.takeAt(0)
+            old = item.widget() if item is not None else None
+            if old is not None:
+                old.hide()
+                old.deleteLater()
+        for button in self._switch.buttons():
+            self._switch.removeButton(button)
+        self._title = None
+        if len(titles) == 1:
+            self._title = Elided(titles[self._measure])
+            self._names.addWidget(self._title, 1)
+            return
+        for name, words in titles.items():
+            self._names.addWidget(self._switch_button(name, words))
+        self._names.addStretch(1)
 
     def _switch_button(self, name: str, words: str) -> QPushButton:
         button = theme.button(words, "flat")
@@ -177,9 +202,11 @@ class CurveCard(QFrame):
         if self._title is not None:
             self._title.set_words(words)
 
-    def show_epochs(self, epochs: Sequence[EpochEnded], *, baseline: float | None = None) -> None:
-        """Draw the epochs; ``baseline`` is marked by a dotted line."""
-        self._epochs, self._baseline = epochs, baseline
+    def show_epochs(
+        self, epochs: Sequence[EpochEnded], *, baseline: float | None = None, floor: str = "train.baseline_mark"
+    ) -> None:
+        """Draw the epochs; ``baseline`` is marked by a dotted line that says what it is by ``floor``."""
+        self._epochs, self._baseline, self._floor_key = epochs, baseline, floor
         self._draw()
 
     def _draw(self) -> None:
@@ -206,7 +233,7 @@ class CurveCard(QFrame):
         if self._baseline is not None:
             self._floor.setValue(self._baseline)
             # where the title has no room for it, the line itself says what it is
-            mark = text("train.baseline_mark", baseline=f"{self._baseline:.2f}") if self.width() < NARROW else ""
+            mark = text(self._floor_key, baseline=f"{self._baseline:.2f}") if self.width() < NARROW else ""
             self._floor.label.setFormat(mark)
 
     def _range(self, numbers: np.ndarray, low: float, high: float) -> None:
@@ -231,7 +258,7 @@ class Curves(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.loss = CurveCard({"loss": text("train.loss_curve")})
-        self.overlap = CurveCard({"dice": text("train.dice_curve"), "iou": text("train.iou_curve")})
+        self.overlap = CurveCard({name: text(f"train.{name}_curve") for name in OVERLAP})
         self.accuracy = CurveCard({"accuracy": text("train.accuracy_curve")})
         legend = theme.row(gap=6)
         legend.addWidget(theme.heading(text("train.curves")))
@@ -262,7 +289,7 @@ class Curves(QWidget):
         Parameters
         ----------
         baseline
-            Accuracy of "all background".
+            Accuracy of "all background", or of "no everywhere".
         stamp
             Why the numbers may flatter.
         cautions
@@ -271,9 +298,12 @@ class Curves(QWidget):
         self.caution.show_words(stamp, cautions)
         self.save.setEnabled(bool(epochs))
         self.loss.show_epochs(epochs)
+        classifies = bool(epochs) and epochs[0].validation.auc is not None
+        kind = "_class" if classifies else ""
+        self.overlap.offer({name: text(f"train.{name}_curve") for name in (OF_CLASS if classifies else OVERLAP)})
         self.overlap.show_epochs(epochs)
         if baseline is None:
-            self.accuracy.set_title(text("train.accuracy_curve"))
+            self.accuracy.set_title(text(f"train.accuracy_curve{kind}"))
         else:
-            self.accuracy.set_title(text("train.accuracy_baseline", baseline=f"{baseline:.2f}"))
-        self.accuracy.show_epochs(epochs, baseline=baseline)
+            self.accuracy.set_title(text(f"train.accuracy_baseline{kind}", baseline=f"{baseline:.2f}"))
+        self.accuracy.show_epochs(epochs, baseline=baseline, floor=f"train.baseline_mark{kind}")

@@ -34,6 +34,8 @@ class RunActs(QObject):
 
     deleted = Signal(str)
     """Id of the run that is gone."""
+    look_asked = Signal(str)
+    """Id of a run that classifies: show its figures and mistakes."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -146,6 +148,12 @@ class RunActs(QObject):
                     session.notifier.error(error)
         session.workspace_requested.emit("review")
 
+    def look_at(self, run: str) -> None:
+        """Show how good a run that classifies is: it has no masks to review."""
+        self._session.notifier.withdraw(self._told)
+        self._session.workspace_requested.emit("train")
+        self.look_asked.emit(run)
+
     def tell_end(self, work: Work, live: RunWatch | None) -> None:
         """Say how a training ended, and offer to review it."""
         notifier = self._session.notifier
@@ -153,10 +161,12 @@ class RunActs(QObject):
             notifier.error(work.outcome.error)
         elif live is not None and live.last is not None and live.state in (RunState.DONE, RunState.STOPPED):
             name = live.started.name if live.started is not None else ""
-            words = text("train.told_done", run=name, dice=f"{live.last.best_dice:.3f}", epoch=live.last.best_epoch)
+            key = "train.told_done_class" if live.classifies else "train.told_done"
+            words = text(key, run=name, dice=f"{live.last.best_dice:.3f}", epoch=live.last.best_epoch)
             self._told = words
-            review = functools.partial(self.review, live.run)
-            notifier.offer(words, text("train.told_review"), review, kind="good", seconds=60)
+            review = functools.partial(self.look_at if live.classifies else self.review, live.run)
+            offered = text("train.told_look" if live.classifies else "train.told_review")
+            notifier.offer(words, offered, review, kind="good", seconds=60)
         elif live is not None and live.state == RunState.PAUSED and live.started is not None:
             notifier.tell(text("train.told_paused", run=live.started.name))
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.events import Failed, JobEvent, Notice, Progress, WasCancelled
+from core.learning.config import CLASSIFIERS
 from core.learning.events import EpochEnded, RunEnded, Sample, SamplesDrawn, TrainingStarted
 from core.learning.warnings import cautions
 from core.messages import sentence, text
 from core.review.curves import RunCurves
 from gui.jobs.jobs import time_left
+
+
+_FAULTS = ("training-letters", "training-window")
+"""Notices that stay to be read while the curves are looked at."""
 
 
 @dataclass
@@ -32,6 +37,8 @@ class RunWatch:
         ``waiting running``, or the last word: a run state, ``failed``, ``cancelled``.
     words
         Why it failed, or what else must be said.
+    notices, faults
+        What was said on the way; of it, what is wrong with the pictures.
     reasons
         Why its numbers may flatter, from its split; empty until that is read.
     checking
@@ -48,6 +55,7 @@ class RunWatch:
     state: str = "waiting"
     words: str = ""
     notices: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     reasons: tuple[str, ...] = ()
     checking: int | None = None
 
@@ -68,7 +76,10 @@ class RunWatch:
             case RunEnded():
                 self.state = event.state
             case Notice():
-                self.notices.append(text(f"notices.{event.key}", **event.fields))
+                words = text(f"notices.{event.key}", **event.fields)
+                self.notices.append(words)
+                if event.key in _FAULTS:
+                    self.faults.append(words)
             case Failed():
                 self.state, self.words = "failed", sentence(event.error)
             case WasCancelled():
@@ -89,10 +100,15 @@ class RunWatch:
 
     @property
     def cautions(self) -> list[str]:
-        """What its curves say, in plain words."""
+        """What is wrong with its pictures, and what its curves say, in plain words."""
         if not self.epochs:
-            return []
-        return [one.words for one in cautions(self.started, self.epochs, validation_patients=self.checking)]
+            return list(self.faults)
+        return self.faults + [one.words for one in cautions(self.started, self.epochs, validation_patients=self.checking)]
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it learns yes or no of a class."""
+        return self.started is not None and self.started.network in CLASSIFIERS
 
     @property
     def last(self) -> EpochEnded | None:
@@ -151,9 +167,10 @@ class RunWatch:
         if self.state == "running" and progress is not None and progress.seconds_left >= 0:
             parts.append(time_left(progress.seconds_left))
         if last is not None and last.best_epoch > 0:
+            kind = "_class" if self.classifies else ""
             parts.append(
                 text(
-                    "train.best_so_far" if self.state == "running" else "train.best",
+                    f"train.best_so_far{kind}" if self.state == "running" else f"train.best{kind}",
                     epoch=last.best_epoch,
                     dice=f"{last.best_dice:.4f}",
                 )
