@@ -20,6 +20,7 @@ from core.project.predictions import read_prediction
 from core.project.project import Project
 from core.project.records import Annotation, SliceState, current_reader
 from core.review.metrics import Measures, dice_per_slice, measure
+from core.team.readers import rank
 
 Bools = NDArray[np.bool_]
 
@@ -147,13 +148,15 @@ def finished_slices(states: Sequence[SliceState], slices: int) -> Bools:
 def pick_annotation(project: Project, scan_id: str, reader: str | None = None) -> Annotation | None:
     """Return a reader's annotation of a scan.
 
-    Without a reader: that of the person at the keyboard, else the one changed last.
+    Without a reader: an adjudication, else a consensus, else that of the person at the keyboard,
+    else the one changed last.
     """
     if reader is not None:
         return project.annotation(scan_id, reader)
+    mine = current_reader()
     everyone = project.annotations(scan_id)
-    own = [one for one in everyone if one.reader == current_reader()]
-    return max(own or everyone, key=lambda one: (one.updated, one.id), default=None)
+    # what decides between readers counts more than they do
+    return max(everyone, key=lambda one: (rank(one.reader), one.reader == mine, one.updated, one.id), default=None)
 
 
 def read_truth(project: Project, annotation: Annotation | None, label: Label, slices: int) -> tuple[Any, Bools]:

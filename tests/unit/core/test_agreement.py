@@ -1,0 +1,218 @@
+"""Agreement and consensus: cases computed by hand, and SimpleITK as the second opinion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from core.errors import InputError
+from core.geometry import Geometry
+from core.labels import LabelSet
+from core.project.project import Project
+from core.project.records import Origin, Scan, SliceState
+from core.review.agreement import agreements, cohens_kappa, disagreement, summary
+from core.review.compare import pick_annotation
+from core.review.consensus import majority, staple
+from core.team import assignments
+from core.team.adjudication import begin_adjudication, make_consensus
+from core.team.readers import CONSENSUS_MAJORITY, adjudication_reader
+from core.volume import Volume
+
+SHAPE = (4, 12, 10)
+Bools = NDArray[np.bool_]
+
+
+def noisy(seed: int, readers: int = 3, shape: tuple[int, int, int] = (6, 20, 18)) -> list[Bools]:
+    """Masks of readers who see the same ball, each with faults of his own."""
+    draws = np.random.default_rng(seed)
+    z, y, x = np.indices(shape)
+    ball = (z - 3) ** 2 * 4 + (y - 10) ** 2 + (x - 9) ** 2 < draws.uniform(20, 60)
+    masks = []
+    for _ in range(readers):
+        missed, made_up = draws.uniform(0.02, 0.3), draws.uniform(0.001, 0.05)
+        chance = draws.random(shape)
+        masks.append(np.where(ball, chance > missed, chance < made_up))
+    return masks
+
+
+@pytest.mark.parametrize("readers", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(6))
+def test_staple_says_what_simpleitk_says(seed: int, readers: int) -> None:
+    masks = noisy(seed, readers)
+    judge = SimpleITK.STAPLEImageFilter()
+    judge.SetForegroundValue(1)
+    judge.SetMaximumIterations(2000)
+    told = judge.Execute([SimpleITK.GetImageFromArray(mask.astype(np.uint8)) for mask in masks])
+    wanted = SimpleITK.GetArrayFromImage(told)
+    found = staple(masks)
+    assert np.abs(found.probability - wanted).max() < 2e-3
+    assert np.allclose(found.sensitivity, judge.GetSensitivity(), atol=2e-3)
+    assert np.allclose(found.specificity, judge.GetSpecificity(), atol=2e-3)
+    clear = np.abs(wanted - 0.5) > 5e-3
+    assert np.array_equal(found.mask[clear], wanted[clear] >= 0.5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_majority_says_what_simpleitk_says(seed: int) -> None:
+    masks = noisy(seed, 3 + 2 * (seed % 2))
+    voted = SimpleITK.LabelVoting([SimpleITK.GetImageFromArray(mask.astype(np.uint8)) for mask in masks], 2)
+    assert np.array_equal(majority(masks), SimpleITK.GetArrayFromImage(voted) == 1)
+
+
+def test_a_better_reader_counts_more_in_staple() -> None:
+    masks = noisy(1, 3)
+    truth = majority(masks)
+    blurred = np.random.default_rng(0).random(truth.shape) < 0.5
+    found = staple([truth, truth, blurred])
+    assert np.array_equal(found.mask, truth)
+    assert found.sensitivity[0] > 0.99 > 0.7 > found.sensitivity[2]
+
+
+def test_consensus_of_the_same_and_of_nothing() -> None:
+    one = noisy(2, 1)[0]
+    for way in (majority, lambda masks: staple(masks).mask):
+        assert np.array_equal(way([one, one]), one)
+        assert not way([np.zeros_like(one)] * 3).any()
+        assert way([np.ones_like(one)] * 2).all()
+    for masks, code in (([], "consensus-none"), ([one, one[:2]], "consensus-size"), ([one] * 17, "consensus-many")):
+        with pytest.raises(InputError) as refused:
+            majority(masks)
+        assert refused.value.code == code
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.booleans(), min_size=6, max_size=6), min_size=1, max_size=5))
+def test_no_masks_break_staple(rows: list[list[bool]]) -> None:
+    found = staple([np.array(row) for row in rows])
+    assert np.isfinite(found.probability).all()
+    assert all(0.0 <= value <= 1.0 for value in (*found.sensitivity, *found.specificity))
+
+
+def test_kappa_by_hand() -> None:
+    # 20 yes of both, 5 of the first alone, 10 of the second alone, 15 of none: the usual textbook table
+    first = np.array([True] * 25 + [False] * 25)
+    second = np.array([True] * 20 + [False] * 5 + [True] * 10 + [False] * 15)
+    assert cohens_kappa(first, second) == pytest.approx(0.4)
+    assert cohens_kappa(first, first) == 1.0
+    assert cohens_kappa(first, ~first) == -1.0
+    assert cohens_kappa(np.zeros(4), np.zeros(4)) is None
+    assert cohens_kappa(np.zeros(0), np.zeros(0)) is None
+    assert cohens_kappa(np.array([1, 0]), np.array([0, 0])) == 0.0
+
+
+# in a project
+
+
+def read_by(project: Project, scan: Scan, reader: str, mask: NDArray[np.uint8], finished: int) -> None:
+    annotation = project.ensure_annotation(scan.id, reader)
+    states = [SliceState(number, Origin.DRAWN, None, number < finished, reader) for number in range(SHAPE[0])]
+    project.save_layers(annotation.id, {"lesions": mask}, {"lesions": states}, journal_sequence=0)
+
+
+def study(path: Path) -> tuple[Project, Scan]:
+    """Two readers: a square of 4 x 4 and one that lies 2 further on, on three and two finished slices."""
+    project = Project.create(path / "p.meninx")
+    project.set_labels(LabelSet().with_label("Tumour").with_label("Oedema"))
+    scan = project.add_scan(Volume(np.zeros(SHAPE, np.int16), Geometry(SHAPE, np.diag([2.0, 2, 5, 1]))), patient="Doe")
+    first, second = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.uint8)
+    first[:, 2:6, 2:6] = 1
+    second[:, 2:6, 4:8] = 1
+    read_by(project, scan, "anna", first, 3)
+    read_by(project, scan, "ben", second, 2)
+    return project, scan
+
+
+def test_agreement_of_two_squares_by_hand(tmp_path: Path) -> None:
+    project, scan = study(tmp_path)
+    with project:
+        (tumour, oedema) = agreements(project)
+        assert (tumour.first, tumour.second, tumour.label, tumour.slices) == ("anna", "ben", "Tumour", 2)
+        # 16 and 16 pixels of a slice, 8 of them shared; two slices
+        assert (tumour.first_voxels, tumour.second_voxels) == (32, 32)
+        assert tumour.dice == pytest.approx(0.5)
+        # of 120 pixels: 8 both, 8 + 8 one, 96 none; chance (16^2 + 104^2) / 120^2
+        chance = (16 * 16 + 104 * 104) / 14400
+        assert tumour.kappa == pytest.approx((104 / 120 - chance) / (1 - chance))
+        # half of each outline lies up to two pixels of 2 mm beside the other
+        assert (tumour.hd95, tumour.unit) == (pytest.approx(4.0), "mm")
+        assert (oedema.dice, oedema.kappa, oedema.hd95) == (None, None, None)
+        (row, _) = sorted(summary([tumour, oedema]), key=lambda one: str(one["label"]), reverse=True)
+        assert row["dice"] == {"mean": pytest.approx(0.5), "median": pytest.approx(0.5), "n": 1}
+        votes, known, readers = disagreement(project, scan, project.labels().named("Tumour"))
+        assert readers == ("anna", "ben")
+        assert known.tolist() == [True, True, False, False]
+        assert [int((votes == count).sum()) for count in (1, 2)] == [32, 16]
+
+
+def test_a_scan_that_is_read_blind_tells_nothing(tmp_path: Path) -> None:
+    project, scan = study(tmp_path)
+    with project:
+        assignments.two_readers(project, [scan.id], "anna", "ben", by="carl")
+        assert list(agreements(project)) == []
+        assert disagreement(project, scan, project.labels().named("Tumour"))[2] == ()
+        for act in (
+            lambda: make_consensus(project, scan, by="carl"),
+            lambda: begin_adjudication(project, scan, by="carl", start="anna"),
+        ):
+            with pytest.raises(InputError) as refused:
+                act()
+            assert refused.value.code == "reading-blind"
+        for reader in ("anna", "ben"):
+            assignments.finish_reading(project, scan.id, reader)
+        assert len(list(agreements(project))) == 2
+
+
+def test_consensus_and_adjudication_leave_the_readers_masks_as_they_are(tmp_path: Path) -> None:
+    project, scan = study(tmp_path)
+    with project:
+        before = {one.id: project.layers(one.id) for one in project.annotations(scan.id)}
+        made = make_consensus(project, scan, "majority", by="carl")
+        assert made.reader == CONSENSUS_MAJORITY
+        mask = project.read_layer(made.id, "lesions")
+        assert mask is not None
+        assert (np.argwhere(mask[0]).min(axis=0).tolist(), np.argwhere(mask[0]).max(axis=0).tolist()) == (
+            [2, 4],
+            [5, 5],
+        )
+        # nothing is said of slices that not both finished
+        assert not mask[2:].any()
+        assert [one.slice for one in project.slice_states(made.id, "lesions") if one.finished] == [0, 1]
+        assert make_consensus(project, scan, "majority", by="carl").id == made.id
+        assert len(project.layer_versions(made.id, "lesions")) == 1
+        decided = begin_adjudication(project, scan, by="carl", start="ben")
+        assert decided.reader == adjudication_reader("carl")
+        assert begin_adjudication(project, scan, by="carl", start="anna").id == decided.id
+        bens = project.annotation(scan.id, "ben")
+        assert bens is not None
+        assert np.array_equal(project.read_layer(decided.id, "lesions"), project.read_layer(bens.id, "lesions"))
+        assert not any(one.finished for one in project.slice_states(decided.id, "lesions"))
+        chosen = pick_annotation(project, scan.id)
+        assert chosen is not None
+        assert chosen.id == decided.id
+        assert {one: project.layers(one) for one in before} == before
+        assert project.verify() == []
+        for start, code in (("nobody", "reader-unknown"),):
+            with pytest.raises(InputError) as refused:
+                begin_adjudication(project, scan, by="dora", start=start)
+            assert refused.value.code == code
+        with pytest.raises(InputError):
+            make_consensus(project, scan, "dice", by="carl")
+
+
+def test_where_two_labels_meet_in_a_consensus_the_one_more_readers_see_wins(tmp_path: Path) -> None:
+    project, scan = study(tmp_path)
+    with project:
+        for reader, values in (("anna", (1, 2)), ("ben", (1, 2)), ("carl", (2, 2)), ("dora", (2, 2)), ("eve", (2, 1))):
+            mask = np.zeros(SHAPE, np.uint8)
+            mask[0, 0, 0], mask[0, 0, 1] = values
+            read_by(project, scan, reader, mask, 1)
+        made = make_consensus(project, scan, "majority", by="carl")
+        mask = project.read_layer(made.id, "lesions")
+        assert mask is not None
+        assert mask[0, 0, :2].tolist() == [2, 2]
