@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import Cancelled
@@ -59,6 +60,11 @@ def evaluate_classes_job(
     result = evaluate_classes(project, made, reader=reader)
     facts = result.facts()
     if reader is None and not project.read_only:
+        kept = runs.run_folder(project, made.run.id) / f"{WRONG_FOLDER}-{made.on}"
+        names = _wrong_pictures(project, result, predictor, kept)
+        for row, name in zip(facts["most_wrong"], names, strict=False):
+            row["picture"] = f"{kept.name}/{name}"
+        _remove_others(kept, names)
         runs.write_evaluation(project, made.run, made.on, facts)
     if folder is not None:
         write_class_files(folder, facts)
@@ -66,11 +72,20 @@ def evaluate_classes_job(
     yield Finished(facts)
 
 
-def _wrong_pictures(project: Project, result: ClassEvaluation, predictor: ClassPredictor, folder: Path) -> None:
-    """Show the most wrong slices, each with where the run saw a yes."""
+def _wrong_pictures(project: Project, result: ClassEvaluation, predictor: ClassPredictor, folder: Path) -> list[str]:
+    """Show the most wrong slices, each with where the run saw a yes; return the files' names."""
+    names = []
     for number, row in enumerate(result.most_wrong()[:PICTURED], start=1):
         atomic.make_folder(folder)
         grey, activation = predictor.looked_at(project.read_volume(row.scan_id), row.slice)
         truth = "yes" if row.truth else "no"
-        name = f"{number:02d}_{row.scan}_slice{row.slice + 1}_truly_{truth}_{row.probability:.2f}.png"
-        atomic.write_bytes(folder / name, encoded(activation_picture(grey, activation)))
+        names.append(f"{number:02d}_{row.scan}_slice{row.slice + 1}_truly_{truth}_{row.probability:.2f}.png")
+        atomic.write_bytes(folder / names[-1], encoded(activation_picture(grey, activation)))
+    return names
+
+
+def _remove_others(folder: Path, names: Sequence[str]) -> None:
+    """Remove pictures of an earlier measuring."""
+    for file in folder.glob("*.png") if folder.is_dir() else ():
+        if file.name not in names:
+            file.unlink(missing_ok=True)

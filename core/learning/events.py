@@ -124,12 +124,16 @@ class Sample:
         Of this slice; -1 where truth and prediction are both empty.
     file
         PNG, relative to the run's folder: grey, true outline, predicted fill.
+    truth, probability
+        Only where a class is learnt: what the slice is, and how sure of a yes the network is.
     """
 
     scan_name: str
     slice: int
     dice: float
     file: str
+    truth: bool | None = None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,8 @@ def _absent(started: TrainingStarted | None) -> bool:
 def _of_curves(started: TrainingStarted | None, epochs: Sequence[EpochEnded]) -> list[Caution]:
     if _all_background(started, epochs):
         # nothing else is worth saying of a network that finds nothing
-        return [Caution("all_background", {"epoch": epochs[-1].epoch, "accuracy": epochs[-1].validation.accuracy})]
+        key = "all_background" if epochs[-1].validation.auc is None else "all_no"
+        return [Caution(key, {"epoch": epochs[-1].epoch, "accuracy": epochs[-1].validation.accuracy})]
     fitted = over_fitting(epochs)
     if fitted is not None:
         return [fitted]
@@ -130,7 +131,8 @@ def over_fitting(epochs: Sequence[EpochEnded]) -> Caution | None:
     if len(epochs) < FEWEST:
         return None
     numbers = [event.epoch for event in epochs]
-    for measure, sign, least in (("dice", 1.0, LEAST_FALL), ("loss", -1.0, None)):
+    # of a class the AUC, which its best epoch is chosen by
+    for measure, sign, least in (("merit", 1.0, LEAST_FALL), ("loss", -1.0, None)):
         train, check = (
             sign * np.array([getattr(getattr(event, part), measure) for event in epochs], dtype=float)
             for part in ("train", "validation")
@@ -142,7 +144,7 @@ def over_fitting(epochs: Sequence[EpochEnded]) -> Caution | None:
         fallen = float(smooth[best] - smooth[-1])
         gained = float(learnt[-1] - learnt[best])
         if len(epochs) - 1 - best >= WINDOW and fallen > max(bound, NOISES * _noise(check)) and gained > 0:
-            return Caution(f"over_fitting_{measure}", {"epoch": numbers[best]})
+            return Caution(f"over_fitting_{'loss' if measure == 'loss' else 'dice'}", {"epoch": numbers[best]})
     return None
 
 

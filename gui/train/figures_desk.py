@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from core.errors import MeninxError
+from core.learning.runs import run_folder
 from core.messages import text
 from core.review.run_compare import RunComparison, compare_runs
 from gui.jobs.asking import Asker
@@ -35,6 +37,7 @@ class FiguresDesk(QObject):
         self._asker.answered.connect(self._take)
         self._asker.refused.connect(session.notifier.error)
         self.page.measure_asked.connect(self._measure)
+        self.page.open_asked.connect(self._open)
         session.jobs.changed.connect(self._show_measuring)
         session.jobs.ended.connect(self._job_ended)
         session.project_changed.connect(self._forget)
@@ -47,9 +50,27 @@ class FiguresDesk(QObject):
 
     @Slot(object)
     def _take(self, found: RunComparison) -> None:
-        self.page.show_figures(found, measurable=not self._session.read_only)
+        project = self._session.project
+        alone = len(found.runs) == 1 and project is not None
+        folder = Path(run_folder(project, found.runs[0].run.id)) if alone and project is not None else None
+        self.page.show_figures(found, measurable=not self._session.read_only, folder=folder)
         self._show_measuring()
         self.ready.emit()
+
+    @Slot(str, int)
+    def _open(self, name: str, index: int) -> None:
+        """Show a slice in Annotate."""
+        session = self._session
+        try:
+            scan = session.project.scan(name) if session.project is not None else None
+        except MeninxError as error:
+            session.notifier.error(error)
+            return
+        if scan is not None:
+            session.workspace_requested.emit("annotate")
+            if session.scan is None or session.scan.id != scan.id:
+                session.open_scan(scan.id)
+            session.position_requested.emit((scan.shape[2] // 2, scan.shape[1] // 2, index))
 
     @Slot()
     def _forget(self) -> None:
@@ -108,3 +129,4 @@ class FiguresDesk(QObject):
     def close(self) -> None:
         """End the reading thread."""
         self._asker.close()
+        self.page.close_page()

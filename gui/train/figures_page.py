@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from core.messages import text
-from core.review.curves import MEASURES
+from core.review.curves import CLASS_MEASURES, MEASURES
 from core.review.run_compare import Compared, RunComparison, setting_words
 from core.review.summary import Spread
 from gui import plots, theme
 from gui.plots import QuietPlot
 from gui.train.caution import CautionBar
+from gui.train.class_look import ClassLook
 from gui.train.curves import Dash
 
 DASH = "—"
@@ -36,8 +39,15 @@ class OverlayCard(QFrame):
         self._lines = [item.plot(pen=plots.pen(color, 2), antialias=True) for color in COLORS]
         outer = theme.column(self, gap=2)
         outer.setContentsMargins(12, 7, 12, 4)
-        outer.addWidget(theme.label(text(f"train.{measure}_curve"), "strong"))
+        self._title = theme.label("", "strong")
+        self.set_measure(measure)
+        outer.addWidget(self._title)
         outer.addWidget(self._plot, 1)
+
+    def set_measure(self, measure: str, kind: str = "") -> None:
+        """Draw another measure from now on; ``kind`` is ``_class`` where it is one of yes and no."""
+        self._measure = measure
+        self._title.setText(text(f"train.{measure}_curve{kind if measure == 'accuracy' else ''}"))
 
     def series(self, number: int) -> list[float]:
         """Return the values drawn of one run."""
@@ -119,6 +129,8 @@ class FiguresPage(QWidget):
     """The :class:`RunComparison` shown."""
     measure_asked = Signal(list)
     """Ids of the runs to measure on their validation scans."""
+    open_asked = Signal(str, int)
+    """Display name of a scan, and its slice (from 0)."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -137,12 +149,15 @@ class FiguresPage(QWidget):
         self._legend = theme.row(gap=6)
         self.caution = CautionBar()
         self.cards: list[OverlayCard] = []
-        self._cards = theme.row(gap=theme.space("s"))
+        self._curves = QWidget()
+        self._cards = theme.row(self._curves, gap=theme.space("s"))
+        self.look: ClassLook | None = None
+        """ROC and mistakes of one run that classifies; made when first needed."""
         self.table = FigureTable()
         self._note = theme.label(text("train.figures_note"), "muted", wrap=True)
         inner = QWidget()
         inner.setProperty("area", "clear")
-        column = theme.column(inner, gap=theme.space("m"))
+        self._column = column = theme.column(inner, gap=theme.space("m"))
         column.setContentsMargins(0, 0, 6, 0)
         column.addWidget(self.table)
         column.addWidget(self._note)
@@ -155,7 +170,7 @@ class FiguresPage(QWidget):
         outer.addLayout(top)
         outer.addWidget(self.caution)
         outer.addLayout(self._legend)
-        outer.addLayout(self._cards, 4)
+        outer.addWidget(self._curves, 4)
         outer.addWidget(scroll, 6)
 
     @property
@@ -168,20 +183,22 @@ class FiguresPage(QWidget):
         """Runs shown."""
         return [] if self._shown is None else [one.run.id for one in self._shown.runs]
 
-    def show_figures(self, found: RunComparison, *, measurable: bool) -> None:
+    def show_figures(self, found: RunComparison, *, measurable: bool, folder: Path | None = None) -> None:
         """Show one run or several.
 
         Parameters
         ----------
         measurable
             Whether a run that was never measured may be measured now.
+        folder
+            Of the run, where there is one alone.
         """
         self._make_cards()
         self._shown = found
         self._title.setText(", ".join(one.run.name for one in found.runs))
         self._fill_legend(found)
-        for card in self.cards:
-            card.show_runs(found.runs)
+        self._show_curves(found)
+        self._show_look(found, folder)
         stamps = [
             f"{one.run.name}: {words}"
             for one in found.runs
@@ -200,6 +217,37 @@ class FiguresPage(QWidget):
         self.cards = [OverlayCard(measure) for measure in MEASURES]
         for card in self.cards:
             self._cards.addWidget(card, 1)
+
+    def _show_curves(self, found: RunComparison) -> None:
+        classifies = all(one.run.config.classifies for one in found.runs)
+        # of runs of both kinds, what both have
+        both = any(one.run.config.classifies for one in found.runs) and not classifies
+        measures = ("loss", "accuracy") if both else CLASS_MEASURES[:4] if classifies else MEASURES
+        for number, card in enumerate(self.cards):
+            card.setVisible(number < len(measures))
+            if number < len(measures):
+                card.set_measure(measures[number], "_class" if classifies else "")
+                card.show_runs(found.runs)
+
+    def _show_look(self, found: RunComparison, folder: Path | None) -> None:
+        """Show ROC and mistakes of one run that classifies, in the place of its curves."""
+        one = found.runs[0]
+        measured = {part: facts for part, facts in one.evaluations.items() if "curves" in facts}
+        looks = len(found.runs) == 1 and one.run.config.classifies and bool(measured) and folder is not None
+        self._curves.setVisible(not looks)
+        if looks and self.look is None:
+            self.look = ClassLook()
+            self.look.open_asked.connect(self.open_asked)
+            self._column.insertWidget(0, self.look)
+        if self.look is not None:
+            self.look.setVisible(looks)
+            if looks and folder is not None:
+                self.look.show_run(folder, measured)
+
+    def close_page(self) -> None:
+        """End the threads of the page."""
+        if self.look is not None:
+            self.look.close_page()
 
     def set_measuring(self, measuring: bool, *, allowed: bool) -> None:
         """Say whether something is predicted or measured now: one at a time."""
@@ -239,7 +287,8 @@ def rows_of(found: RunComparison) -> list[tuple[str, list[str]]]:
     broken = len(names) > BESIDE
     rows: list[tuple[str, list[str]]] = [("", names)] if len(names) > 1 else []
     best = [DASH if one.run.best_dice is None else f"{one.run.best_dice:.4f}" for one in found.runs]
-    rows.append((text("train.row_best"), best))
+    classifies = all(one.run.config.classifies for one in found.runs)
+    rows.append((text("train.row_best_class" if classifies else "train.row_best"), best))
     rows.append((text("runs.looks"), [str(one.looks) for one in found.runs]))
     for part in found.parts:
         rows.append((text(f"train.figures_{part}"), []))

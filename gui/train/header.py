@@ -108,6 +108,8 @@ class RunHeader(QWidget):
         self.stop.setEnabled(not asked and bool(watch.epochs))
         self.cancel.setEnabled(asked != "cancel")
         self.review.setVisible(not live and usable)
+        self.review.setText(text("train.look_class" if watch.classifies else "train.review"))
+        self.review.setToolTip(text("train.look_class_tip" if watch.classifies else "train.review_tip"))
         self.resume.setVisible(not live and resumable)
         kept_aside = watch.started.test if watch.started is not None else 0
         self.test.setVisible(not live and testable and kept_aside > 0)

@@ -78,9 +78,10 @@ class RunRow:
         """The figure with its interval."""
         if self.test_dice is None:
             return _DASH
+        what = f"{text('evaluate.name_auc')} " if self.run.config.classifies else ""
         if self.test_interval is None:
-            return f"{self.test_dice:.3f}"
-        return text(
+            return f"{what}{self.test_dice:.3f}"
+        return what + text(
             "train.test_dice",
             dice=f"{self.test_dice:.3f}",
             low=_hundredths(self.test_interval[0]),

@@ -139,7 +139,14 @@ class Samples(QWidget):
                 continue
             sample, name, picture = loaded[number]
             heading = text("train.sample_title", scan=name, slice=sample.slice + 1)
-            words = (
-                text("train.sample_empty") if sample.dice < 0 else text("train.sample_dice", dice=f"{sample.dice:.3f}")
-            )
-            tile.show_picture(picture, heading, words)
+            tile.show_picture(picture, heading, sample_words(sample))
+        classifies = bool(loaded) and loaded[0][0].truth is not None
+        self._heading.setText(text("train.samples_class" if classifies else "train.samples").upper())
+
+
+def sample_words(sample: Sample) -> str:
+    """Say how well a slice was drawn, or what was said of it."""
+    if sample.truth is not None and sample.probability is not None:
+        truth = text("train.word_yes" if sample.truth else "train.word_no")
+        return text("train.sample_class", truth=truth, percent=f"{100 * sample.probability:.0f}")
+    return text("train.sample_empty") if sample.dice < 0 else text("train.sample_dice", dice=f"{sample.dice:.3f}")

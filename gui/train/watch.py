@@ -12,7 +12,6 @@ from core.messages import sentence, text
 from core.review.curves import RunCurves
 from gui.jobs.jobs import time_left
 
-
 _FAULTS = ("training-letters", "training-window")
 """Notices that stay to be read while the curves are looked at."""
 
@@ -103,7 +102,9 @@ class RunWatch:
         """What is wrong with its pictures, and what its curves say, in plain words."""
         if not self.epochs:
             return list(self.faults)
-        return self.faults + [one.words for one in cautions(self.started, self.epochs, validation_patients=self.checking)]
+        return self.faults + [
+            one.words for one in cautions(self.started, self.epochs, validation_patients=self.checking)
+        ]
 
     @property
     def classifies(self) -> bool:

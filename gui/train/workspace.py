@@ -126,6 +126,7 @@ class TrainWorkspace(QWidget):
         session.runs_changed.connect(self.reload)
         session.scans_changed.connect(self._masks_changed)
         session.save_state_changed.connect(self._saved)
+        session.classes_changed.connect(self.panel.recount_classes)
         jobs.started.connect(self._job_started)
         jobs.said.connect(self._job_said)
         jobs.ended.connect(self._job_ended)
@@ -140,13 +141,14 @@ class TrainWorkspace(QWidget):
         self.header.resume_asked.connect(self._resume)
         self.header.test_asked.connect(self._test)
         self.table.chosen.connect(self._choose)
-        self.table.opened.connect(self.acts.review)
+        self.table.opened.connect(self._open_run)
         self.curves.save_asked.connect(self._save_curves)
         self.box.figures_asked.connect(self.desk.ask)
         self.box.export_asked.connect(self._export)
         self.box.take_asked.connect(self.acts.take)
         self.box.delete_asked.connect(self._delete)
         self.acts.deleted.connect(self._forget_run)
+        self.acts.look_asked.connect(self._look_at)
         self.figures.closed.connect(self._close_figures)
         self.figures.save_asked.connect(self.acts.save_comparison)
         self.desk.ready.connect(self._show_figures)
@@ -288,9 +290,8 @@ class TrainWorkspace(QWidget):
         if self._session.project is None:
             self._empty.say(text("train.no_project_title"), text("train.no_project"))
         elif self.panel.data.ready:
-            slices = (
-                counted("finished_slice", self.panel.data.survey.slices) if self.panel.data.survey is not None else ""
-            )
+            what = "slice" if self.panel.classifies else "finished_slice"
+            slices = counted(what, self.panel.data.survey.slices) if self.panel.data.survey is not None else ""
             self._empty.say(text("train.ready_title"), text("train.ready_words", slices=slices))
         else:
             self._empty.say(text("train.empty_title"), text("train.empty_words"), text("train.to_annotate"))
@@ -474,7 +475,18 @@ class TrainWorkspace(QWidget):
     @Slot()
     def _review(self) -> None:
         if self._shown is not None:
-            self.acts.review(self._shown.run)
+            self._open_run(self._shown.run)
+
+    @Slot(str)
+    def _open_run(self, run: str) -> None:
+        row = self._row_of(run)
+        act = self._look_at if row is not None and row.config.classifies else self.acts.review
+        act(run)
+
+    @Slot(str)
+    def _look_at(self, run: str) -> None:
+        """Show the figures and mistakes of a run that classifies."""
+        self.desk.ask([run])
 
     def close_page(self) -> None:
         """End the page's threads."""
