@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.io.files import opened, split_member
+from core.io.limits import little_memory
 
 _SUPERBLOCK = b"\x89HDF\r\n\x1a\n"
 _HEAP = b"GCOL\x01\0\0\0"
@@ -20,6 +21,8 @@ _BLOCK = 1 << 20
 _MOST_STEPS = 1_000_000
 """Heaps and objects looked at (about a second): beyond them it is the patience with the child that bounds a file."""
 _WRAP = 1 << 64
+_LONGEST = 64 << 20
+"""Bytes of an attribute's texts: the library makes room for a length of up to 4 GB before it looks for the text."""
 
 
 def attribute(holder: Any, name: str, path: Path) -> Any:
@@ -38,12 +41,16 @@ def attribute(holder: Any, name: str, path: Path) -> Any:
     ------
     OSError
         If it cannot be read, as h5py says it.
+    MemoryError
+        If it is absurdly long.
     KeyError
         If there is none.
     """
-    if holder.attrs.get_id(name).dtype.hasobject:
-        refuse_endless(path)
-    return holder.attrs[name]
+    if not holder.attrs.get_id(name).dtype.hasobject:
+        return holder.attrs[name]
+    refuse_endless(path)
+    with little_memory(_LONGEST):
+        return holder.attrs[name]
 
 
 def refuse_endless(path: Path) -> None:

@@ -172,6 +172,16 @@ def _heaps(path: Path) -> None:
         file["odd"] = np.frombuffer(one * 2_000_000, np.uint8)
 
 
+def _long_text(path: Path) -> None:
+    """Write a text that says it has 4 GB."""
+    with h5py.File(path, "w") as file:
+        file.attrs["spacing"] = "a text of varying length"
+        file["image"] = np.arange(512, dtype=np.uint8).reshape(8, 8, 8)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, data.index(struct.pack("<Q", data.index(b"GCOL"))) - 4, 0xFFFF0000)
+    path.write_bytes(data)
+
+
 def _hdf5(path: Path, shape: tuple[int, ...], **options: object) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("volume", shape, "int16", **options)
@@ -395,6 +405,7 @@ HEAVY: dict[str, Callable[[Path], object]] = {
     "elements.dcm": lambda path: _many_elements(path, 200_000),
     "loop.tif": _tiff_loop,
     "heaps.h5": _heaps,
+    "text.h5": _long_text,
     "strip.tif": _write(lambda: tiff(64, 64, strip=zlib_zeros(1500))),
     "inflates.nrrd": _write(lambda: _NRRD.format("8 8 8", "gzip").encode() + gzip_of(b"", 2000)),
     "inflates-8-mb.mha": _write(lambda: _MHA.format("True", "8 8 8").encode() + zlib_zeros(2000)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 BAD_COUNTS = [0, 1, 2, 3, 7, 255, 256, 65535, 65536, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 100_000, 1_000_000]
 _BAD_WORDS = (b"\xff" * 4, b"\0" * 4, b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\x7f\xff\xff\xff", b"\xff\xfe\0\xe0")
@@ -14,6 +15,12 @@ def poke(data: bytes, at: int, value: bytes) -> bytes:
         return data
     value = value[: len(data) - at]
     return data[:at] + value + data[at + len(value) :]
+
+
+def write_anew(path: Path, data: bytes) -> None:
+    """Write a file that may be there: emptied and written again, it would be waited for by some file systems."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
 
 
 def any_bytes(data: bytes, chance: random.Random) -> bytes:

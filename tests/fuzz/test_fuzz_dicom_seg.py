@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from fuzz_bytes import any_bytes
+from fuzz_bytes import any_bytes, write_anew
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -108,7 +108,7 @@ def many(folder: Path, count: int) -> Counter[str]:
     said: set[str] = set()
     limits = Limits(voxels=1 << 22)
     for number in range(count):
-        file.write_bytes(mutant(chance, whole))
+        write_anew(file, mutant(chance, whole))
         try:
             for one in reading.read(file, "dicom-seg", limits):
                 assert one.affine is not None

@@ -21,7 +21,7 @@ import nibabel
 import numpy as np
 import pytest
 from exchange_support import nothing_else_changed, random_item, random_labels, written
-from fuzz_bytes import any_bytes
+from fuzz_bytes import any_bytes, write_anew
 from fuzz_pictures import mutate_png
 from fuzz_volumes import mutate_hdf5, mutate_nifti, mutate_nrrd
 
@@ -121,11 +121,11 @@ class Run:
         if not held.exists():
             shutil.copytree(place, held)
         target = held / file.relative_to(place)
-        target.write_bytes(MUTATORS[file.suffix](file.read_bytes(), chance))
+        write_anew(target, MUTATORS[file.suffix](file.read_bytes(), chance))
         try:
             self._read(held, decoder, f"{self.reader} {number} {target}")
         finally:
-            target.write_bytes(file.read_bytes())
+            write_anew(target, file.read_bytes())
 
     def _read(self, path: Path, decoder: Decoder, told: str) -> None:
         lines: list[Line] = []

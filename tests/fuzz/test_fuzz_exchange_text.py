@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from exchange_support import nothing_else_changed
 from exchange_text_support import picture, region, task
+from fuzz_bytes import write_anew
 
 from core.errors import InputError
 from core.exchange.coco_rle import encode as coco_encode
@@ -173,8 +174,8 @@ def run(kind: str, folder: Path, count: int) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     for number in range(count):
         data, config, names = mutant(kind, number)
-        (inside / ("a.txt" if kind == "yolo" else "e.json")).write_bytes(data)
-        (inside / ("data.yaml" if kind == "yolo" else "c.xml")).write_bytes(names if kind == "yolo" else config)
+        write_anew(inside / ("a.txt" if kind == "yolo" else "e.json"), data)
+        write_anew(inside / ("data.yaml" if kind == "yolo" else "c.xml"), names if kind == "yolo" else config)
         started = time.process_time()
         try:
             for one in read(inside, kind, LIMITS):
