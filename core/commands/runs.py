@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from core.commands.effort import tell_effort
 from core.commands.line import Line
 from core.errors import InputError, LearningError, ProjectError
 from core.learning.events import TrainingStarted
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--curves", type=Path, metavar="DIR", help=text("runs.help_curves"))
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--compare", nargs="+", metavar="RUN", help=text("runs.help_compare"))
+    what.add_argument("--effort", action="store_true", help=text("runs.help_effort"))
     what.add_argument("--export", metavar="RUN", help=text("runs.help_export"))
     what.add_argument("--delete", metavar="RUN", help=text("runs.help_delete"))
     add("-o", "--output", type=Path, metavar="PATH", help=text("runs.help_output"))
@@ -43,6 +45,8 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
             return _delete(project, arguments, line)
         if arguments.export:
             return _export(project, arguments, line)
+        if arguments.effort:
+            return tell_effort(project, line)
         if arguments.compare:
             return _compare(project, arguments, line)
         return _list(project, arguments, line)

@@ -15,8 +15,9 @@ from core.labels import Label
 from core.learning.runs import read_split
 from core.project.predictions import list_predictions, read_prediction
 from core.project.project import Project
-from core.project.records import Scan
+from core.project.records import Scan, SliceState
 from core.review.compare import compare_label, read_truth
+from core.review.effort import Effort, effort_of, time_of
 
 Bools = NDArray[np.bool_]
 SCAN_COLUMNS = (
@@ -43,8 +44,26 @@ SCAN_COLUMNS = (
     "lesions_found",
     "lesions_false",
     "lesion_f1",
+    "edit_dice",
+    "edited",
+    "seconds",
 )
-SLICE_COLUMNS = ("scan", "patient", "label", "part", "slice", "dice", "iou", "truth_px", "predicted_px", "wrong_px")
+SLICE_COLUMNS = (
+    "scan",
+    "patient",
+    "label",
+    "part",
+    "slice",
+    "dice",
+    "iou",
+    "truth_px",
+    "predicted_px",
+    "wrong_px",
+    "origin",
+    "seconds",
+)
+HIDDEN = frozenset({"scan_id", "effort"})
+"""Facts of a row that no table shows."""
 MEANT = ("dice", "iou", "hd95", "assd", "sensitivity", "precision", "difference_ml")
 """Figures that a selection is summed up in."""
 
@@ -113,8 +132,9 @@ def scan_numbers(project: Project, run: str, scan: Scan, against: Against) -> Sc
         unit = compared.measures.unit
         facts |= {"hd95": facts.pop(f"hd95_{unit}"), "assd": facts.pop(f"assd_{unit}"), "unit": unit}
         told = first | {"label": name, "finished": compared.finished, "slices": scan.shape[0]}
-        rows.append(told | facts)
-        slices += _slices(first | {"label": name}, truth, mask != 0, known)
+        states = _states(project, scan, labels.find(name), against)
+        rows.append(told | facts | _effort(truth, mask != 0, states, run))
+        slices += _slices(first | {"label": name}, truth, mask != 0, known, states or ())
     return ScanNumbers(scan.id, tuple(rows), tuple(slices))
 
 
@@ -141,7 +161,25 @@ def _truth(
     return read_truth(project, project.annotation(scan.id, against.reader), label, geometry.shape[0])
 
 
-def _slices(first: Mapping[str, Any], truth: Bools, guess: Bools, known: Bools) -> list[Mapping[str, Any]]:
+def _states(project: Project, scan: Scan, label: Label | None, against: Against) -> list[SliceState] | None:
+    """Return what is known of the slices of the layer that is compared with; None for another run."""
+    annotation = None if against.run else project.annotation(scan.id, against.reader)
+    return None if annotation is None or label is None else project.slice_states(annotation.id, label.layer)
+
+
+def _effort(truth: Bools, guess: Bools, states: Sequence[SliceState] | None, run: str) -> dict[str, Any]:
+    """Return how much of the prediction was changed where the reader began with it, and the time drawn on the scan."""
+    if states is None:
+        return {"edit_dice": None, "edited": None, "seconds": None, "effort": Effort()}
+    effort = effort_of(truth, guess, states, run)
+    found = {"edit_dice": effort.dice, "edited": effort.slices, "seconds": round(time_of(states), 1)}
+    return found | {"edited_seconds": round(effort.seconds, 1), "effort": effort}
+
+
+def _slices(
+    first: Mapping[str, Any], truth: Bools, guess: Bools, known: Bools, states: Sequence[SliceState]
+) -> list[Mapping[str, Any]]:
+    by_slice = {state.slice: state for state in states}
     there, said, shared = (np.count_nonzero(one, axis=(1, 2)) for one in (truth, guess, truth & guess))
     rows: list[Mapping[str, Any]] = []
     for z in np.flatnonzero(known):
@@ -156,6 +194,8 @@ def _slices(first: Mapping[str, Any], truth: Bools, guess: Bools, known: Bools) 
                 "truth_px": true,
                 "predicted_px": told,
                 "wrong_px": true + told - 2 * both,
+                "origin": str(by_slice[int(z)].origin) if int(z) in by_slice else None,
+                "seconds": by_slice[int(z)].seconds if int(z) in by_slice else None,
             }
         )
     return rows

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,17 @@ from core.learning.runs import Run, read_split
 from core.messages import text
 from core.project.predictions import list_predictions, read_prediction, read_probability
 from core.project.project import Project
-from core.project.records import Scan
+from core.project.records import Scan, SliceState
 from core.review.compare import LabelComparison, compare_label, read_truth
+from core.review.effort import Effort, effort_of, time_of
 from core.review.entropy import entropy_levels
 from core.review.fitness import learnt, lost_labels, misfits
 from core.review.ranking import RankedSlice, unsure_slices, worst_slices
 from core.review.strip import apply_mask
 from core.volume import Volume
+
+if TYPE_CHECKING:
+    from core.editing.editor import Editor
 
 ONLY_PREDICTION, ONLY_REFERENCE, BOTH = 1, 2, 3
 """Values of a difference mask."""
@@ -64,6 +69,14 @@ class Live:
     reader: str
     masks: Mapping[str, NDArray[np.uint8]]
     finished: Mapping[str, Bools]
+    states: Mapping[str, tuple[SliceState, ...]] = field(default_factory=dict)
+    """By layer: what is known of its slices."""
+
+
+def states_of(editor: Editor, layer: str) -> tuple[SliceState, ...]:
+    """Return what is known of the slices of a layer that is open."""
+    found = (editor.state(layer, number) for number in range(editor.geometry.shape[0]))
+    return tuple(state for state in found if state is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +134,10 @@ class LabelCase:
     predicted_voxels: int
     others: Mapping[Reference, tuple[NDArray[np.uint8], int] | None] = field(default_factory=dict)
     unsure: NDArray[np.uint8] | None = None
+    effort: Effort | None = None
+    """What became of the prediction in the annotation that it is compared with; None for another run."""
+    seconds: float = 0.0
+    """Time drawn on the layer of that annotation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,6 +223,8 @@ def _label_case(question: Question, name: str, mask: NDArray[np.uint8]) -> Label
         ranked = unsure_slices(read_probability(question.project, question.run.id, question.scan.id, name))
     voxels = 0 if inside is None else int(np.count_nonzero(inside))
     others = {one: _truth(question, one, label, name, geometry)[0] for one in question.others}
+    states = _states(question, label)
+    effort = None if states is None else effort_of(inside, mask != 0, states, question.run.id)
     return LabelCase(
         name=name,
         label=label,
@@ -218,7 +237,20 @@ def _label_case(question: Question, name: str, mask: NDArray[np.uint8]) -> Label
         predicted_voxels=int(np.count_nonzero(mask)),
         others=others,
         unsure=_unsure(question, name) if question.unsure else None,
+        effort=effort,
+        seconds=0.0 if states is None else time_of(states),
     )
+
+
+def _states(question: Question, label: Label | None) -> Sequence[SliceState] | None:
+    """Return what is known of the slices of the annotation that is compared with."""
+    reference, live = question.reference, question.live
+    if reference.kind != "reader" or label is None:
+        return None
+    if reference.id == live.reader:
+        return live.states.get(label.layer, ())
+    annotation = question.project.annotation(question.scan.id, reference.id)
+    return None if annotation is None else question.project.slice_states(annotation.id, label.layer)
 
 
 def _unsure(question: Question, name: str) -> NDArray[np.uint8] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from core.geometry import Geometry
 from core.messages import text
 from core.review.compare import LabelComparison
+from core.review.effort import Effort
 from core.review.lesions import LesionScores, SliceScores
 from core.review.metrics import Measures
 from gui import theme
@@ -29,6 +30,8 @@ ROWS = (
     "volume_difference",
     "slices_missed",
     "lesions_found",
+    "edit_dice",
+    "time",
 )
 
 
@@ -70,7 +73,30 @@ def difference_words(measures: Measures, geometry: Geometry) -> str:
     return words
 
 
-def figures(compared: LabelComparison | None, geometry: Geometry, part: str, misfits: Sequence[str] = ()) -> Figures:
+def time_words(seconds: float) -> str:
+    """Write a time: ``38 s``, ``2 min 5 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return text("review.minutes", minutes=minutes, seconds=rest) if minutes else text("review.seconds", seconds=rest)
+
+
+def effort_words(effort: Effort | None, seconds: float | None) -> dict[str, str]:
+    """Word what became of a prediction, and the time drawn; nothing where there is nothing to tell."""
+    values = {}
+    if effort is not None and effort.dice is not None:
+        key = "review.edit_dice_of_one" if effort.slices == 1 else "review.edit_dice_of"
+        values["edit_dice"] = text(key, dice=fraction(effort.dice), slices=effort.slices)
+    if seconds:
+        values["time"] = time_words(seconds)
+    return values
+
+
+def figures(
+    compared: LabelComparison | None,
+    geometry: Geometry,
+    part: str,
+    misfits: Sequence[str] = (),
+    spent: Mapping[str, str] | None = None,
+) -> Figures:
     """Word a comparison.
 
     Parameters
@@ -81,8 +107,10 @@ def figures(compared: LabelComparison | None, geometry: Geometry, part: str, mis
         ``train validation test none`` or ``""`` (unknown): how the run used this scan.
     misfits
         Why the run may do badly on it, in sentences.
+    spent
+        Words of :func:`effort_words`.
     """
-    values = dict.fromkeys(ROWS, DASH)
+    values = dict.fromkeys(ROWS, DASH) | dict(spent or {})
     if compared is None:
         return Figures(values)
     measures = compared.measures

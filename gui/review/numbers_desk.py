@@ -19,7 +19,7 @@ from core.review.curves import slug
 from core.review.evaluation import count_looks, record_look
 from core.review.evaluation_files import table
 from core.review.set_figures import SCREEN, figures
-from core.review.set_numbers import Against, ScanNumbers, scan_numbers, scans_to_measure
+from core.review.set_numbers import HIDDEN, Against, ScanNumbers, scan_numbers, scans_to_measure
 from gui.background import Tasks
 from gui.jobs.asking import Asker
 from gui.report.apart import write_apart
@@ -169,7 +169,7 @@ class NumbersDesk(QObject):
             return
         target = Path(chosen) if chosen.casefold().endswith(".csv") else Path(f"{chosen}.csv")
         self._folder = target.parent
-        rows = [{name: value for name, value in row.items() if name != "scan_id"} for row in self.page.selected]
+        rows = [{name: value for name, value in row.items() if name not in HIDDEN} for row in self.page.selected]
         self._tasks.start(functools.partial(_write_table, target, rows), self._written, self._session.notifier.error)
 
     def save_report(self, run: Run) -> None:

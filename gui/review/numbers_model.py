@@ -9,11 +9,11 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 
 from core.messages import text
 from core.review.set_numbers import SCAN_COLUMNS
-from gui.review.numbers import DASH
+from gui.review.numbers import DASH, time_words
 
 Row = Mapping[str, Any]
 Index = QModelIndex | QPersistentModelIndex
-_WORDS = frozenset({"scan", "patient", "label", "part"})
+_WORDS = frozenset({"scan", "patient", "label", "part", "origin"})
 _ROOT = QModelIndex()
 
 
@@ -24,6 +24,10 @@ def words_of(row: Row, name: str) -> str:
         return text(f"review.part_name_{value}") if value else DASH
     if value is None:
         return DASH
+    if name == "origin":
+        return text(f"review.origin_{value}")
+    if name == "seconds":
+        return time_words(float(value))
     if name == "finished":
         return f"{value} / {row['slices']}"
     if name in ("hd95", "assd"):

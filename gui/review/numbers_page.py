@@ -9,11 +9,12 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QButtonGroup, QComboBox, QHeaderView, QPushButton, QTableView, QWidget
 
 from core.messages import text
+from core.review.effort import Effort
 from core.review.set_figures import SCREEN
 from core.review.set_numbers import SCAN_COLUMNS, SLICE_COLUMNS, ScanNumbers, means
 from gui import theme
 from gui.quiet_table import make_quiet
-from gui.review.numbers import grouped_decimal
+from gui.review.numbers import grouped_decimal, time_words
 from gui.review.numbers_model import NumbersModel, Row
 
 LEVELS = ("scans", "slices")
@@ -242,6 +243,11 @@ class NumbersPage(QWidget):
                 figure = text("review.sum_mean", mean=f"{mean:.3f}", median=f"{median:.3f}")
             title = text("review.column_volume") if name == "difference_ml" else text(f"review.column_{name}")
             parts.append(f"{title} {figure}")
+        effort = sum((row["effort"] for row in rows if "effort" in row), Effort())
+        if effort.slices:
+            # how much of the predictions was corrected: the honest measure of whether the loop pays
+            pace = time_words(effort.pace or 0.0)
+            parts.append(text("review.sum_effort", dice=f"{effort.dice or 0:.3f}", pace=pace, slices=effort.slices))
         self.summary.setText("   ·   ".join(parts) if rows else "")
         self.warning.setText(text("review.sum_learnt", count=len(learnt)) if learnt else "")
         self.warning.setVisible(bool(learnt))

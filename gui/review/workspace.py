@@ -17,11 +17,11 @@ from gui.empty import EmptyPage
 from gui.jobs.asking import Asker
 from gui.jobs.jobs import Work
 from gui.review.ask_finished import ask_keep_finished
-from gui.review.case import LabelCase, Live, Question, Reference, ReviewCase, answer
+from gui.review.case import LabelCase, Live, Question, Reference, ReviewCase, answer, states_of
 from gui.review.compare_bar import CompareBar
 from gui.review.contents import UNSURE, Scene, choices, references
 from gui.review.job_line import JobLine
-from gui.review.numbers import figures
+from gui.review.numbers import effort_words, figures
 from gui.review.numbers_desk import NumbersDesk
 from gui.review.panes import ReviewPanes
 from gui.review.saving import Saving
@@ -251,6 +251,7 @@ class ReviewWorkspace(QWidget):
             session.reader,
             {layer: editor.mask(layer) for layer in labels.layers},
             {layer: editor.finished(layer) for layer in labels.layers},
+            {layer: states_of(editor, layer) for layer in labels.layers},
         )
         wanted = self.panes.wanted()
         others = tuple(choice.other for choice in wanted if choice.other is not None)
@@ -332,7 +333,8 @@ class ReviewWorkspace(QWidget):
             return
         compared = label.compared
         part = case.part if reference.kind == "reader" else ""
-        self.side.numbers.show_figures(figures(compared, volume.geometry, part, case.misfits))
+        spent = effort_words(label.effort, label.seconds)
+        self.side.numbers.show_figures(figures(compared, volume.geometry, part, case.misfits, spent))
         self.side.show_strip(compared.measures is not None and volume.shape[0] > 1)
         self.side.strip.show_values(compared.per_slice)
         self.side.strip.set_index(self.panes.index)
