@@ -118,6 +118,8 @@ class TrainingConfig:
         Its values that count as yes; empty leaves it to their words (``no``, ``0``, ``no-stroke`` are no).
     level
         Of what the class was said: ``slice``, or ``scan``, whose slices all count as the scan does.
+    approved
+        Learns only from scans that a reviewer approved.
     smoothing
         Of the yes and no that a classifier learns: 0.05 teaches 0.975 and 0.025.
     """
@@ -157,6 +159,7 @@ class TrainingConfig:
     class_yes: tuple[str, ...] = ()
     level: str = "slice"
     smoothing: float = 0.05
+    approved: bool = False
 
     @classmethod
     def for_class(cls, name: str, **values: Any) -> TrainingConfig:
@@ -214,6 +217,7 @@ class TrainingConfig:
         _check("folds", self.folds == 0 or 2 <= self.folds <= MOST_FOLDS, f"2 to {MOST_FOLDS}, or 0 for none")
         _check("fold", 0 <= self.fold < max(1, self.folds), "from 0, below the number of folds")
         _check("scribbles", isinstance(self.scribbles, bool), "true, false")
+        _check("approved", isinstance(self.approved, bool), "true, false")
         _check("assigned", all(_is_assignment(word) for word in self.assigned), "train, validation or test, and a key")
         _check("assigned", not (self.assigned and (self.folds or self.split != "patient")), "empty, or no folds")
         _check("patience", 0 <= self.patience <= 10_000, "1 to 10000 epochs, or 0 for never")

@@ -73,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", choices=DEVICES, help=text("learning.device_help"))
     add("--seed", type=int, help=text("learning.seed_help"))
     add("--reader", help=text("learning.reader_help"))
+    add("--only-approved", dest="approved", action="store_true", default=None, help=text("learning.approved_help"))
     add("--resume", metavar="RUN", default="", help=text("learning.resume_help"))
     add("--config", type=Path, metavar="FILE", help=text("learning.config_help"))
 
@@ -156,7 +157,7 @@ _PLAIN: tuple[str, ...] = (
     "learning_rate",
 )
 _PLAIN += ("device", "seed", "reader", "augment", "encoder_weights", "freeze", "folds", "fold", "patience")
-_PLAIN += ("task", "class_name", "class_yes", "level", "smoothing")
+_PLAIN += ("task", "class_name", "class_yes", "level", "smoothing", "approved")
 """Arguments that are settings as they are."""
 
 
