@@ -102,10 +102,9 @@ class Intake(QObject):
         project = self._session.project
         if project is None or self._session.scan is not None:
             return
-        scans = project.scans()
-        todo = [scan for scan in scans if scan.status in ("in_progress", "to_do", "returned")]
-        if todo or scans:
-            self._session.open_scan((todo or scans)[0].id)
+        first = project.first_scan()
+        if first is not None:
+            self._session.open_scan(first.id)
 
     # ---------------------------------------------------------------- files
 
@@ -246,7 +245,7 @@ class Intake(QObject):
             if outcome.result.get("predictions"):
                 session.runs_changed.emit()
             self._tell_result(outcome, skipped)
-        elif session.is_scratch and session.project is not None and not session.project.scans():
+        elif session.is_scratch and session.project is not None and session.project.first_scan() is None:
             # cancelled: nothing is left of it, not even an empty project
             self._drop_scratch()
         # after what came was asked for, which the look gives way to

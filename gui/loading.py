@@ -14,6 +14,7 @@ from core.labels import Label
 from core.project.project import Project
 from core.project.records import Scan, ScanStatus
 from core.project.saver import Saver, SaveState
+from core.team.finishing import finish
 from core.volume import Volume, Window, auto_window
 from gui.glimpse import Glimpse, Teller
 
@@ -74,7 +75,9 @@ class LoadOrder:
     leaving: LoadedScan | None = None
     mark_left: ScanStatus | None = None
     label: Label | None = None
-    between: Callable[[], None] | None = None
+    between: Callable[[], object] | None = None
+    ahead: Callable[[Project, str], Volume | None] | None = None
+    """Returns the scan if it was read ahead."""
 
 
 OnState = Callable[[int, SaveState, MeninxError | None], None]
@@ -102,7 +105,9 @@ def load(order: LoadOrder, on_state: OnState, on_glimpse: Callable[[Glimpse], No
         order.between()
     project, token = order.project, order.token
     scan = project.scan(order.scan_id)
-    volume = project.read_volume(scan.id, Teller(on_glimpse, scan.id, _AT_ONCE))
+    volume = order.ahead(project, scan.id) if order.ahead is not None else None
+    if volume is None:
+        volume = project.read_volume(scan.id, Teller(on_glimpse, scan.id, _AT_ONCE))
     opened = open_annotation(project, scan.id, order.reader, journal=not project.read_only)
 
     def heard(state: SaveState, error: MeninxError | None) -> None:
@@ -151,7 +156,11 @@ def leave(loaded: LoadedScan | None, project: Project | None, status: ScanStatus
         return
     if loaded.saver is not None:
         loaded.saver.flush()
-    if status is not None and project is not None and not project.read_only:
+    if status is None or project is None or project.read_only:
+        return
+    if status is ScanStatus.DONE:
+        finish(project, loaded.scan.id, loaded.opened.reader)
+    else:
         project.set_status(loaded.scan.id, status)
 
 

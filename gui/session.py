@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from core.errors import MeninxError
 from core.labels import Label, LabelSet
 from core.messages import sentence, text
 from core.project.project import Project
-from core.project.records import Scan, ScanStatus, current_reader
+from core.project.records import Scan, ScanStatus
 from core.project.saver import SaveState
 from core.volume import Volume, Window
 from gui.accepting import offer_depth
@@ -32,8 +31,10 @@ from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
 from gui.opening import OpenedProject, make_project, open_for_drawing
 from gui.recovered import tell_recovered
-from gui.session_signals import OverlayStyle, Pointer, SessionSignals
+from gui.session_signals import OverlayStyle, Pointer
 from gui.settings import Settings
+from gui.tastes import Tastes
+from gui.teamwork import Teamwork
 from gui.versions import Versions
 from gui.walking import Walker
 from gui.window_memory import WindowMemory
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["OverlayStyle", "Pointer", "Session"]
 
 
-class Session(SessionSignals):
+class Session(Tastes):
     """What is open and selected.
 
     Parameters
@@ -70,25 +71,23 @@ class Session(SessionSignals):
         How everything is told to the person: ``tell``, ``offer``, ``error``.
     save_words
         The sentence of the save sign.
+    team
+        Who reads what, and what they say of it (:class:`gui.teamwork.Teamwork`).
     """
 
     _saver_spoke = Signal(int, str, object)
 
     def __init__(self, settings: Settings | None = None, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.settings = settings or Settings()
+        super().__init__(settings, parent)
         self.notifier = Notifier(self)
         self.project: Project | None = None
         self.is_scratch = False
         self.label: Label | None = None
         self.window: Window | None = None
-        preferences = self.settings.preferences
-        self.overlay = OverlayStyle(preferences.opacity, preferences.fill, preferences.outline)
         self.hidden: set[str] = set()
         self._windows = WindowMemory()
         self.save_state = SaveState.SAVED
         self.save_words = ""
-        self.reader = current_reader()
         self._loaded: LoadedScan | None = None
         self._labels = LabelSet()
         self._opened: OpenedProject | None = None
@@ -102,6 +101,7 @@ class Session(SessionSignals):
         self.walker = Walker(self)
         self.labeller = Labeller(self)
         self.versions = Versions(self)
+        self.team = Teamwork(self)
         self._saver_spoke.connect(self._hear_saver)
         from gui.jobs.jobs import Jobs
 
@@ -252,6 +252,7 @@ class Session(SessionSignals):
             self._corrector.close()
             self.labeller.close()
             self.versions.close()
+            self.team.close()
             self._opened.close()
         self._opened = self.project = None
         self.is_scratch = False
@@ -266,7 +267,7 @@ class Session(SessionSignals):
         *,
         mark_left: ScanStatus | None = None,
         again: bool = False,
-        between: Callable[[], None] | None = None,
+        between: Callable[[], object] | None = None,
     ) -> None:
         """Show a scan: the one shown is saved, then the new one read, in a thread.
 
@@ -289,9 +290,13 @@ class Session(SessionSignals):
         if self.editor is not None:
             self.editor.commit()
         self.poke()
+        self.team.leave_for(scan_id)
         self._token += 1
         self._loading = scan_id
-        order = LoadOrder(self.project, scan_id, self.reader, self._token, self._loaded, mark_left, self.label, between)
+        order = LoadOrder(
+            self.project, scan_id, self.reader, self._token, self._loaded, mark_left, self.label, between,
+            self.team.ahead.take,
+        )  # fmt: skip
         self.scan_loading.emit(scan_id)
         work = functools.partial(load, order, self._saver_spoke.emit, self.glance_changed.emit)
         self._tasks.start(work, self._scan_there, self._scan_refused)
@@ -463,22 +468,6 @@ class Session(SessionSignals):
         if self._loaded is not None:
             self._windows.keep(window, self._loaded.window, self._loaded.volume.modality)
         self.window_changed.emit(window)
-
-    def show_names(self, shown: bool) -> None:
-        """Show patient names and IDs on this screen, or only pseudonyms; remembered for this workstation."""
-        preferences = self.settings.preferences
-        if preferences.show_names != shown:
-            preferences.show_names = shown
-            self.settings.save()
-            self.names_changed.emit()
-
-    def set_overlay(self, **changes: Any) -> None:
-        """Draw masks another way (fields of :class:`OverlayStyle`); remembered but for ``visible``."""
-        self.overlay = replace(self.overlay, **changes)
-        preferences = self.settings.preferences
-        preferences.opacity = self.overlay.opacity
-        preferences.fill, preferences.outline = self.overlay.fill, self.overlay.outline
-        self.overlay_changed.emit()
 
     def _hear_editor(self, change: Change) -> None:
         """Called by the editor, in this thread."""

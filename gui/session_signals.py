@@ -69,6 +69,12 @@ class SessionSignals(QObject):
     """Go to this voxel (x, y, z)."""
     classes_changed = Signal(str)
     """What is said of the classes of this scan id changed on disk; empty: of many."""
+    work_changed = Signal(str)
+    """Status, readers, tags or comments of this scan id changed on disk; empty: of many."""
+    reader_changed = Signal()
+    """Another person reads here, or draws under another name."""
+    comments_changed = Signal()
+    """The comments on the scan shown were read anew (:attr:`Session.comments`)."""
     measurements_changed = Signal()
     """What was measured on the scan shown changed on disk."""
     slice_requested = Signal(int)

@@ -70,6 +70,8 @@ class Preferences:
         Whether a pen that presses less draws thinner.
     second_beside, second_opacity, second_colors
         How a second scan is shown: in a pane of its own or blended in, how strongly, in which colours.
+    reader
+        In whose name this person draws; empty: as they are logged in.
     show_names
         Whether patient names and IDs are shown on this workstation.
     sections
@@ -87,6 +89,7 @@ class Preferences:
     tour_seen: bool = False
     keymap: str = "default"
     keys: dict[str, list[str]] = field(default_factory=dict)
+    reader: str = ""
     show_names: bool = False
     smooth: bool = True
     colors: str = "grey"

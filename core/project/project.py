@@ -297,6 +297,10 @@ class Project:
         """Set where a scan stands."""
         self._scans.set_status(scan_id, status, reader or current_reader())
 
+    def first_scan(self) -> Scan | None:
+        """Return the scan to begin with: the first that something is left to do of, else the first; None of none."""
+        return self._scans.first()
+
     def counts(self) -> dict[ScanStatus, int]:
         """Return how many scans stand where; every status is there."""
         return self._scans.counts()

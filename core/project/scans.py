@@ -170,6 +170,13 @@ class Scans:
         row = self._store.row(f"{_SELECT} WHERE s.sha256 = ? ORDER BY s.number", sha256)
         return None if row is None else _scan(row)
 
+    def first(self) -> Scan | None:
+        """Return the scan to begin with: the first that something is left to do of, else the first; None of none."""
+        left = (ScanStatus.IN_PROGRESS, ScanStatus.TO_DO, ScanStatus.RETURNED)
+        order = "ORDER BY s.status NOT IN (?, ?, ?), s.number LIMIT 1"
+        row = self._store.row(f"{_SELECT} {order}", *(status.value for status in left))
+        return None if row is None else _scan(row)
+
     def set_status(self, scan_id: str, status: ScanStatus, reader: str) -> None:
         """Set where a scan stands."""
         with self._store.transaction() as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from core.editing.editor import Editor
@@ -19,6 +19,8 @@ from gui.viewer.remarks import missing_slices
 _EDGE = 14
 _TOP, _HEIGHT = 6.0, 8.0
 _GAP_FROM = 4.0
+_FLAG = 6.0
+"""From the middle of a flag to where a click still means it, px."""
 
 
 class Mark(Enum):
@@ -47,6 +49,7 @@ class SliceStrip(QWidget):
         self._marks: list[Mark] = []
         self._finished: list[bool] = []
         self._class, self._classes, self._values = "", dict[int, str](), tuple[str, ...]()
+        self._said: dict[int, str] = {}
         self._color = theme.color("accent")
         self._picture: QPixmap | None = None
         self.setFixedHeight(26)
@@ -91,6 +94,13 @@ class SliceStrip(QWidget):
             self._picture = None
             self.update()
 
+    def show_comments(self, said: dict[int, str]) -> None:
+        """Mark the native slices that something is said of, with the words."""
+        if said != self._said:
+            self._said = said
+            self._picture = None
+            self.update()
+
     def set_index(self, index: int) -> None:
         """Mark the slice shown."""
         if index != self._index:
@@ -132,6 +142,8 @@ class SliceStrip(QWidget):
                 painter.fillRect(QRectF(left, 16, wide, 3), done)
                 if place in self._classes:
                     self._draw_class(painter, self._classes[place], QRectF(left, 21, wide, 4))
+            for place in self._said:
+                self._draw_flag(painter, _EDGE + (place + 0.5) * step)
             painter.end()
         return picture
 
@@ -152,6 +164,16 @@ class SliceStrip(QWidget):
             if box.width() >= _GAP_FROM:
                 painter.fillRect(QRectF(box.left(), box.top(), 1.5, box.height()), color)
                 painter.fillRect(QRectF(box.right() - 1.5, box.top(), 1.5, box.height()), color)
+
+    @staticmethod
+    def _draw_flag(painter: QPainter, middle: float) -> None:
+        """Point down at a slice that something is said of; wide enough to be hit where slices are a pixel."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.qcolor("warning"))
+        corners = [QPointF(middle - 4, 0), QPointF(middle + 4, 0), QPointF(middle, _TOP)]
+        painter.drawPolygon(QPolygonF(corners))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _draw_class(self, painter: QPainter, value: str, box: QRectF) -> None:
         """Draw a value: the first filled, the second hollow, others parts of the box; each with a colour of its own."""
@@ -185,15 +207,26 @@ class SliceStrip(QWidget):
 
     def _go(self, event: QMouseEvent) -> None:
         if self._marks:
-            self.slice_asked.emit(self._slice_at(event.position().x()))
+            self.slice_asked.emit(self._hit(event.position()))
+
+    def _hit(self, place: QPointF) -> int:
+        """Return the slice at a place; above the marks the flag that is near."""
+        here = self._slice_at(place.x())
+        if place.y() > _TOP + 1 or not self._said:
+            return here
+        step = (self.width() - 2 * _EDGE) / len(self._marks)
+        nearest = min(self._said, key=lambda one: abs(one - here))
+        return nearest if abs(_EDGE + (nearest + 0.5) * step - place.x()) <= _FLAG else here
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and self._marks:
-            place = self._slice_at(event.pos().x())
+            place = self._hit(QPointF(event.pos()))
             state = "finished" if self._finished[place] else self._marks[place].value
             words = text(f"annotate.strip_{state}", slice=place + 1)
             if place in self._classes:
                 words = text("classes.strip", words=words, name=self._class, value=self._classes[place])
+            if place in self._said:
+                words = f"{words}\n{self._said[place]}"
             QToolTip.showText(event.globalPos(), words, self)
             return True
         if event.type() == QEvent.Type.DevicePixelRatioChange:

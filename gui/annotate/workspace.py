@@ -34,6 +34,7 @@ from gui.annotate.window_panel import WindowPanel
 from gui.empty import EmptyPage
 from gui.loading import LoadedScan
 from gui.session import Pointer, Session
+from gui.team.comments_panel import CommentsPanel
 from gui.viewer.linked import LinkedViews
 from gui.viewer.linking import world_place
 from gui.viewer.overlay import Overlay, rgb
@@ -83,6 +84,7 @@ class AnnotateWorkspace(QWidget):
         self.kit = Kit(session, actions, self.hand, self.views, self._refuse, self.operator, self)
         self.surface = Surface(session, actions, self.views, self)
         self.classes = ClassesPanel(session, actions, self.views)
+        self.comments = CommentsPanel(session, self._native_slice)
         self.measure = MeasurePanel(session, self.kit.ruler)
         self.suggestions = SuggestPanel(session, self.views, self.kit.proposal, self.kit.suggest)
         self.options = OptionBar(session, self.hand, self.view_menu, self.kit, actions)
@@ -123,7 +125,7 @@ class AnnotateWorkspace(QWidget):
         inside.setProperty("area", "clear")
         column = theme.column(inside, gap=theme.space("s") + 2)
         upper = (self.labels, self.measure, self.suggestions, self.operations, self.overlay)
-        for panel in (*upper, self.window_panel, self.second_panel, self.classes):
+        for panel in (*upper, self.window_panel, self.second_panel, self.classes, self.comments):
             column.addWidget(panel)
         column.addWidget(self.history, 1)
         made = QScrollArea()
@@ -206,6 +208,8 @@ class AnnotateWorkspace(QWidget):
         self.views.position_changed.connect(self._position_changed)
         self.views.brush_size_step.connect(self.hand.grow)
         self.strip.slice_asked.connect(self._go_to_slice)
+        self.comments.slice_asked.connect(self._go_to_slice)
+        session.comments_changed.connect(self._show_comments)
         self.labels.add_asked.connect(self.add_label_asked)
         self.labels.change_asked.connect(self.change_label_asked)
         self.empty.asked.connect(self.import_asked)
@@ -304,6 +308,19 @@ class AnnotateWorkspace(QWidget):
             overlays.append(Overlay(preview.mask, dict.fromkeys(_LABELS, _OLD_VERSION), 0.0, True, True))
         self.views.set_overlays(overlays + self.kit.proposal.overlays() + self.operations.overlays())
         self._show_states()
+
+    def _native_slice(self) -> int:
+        return self.views.position[2]
+
+    @Slot()
+    def _show_comments(self) -> None:
+        """Flag the slices that something open is said of."""
+        said: dict[int, str] = {}
+        for one in self._session.team.comments:
+            if one.slice is not None and not one.settled:
+                line = text("team.said", reader=one.reader, words=one.words)
+                said[one.slice] = f"{said[one.slice]}\n{line}" if one.slice in said else line
+        self.strip.show_comments(said)
 
     def peek(self, below: bool) -> None:
         """Hide the masks while a key is held."""

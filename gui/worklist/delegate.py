@@ -9,7 +9,9 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from core.messages import text
 from core.project.records import Scan, ScanStatus
 from gui import theme
-from gui.worklist.model import Role, ScanModel, status_words, title
+from gui.icons import icon
+from gui.worklist.model import Role, ScanModel
+from gui.worklist.rows import Row, status_words, title
 
 HEIGHT = 54
 NAMED_HEIGHT = 72
@@ -50,7 +52,10 @@ class ScanDelegate(QStyledItemDelegate):
         current = bool(index.data(Role.CURRENT))
         hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
-        self._background(painter, area, current, hovered, focused)
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        self._background(painter, area, current, hovered or focused or chosen, focused)
+        if chosen and not current:
+            painter.fillRect(QRect(area.left(), area.top() + 8, 3, area.height() - 16), theme.qcolor("accent"))
         left = QRect(area.left() + 6, area.center().y() - PICTURE // 2 + 1, PICTURE, PICTURE)
         self._picture(painter, left, index.data(Role.THUMBNAIL))
         words = area.adjusted(PICTURE + 16, 0, -8, 0)
@@ -63,8 +68,8 @@ class ScanDelegate(QStyledItemDelegate):
         painter.restore()
 
     @staticmethod
-    def _background(painter: QPainter, area: QRect, current: bool, hovered: bool, focused: bool) -> None:
-        if not (current or hovered or focused):
+    def _background(painter: QPainter, area: QRect, current: bool, raised: bool, focused: bool) -> None:
+        if not (current or raised):
             return
         path = QPainterPath()
         path.addRoundedRect(QRectF(area), theme.space("radius"), theme.space("radius"))
@@ -113,7 +118,8 @@ class ScanDelegate(QStyledItemDelegate):
         words_font = theme.font("small")
         painter.setFont(words_font)
         painter.setPen(theme.qcolor("text"))
-        rest = top.adjusted(used, 0, 0, 0)
+        row = index.data(Role.ROW)
+        rest = top.adjusted(used, 0, -self._comments(painter, top, row.comments if isinstance(row, Row) else 0), 0)
         said = scan.description or (scan.name if name != scan.name else "")
         elided = QFontMetrics(words_font).elidedText(said, Qt.TextElideMode.ElideRight, rest.width())
         painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, elided)
@@ -124,14 +130,34 @@ class ScanDelegate(QStyledItemDelegate):
         painter.setPen(theme.qcolor("muted"))
         own = scan.name if name != scan.name and said != scan.name else ""
         status = bottom.adjusted(15, 0, -QFontMetrics(words_font).horizontalAdvance(own) - 6, 0)
-        classes = str(index.data(Role.CLASSES) or "")
-        line = f"{status_words(scan.status)} · {classes}" if classes else status_words(scan.status)
+        parts = [status_words(scan.status), str(index.data(Role.CLASSES) or "")]
+        if isinstance(row, Row):
+            if row.finished and scan.status is ScanStatus.IN_PROGRESS:
+                # somebody else has still to read it
+                parts[0] = text("worklist.done_by_me")
+            parts += [", ".join(row.readers), " ".join(f"#{tag}" for tag in row.tags)]
+        line = " · ".join(part for part in parts if part)
         line = QFontMetrics(words_font).elidedText(line, Qt.TextElideMode.ElideRight, status.width())
         painter.drawText(status, Qt.AlignmentFlag.AlignVCenter, line)
         if own:
             # a patient may have several scans
             painter.setPen(theme.qcolor("faint"))
             painter.drawText(bottom, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, scan.name)
+
+    @staticmethod
+    def _comments(painter: QPainter, line: QRect, count: int) -> int:
+        """Draw how many comments are open at the right end of a line; return the room it takes."""
+        if not count:
+            return 0
+        words = str(count)
+        wide = QFontMetrics(painter.font()).horizontalAdvance(words)
+        painter.save()
+        painter.setPen(theme.qcolor("warning"))
+        painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, words)
+        sign = QRect(line.right() - wide - 18, line.center().y() - 7, 15, 15)
+        icon("comment", "warning").paint(painter, sign)
+        painter.restore()
+        return wide + 24
 
     @staticmethod
     def _dot(painter: QPainter, place: QRectF, status: ScanStatus) -> None:

@@ -1,21 +1,30 @@
-"""The scans of the project as rows: fast with ten thousand of them."""
+"""The scans of the project as rows: read, sifted and sorted in a thread where there are many of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from enum import IntEnum
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Slot
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QPixmap
 
+from core.errors import MeninxError
 from core.messages import text
-from core.project.records import Scan, ScanStatus
+from core.project.project import Project
+from core.project.records import Scan
+from gui.jobs.asking import Asker
 from gui.session import Session
+from gui.worklist import rows
 from gui.worklist.names import Names
+from gui.worklist.rows import DONE, Listing, Query, Row, status_words, time_words, title
 from gui.worklist.thumbnails import Thumbnails
 
-DONE = frozenset({ScanStatus.DONE, ScanStatus.IN_REVIEW, ScanStatus.APPROVED})
-"""Statuses in which the reader has nothing left to do."""
+__all__ = ["DONE", "Role", "ScanModel", "status_words", "title"]
+
+AT_ONCE = 300
+"""So many scans are read and sifted within a frame: no thread is asked, and nothing flickers."""
+_NOTHING = Listing([], {}, [], {}, 0, Query())
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -28,89 +37,138 @@ class Role(IntEnum):
     CURRENT = Qt.ItemDataRole.UserRole + 3
     NAMED = Qt.ItemDataRole.UserRole + 4
     CLASSES = Qt.ItemDataRole.UserRole + 5
-
-
-@dataclass(slots=True)
-class _Row:
-    scan: Scan
-    searched: str
-    classes: dict[str, tuple[str, ...]]
-
-
-def title(scan: Scan) -> str:
-    """Return what a scan is called in lists: its patient's pseudonym, or its own name."""
-    return scan.patient_name if scan.patient_known else scan.name
-
-
-def status_words(status: ScanStatus) -> str:
-    """Return a status in words."""
-    return text(f"worklist.status_{status.value}")
+    ROW = Qt.ItemDataRole.UserRole + 6
 
 
 class ScanModel(QAbstractListModel):
-    """Scans that pass the filter, in the project's order.
+    """Scans that pass the query, in its order.
 
-    The filter looks at words made once per scan, so that a key press costs a
-    few milliseconds even with ten thousand scans.
+    What is read from the index, and what a query leaves of ten thousand scans, is worked out in
+    a thread; the rows shown stay as they are until it is there.
     """
+
+    query_changed = Signal()
+    """Another query is asked for."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._rows: list[_Row] = []
-        self._place: dict[str, int] = {}
-        self._shown: list[int] = []
-        self._shown_place: dict[str, int] = {}
-        self._filter = ""
-        self._classes: dict[str, dict[str, tuple[str, ...]]] = {}
-        self.class_wanted: tuple[str, str] | None = None
-        self._done = 0
-        self.names = Names(session, self._all_scans, self)
+        self._listing = _NOTHING
+        self._project: Project | None = None
+        self._rereading = False
+        self._missed: set[str] = set()
+        self.query = Query()
+        self._reading = Asker(self)
+        self._reading.answered.connect(self._take)
+        self._reading.refused.connect(self._refused)
+        self.names = Names(session, self.all_scans, self)
         self.names.changed.connect(self._names_changed)
         self.thumbnails = Thumbnails(session, self)
-        self.thumbnails.there.connect(self._thumbnail_there)
+        self.thumbnails.there.connect(self._row_changed)
         session.project_changed.connect(self.reload)
         session.scans_changed.connect(self.reload)
         session.scan_updated.connect(self.update_scan)
         session.classes_changed.connect(self._classes_changed)
+        session.work_changed.connect(self._work_changed)
+        session.reader_changed.connect(self.reload)
         session.scan_changed.connect(self._repaint)
         session.scan_loading.connect(self._repaint)
 
     # ------------------------------------------------------------ contents
 
+    @property
+    def busy(self) -> bool:
+        """Whether rows are being read or sifted."""
+        return self._reading.busy
+
     @Slot()
     def reload(self) -> None:
         """Read all scans of the project again."""
         project = self._session.project
+        self._reading.forget()
+        self._missed.clear()
+        if project is not self._project:
+            self._another(project)
+        if project is None:
+            return
+        self._rereading = True
+        if sum(project.counts().values()) <= AT_ONCE:
+            self._take(rows.read_rows(project, self.names.all_known, self.query, self._session.team.me))
+        else:
+            self._reading.ask(rows.read_rows, project, self.names.all_known, self.query, self._session.team.me)
+
+    def _another(self, project: Project | None) -> None:
+        """Forget what is known of the project before."""
+        self._project, self._rereading = project, False
         if project is None:
             self.names.close()
-        self.beginResetModel()
-        if project is None:
-            self.thumbnails.clear()
-            self.class_wanted = None
-        self._classes = project.classes.by_scan() if project is not None else {}
-        self._rows = [self._row(scan) for scan in project.scans()] if project is not None else []
-        self._place = {row.scan.id: place for place, row in enumerate(self._rows)}
-        self._done = sum(row.scan.status in DONE for row in self._rows)
-        self._sift()
-        self.endResetModel()
-        self.names.refresh()
+        self.thumbnails.clear()
+        self.query = Query()
+        self._take(_NOTHING)
+        self.query_changed.emit()
 
-    def _row(self, scan: Scan) -> _Row:
-        return _Row(scan, self._searched(scan), self._classes.get(scan.id, {}))
+    @Slot(object)
+    def _take(self, listing: Listing) -> None:
+        read, self._rereading = self._rereading, False
+        self.beginResetModel()
+        self._listing = listing
+        self.endResetModel()
+        if read:
+            # what changed while they were read
+            for scan_id in tuple(self._missed):
+                self.update_scan(scan_id)
+            self._missed.clear()
+            self.names.refresh()
+        if listing.query != self.query and listing is not _NOTHING:
+            self._sift()
+
+    @Slot(object)
+    def _refused(self, error: MeninxError) -> None:
+        self._rereading = False
+        self._session.notifier.error(error)
+
+    def ask(self, query: Query) -> None:
+        """Show other rows, or the same in another order."""
+        if query == self.query:
+            return
+        self.query = query
+        self.query_changed.emit()
+        self._sift()
+
+    def _sift(self) -> None:
+        if self._rereading:
+            # rows are on their way; what was asked meanwhile follows
+            return
+        if len(self._listing.rows) <= AT_ONCE:
+            self._take(rows.listing(self._listing.rows, self.query))
+        else:
+            self._reading.ask(rows.listing, self._listing.rows, self.query)
+
+    def set_filter(self, words: str) -> None:
+        """Show only scans that contain every word."""
+        self.ask(replace(self.query, words=words.casefold()))
+
+    def set_class(self, wanted: tuple[str, str] | None) -> None:
+        """Show only scans with this value of a class, or (an empty value) without any; None for all."""
+        self.ask(replace(self.query, value=wanted))
+
+    @property
+    def class_wanted(self) -> tuple[str, str] | None:
+        """Class and value that is asked for."""
+        return self.query.value
 
     @Slot(str)
     def _classes_changed(self, scan_id: str) -> None:
         """Read the classes again; a list that is filtered by them stays until it is filtered anew."""
-        project = self._session.project
+        project, place = self._session.project, self._listing.place.get(scan_id)
         if project is None:
             return
         had = self.has_classes
-        if scan_id in self._place:
+        if place is not None:
             found: dict[str, tuple[str, ...]] = {}
             for one in project.classes.of_scan(scan_id):
                 found[one.name] = tuple(sorted({*found.get(one.name, ()), one.value}))
-            self._classes[scan_id] = found
+            self._listing.rows[place].classes = found
             self.update_scan(scan_id)
             if had:
                 return
@@ -119,118 +177,139 @@ class ScanModel(QAbstractListModel):
     @property
     def has_classes(self) -> bool:
         """Whether anything is said of any scan."""
-        return any(self._classes.values())
+        return any(row.classes for row in self._listing.rows)
 
-    def set_class(self, wanted: tuple[str, str] | None) -> None:
-        """Show only scans with this value of a class, or (an empty value) without any; None for all."""
-        self.beginResetModel()
-        self.class_wanted = wanted
-        self._sift()
-        self.endResetModel()
+    def all_rows(self) -> Sequence[Row]:
+        """Return all rows of the project, as they were read last."""
+        return self._listing.rows
 
-    def _is_wanted(self, row: _Row) -> bool:
-        if self.class_wanted is None:
-            return True
-        name, value = self.class_wanted
-        found = row.classes.get(name, ())
-        return value in found if value else not found
+    def all_scans(self) -> list[Scan]:
+        """Return all scans of the project, as they were read last."""
+        return [row.scan for row in self._listing.rows]
 
-    def _all_scans(self) -> list[Scan]:
-        return [row.scan for row in self._rows]
+    @Slot(str)
+    def _work_changed(self, _scan_id: str) -> None:
+        self.reload()
 
     @Slot(str)
     def update_scan(self, scan_id: str) -> None:
         """Read one scan again."""
-        place, project = self._place.get(scan_id), self._session.project
+        listing, project = self._listing, self._session.project
+        if self._rereading:
+            self._missed.add(scan_id)
+        place = listing.place.get(scan_id)
         if place is None or project is None:
             return
-        scan = project.scan(scan_id)
-        before = self._rows[place].scan
-        self._rows[place] = self._row(scan)
-        self._done += (scan.status in DONE) - (before.status in DONE)
-        row = self._shown_place.get(scan_id)
+        before = listing.rows[place]
+        row = replace(before, scan=project.scan(scan_id))
+        row.searched = rows.searched(row, self.names.get(row.scan))
+        listing.rows[place] = row
+        done = (row.scan.status in DONE) - (before.scan.status in DONE)
+        self._listing = replace(listing, done=listing.done + done)
+        self._row_changed(scan_id)
+
+    @Slot(str)
+    def _row_changed(self, scan_id: str) -> None:
+        row = self._listing.shown_place.get(scan_id)
         if row is not None:
             self.dataChanged.emit(self.index(row), self.index(row))
 
-    def set_filter(self, words: str) -> None:
-        """Show only scans that contain every word."""
-        self.beginResetModel()
-        self._filter = words.casefold()
-        self._sift()
-        self.endResetModel()
+    @Slot()
+    def _names_changed(self) -> None:
+        """Rows are higher with names, and the filter finds them."""
+        if len(self._listing.rows) > AT_ONCE:
+            self.reload()
+            return
+        for row in self._listing.rows:
+            row.searched = rows.searched(row, self.names.get(row.scan))
+        self._take(rows.listing(self._listing.rows, self.query))
 
-    def _sift(self) -> None:
-        wanted = self._filter.split()
-        if wanted or self.class_wanted is not None:
-            self._shown = [
-                place
-                for place, row in enumerate(self._rows)
-                if all(word in row.searched for word in wanted) and self._is_wanted(row)
-            ]
-        else:
-            self._shown = list(range(len(self._rows)))
-        self._shown_place = {self._rows[place].scan.id: shown for shown, place in enumerate(self._shown)}
+    # ------------------------------------------------------------ what is where
 
     @property
     def total(self) -> int:
         """Scans in the project."""
-        return len(self._rows)
+        return len(self._listing.rows)
 
     @property
     def done(self) -> int:
         """Scans with nothing left to do."""
-        return self._done
+        return self._listing.done
 
     def ids(self) -> list[str]:
         """Ids of the scans shown, in order."""
-        return [self._rows[place].scan.id for place in self._shown]
+        return list(self._listing.shown_place)
 
     def next_open(self, after: str | None) -> str | None:
         """Return the id of the next scan shown that is not done, going round; None if all are."""
-        count = len(self._shown)
-        start = self._shown_place.get(after, -1) if after else -1
+        count = self.rowCount()
+        start = self._listing.shown_place.get(after, -1) if after else -1
         for step in range(1, count + 1):
-            scan = self._rows[self._shown[(start + step) % count]].scan
-            if scan.status not in DONE and scan.status is not ScanStatus.SKIPPED and scan.id != after:
-                return scan.id
+            row = self.row_at((start + step) % count)
+            if row.left and row.scan.id != after:
+                return row.scan.id
         return None
+
+    def neighbours(self, scan_id: str) -> list[str]:
+        """Return the ids of the scans that may be opened after one: the next to do, the next, the one before."""
+        here = self.row_of(scan_id)
+        rows_beside = () if here is None else (here + 1, here - 1)
+        beside = [self.scan_at(row).id for row in rows_beside if 0 <= row < self.rowCount()]
+        following = self.next_open(scan_id)
+        return list(dict.fromkeys([following, *beside] if following is not None else beside))
 
     def row_of(self, scan_id: str) -> int | None:
         """Return the row of a scan, None if it is filtered out."""
-        return self._shown_place.get(scan_id)
+        return self._listing.shown_place.get(scan_id)
+
+    def row_at(self, row: int) -> Row:
+        """Return what is known of the scan of a row."""
+        return self._listing.rows[self._listing.shown[row]]
 
     def scan_at(self, row: int) -> Scan:
         """Return the scan of a row."""
-        return self._rows[self._shown[row]].scan
+        return self.row_at(row).scan
+
+    def known(self, scan_id: str) -> Row | None:
+        """Return what is known of a scan, shown or not."""
+        place = self._listing.place.get(scan_id)
+        return None if place is None else self._listing.rows[place]
 
     # ------------------------------------------------------------ Qt's side
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
-        return 0 if parent.isValid() else len(self._shown)
+        return 0 if parent.isValid() else len(self._listing.shown)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        if not index.isValid() or not 0 <= index.row() < len(self._shown):
+        if not index.isValid() or not 0 <= index.row() < self.rowCount():
             return None
-        scan = self.scan_at(index.row())
+        row = self.row_at(index.row())
+        scan = row.scan
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{title(scan)}  {scan.description}"
         if role == Role.SCAN:
             return scan
+        if role == Role.ROW:
+            return row
         if role == Role.THUMBNAIL:
             return self._thumbnail(scan)
         if role == Role.CURRENT:
             return self._is_current(scan)
         if role == Role.CLASSES:
-            values = [value for found in self._classes.get(scan.id, {}).values() for value in found]
+            values = [value for found in row.classes.values() for value in found]
             return ", ".join(dict.fromkeys(values))
         if role == Role.NAMED:
             named = self.names.get(scan)
             return named.words if named is not None else ""
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            named = self.names.get(scan)
-            said = [f"{name}: {', '.join(values)}" for name, values in self._classes.get(scan.id, {}).items()]
-            return "\n".join([_tip(scan), *said, *([named.words] if named is not None else [])])
+            return "\n".join(self._tip(row))
         return None
+
+    def _tip(self, row: Row) -> list[str]:
+        named = self.names.get(row.scan)
+        lines = [_facts(row.scan), *_work(row)]
+        lines += [f"{name}: {', '.join(values)}" for name, values in row.classes.items()]
+        return [*lines, *([named.words] if named is not None else [])]
 
     def _thumbnail(self, scan: Scan) -> QPixmap | None:
         return self.thumbnails.get(scan.id)
@@ -240,43 +319,32 @@ class ScanModel(QAbstractListModel):
             return scan.id == self._session.loading
         return self._session.scan is not None and self._session.scan.id == scan.id
 
-    @Slot(str)
-    def _thumbnail_there(self, scan_id: str) -> None:
-        row = self._shown_place.get(scan_id)
-        if row is not None:
-            self.dataChanged.emit(self.index(row), self.index(row))
-
-    def _searched(self, scan: Scan) -> str:
-        """Return the words that the filter looks at; names only while they are shown."""
-        named = self.names.get(scan)
-        said = "".join(
-            f" {name}={value}" for name, values in self._classes.get(scan.id, {}).items() for value in values
-        )
-        return _searched(scan) + said.casefold() + (f" {named.words.casefold()}" if named is not None else "")
-
-    @Slot()
-    def _names_changed(self) -> None:
-        """Rows are higher with names, and the filter finds them."""
-        self.beginResetModel()
-        for row in self._rows:
-            row.searched = self._searched(row.scan)
-        self._sift()
-        self.endResetModel()
-
     @Slot()
     def _repaint(self) -> None:
-        if self._shown:
-            self.dataChanged.emit(self.index(0), self.index(len(self._shown) - 1), [Role.CURRENT])
+        count = self.rowCount()
+        if count:
+            self.dataChanged.emit(self.index(0), self.index(count - 1), [Role.CURRENT])
+
+    def close(self) -> None:
+        """End the thread."""
+        self._reading.close()
 
 
-def _searched(scan: Scan) -> str:
-    parts = (scan.name, scan.patient_name, scan.description, scan.modality, status_words(scan.status))
-    return " ".join(parts).casefold()
-
-
-def _tip(scan: Scan) -> str:
+def _facts(scan: Scan) -> str:
     z, y, x = scan.shape
     size = text("worklist.picture", x=x, y=y) if z == 1 else text("worklist.volume", x=x, y=y, z=z)
     patient = scan.patient_name if scan.patient_known else text("worklist.patient_unknown")
     parts = (scan.name, patient, scan.description, scan.modality, size, status_words(scan.status))
     return " · ".join(part for part in parts if part)
+
+
+def _work(row: Row) -> Sequence[str]:
+    """Return what is known of the work on a scan, a line each."""
+    lines = []
+    if row.readers:
+        lines.append(text("worklist.tip_readers", readers=", ".join(row.readers)))
+    if row.seconds:
+        lines.append(text("worklist.tip_time", time=time_words(row.seconds)))
+    if row.comments:
+        lines.append(text("worklist.tip_comments", count=row.comments))
+    return [*lines, *([" ".join(f"#{tag}" for tag in row.tags)] if row.tags else [])]

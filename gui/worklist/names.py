@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -71,6 +71,11 @@ class Names(QObject):
     def shown(self) -> bool:
         """Whether the person wants names."""
         return self._session.settings.preferences.show_names
+
+    @property
+    def all_known(self) -> Mapping[str, Named]:
+        """All names by scan id; never changed, only given up for others."""
+        return self._named
 
     def get(self, scan: Scan) -> Named | None:
         """Return who a scan is of, None where names are off or unknown."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from collections.abc import Iterator, Sequence
+
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -19,20 +21,44 @@ from gui import theme
 from gui.icons import icon
 from gui.search_field import SearchField
 from gui.session import Session
+from gui.worklist.chosen_bar import ChosenBar
 from gui.worklist.class_filter import ClassFilter
 from gui.worklist.delegate import ScanDelegate
+from gui.worklist.list_menu import ListMenu, QueryLine
 from gui.worklist.model import ScanModel
+from gui.worklist.scan_menu import ScanMenu
 
 
 class _List(QListView):
-    """A list whose Return opens the row, and nothing else is taken from the keyboard but arrows."""
+    """A list of which several rows can be chosen; Return, or a plain click, opens one."""
+
+    opened = Signal(QModelIndex)
+    """A row was asked for."""
+    menu_asked = Signal(QPoint)
+    """The menu of the rows chosen, at a place of the screen."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if self.currentIndex().isValid():
-                self.clicked.emit(self.currentIndex())
+                self.opened.emit(self.currentIndex())
+            return
+        if event.key() == Qt.Key.Key_Escape and len(self.selectionModel().selectedRows()) > 1:
+            self.setCurrentIndex(self.currentIndex())
             return
         super().keyPressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        index = self.indexAt(event.position().toPoint())
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+        if plain and event.button() == Qt.MouseButton.LeftButton and index.isValid():
+            self.opened.emit(index)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        place = event.globalPos()
+        if event.reason() == QContextMenuEvent.Reason.Keyboard and self.currentIndex().isValid():
+            place = self.viewport().mapToGlobal(self.visualRect(self.currentIndex()).center())
+        self.menu_asked.emit(place)
 
 
 class Worklist(QFrame):
@@ -61,24 +87,32 @@ class Worklist(QFrame):
         self.filter.textChanged.connect(self._filter_changed)
         self.class_filter = ClassFilter(session, self.model)
         self.class_filter.changed.connect(self._show_current)
+        self.list_menu = ListMenu(self.model)
+        self.query_line = QueryLine(self.model)
         self.list = self._make_list()
+        self.menu = ScanMenu(session, self.model, self.chosen, self)
+        self.chosen_bar = ChosenBar(self.menu)
         self.names_button = self._make_names_button()
         self.names_note = theme.label(text("worklist.names_missing"), "warning", wrap=True)
         self.nothing = theme.label("", "muted", wrap=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
         self.nothing.setContentsMargins(16, 28, 16, 0)
+        self._kept: list[str] = []
         self._lay_out()
+        self.model.modelAboutToBeReset.connect(self._keep_chosen)
+        self.model.modelReset.connect(self._choose_again)
         self.model.modelReset.connect(self._count)
         self.model.dataChanged.connect(self._count)
         session.scan_loading.connect(self._show_current)
         session.scan_changed.connect(self._show_current)
+        session.scan_changed.connect(self._read_ahead)
         session.names_changed.connect(self._show_names)
         session.project_changed.connect(self._show_names)
         self.model.names.changed.connect(self._names_came)
         self._show_names()
         self._count()
 
-    def _make_list(self) -> QListView:
+    def _make_list(self) -> _List:
         view = _List()
         view.setModel(self.model)
         view.setItemDelegate(ScanDelegate(view))
@@ -86,11 +120,13 @@ class Worklist(QFrame):
         view.setMouseTracking(True)
         view.setIconSize(QSize(44, 44))
         view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         view.setAccessibleName(text("worklist.title"))
-        view.clicked.connect(self._open)
+        view.opened.connect(self._open)
+        view.menu_asked.connect(self._show_menu)
+        view.selectionModel().selectionChanged.connect(self._chosen_changed)
         return view
 
     def _make_names_button(self) -> QToolButton:
@@ -130,13 +166,16 @@ class Worklist(QFrame):
         search = theme.row(gap=4)
         search.addWidget(self.filter, 1)
         search.addWidget(self.class_filter)
+        search.addWidget(self.list_menu)
         head.addLayout(search)
+        head.addWidget(self.query_line)
         head.addWidget(self.names_note)
         lay.addLayout(head)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.list)
         self._stack.addWidget(self.nothing)
         lay.addLayout(self._stack, 1)
+        lay.addWidget(self.chosen_bar)
 
     def focus_filter(self) -> None:
         """Put the cursor into the filter."""
@@ -159,8 +198,63 @@ class Worklist(QFrame):
         row = self.model.row_of(current)
         if row is not None:
             index = self.model.index(row)
-            self.list.setCurrentIndex(index)
+            if self._chosen_count() > 1:
+                # several were chosen by hand: another scan that opens does not let go of them
+                self.list.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
+            else:
+                self.list.setCurrentIndex(index)
             self.list.scrollTo(index)
+
+    @Slot()
+    def _read_ahead(self) -> None:
+        """Let the scans that are likely to be opened next be read."""
+        scan = self._session.scan
+        if scan is not None:
+            self._session.team.ahead.want(self.model.neighbours(scan.id))
+
+    # ------------------------------------------------------------ several at once
+
+    def chosen(self) -> list[str]:
+        """Return the ids of the scans chosen, in the order of the list."""
+        places = sorted(place for first, last in self._chosen_ranges() for place in range(first, last + 1))
+        return [self.model.scan_at(place).id for place in places]
+
+    def _chosen_ranges(self) -> list[tuple[int, int]]:
+        # thousands of rows are few ranges, and would be as many indexes
+        chosen = self.list.selectionModel().selection()
+        return [(chosen.at(place).top(), chosen.at(place).bottom()) for place in range(chosen.count())]
+
+    def _chosen_count(self) -> int:
+        return sum(last - first + 1 for first, last in self._chosen_ranges())
+
+    def choose(self, scans: Sequence[str]) -> None:
+        """Choose scans, those of them that are listed."""
+        places = sorted(place for place in map(self.model.row_of, scans) if place is not None)
+        chosen = QItemSelection()
+        for first, last in _ranges(places):
+            chosen.select(self.model.index(first), self.model.index(last))
+        self.list.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+
+    @Slot()
+    def _keep_chosen(self) -> None:
+        found = self.chosen()
+        self._kept = found if len(found) > 1 else []
+
+    @Slot()
+    def _choose_again(self) -> None:
+        if self._kept:
+            self.choose(self._kept)
+        else:
+            self._show_current()
+        self._chosen_changed()
+
+    @Slot()
+    def _chosen_changed(self) -> None:
+        self.chosen_bar.show_count(self._chosen_count())
+
+    @Slot(QPoint)
+    def _show_menu(self, place: QPoint) -> None:
+        self.menu.open(place)
 
     @Slot()
     def _count(self) -> None:
@@ -169,6 +263,15 @@ class Worklist(QFrame):
         self.progress.setRange(0, max(1, total))
         self.progress.setValue(done)
         empty = self.model.rowCount() == 0
-        key = "worklist.nothing_found" if total else "worklist.nothing"
+        key = "worklist.nothing_found" if total else "worklist.reading" if self.model.busy else "worklist.nothing"
         self.nothing.setText(text(key))
         self._stack.setCurrentIndex(1 if empty else 0)
+
+
+def _ranges(places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Return the first and last of each unbroken part of sorted numbers."""
+    start = 0
+    for number, place in enumerate(places):
+        if number + 1 == len(places) or places[number + 1] != place + 1:
+            yield places[start], place
+            start = number + 1

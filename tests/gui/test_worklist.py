@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
-
-import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from pytestqt.qtbot import QtBot
 
-from core.project.records import Scan, ScanStatus
+from core.project.records import ScanStatus
 from gui.main_window import MainWindow
 from gui.session import Session
 from gui.settings import Settings
-from gui.worklist.model import Role, ScanModel
+from gui.worklist.model import Role
 from gui.worklist.panel import Worklist
 
 
@@ -62,45 +58,6 @@ def test_status_of_one_scan_is_read_again(opened: MainWindow) -> None:
     assert opened.worklist.progress.value() == 1
     following = opened.worklist.model.next_open(opened.worklist.model.scan_at(0).id)
     assert following == opened.worklist.model.scan_at(2).id
-
-
-class _ManyScans:
-    """A project of ten thousand scans as far as the list looks at it."""
-
-    def __init__(self, template: Scan) -> None:
-        self._scans = [
-            replace(template, id=f"{number:026d}", name=f"S{number:05d}", patient_name=f"P{number // 3:04d}")
-            for number in range(10_000)
-        ]
-
-        self.classes = self
-
-    def scans(self) -> list[Scan]:
-        return self._scans
-
-    def by_scan(self) -> dict[str, dict[str, tuple[str, ...]]]:
-        return {scan.id: {"stroke": ("no",)} for scan in self._scans[::2]}
-
-
-@pytest.mark.timing
-def test_ten_thousand_scans_filter_within_a_tenth_of_a_second(opened: MainWindow, qtbot: QtBot) -> None:
-    template = opened.worklist.model.scan_at(0)
-    session = Session(Settings())
-    model = ScanModel(session)
-    session.project = _ManyScans(template)  # type: ignore[assignment]  # only scans and classes are looked at
-    before = time.perf_counter()
-    model.reload()
-    assert time.perf_counter() - before < 1.0
-    before = time.perf_counter()
-    model.set_filter("p0123 to")
-    assert time.perf_counter() - before < 0.1
-    assert model.rowCount() == 3
-    before = time.perf_counter()
-    model.set_class(("stroke", ""))
-    assert time.perf_counter() - before < 0.1
-    assert model.rowCount() in (1, 2)
-    session.project = None
-    session.close()
 
 
 def test_the_panel_without_a_project_says_what_to_do(qtbot: QtBot) -> None:

@@ -1,0 +1,1 @@
+"""What several people need to read one set of scans: comments, who reads, hand-over, timeline."""
