@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 
 export QT_QPA_PLATFORM_DEFAULT := offscreen
 
-.PHONY: help setup demo test lint types layers unit soak bench campaign-lgg campaign-ct clean
+.PHONY: help setup demo test lint types layers unit soak bench campaign-lgg campaign-ct campaign-brain clean
 
 help:
 	@echo "make demo   set up, then open the window on a demo project"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench  the figures of docs/benchmarks.md"
 	@echo "make guide-pictures  the pictures and the page of keys of docs/guide, from the real window"
 	@echo "make campaign-lgg  hours of training on the LGG slices, resumable; CAMPAIGN=FOLDER keeps it"
+	@echo "make campaign-brain  the brain starter from nothing, on made-up heads; CAMPAIGN_BRAIN=FOLDER keeps it"
 	@echo "make campaign-ct   the same on the CT slices: yes or no, then masks; CAMPAIGN_CT=FOLDER keeps it"
 
 setup: $(STAMP)
@@ -55,6 +56,10 @@ campaign-lgg: setup
 CAMPAIGN_CT ?= ../campaign/ct
 campaign-ct: setup
 	nice $(PY) tests/campaigns/ct.py $(CAMPAIGN_CT)
+
+CAMPAIGN_BRAIN ?= ../campaign/brain
+campaign-brain: setup
+	nice $(PY) tests/campaigns/brain.py $(CAMPAIGN_BRAIN)
 
 guide-pictures: setup
 	$(PY) tests/guide/make_pictures.py

@@ -1,0 +1,167 @@
+"""The brain starter from nothing: maps, then training on made-up slices.
+
+    python tests/campaigns/brain.py FOLDER [--maps FOLDER] [--workers N] [--device auto|cpu|cuda] [--steps N]
+
+FOLDER keeps everything: a training that was broken off goes on where it was. ``--steps`` stops after so many steps
+of this call (to try it). Nothing here looks at a real scan.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT)]
+
+import numpy as np  # noqa: E402
+
+from core.io import atomic  # noqa: E402
+from core.io.opener import open_whole  # noqa: E402
+from core.learning.runs import RESUME_FILE  # noqa: E402
+from core.learning.synth import MadeUp  # noqa: E402
+from core.learning.synth_maps import HeadMap, head_map, load_maps, save_maps, upright  # noqa: E402
+from models import checkpoint  # noqa: E402
+from models.device import use_threads  # noqa: E402
+from models.synth_learner import Batch, Recipe, SynthLearner, checking, examples_of  # noqa: E402
+
+CHECK_MAPS = ("training_seg_05", "training_seg_13", "training_seg_20")
+"""Heads that are not learnt from: an atrophied one, a small one, a large one."""
+SAVE_SECONDS = 150
+LOG_STEPS, CHECK_STEPS = 50, 500
+MAPS_FILE, RECIPE_FILE, LOG_FILE = "maps.npz", "recipe.json", "log.jsonl"
+
+
+def made_maps(folder: Path, source: Path) -> list[HeadMap]:
+    """Return the maps, made once of the label maps in a folder."""
+    file = folder / MAPS_FILE
+    if not file.is_file():
+        maps = []
+        for path in sorted(source.glob("*.nii.gz")):
+            scan = open_whole(path)
+            codes = np.stack([scan.slice(index) for index in range(scan.shape[0])]).astype(np.int32)
+            maps.append(head_map(path.name.removesuffix(".nii.gz"), upright(codes, scan.volume.geometry)))
+            say(f"map {maps[-1].name}: brain {maps[-1].brain.sum() / 1000:.0f} mL")
+        if not maps:
+            raise SystemExit(f"No label maps in {source}.")
+        atomic.write_bytes(file, save_maps(maps))
+    return load_maps(file)
+
+
+def say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)  # noqa: T201
+
+
+def note(folder: Path, facts: dict[str, Any]) -> None:
+    """Add a line to the log; one cut short by a crash is only a line of a log."""
+    with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
+        log.write(json.dumps({"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **facts}) + "\n")
+
+
+_maps: list[HeadMap] = []
+
+
+def _begin_worker(file: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _maps[:] = _learnt_from(load_maps(Path(file)))
+
+
+def _examples(recipe: Recipe, step: int) -> list[MadeUp]:
+    return examples_of(_maps, recipe, step)
+
+
+def _learnt_from(maps: Sequence[HeadMap]) -> list[HeadMap]:
+    return [one for one in maps if one.name not in CHECK_MAPS]
+
+
+def batches(recipe: Recipe, first: int, maps: Sequence[HeadMap], file: Path, workers: int) -> Iterator[Batch]:
+    """Yield the batch of each step from ``first`` on, made here or by other processes ahead of time."""
+    if workers < 1:
+        for step in range(first, recipe.steps):
+            yield Batch.of(examples_of(maps, recipe, step))
+        return
+    with ProcessPoolExecutor(workers, initializer=_begin_worker, initargs=(str(file),)) as pool:
+        waiting: deque[Future[list[MadeUp]]] = deque()
+        ahead = first
+        for _ in range(first, recipe.steps):
+            while ahead < recipe.steps and len(waiting) < 4 * workers:
+                waiting.append(pool.submit(_examples, recipe, ahead))
+                ahead += 1
+            yield Batch.of(waiting.popleft().result())
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """Return the recipe of a folder; a new folder gets that of this version."""
+    file = folder / RECIPE_FILE
+    if not file.is_file():
+        atomic.write_bytes(file, (json.dumps(Recipe().to_json(), indent=1) + "\n").encode())
+    return Recipe.from_json(json.loads(file.read_text("utf-8")))
+
+
+def train(folder: Path, source: Path, workers: int, device: str, steps: int) -> SynthLearner:
+    """Train, or go on."""
+    atomic.make_folder(folder)
+    recipe = recipe_of(folder)
+    maps = made_maps(folder, source)
+    use_threads()
+    learner = SynthLearner(recipe, device)
+    if (folder / RESUME_FILE).is_file():
+        learner.restore(checkpoint.read_resume(folder, learner.device))
+        say(f"goes on at step {learner.step} of {recipe.steps}")
+    else:
+        learner.probe(Batch.of(examples_of(maps, recipe, 0)))
+        say(f"begins: {recipe.steps} steps on {learner.device.type}, {learner.precision}")
+    last = min(recipe.steps, learner.step + steps) if steps else recipe.steps
+    checked: dict[int, list[MadeUp]] = {}
+    saved, started, counted = time.monotonic(), time.monotonic(), 0
+    sums = {"brain": 0.0, "distance": 0.0}
+    for batch in batches(recipe, learner.step, _learnt_from(maps), folder / MAPS_FILE, workers):
+        if learner.step >= last:
+            break
+        told = learner.learn(batch)
+        sums, counted = {name: total + told[name] for name, total in sums.items()}, counted + 1
+        if learner.step % LOG_STEPS == 0:
+            mean = {name: round(total / counted, 5) for name, total in sums.items()}
+            pace = counted * recipe.batch / (time.monotonic() - started)
+            note(folder, {"step": learner.step, **mean, "rate": told["rate"], "cpu": round(learner.seconds, 1)})
+            say(f"step {learner.step}: brain {mean['brain']:.4f}, distance {mean['distance']:.4f}, {pace:.1f} slices/s")
+            sums, started, counted = dict.fromkeys(sums, 0.0), time.monotonic(), 0
+        if learner.step % CHECK_STEPS == 0 or learner.step == recipe.steps:
+            size = recipe.size(learner.step)
+            if size not in checked:
+                held_out = [one for one in maps if one.name in CHECK_MAPS]
+                checked = {size: checking(held_out, recipe, size)}
+            figures = {name: round(value, 5) for name, value in learner.check(checked[size]).items()}
+            note(folder, {"step": learner.step, "size": size, "check": figures, "cpu": round(learner.seconds, 1)})
+            say(f"step {learner.step} check: {figures}")
+        if time.monotonic() - saved > SAVE_SECONDS:
+            checkpoint.save_resume(folder, learner.state())
+            saved = time.monotonic()
+    checkpoint.save_resume(folder, learner.state())
+    say(f"{learner.step} of {recipe.steps} steps, {learner.seconds / 3600:.2f} core-hours")
+    return learner
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the brain starter on made-up heads.")
+    parser.add_argument("folder", type=Path)
+    data = Path(os.environ.get("MENINX_DATA", ROOT.parent / "shared" / "data"))
+    parser.add_argument("--maps", type=Path, default=data / "labelmaps" / "synthseg")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--steps", type=int, default=0)
+    given = parser.parse_args()
+    train(given.folder, given.maps, given.workers, given.device, given.steps)
+
+
+if __name__ == "__main__":
+    main()
