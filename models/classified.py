@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.errors import LearningError
 from core.io import atomic
-from core.learning.class_rule import ClassRule, choose_rule
+from core.learning.class_rule import ClassRule, choose_rule, expit
 from core.learning.dataset import TrainingSet
 from core.learning.events import Sample
 from core.learning.prepare import Preparation
-from core.learning.runs import CARD_FILE, MODEL_FILE, ONNX_FILE, SAMPLES_FOLDER
+from core.learning.runs import CARD_FILE, SAMPLES_FOLDER
 from core.messages import text
 from core.review.class_pictures import activation_picture, encoded
-from models.checkpoint import EXPORT_TOLERANCE, onnx_bytes
+from models.checkpoint import export_checked
 from models.classifying import ClassPredictor
 from models.device import autocast
 from models.evaluation import batch_tensors
@@ -64,8 +61,10 @@ def draw_activations(
         file = f"{SAMPLES_FOLDER}/epoch-{epoch:04d}-{number}.png"
         atomic.write_bytes(folder / file, encoded(activation_picture(middle.astype(np.float32), activation)))
         scan = data.scans[int(data.scan_of[example])]
-        # a slice as a whole has no Dice
-        samples.append(Sample(scan.name, int(data.slice_of[example]), -1.0, file))
+        # the mean of the picture is the logit; a slice as a whole has no Dice
+        sure = float(expit(np.array(activation.mean(), dtype=np.float64)))
+        yes = bool(data.amounts[example] > 0)
+        samples.append(Sample(scan.name, int(data.slice_of[example]), -1.0, file, truth=yes, probability=sure))
     return tuple(samples)
 
 
@@ -106,25 +105,14 @@ def export_classifier(folder: Path, network: nn.Module, preparation: Preparation
         ``export-inexact``.
     """
     assert isinstance(network, Classifier)
-    module = _WithMap(network).eval()
-    shape = (2, preparation.inputs, preparation.size, preparation.size)
-    example = torch.from_numpy(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
-    content = onnx_bytes(module, example, ("probability", "activation"))
-    record = {"schema": 1, **facts, "preparation": preparation.to_json()}
-    with torch.no_grad():
-        expected = module(example)[0].numpy()
-    with tempfile.TemporaryDirectory(prefix="meninx-export-") as temporary:
-        trial = Path(temporary)
-        atomic.write_bytes(trial / ONNX_FILE, content)
-        atomic.write_bytes(trial / MODEL_FILE, json.dumps(record).encode())
-        found = ClassPredictor(trial, exact=True).raw(example.numpy())[0]
-    difference = float(np.abs(found - expected[:, 0]).max())
-    if not difference <= EXPORT_TOLERANCE:
-        raise LearningError("export-inexact", difference=f"{difference:.2g}")
-    record["export_difference"] = difference
-    atomic.write_bytes(folder / ONNX_FILE, content)
-    atomic.write_bytes(folder / MODEL_FILE, (json.dumps(record, indent=1) + "\n").encode())
-    return difference
+    return export_checked(
+        folder,
+        _WithMap(network),
+        ("probability", "activation"),
+        preparation,
+        facts,
+        lambda trial, slices: ClassPredictor(trial, exact=True).raw(slices)[0][:, None],
+    )
 
 
 def write_class_card(folder: Path, facts: Mapping[str, Any]) -> None:

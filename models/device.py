@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -60,12 +61,18 @@ def use_threads() -> int:
     return count
 
 
-def pick_precision(name: str, device: torch.device, network: nn.Module, example: torch.Tensor) -> torch.dtype:
+def pick_precision(
+    name: str,
+    device: torch.device,
+    network: nn.Module,
+    example: torch.Tensor,
+    go_on: Callable[[], bool] = lambda: True,
+) -> torch.dtype:
     """Choose float32, bfloat16 or float16 (autocast).
 
     Under ``auto``: on CUDA bfloat16 where the device has it, else float16; on a CPU bfloat16 where a trial step of
     this very network on ``example`` ``[n, c, h, w]`` is faster by :data:`GAIN` (it is slower on
-    CPUs without the instructions). The network is left as it was.
+    CPUs without the instructions). The network is left as it was. The trial ends early once ``go_on`` says no.
     """
     if name != "auto":
         return PRECISION[name]
@@ -83,7 +90,7 @@ def pick_precision(name: str, device: torch.device, network: nn.Module, example:
     # a batch norm learns from whatever passes it
     buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
     try:
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and go_on():
             for precision in best:
                 best[precision] = min(best[precision], _step_seconds(network, example[:1], precision))
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -186,8 +186,12 @@ def evaluate(
     device: torch.device,
     precision: torch.dtype,
     team: Team | None = None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Generator[JobEvent, None, Scores]:
-    """Score a network on examples, shared among the processes of a team; yields progress, returns the scores."""
+    """Score a network on examples, shared among the processes of a team; yields progress, returns the scores.
+
+    Asked after each batch, ``enough`` may end it with what was seen so far.
+    """
     team = team or Team()
     tally = new_tally(data, device)
     network.eval()
@@ -204,6 +208,8 @@ def evaluate(
         if shared or team.lead:
             tally.add(main_head(output).float(), masks, known, scans, found)
         yield Progress(min(start + batch, len(examples)), len(examples), "validating")
+        if enough():
+            break
     return tally.gathered(team).scores()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -171,11 +171,11 @@ class Learner:
         # made at the first step: until then gradients of a trial are nobody else's business
         self._parallel: nn.Module | None = None
 
-    def probe(self) -> None:
-        """Choose the precision by trial; the process that leads decides for all."""
+    def probe(self, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Choose the precision by trial, which ends early once ``go_on`` says no; the process that leads decides."""
         images = batch_tensors(self.data, self.examples[:2], self.device)[0]
         self.network.train()
-        chosen = pick_precision(self.config.precision, self.device, self.network, images)
+        chosen = pick_precision(self.config.precision, self.device, self.network, images, go_on)
         self.use_precision(self.team.told(precision_name(chosen)))
 
     def use_precision(self, name: str) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LearningError
-from core.events import Notice
+from core.events import Notice, StopCheck, never_stop
 from core.learning import runs
 from core.learning.config import TrainingConfig
 from core.learning.dataset import TrainingSet, find_sources
 from core.learning.frozen import refuse_frozen
+from core.learning.reading import go_on
 from core.learning.runs import Run
 from core.learning.split import Part, Split
 from core.learning.split_project import split_for, stamped
@@ -55,6 +56,8 @@ class Ready:
         Who trains, checks and tests; None deals the patients by the settings.
     team
         The processes that train together.
+    should_stop
+        Asked on the way, as some of it takes a while.
 
     Attributes
     ----------
@@ -71,6 +74,8 @@ class Ready:
     ------
     LearningError
         ``finished-few``, ``parent-differs``, ``device-missing``, ``model-damaged`` and others.
+    Cancelled
+        If asked to stop.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Ready:
         before: Run | None,
         split: Split | None,
         team: Team,
+        should_stop: StopCheck = never_stop,
     ) -> None:
         self.project, self.config, self.data, self.before, self.team = project, config, data, before, team
         self.parent = runs.find_run(project, config.parent) if config.parent else None
@@ -88,9 +94,10 @@ class Ready:
             self.split = Split.from_json(runs.read_split_file(project, before.id))
             refuse_frozen(project, self.split)
         elif split is not None:
-            self.split = stamped(project, split, data, runs.ancestors(project, self.parent.id if self.parent else None))
+            line = runs.ancestors(project, self.parent.id if self.parent else None)
+            self.split = stamped(project, split, data, line, should_stop)
         else:
-            self.split = split_for(project, config, data)
+            self.split = split_for(project, config, data, should_stop)
         self.parts = _examples(data, self.split)
         train = self.parts[Part.TRAIN]
         if not len(train) or not len(self.parts[Part.VALIDATION]):
@@ -101,12 +108,14 @@ class Ready:
         doubled = _corrected_since(project, config, data, self.parent)[train] if corrects else None
         self.learner = Learner(config, data, train, team=team, doubled=doubled)
         self.notices = [Notice(f"training-leaky-{reason}") for reason in self.split.reasons]
-        self.encoder_sha256 = "" if before else file_hash(config.encoder_weights)
+        go_on(should_stop)
         if self.parent is not None and not before:
             weights = checkpoint.read_weights(runs.require_usable(project, self.parent))
             if self.learner.start_from(weights, self.parent):
                 self.notices.append(Notice("training-parent-heads"))
+        go_on(should_stop)
         self.learner.begin(resumed=before is not None)
+        self.encoder_sha256 = "" if before else file_hash(config.encoder_weights)
         # once read, only its name and hash are kept: where it lies may tell who somebody is
         self.config = replace(config, encoder_weights=Path(config.encoder_weights).name)
         if splits_batch_norm(self.learner.network, self.learner.device, team):
@@ -146,7 +155,7 @@ def _corrected_since(
     labels = [project.labels().named(name) for name in config.labels]
     found = np.zeros(len(data), dtype=bool)
     places = {scan.id: number for number, scan in enumerate(data.scans)}
-    for source in find_sources(project, labels, config.reader):
+    for source in find_sources(project, labels, config.reader, approved=config.approved):
         scan = source.scan.id
         if scan not in places or learnt.get(scan) == dict(data.pins.get(scan, {})):
             continue

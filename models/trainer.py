@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from core.errors import Cancelled, LearningError
 from core.events import Events, Finished, JobEvent, Notice, Progress, StopCheck, never_stop
@@ -26,6 +28,7 @@ from models.classified import activation_maps
 from models.device import is_out_of_memory, precision_name
 from models.distributed import join
 from models.evaluation import baseline_accuracy, evaluate, predicted_masks, thinned
+from models.heeding import GivenUp, heeding
 from models.networks.registry import count_parameters
 from models.previews import pin_examples
 from models.recording import RunRecord, slice_counts, versions
@@ -34,8 +37,8 @@ from models.starting import Ready, find_resumable
 
 CPU_CHECKED, GPU_CHECKED = 240, 6000
 """At most so many validation slices are checked per epoch, evenly spread over them."""
-HURRIED = 16
-"""Validation slices looked at when a stop comes before the first epoch is through."""
+HURRIED, HURRIED_AT_ONCE, HURRIED_SECONDS = 16, 2, 0.4
+"""When a stop comes before the first epoch is through: at most so many validation slices, so few at a time, so long."""
 PREVIEW_SECONDS = 15.0
 RESUME_SECONDS = 120.0
 """A crash costs at most about this much training."""
@@ -83,7 +86,7 @@ def train_job(
         If there is nothing to learn from, a setting is bad, the device is missing or its
         memory short; ``team-lost`` where another process of the training ended.
     Cancelled
-        On ``"cancel"``, or on any word before the first step.
+        On ``"cancel"``, on any word while the slices are read, and on ``"stop"`` before anything is learnt.
     """
     if leading():
         yield Progress(0, 0, "starting")
@@ -98,7 +101,9 @@ def train_job(
             config.validate()
             read = read_class_set if config.classifies else read_training_set
             data = yield from team.only_lead(read(project, config, heard))
-            training = _Training(Ready(project, config, data, before, split, team))
+            # processes that train together must ask equally often, and a failure may keep one of them from it
+            alone = should_stop if team.size == 1 else never_stop
+            training = _Training(Ready(project, config, data, before, split, team, alone))
         ended = False
         try:
             with team.at_work(training.record.run.id):
@@ -142,15 +147,16 @@ class _Training:
         yield from self.record.notices
         yield Progress(0, 0, "probing")
         if not self.resumed:
-            self.learner.probe()
+            self.learner.probe(lambda: self.team.size > 1 or not should_stop())
         yield self.record.kept(self._started())
-        word = ""
+        word = should_stop()
         while not word and not self._budget_spent():
             word = yield from self._epoch(should_stop)
             if not word and self._tired():
                 yield Notice("training-no-better", {"patience": self.config.patience, "epoch": self.best_epoch})
                 break
-        if word == "cancel":
+        if word == "cancel" or (word == "stop" and not self.best_epoch):
+            # stopped before the first step: there is nothing to keep
             raise Cancelled
         if word == "pause":
             self._save()
@@ -171,13 +177,15 @@ class _Training:
         self.learner.begin_epoch(number)
         word = ""
         while self.learner.steps_left() and not word and not self._out_of_time():
-            yield from self._step(number)
+            yield from self._step(number, should_stop)
             yield self._progress(number)
-            if self._preview_due():
-                yield self.record.kept(self._preview(number))
-            self._save_now_and_then()
             word = should_stop()
-        if word in {"pause", "cancel"} or (word == "stop" and self.best_epoch):
+            if not word:
+                # nobody waits
+                if self._preview_due():
+                    yield self.record.kept(self._preview(number))
+                self._save_now_and_then()
+        if word in {"pause", "cancel"} or (word == "stop" and (self.best_epoch or not self.learner.updates)):
             # half an epoch is not an epoch: the best so far stands
             return word
         train = self.learner.tally.gathered(self.team).scores()
@@ -193,17 +201,29 @@ class _Training:
         if not word:
             yield self.record.kept(self._preview(number))
         yield self.record.kept(self._ended_epoch(number, train, validation, started))
-        self._save_now_and_then()
-        return word or should_stop()
+        word = word or should_stop()
+        if not word:
+            self._save_now_and_then()
+        return word
 
     # pieces
 
-    def _step(self, number: int) -> Events:
-        """Make one step, with less at a time as long as the memory is short."""
+    def _heeding(self, network: nn.Module, should_stop: StopCheck) -> AbstractContextManager[None]:
+        """Let passes through a network be broken off by Stop and Cancel (a pause comes back to the whole step)."""
+        if self.team.size > 1 or self.learner.device.type != "cpu":
+            # the others would wait for this one's part; a graphics card has done a step before anybody could stop it
+            return nullcontext()
+        return heeding(network, lambda: should_stop() in {"stop", "cancel"})
+
+    def _step(self, number: int, should_stop: StopCheck) -> Events:
+        """Make one step, with less at a time as long as the memory is short; none if it is broken off."""
         done = self.team.agreed(self._done_part(number))
         while True:
             try:
-                self.learner.step(done)
+                with self._heeding(self.learner.network, should_stop):
+                    self.learner.step(done)
+            except GivenUp:
+                return
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -230,21 +250,37 @@ class _Training:
         once, and without one a few slices must do, as there is nothing to choose between.
         """
         if not word:
-            checking = self._evaluation(self.checked)
-            while True:
-                try:
+            checking = self._evaluation(self.checked, should_stop)
+            try:
+                while word not in {"stop", "cancel"}:
                     yield next(checking)
-                except StopIteration as done:
-                    return done.value, ""
+                    word = should_stop()
+            except StopIteration as done:
+                return done.value, ""
+            except GivenUp:
                 word = should_stop()
-                if word in {"stop", "cancel"}:
-                    checking.close()
-                    break
         if word == "cancel" or self.best_epoch:
             return None, word
-        return (yield from self._evaluation(thinned(self.checked, HURRIED))), word
+        return (yield from self._glance()), word
 
-    def _evaluation(self, examples: NDArray[np.int64]) -> Generator[JobEvent, None, Scores]:
+    def _glance(self) -> Generator[JobEvent, None, Scores]:
+        """Score a few validation slices, among them some with the label, for half a second."""
+        few = np.array(list(dict.fromkeys([*self.pinned, *thinned(self.checked, HURRIED)])), dtype=np.int64)
+        started, most = time.monotonic(), max(HURRIED_AT_ONCE, self.team.size)
+        scores: Scores = yield from self._evaluation(
+            few, most=most, enough=lambda: self.team.agreed(time.monotonic() - started) >= HURRIED_SECONDS
+        )
+        yield Notice("training-glanced")
+        return scores
+
+    def _evaluation(
+        self,
+        examples: NDArray[np.int64],
+        should_stop: StopCheck = never_stop,
+        *,
+        most: int = 0,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> Generator[JobEvent, None, Scores]:
         """Score the average weights; from the start again, with less at a time, where the memory is short."""
         learner = self.learner
         while True:
@@ -253,13 +289,15 @@ class _Training:
                 self.data,
                 examples,
                 learner.loss,
-                batch=learner.at_once,
+                batch=min(most or learner.at_once, learner.at_once),
                 device=learner.device,
                 precision=learner.precision,
                 team=self.team,
+                enough=enough,
             )
             try:
-                return (yield from checking)
+                with self._heeding(learner.average, should_stop):
+                    return (yield from checking)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise

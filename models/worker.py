@@ -12,7 +12,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -85,10 +86,12 @@ class _Listener:
     """Hears what the window asks; a closed pipe means that the window is gone: cancel.
 
     An import stops instead: nobody called off what came in so far, and cancelling takes it away again.
+    While the job's program is loaded (torch takes seconds) there is nothing to keep yet: the child ends at once.
     """
 
     def __init__(self, connection: Connection, kind: str) -> None:
-        self._connection = connection
+        self._connection, self._kind = connection, kind
+        self._loading, self._lock = False, threading.Lock()
         self._at_loss = "stop" if kind == "import" else "cancel"
         self._word = ""
         self._thread = threading.Thread(target=self._listen, name="job-listener", daemon=True)
@@ -96,6 +99,36 @@ class _Listener:
 
     def should_stop(self) -> str:
         return self._word
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Say that nothing is sent or begun within the block.
+
+        Raises
+        ------
+        Cancelled
+            If the word came before.
+        """
+        with self._lock:
+            if self._ends_it():
+                raise Cancelled
+            self._loading = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._loading = False
+
+    def _ends_it(self) -> bool:
+        """Whether the word means that a job that has not begun need not begin."""
+        return self._word == "cancel" or (self._word != "" and self._kind == "train")
+
+    def _end_if_loading(self) -> None:
+        with self._lock:
+            if self._loading and self._ends_it():
+                self._connection.send(WasCancelled())
+                # the other thread is in the middle of an import: it cannot be asked to end
+                os._exit(0)
 
     def _listen(self) -> None:
         while True:
@@ -107,6 +140,7 @@ class _Listener:
                 return
             if word in WORDS and _STRENGTH[word] >= _STRENGTH[self._word]:
                 self._word = word
+            self._end_if_loading()
             if word == "cancel":
                 return
 
@@ -152,14 +186,16 @@ def run_job(connection: Connection, job: Job) -> None:
     listener = _Listener(connection, job.kind)
     # before anything heavy is loaded: the window shows at once that it has begun
     sender.send(Progress(0, 0, "starting"))
-    sender.send(_run_to_end(job, listener.should_stop, sender.send))
+    sender.send(_run_to_end(job, listener, sender.send))
 
 
-def _run_to_end(job: Job, should_stop: StopCheck, send: Callable[[JobEvent], None]) -> JobEvent:
+def _run_to_end(job: Job, listener: _Listener, send: Callable[[JobEvent], None]) -> JobEvent:
     """Run the generator, pass its events on, and return how it ended."""
     last: JobEvent = Finished()
     try:
-        for event in events_of(job, should_stop):
+        with listener.loading():
+            events = events_of(job, listener.should_stop)
+        for event in events:
             if isinstance(event, Finished):
                 last = event
             else:
@@ -172,7 +208,7 @@ def _run_to_end(job: Job, should_stop: StopCheck, send: Callable[[JobEvent], Non
         return Failed(LearningError("memory-short"), trace_of(error))
     except Exception as error:  # noqa: BLE001 - the boundary of the process: the window must hear of it
         return Failed(MeninxError("job-crashed", reason=type(error).__name__), trace_of(error))
-    if should_stop() == "cancel":
+    if listener.should_stop() == "cancel":
         return WasCancelled()
     return last
 

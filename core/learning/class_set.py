@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import Cancelled, LearningError
-from core.events import JobEvent, Notice, Progress, StopCheck
+from core.errors import LearningError
+from core.events import JobEvent, Notice, StopCheck
 from core.learning.config import TrainingConfig
 from core.learning.dataset import TrainingSet
+from core.learning.picture_faults import Faulty
 from core.learning.prepare import Preparation, Preparer
-from core.learning.split import Part, assigned_parts
+from core.learning.reading import joined, only_assigned, prepared, read_each
 from core.project.classes import ClassValue
 from core.project.project import Project
-from core.project.records import Scan
+from core.project.records import Scan, ScanStatus
 
 _NO = frozenset({"no", "0", "false", "none", "negative", "neg", "clean", "clear", "normal", "healthy", "absent", "n"})
 _NO_BEFORE = ("no ", "no-", "no_", "non-", "non_", "non ", "not ", "not-", "not_", "without ")
@@ -105,7 +105,8 @@ def find_class_sources(project: Project, config: TrainingConfig) -> list[ClassSo
             by_scan.setdefault(one.scan, []).append(one)
     values = sorted({one.value for rows in by_scan.values() for one in rows})
     yes = yes_values(name, values, config.class_yes)
-    scans = [scan for scan in project.scans() if scan.id in by_scan]
+    listed = project.scans(status=ScanStatus.APPROVED if config.approved else None)
+    scans = [scan for scan in listed if scan.id in by_scan]
     said = {scan.id: _said(scan, by_scan[scan.id], yes, config.level) for scan in scans}
     sources = [ClassSource(scan, said[scan.id]) for scan in scans if said[scan.id]]
     kinds = {kind for source in sources for kind in source.said.values()}
@@ -149,33 +150,28 @@ def read_class_set(
     Cancelled
         If asked to stop: there is nothing worth keeping yet.
     """
-    sources = find_class_sources(project, config)
-    assigned = assigned_parts(config.assigned)
-    if Part.TRAIN in assigned.values():
-        everyone, sources = sources, [source for source in sources if source.scan.patient in assigned]
-        if len(sources) < len(everyone):
-            yield Notice("training-left-out", {"count": len(everyone) - len(sources)})
+    sources = yield from only_assigned(find_class_sources(project, config), config)
     used = sum(len(source.said) for source in sources)
     unknown = sum(scan.shape[0] for scan in project.scans()) - used
     if unknown > 0:
         yield Notice("training-class-unknown", {"name": config.class_name, "count": unknown, "used": used})
     preparation = Preparation.of(config)
-    images: list[NDArray[np.float16]] = []
-    stacks: list[NDArray[np.int32]] = []
-    started, rows = time.monotonic(), 0
-    for number, source in enumerate(sources):
-        if should_stop():
-            raise Cancelled
-        elapsed = time.monotonic() - started
-        left = elapsed / number * (len(sources) - number) if number else -1.0
-        rate = number / elapsed if number else 0.0
-        yield Progress(number, len(sources), "reading-slices", rate, left, source.scan.name)
-        preparer = Preparer(project.read_volume(source.scan.id), preparation, name=source.scan.name)
-        needed, mine = preparer.stacks(source.slices)
-        images.append(preparer.slices(needed))
-        stacks.append(mine + rows)
-        rows += len(images[-1])
-    yield Progress(len(sources), len(sources), "reading-slices")
+    faulty = Faulty(preparation)
+
+    def read(source: ClassSource) -> tuple[NDArray[np.float16], NDArray[np.int32]]:
+        volume = project.read_volume(source.scan.id)
+        faulty.look(volume, source.scan.name)
+        preparer = Preparer(volume, preparation, name=source.scan.name)
+        needed, stacks = preparer.stacks(source.slices)
+        return prepared(preparer, needed, should_stop), stacks
+
+    parts = yield from read_each(sources, read, "reading-slices", should_stop)
+    yield from faulty.notices()
+    offsets = np.cumsum([0, *(len(images) for images, _ in parts)])
+    stacks = [rows + offset for (_, rows), offset in zip(parts, offsets[:-1], strict=True)]
+    images = [images for images, _ in parts]
+    # only the list holds the arrays now: each is let go of as it is copied
+    parts.clear()
     return _joined(config.class_name, sources, images, stacks)
 
 
@@ -184,16 +180,9 @@ def _joined(
 ) -> TrainingSet:
     truth = np.array([source.said[index] for source in sources for index in source.slices], dtype=np.uint8)
     counts = [len(source.said) for source in sources]
-    joined = np.empty((sum(map(len, images)), *images[0].shape[1:]), dtype=np.float16)
-    row = 0
-    while images:
-        # let go of as it is copied: only one copy stays in memory
-        part = images.pop(0)
-        joined[row : row + len(part)] = part
-        row += len(part)
     return TrainingSet(
         labels=(name,),
-        images=joined,
+        images=joined(images),
         stacks=np.concatenate(stacks).astype(np.int32),
         masks=truth[:, None, None, None],
         known=np.ones((len(truth), 1), dtype=np.bool_),

@@ -12,23 +12,25 @@ into memory and no step ever waits for the disk.
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import Cancelled, LearningError
-from core.events import JobEvent, Notice, Progress, StopCheck
+from core.errors import LearningError
+from core.events import JobEvent, Notice, StopCheck, never_stop
 from core.labels import SCRIBBLED_BACKGROUND, Label
 from core.learning.config import TrainingConfig
 from core.learning.prepare import Preparation, Preparer
 from core.learning.prepare_head import Skin, air_around
-from core.learning.split import Candidate, Part, assigned_parts
+from core.learning.reading import go_on, joined, only_assigned, prepared, read_each
+from core.learning.split import Candidate
 from core.project.project import Project
-from core.project.records import Annotation, Scan
+from core.project.records import Annotation, Scan, ScanStatus
+from core.team.readers import rank
 
 
 @dataclass(frozen=True)
@@ -127,25 +129,37 @@ _REMEMBERED = 4096
 
 
 def find_sources(
-    project: Project, labels: Sequence[Label], reader: str = "", *, scribbles: bool = True
+    project: Project,
+    labels: Sequence[Label],
+    reader: str = "",
+    *,
+    scribbles: bool = True,
+    approved: bool = False,
+    should_stop: StopCheck = never_stop,
 ) -> list[Source]:
     """Return the scans that have slices on the labels' layers that count.
 
     Parameters
     ----------
     reader
-        Only this reader's annotations; empty takes, for each scan, the one changed last.
+        Only this reader's annotations; empty takes, for each scan, an adjudication, else a consensus,
+        else the one changed last.
     scribbles
         Whether slices that are not finished count where background was scribbled beside a label.
+    approved
+        Only scans that a reviewer approved.
 
     Raises
     ------
     ProjectError
         ``mask-corrupt`` for a damaged mask (only those with scribbles are read).
+    Cancelled
+        If asked to stop.
     """
     layers = tuple(dict.fromkeys(label.layer for label in labels))
     sources = []
-    for scan in project.scans():
+    for scan in project.scans(status=ScanStatus.APPROVED if approved else None):
+        go_on(should_stop)
         best: Source | None = None
         for annotation in project.annotations(scan.id):
             if reader and annotation.reader != reader:
@@ -161,11 +175,15 @@ def find_sources(
             )
             if not any(finished.values()) and not any(scribbled.values()):
                 continue
-            if best is None or annotation.updated > best.annotation.updated:
+            if best is None or _weight(annotation) > _weight(best.annotation):
                 best = Source(scan, annotation, finished, scribbled)
         if best is not None:
             sources.append(best)
     return sources
+
+
+def _weight(annotation: Annotation) -> tuple[int, str]:
+    return rank(annotation.reader), annotation.updated
 
 
 def _scribbled(project: Project, annotation: Annotation, layer: str, finished: frozenset[int]) -> frozenset[int]:
@@ -210,32 +228,19 @@ def read_training_set(
     """
     known_labels = project.labels()
     labels = [known_labels.named(name) for name in config.labels]
-    sources = find_sources(project, labels, config.reader, scribbles=config.scribbles)
-    assigned = assigned_parts(config.assigned)
-    if Part.TRAIN in assigned.values():
-        # who is named in no part is left out: there is no need to read them
-        everyone, sources = sources, [source for source in sources if source.scan.patient in assigned]
-        if len(sources) < len(everyone):
-            yield Notice("training-left-out", {"count": len(everyone) - len(sources)})
+    found = find_sources(
+        project, labels, config.reader, scribbles=config.scribbles, approved=config.approved, should_stop=should_stop
+    )
+    sources = yield from only_assigned(found, config)
     examples = sum(len(source.slices) for source in sources)
     words = ", ".join(config.labels)
     if examples == 0:
         raise LearningError("finished-none", labels=words)
     if examples == 1:
         raise LearningError("finished-few", labels=words)
-    preparation = Preparation.of(config)
-    parts = []
-    started = time.monotonic()
-    for number, source in enumerate(sources):
-        if should_stop():
-            raise Cancelled
-        elapsed = time.monotonic() - started
-        left = elapsed / number * (len(sources) - number) if number else -1.0
-        rate = number / elapsed if number else 0.0
-        yield Progress(number, len(sources), "reading-masks", rate, left, source.scan.name)
-        parts.append(_read_source(project, source, labels, preparation))
-    yield Progress(len(sources), len(sources), "reading-masks")
-    data = _joined(tuple(label.name for label in labels), sources, parts, config.size)
+    read = partial(_read_source, project, labels, Preparation.of(config), should_stop)
+    parts = yield from read_each(sources, read, "reading-masks", should_stop)
+    data = _joined(tuple(label.name for label in labels), sources, parts)
     for name, part in data.lost.items():
         yield Notice("training-cut-off", {"name": name, "percent": f"{100 * part:.3g}"})
     return data
@@ -254,11 +259,13 @@ class _Part:
     lost: float = 0.0
 
 
-def _read_source(project: Project, source: Source, labels: Sequence[Label], preparation: Preparation) -> _Part:
+def _read_source(
+    project: Project, labels: Sequence[Label], preparation: Preparation, should_stop: StopCheck, source: Source
+) -> _Part:
     volume = project.read_volume(source.scan.id)
     preparer = Preparer(volume, preparation, name=source.scan.name)
     needed, stacks = preparer.stacks(source.slices)
-    images = preparer.slices(needed)
+    images = prepared(preparer, needed, should_stop)
     layers: dict[str, NDArray[np.uint8] | None] = {}
     pins: dict[str, str] = {}
     for layer, finished in source.finished.items():
@@ -271,6 +278,7 @@ def _read_source(project: Project, source: Source, labels: Sequence[Label], prep
     drawn = kept = 0.0
     skin = Skin.of(volume) if any(source.scribbled.values()) else None
     for row, index in enumerate(source.slices):
+        go_on(should_stop)
         fit = preparer.fit(index)
         for channel, label in enumerate(labels):
             array = layers.get(label.layer)
@@ -301,34 +309,30 @@ def _said(
     return yes, no if (strokes & air).any() else no | air
 
 
-def _joined(labels: tuple[str, ...], sources: Sequence[Source], parts: list[_Part], size: int) -> TrainingSet:
+def _joined(labels: tuple[str, ...], sources: Sequence[Source], parts: list[_Part]) -> TrainingSet:
     counts = [len(part.slices) for part in parts]
     offsets = np.cumsum([0, *(len(part.images) for part in parts)])
     stacks = np.concatenate([part.stacks + offset for part, offset in zip(parts, offsets[:-1], strict=True)])
     known = np.concatenate([part.known for part in parts])
     slice_of = np.concatenate([np.array(part.slices, dtype=np.int32) for part in parts])
     pins = {source.scan.id: part.pins for source, part in zip(sources, parts, strict=True)}
-    images = np.empty((int(offsets[-1]), size, size), dtype=np.float16)
-    masks = np.empty((len(stacks), len(labels), size, size), dtype=np.uint8)
-    row = 0
-    for number, (part, offset) in enumerate(zip(parts, offsets[:-1], strict=True)):
-        images[offset : offset + len(part.images)] = part.images
-        masks[row : row + counts[number]] = part.masks
-        row += counts[number]
-        # the part's own arrays are let go as they are copied: only one copy of most stays in memory
-        parts[number] = replace(part, images=images[:0], masks=masks[:0])
+    lost = {source.scan.name: part.lost for source, part in zip(sources, parts, strict=True) if part.lost > 0}
+    images, masks = [part.images for part in parts], [part.masks for part in parts]
+    # only the lists hold the arrays now: each is let go of as it is copied
+    parts.clear()
+    mask = joined(masks)
     return TrainingSet(
         labels=labels,
-        images=images,
+        images=joined(images),
         stacks=stacks.astype(np.int32),
-        masks=masks,
+        masks=mask,
         known=known,
-        amounts=_amounts(masks),
+        amounts=_amounts(mask),
         scan_of=np.repeat(np.arange(len(sources), dtype=np.int32), counts),
         slice_of=slice_of,
         scans=tuple(source.scan for source in sources),
         pins=pins,
-        lost={source.scan.name: part.lost for source, part in zip(sources, parts, strict=True) if part.lost > 0},
+        lost=lost,
     )
 
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from core.errors import LearningError, MeninxError
+from core.events import StopCheck, never_stop
 from core.learning import runs
 from core.learning.class_split import with_both_kinds
 from core.learning.config import TrainingConfig
 from core.learning.dataset import TrainingSet
 from core.learning.frozen import frozen_patients, refuse_frozen
+from core.learning.reading import go_on
 from core.learning.run_files import foreign_learnt
 from core.learning.runs import Run
 from core.learning.split import Part, Split, assigned_parts, make_split, mark_ancestors
@@ -22,7 +24,9 @@ MOST_COMPARED = 4000
 """Slices of a training set that are looked at for look-alikes, evenly spread: a start must not take minutes."""
 
 
-def split_for(project: Project, config: TrainingConfig, data: TrainingSet) -> Split:
+def split_for(
+    project: Project, config: TrainingConfig, data: TrainingSet, should_stop: StopCheck = never_stop
+) -> Split:
     """Split a training set as the settings ask.
 
     Who an ancestor trained on stays on the training side; whoever is frozen is the test set.
@@ -32,6 +36,8 @@ def split_for(project: Project, config: TrainingConfig, data: TrainingSet) -> Sp
     LearningError
         ``split-frozen`` if the given parts train or check on a frozen patient, ``frozen-all``,
         ``folds-few``, ``split-lonely``.
+    Cancelled
+        If asked to stop while look-alikes are looked for.
     """
     frozen = frozen_patients(project)
     assigned = assigned_parts(config.assigned)
@@ -57,10 +63,12 @@ def split_for(project: Project, config: TrainingConfig, data: TrainingSet) -> Sp
         # folds keep their test; only who checks may change
         tested = {key for key, part in split.patients.items() if part is Part.TEST} if config.folds else set()
         split = with_both_kinds(split, data.candidates(), {*frozen, *tested, *_inherited(project, line, data)})
-    return stamped(project, split, data, line)
+    return stamped(project, split, data, line, should_stop)
 
 
-def stamped(project: Project, split: Split, data: TrainingSet, line: list[Run]) -> Split:
+def stamped(
+    project: Project, split: Split, data: TrainingSet, line: list[Run], should_stop: StopCheck = never_stop
+) -> Split:
     """Return a split with every reason for which its numbers may flatter.
 
     Parameters
@@ -72,9 +80,11 @@ def stamped(project: Project, split: Split, data: TrainingSet, line: list[Run]) 
     ------
     LearningError
         ``frozen-trained`` if it trains or checks on a frozen patient.
+    Cancelled
+        If asked to stop.
     """
     refuse_frozen(project, split)
-    return mark_twins(mark_ancestors(split, _trained(project, line, data)), data)
+    return mark_twins(mark_ancestors(split, _trained(project, line, data)), data, should_stop)
 
 
 def _inherited(project: Project, line: list[Run], data: TrainingSet) -> dict[str, Part]:
@@ -103,13 +113,14 @@ def _trained(project: Project, line: list[Run], data: TrainingSet) -> set[str]:
     return {scan.id for scan in data.scans if scan.id in ids or scan.sha256 in hashes or scan.patient in patients}
 
 
-def mark_twins(split: Split, data: TrainingSet) -> Split:
+def mark_twins(split: Split, data: TrainingSet, should_stop: StopCheck = never_stop) -> Split:
     """Stamp a split with slices of different patients that look the same on the training side and on the other."""
     side_of = {Part.TRAIN: 0, Part.VALIDATION: 1, Part.TEST: 1}
     examples = np.unique(np.linspace(0, len(data) - 1, min(len(data), MOST_COMPARED)).round().astype(np.int64))
     keys = {key: number for number, key in enumerate(sorted({scan.patient for scan in data.scans}))}
     looks, owners, sides = [], [], []
     for example in examples:
+        go_on(should_stop)
         scan = data.scans[int(data.scan_of[example])]
         try:
             part = split.part_of(scan.id, int(data.slice_of[example]))
@@ -119,6 +130,8 @@ def mark_twins(split: Split, data: TrainingSet) -> Split:
         looks.append(look_of(data.images[middle]))
         owners.append(keys[scan.patient])
         sides.append(side_of[part])
-    if not looks or not find_pairs(np.array(looks), owners, sides):
+    alike = find_pairs(np.array(looks), owners, sides, lambda: not should_stop()) if looks else []
+    go_on(should_stop)
+    if not alike:
         return split
     return replace(split, reasons=(*split.reasons, "twins"))

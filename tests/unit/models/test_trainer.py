@@ -1,69 +1,28 @@
-import dataclasses
 import json
+import time
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from learning_project import disc_project, disc_volume
+from training_support import CONFIG, begun, changed, of_kind, one_thread, project, steps_made, train
 
 from core.errors import Cancelled, InputError, LearningError
 from core.events import Finished, Notice, Progress
-from core.learning import runs
-from core.learning.config import TrainingConfig
+from core.learning import reading, runs
 from core.learning.dataset import count_finished, read_training_set
 from core.learning.events import EpochEnded, RunEnded, SamplesDrawn, TrainingStarted
+from core.learning.prepare import Preparer
 from core.learning.runs import RunState
 from core.project.project import Project
 from core.project.records import Origin, SliceState
 from models import checkpoint, learner
-from models.trainer import train_job
+from models.trainer import HURRIED_SECONDS, train_job
 
-CONFIG = TrainingConfig(
-    labels=("Tumour",),
-    network="unet_light",
-    size=32,
-    slices=1,
-    epochs=2,
-    batch=4,
-    steps=6,
-    precision="float32",
-    learning_rate=3e-3,
-)
-
-
-def changed(**changes) -> TrainingConfig:
-    return dataclasses.replace(CONFIG, **changes)
-
-
-def train(project, config=CONFIG, **more) -> list:
-    return list(train_job(project.path, config, **more))
-
-
-def of_kind(events, kind) -> list:
-    return [event for event in events if isinstance(event, kind)]
-
-
-class StopAfter:
-    """Says a word from the n-th question on."""
-
-    def __init__(self, word: str, questions: int) -> None:
-        self.word, self.left = word, questions
-
-    def __call__(self) -> str:
-        self.left -= 1
-        return self.word if self.left < 0 else ""
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
-@pytest.fixture
-def project(tmp_path):
-    with disc_project(tmp_path / "p.meninx") as made:
-        yield made
+__all__ = ["one_thread", "project"]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_two_epochs_learn_discs(project):
@@ -139,8 +98,7 @@ def test_the_same_seed_gives_the_same_numbers(project):
 
 
 def test_stop_keeps_the_best(project):
-    # questions: 6 while reading, 6 steps and 1 after the first epoch, then in the second
-    events = train(project, changed(epochs=50), should_stop=StopAfter("stop", 15))
+    events = train(project, changed(epochs=50), word="stop", when=lambda events: steps_made(events) == 8)
     assert of_kind(events, RunEnded)[0].state == "stopped"
     run = runs.find_run(project, "last")
     assert run.state is RunState.STOPPED
@@ -149,10 +107,94 @@ def test_stop_keeps_the_best(project):
     assert len(of_kind(events, EpochEnded)) == 1
 
 
-def test_stop_in_the_first_epoch_leaves_a_model(project):
-    events = train(project, changed(epochs=50, steps=1000), should_stop=StopAfter("stop", 10))
+def test_stop_in_the_first_epoch_leaves_a_model_and_says_how_little_its_figures_are_worth(project):
+    events = train(project, changed(epochs=50, steps=1000), word="stop", when=lambda events: steps_made(events) == 3)
     assert len(of_kind(events, EpochEnded)) == 1
+    assert [event.key for event in of_kind(events, Notice)] == ["training-glanced"]
     assert runs.find_run(project, "last").usable
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        lambda events: not events or (isinstance(events[-1], Progress) and events[-1].stage == "starting"),
+        lambda events: bool(events) and isinstance(events[-1], Progress) and events[-1].done == 6,
+        lambda events: bool(events) and isinstance(events[-1], Progress) and events[-1].stage == "probing",
+        begun,
+    ],
+    ids=["starting", "read", "probing", "begun"],
+)
+def test_stop_before_the_first_step_keeps_nothing_and_computes_nothing(project, monkeypatch, moment):
+    steps = []
+    monkeypatch.setattr(learner.Learner, "step", lambda self, done: steps.append(1 / (3 - len(steps))))
+    with pytest.raises(Cancelled):
+        train(project, changed(precision="auto", size=96), word="stop", when=moment)
+    assert steps == []
+    assert all(run.state is RunState.CANCELLED for run in runs.list_runs(project))
+
+
+def test_stop_while_a_scan_is_read_does_not_read_the_rest_of_it(project, monkeypatch):
+    monkeypatch.setattr(reading, "AT_ONCE", 1)
+    real, prepared = Preparer.slices, []
+
+    def counted(self, indices):
+        wanted = list(indices)
+        prepared.extend(wanted)
+        return real(self, wanted)
+
+    monkeypatch.setattr(Preparer, "slices", counted)
+    with pytest.raises(Cancelled):
+        list(train_job(project.path, changed(), should_stop=lambda: "stop" if len(prepared) == 2 else ""))
+    assert prepared == [0, 1]
+
+
+@pytest.mark.parametrize("part", [0.15, 0.85], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("word", ["stop", "cancel"])
+def test_a_step_under_way_is_broken_off(project, monkeypatch, part, word):
+    """The word falls after a part of the third step's questions: the rest of that step is not computed."""
+    questions, waiting = [], []
+
+    def heard():
+        questions.append(learner.Learner.step)
+        return word if waiting and len(questions) >= waiting[0] else ""
+
+    real, asked, made = learner.Learner.step, [], []
+
+    def step(self, done):
+        before = len(questions)
+        if len(made) == 2:
+            waiting.append(before + max(1, round(part * asked[-1])))
+        real(self, done)
+        asked.append(len(questions) - before)
+        made.append(self.updates)
+
+    monkeypatch.setattr(learner.Learner, "step", step)
+    job = train_job(project.path, changed(epochs=50, steps=1000), should_stop=heard)
+    if word == "cancel":
+        with pytest.raises(Cancelled):
+            list(job)
+    else:
+        assert len(of_kind(list(job), EpochEnded)) == 1
+        assert runs.find_run(project, "last").usable
+    assert made == [1, 2]
+    assert asked[-1] > 40, "asked at every layer, there and back"
+
+
+def test_after_stop_in_the_first_epoch_little_is_computed(tmp_path):
+    """Processor time, as other work on the machine must not count: less than that of a few steps of eight slices."""
+    steps: list[float] = []
+    with disc_project(tmp_path / "large.meninx", slices=8, size=128) as project:
+        config = changed(size=128, epochs=50, steps=1000, batch=8)
+        job = train_job(project.path, config, should_stop=lambda: "stop" if len(steps) > 3 else "")
+        for event in job:
+            if isinstance(event, Progress) and event.stage == "training":
+                steps.append(time.process_time())
+            if isinstance(event, Progress) and event.stage == "exporting":
+                checked = time.process_time() - steps[-1]
+    longest = max(later - earlier for earlier, later in pairwise(steps))
+    # one batch of two slices, or half a second of them, and the weights on disk
+    assert checked < longest + HURRIED_SECONDS + 0.2
+    assert time.process_time() - steps[-1] - checked < 2.0
 
 
 def test_stop_while_checking_ends_the_check(project):
@@ -180,7 +222,7 @@ def test_pause_and_resume_go_on_as_if_nothing_had_been(project):
     config = changed(epochs=3, steps=5)
     whole = of_kind(train(project, config), EpochEnded)
     # in the middle of the second epoch
-    paused = train(project, config, should_stop=StopAfter("pause", 6 + 6 + 2))
+    paused = train(project, config, word="pause", when=lambda events: steps_made(events) == 7)
     run = runs.find_run(project, "last")
     assert of_kind(paused, Finished)[0].result["state"] == "paused"
     assert (run.state, run.resumable, run.usable) == (RunState.PAUSED, True, False)
@@ -203,7 +245,7 @@ def test_a_finished_run_is_not_resumed(project):
 
 def test_cancel_ends_at_once(project):
     with pytest.raises(Cancelled):
-        train(project, changed(epochs=50), should_stop=StopAfter("cancel", 10))
+        train(project, changed(epochs=50), word="cancel", when=lambda events: steps_made(events) == 3)
     run = runs.find_run(project, "last")
     assert run.state is RunState.CANCELLED
     assert not run.usable

@@ -16,11 +16,11 @@ import pytest
 import safetensors.torch
 import torch
 from learning_project import disc_project
+from training_support import changed, of_kind, one_thread, project, steps_made, train
 
 from core.commands.line import run as command
 from core.events import Finished, Notice
 from core.learning import runs
-from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded
 from core.learning.runs import RunState
 from core.project.records import Origin, SliceState
@@ -30,40 +30,12 @@ from models.sampler import Sampler
 from models.trainer import train_job
 
 ROOT = Path(__file__).resolve().parents[3]
-CONFIG = TrainingConfig(
-    labels=("Tumour",),
-    network="unet_light",
-    size=32,
-    slices=1,
-    epochs=2,
-    batch=4,
-    steps=4,
-    precision="float32",
-    learning_rate=3e-3,
-)
-
-
-def changed(**changes) -> TrainingConfig:
-    return dataclasses.replace(CONFIG, **changes)
-
-
-def of_kind(events, kind) -> list:
-    return [event for event in events if isinstance(event, kind)]
+__all__ = ["one_thread", "project"]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def weights(project, run) -> dict[str, torch.Tensor]:
     return safetensors.torch.load((runs.run_folder(project, run.id) / runs.WEIGHTS_FILE).read_bytes())
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
-@pytest.fixture
-def project(tmp_path):
-    with disc_project(tmp_path / "p.meninx") as made:
-        yield made
 
 
 # what is seen
@@ -290,8 +262,7 @@ def test_a_killed_process_goes_on_to_the_same_weights(tmp_path):
 
 def test_masks_changed_meanwhile_are_said_and_pinned(project):
     config = changed(epochs=3)
-    asked = iter(["", "", "", "", "", "", "", "", "pause"])
-    list(train_job(project.path, config, should_stop=lambda: next(asked, "pause")))
+    train(project, config, word="pause", when=lambda events: steps_made(events) == 2)
     run = runs.find_run(project, "last")
     assert run.state is RunState.PAUSED
     scan = runs.read_split(project, run.id)["train"][0]

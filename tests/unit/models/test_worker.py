@@ -151,6 +151,14 @@ def test_a_training_in_a_child_stops_and_keeps_the_best(start, tmp_path):
         assert runs.find_run(project, "last").usable
 
 
+def test_a_word_while_torch_is_loaded_ends_the_child_at_once(start, tmp_path):
+    child = start("train", project_path=tmp_path / "none.meninx", config=TrainingConfig(labels=("Tumour",)))
+    # the pipe holds it until the child listens: the program is loaded for seconds after that
+    child.pipe.send("stop")
+    assert isinstance(child.until(ENDS)[-1], WasCancelled)
+    assert child.end() == 0
+
+
 def test_without_torch_training_is_one_sentence():
     program = """
 import sys
