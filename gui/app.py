@@ -48,7 +48,7 @@ def open_window(arguments: Sequence[str]) -> int:
     window = MainWindow(session)
     window.show()
     window.commands.tour_when_ready()
-    window.intake.warm()
+    window.warm()
     path = Path(arguments[0]).absolute() if arguments else None
     recent = session.settings.recent_projects()
     if path is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, Slot
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
@@ -27,6 +27,8 @@ from gui.worklist.panel import Worklist
 _SMALLEST = (1080, 680)
 _FIRST = (1600, 960)
 _WIDE = 1500
+_PAUSE = 400
+"""Milliseconds from the window's first picture to the rehearsal of the next."""
 _PEEK = (Qt.Key.Key_AsciiTilde, Qt.Key.Key_QuoteLeft, Qt.Key.Key_Dead_Tilde, Qt.Key.Key_AsciiCircum)
 """Where "~" is on a keyboard, whatever it writes there."""
 
@@ -61,6 +63,19 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(QIcon(pixmap("meninx", size=128)))
         self._restore()
         self._project_changed()
+
+    def warm(self) -> None:
+        """Make ready, while nothing is asked for, what the first scan would otherwise wait for."""
+        self.intake.warm()
+        QTimer.singleShot(_PAUSE, self, self._rehearse)
+
+    @Slot()
+    def _rehearse(self) -> None:
+        # laid out and painted once, unseen, the page is there at once when a project opens
+        page = self.pages.widget(1)
+        if page is not None and not page.isVisible():
+            page.resize(self.pages.size())
+            page.grab()
 
     def _lay_out(self) -> None:
         self.workspaces = QStackedWidget()

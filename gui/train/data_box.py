@@ -98,14 +98,13 @@ class DataBox(QWidget):
 
     def count(self, project: Project | None, labels: Sequence[Label], reader: str = "") -> None:
         """Count anew, off the window's thread."""
-        self._stale.set()
         self._names = tuple(label.name for label in labels)
         if project is None or not labels:
-            self._asker.forget()
-            self.survey = None
+            self.forget(project is not None)
             self._say(text("train.no_label_chosen") if project is not None else text("train.no_project"), "")
             self.counted.emit()
             return
+        self._stale.set()
         self._stale = stale = threading.Event()
         self._asker.ask(_count, project, tuple(labels), reader, stale)
 
@@ -120,6 +119,13 @@ class DataBox(QWidget):
             self.counted.emit()
             return
         self._asker.ask(survey_class, project, config)
+
+    def forget(self, there: bool) -> None:
+        """Forget what was counted; ``there``: a project is open and will be counted."""
+        self._stale.set()
+        self._asker.forget()
+        self.survey = None
+        self._say(text("train.counting") if there else text("train.no_project"), "")
 
     def close_page(self) -> None:
         """Give the count up and end its thread."""

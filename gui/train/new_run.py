@@ -143,12 +143,17 @@ class NewRunPanel(QFrame):
     # ---------------------------------------------------------------- facts
 
     def set_project(self, project: Project | None, labels: LabelSet, *, read_only: bool) -> None:
-        """Offer another project's labels; the choice is kept where a label is still there."""
+        """Offer another project's labels; the choice is kept where a label is still there.
+
+        The data are not counted: :meth:`recount` does, and only while somebody looks.
+        """
         chosen = (
             {name for name, check in self._checks.items() if check.isChecked()}
             if project is self._project
             else {next((label.name for label in labels), "")}
         )
+        if project is not self._project:
+            self.data.forget(project is not None)
         self._project, self._labels, self._read_only = project, labels, read_only
         while self._label_box.count():
             item = self._label_box.takeAt(0)
@@ -167,7 +172,8 @@ class NewRunPanel(QFrame):
         if not self._checks:
             self._label_box.addWidget(theme.label(text("train.no_labels_yet"), "muted", wrap=True))
         self.classes.read(project)
-        self.recount()
+        self.labels_chosen.emit(self.chosen_labels())
+        self._refresh()
 
     def set_runs(self, rows: Sequence[RunRow]) -> None:
         """Offer the usable runs of the task as a start."""

@@ -182,6 +182,7 @@ class TrainWorkspace(QWidget):
     def _take_labels(self) -> None:
         session = self._session
         self.panel.set_project(session.project, session.labels, read_only=session.read_only)
+        self._masks_changed()
 
     @Slot()
     def reload(self) -> None:

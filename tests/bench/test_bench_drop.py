@@ -46,7 +46,7 @@ def test_a_dropped_series_is_seen_within_a_second(
     theme.apply(qapp)
     window = MainWindow(Session(Settings()))
     window.show()
-    window.intake.warm()
+    window.warm()
     # as after a start: the child has had its time
     qtbot.wait(3000)
     seen: list[tuple[float, Glimpse]] = []
