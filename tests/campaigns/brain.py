@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections import deque
@@ -24,18 +25,25 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
 import numpy as np  # noqa: E402
+import torch  # noqa: E402
 
 from core.io import atomic  # noqa: E402
 from core.io.opener import open_whole  # noqa: E402
+from core.learning.config import TrainingConfig  # noqa: E402
 from core.learning.runs import RESUME_FILE  # noqa: E402
 from core.learning.synth import MadeUp  # noqa: E402
 from core.learning.synth_maps import HeadMap, head_map, load_maps, save_maps, upright  # noqa: E402
+from core.learning.synth_plane import STACK  # noqa: E402
 from models import checkpoint  # noqa: E402
 from models.device import use_threads  # noqa: E402
+from models.starter_export import export_starter  # noqa: E402
 from models.synth_learner import Batch, Recipe, SynthLearner, checking, examples_of  # noqa: E402
 
 CHECK_MAPS = ("training_seg_05", "training_seg_13", "training_seg_20")
 """Heads that are not learnt from: an atrophied one, a small one, a large one."""
+EXPORT_SIZE = 160
+PREPARE = ("clip", "zscore", "crop")
+"""How a real scan is prepared: as the made-up slices are, the head filling most of the square."""
 SAVE_SECONDS = 150
 LOG_STEPS, CHECK_STEPS = 50, 500
 MAPS_FILE, RECIPE_FILE, LOG_FILE = "maps.npz", "recipe.json", "log.jsonl"
@@ -151,6 +159,32 @@ def train(folder: Path, source: Path, workers: int, device: str, steps: int) -> 
     return learner
 
 
+def export(folder: Path, target: Path) -> None:
+    """Write the starter of the averaged weights that are there so far."""
+    recipe = recipe_of(folder)
+    learner = SynthLearner(recipe, "cpu")
+    learner.restore(checkpoint.read_resume(folder, learner.device))
+    checks = [json.loads(line) for line in (folder / LOG_FILE).read_text("utf-8").splitlines() if '"check"' in line]
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    facts = {
+        "name": "brain",
+        "run": "starter-brain",
+        "made_up": True,
+        "steps": learner.step,
+        "of_steps": recipe.steps,
+        "core_hours": round(learner.seconds / 3600, 2),
+        "recipe": recipe.to_json(),
+        "maps": sorted(one.name for one in load_maps(folder / MAPS_FILE)),
+        "check_maps": list(CHECK_MAPS),
+        "check": checks[-1] if checks else None,
+        "commit": commit.strip(),
+        "torch": torch.__version__,
+    }
+    config = TrainingConfig(labels=("Brain",), network=recipe.network, size=EXPORT_SIZE, slices=STACK, prepare=PREPARE)
+    difference = export_starter(target, learner.average.eval(), config, facts)
+    say(f"exported step {learner.step} to {target}, largest difference {difference:.2g}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the brain starter on made-up heads.")
     parser.add_argument("folder", type=Path)
@@ -159,7 +193,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--steps", type=int, default=0)
+    parser.add_argument("--export", type=Path, help="write the starter of what is there so far, and train no further")
     given = parser.parse_args()
+    if given.export:
+        export(given.folder, given.export)
+        return
     train(given.folder, given.maps, given.workers, given.device, given.steps)
 
 
