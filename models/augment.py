@@ -7,7 +7,7 @@ What is varied, how often and how far stands in a preset; the values are nnU-Net
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -78,8 +78,8 @@ SEGMENT = Preset(
 """nnU-Net's default (``nnUNetTrainer.get_training_transforms``), with three differences.
 
 Heads lie about straight and left is like right, but up is not like down: so 15 degrees instead of
-180, and mirrored left to right alone. nnU-Net cuts patches at random places; the whole slice is
-shifted here instead.
+180, and mirrored left to right alone (not even that where a label has a side).
+nnU-Net cuts patches at random places; the whole slice is shifted here instead.
 """
 
 FEW = Preset(
@@ -129,6 +129,8 @@ class Augment:
     ----------
     kind
         One of :data:`core.learning.config.AUGMENTATIONS`.
+    mirror
+        False never mirrors: where left is not like right.
 
     Raises
     ------
@@ -136,11 +138,12 @@ class Augment:
         ``setting-bad`` for another.
     """
 
-    def __init__(self, kind: str = "segment") -> None:
+    def __init__(self, kind: str = "segment", *, mirror: bool = True) -> None:
         if kind not in PRESETS:
             raise LearningError("setting-bad", name="augment", allowed=", ".join(AUGMENTATIONS))
         self.kind = kind
-        self.preset = PRESETS[kind]
+        preset = PRESETS[kind]
+        self.preset = preset if preset is None or mirror else replace(preset, mirror=0.0)
 
     def __call__(self, images: Tensor, masks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Vary a batch.

@@ -57,13 +57,13 @@ class Predictor:
     Raises
     ------
     LearningError
-        ``model-damaged`` naming the file; ``run-classifies`` for a model that draws nothing.
+        ``model-damaged`` naming the file; ``run-classifies`` for a model that draws nothing; ``run-not-mirrored``.
     """
 
     def __init__(self, folder: Path, *, exact: bool = False, mirrored: bool = False) -> None:
-        self._mirrored = mirrored
         self.mirrored_doubt: dict[str, NDArray[np.float64]] = {}
         facts = read_facts(folder / MODEL_FILE)
+        self._mirrored = may_mirror(facts, mirrored)
         if facts.get("task") == "classify":
             raise LearningError("run-classifies", name=facts.get("name", folder.name))
         try:
@@ -155,6 +155,19 @@ class Predictor:
                 for channel, name in enumerate(self.labels):
                     result[name][index] = np.rint(fit.inverse(found[row, channel]) * 255).clip(0, 255)
             yield indices[-1] + 1, result
+
+
+def may_mirror(facts: Mapping[str, Any], mirrored: bool) -> bool:
+    """Return ``mirrored`` if a model can be asked about mirror images.
+
+    Raises
+    ------
+    LearningError
+        ``run-not-mirrored`` if it never saw one, as left is not like right to it.
+    """
+    if mirrored and facts.get("mirror") == "no":
+        raise LearningError("run-not-mirrored", name=str(facts.get("name", "-")))
+    return mirrored
 
 
 def read_facts(file: Path) -> Mapping[str, Any]:

@@ -106,7 +106,7 @@ class Learner:
         self.network = self.fresh_network().to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.base_rate = config.learning_rate or _usual_rate(config)
-        self.augment = Augment(config.augment)
+        self.augment = Augment(config.augment, mirror=config.mirrors)
         self.use_precision("float32")
         self.updates = self.position = self.seen = self.epoch = 0
         self.speed = self.rate = 0.0

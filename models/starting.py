@@ -116,8 +116,11 @@ class Ready:
         go_on(should_stop)
         self.learner.begin(resumed=before is not None)
         self.encoder_sha256 = "" if before else file_hash(config.encoder_weights)
+        if config.mirror == "auto" and config.sided and config.augment != "none":
+            self.notices.append(Notice("training-not-mirrored", {"name": config.sided}))
         # once read, only its name and hash are kept: where it lies may tell who somebody is
-        self.config = replace(config, encoder_weights=Path(config.encoder_weights).name)
+        weights_name = Path(config.encoder_weights).name
+        self.config = replace(config, encoder_weights=weights_name, mirror="yes" if config.mirrors else "no")
         if splits_batch_norm(self.learner.network, self.learner.device, team):
             self.notices.append(Notice("training-batch-norm"))
         self.state: dict[str, Any] | None = None

@@ -385,6 +385,7 @@ class _Training:
             "parameters": count_parameters(self.learner.network),
             "parent": self.config.parent or "-",
             "encoder_sha256": self.encoder_sha256,
+            "mirror": self.config.mirror,
             "device": self.learner.device.type,
             "precision": precision_name(self.learner.precision),
             "processes": self.team.size,

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import LearningError
 from core.learning.prepare_steps import DEFAULT_STEPS, GREY, canonical, check, check_channels
+from core.learning.sides import sided
 
 TASKS = ("segment", "classify")
 LEVELS = ("slice", "scan")
@@ -38,6 +39,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 AUGMENTATIONS = ("segment", "few", "classify", "none")
 CLASS_AUGMENTATIONS = ("classify", "none")
 """Those of a class: a class that depends on form is not stretched."""
+MIRRORS = ("auto", "yes", "no")
 _RENAMED = {"augment": {"standard": "segment"}}
 """Words of older files, and what they are now."""
 MOST_FOLDS = 20
@@ -107,6 +109,9 @@ class TrainingConfig:
     assigned
         Patients whose part is given (by a file): ``"train KEY"``, ``"validation KEY"``, ``"test KEY"``.
         Where nobody is given to train, all others are split as usual; else they are left out.
+    mirror
+        Whether slices are mirrored left to right at random: ``auto`` does not where a name speaks of a side
+        (:mod:`core.learning.sides`). A run keeps what was done, ``yes`` or ``no``.
     patience
         Epochs without a better validation Dice (of a class: AUC) after which the training ends; 0 never
         ends it early.
@@ -159,6 +164,7 @@ class TrainingConfig:
     class_yes: tuple[str, ...] = ()
     level: str = "slice"
     smoothing: float = 0.05
+    mirror: str = "auto"
     approved: bool = False
 
     @classmethod
@@ -170,6 +176,16 @@ class TrainingConfig:
     def classifies(self) -> bool:
         """Whether a class is learnt instead of labels."""
         return self.task == "classify"
+
+    @property
+    def sided(self) -> str:
+        """A label, or the class or a value of it, whose name speaks of a side; empty where none does."""
+        return sided([*self.labels, self.class_name, *self.class_yes])
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether slices are mirrored."""
+        return self.mirror == "yes" or (self.mirror == "auto" and not self.sided)
 
     def validate(self) -> None:
         """Check every setting.
@@ -205,6 +221,7 @@ class TrainingConfig:
         _check("device", self.device in DEVICES, ", ".join(DEVICES))
         _check("precision", self.precision in PRECISIONS, ", ".join(PRECISIONS))
         _check("augment", self.augment in AUGMENTATIONS, ", ".join(AUGMENTATIONS))
+        _check("mirror", self.mirror in MIRRORS, ", ".join(MIRRORS))
         held_out = self.validation_fraction + self.test_fraction
         fractions = self.validation_fraction > 0 and self.test_fraction >= 0 and held_out < 1
         _check("validation_fraction", fractions, "above 0, and below 1 together with the test part")
@@ -235,6 +252,11 @@ class TrainingConfig:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain data (tuples become lists)."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def of_run(cls, data: Mapping[str, Any]) -> TrainingConfig:
+        """Read the settings of a run; before it was a setting, every run mirrored."""
+        return cls.from_json({"mirror": "yes", **data})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrainingConfig:

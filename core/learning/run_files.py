@@ -276,7 +276,7 @@ def _config(
     values |= {"labels": list(labels), "size": preparation.size, "slices": preparation.slices}
     values |= {"channels": list(preparation.channels), "prepare": list(preparation.steps), **_OF_THIS_PROJECT}
     try:
-        return TrainingConfig.from_json(values)
+        return TrainingConfig.of_run(values)
     except LearningError as error:
         raise LearningError("foreign-other", network=str(values.get("network", "-"))) from error
 

@@ -432,7 +432,7 @@ def _from_row(project: Project, row: tuple[Any, ...]) -> Run:
         seconds=float(seconds or 0.0),
         scans=int(scans or 0),
         slices=int(slices or 0),
-        config=TrainingConfig.from_json(json.loads(config)),
+        config=TrainingConfig.of_run(json.loads(config)),
         usable=(folder / MODEL_FILE).is_file() and (folder / ONNX_FILE).is_file(),
         resumable=ended and (folder / RESUME_FILE).is_file(),
     )

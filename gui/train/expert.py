@@ -28,6 +28,7 @@ from core.learning.config import (
     ENCODER_CLASSIFIERS,
     ENCODER_NETWORKS,
     FREEZES,
+    MIRRORS,
     MOST_FOLDS,
     PRECISIONS,
     SPLITS,
@@ -59,6 +60,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "device": DEVICES,
     "precision": PRECISIONS,
     "augment": AUGMENTATIONS,
+    "mirror": MIRRORS,
     "freeze": FREEZES,
     "split": SPLITS,
 }
@@ -74,7 +76,7 @@ OPEN_WORDS = {
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "group_learning",
-        ("augment", "smoothing", "patience", "learning_rate", "weight_decay", "batch", "steps", "foreground"),
+        ("augment", "mirror", "smoothing", "patience", "learning_rate", "weight_decay", "batch", "steps", "foreground"),
     ),
     ("group_split", ("split", "validation_fraction", "test_fraction", "folds", "fold", "scribbles")),
     ("group_encoder", ("encoder_weights", "freeze")),

@@ -21,6 +21,7 @@ from core.learning.config import (
     FREEZES,
     LEVELS,
     LOSSES,
+    MIRRORS,
     NETWORKS,
     SLICES,
     SPLITS,
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--prepare", metavar="STEPS", help=text("learning.prepare_help", default=",".join(_DEFAULT.prepare)))
     add("--channels", metavar="NAMES", help=text("learning.channels_help"))
     add("--augment", choices=AUGMENTATIONS, help=text("learning.augment_help", default=_DEFAULT.augment))
+    add("--mirror", choices=MIRRORS, help=text("learning.mirror_help"))
     add("--encoder-weights", metavar="FILE", help=text("learning.encoder_help", networks=", ".join(_TAKERS)))
     add("--freeze", choices=FREEZES, help=text("learning.freeze_help"))
     add("--split", metavar="slice|FILE", help=text("learning.split_help"))
@@ -156,7 +158,7 @@ _PLAIN: tuple[str, ...] = (
     "steps",
     "learning_rate",
 )
-_PLAIN += ("device", "seed", "reader", "augment", "encoder_weights", "freeze", "folds", "fold", "patience")
+_PLAIN += ("device", "seed", "reader", "augment", "mirror", "encoder_weights", "freeze", "folds", "fold", "patience")
 _PLAIN += ("task", "class_name", "class_yes", "level", "smoothing", "approved")
 """Arguments that are settings as they are."""
 

@@ -28,10 +28,12 @@ def disc_volume(seed: int, *, slices: int = 6, size: int = 48) -> tuple[Volume, 
     return volume, mask
 
 
-def disc_project(path: Path, *, patients: int = 6, slices: int = 6, finished: bool = True, size: int = 48) -> Project:
-    """Create a project whose scans carry the label Tumour on every slice."""
+def disc_project(
+    path: Path, *, patients: int = 6, slices: int = 6, finished: bool = True, size: int = 48, name: str = "Tumour"
+) -> Project:
+    """Create a project whose scans carry a label on every slice."""
     project = Project.create(path)
-    label = project.ensure_label("Tumour")
+    label = project.ensure_label(name)
     for number in range(patients):
         volume, mask = disc_volume(number, slices=slices, size=size)
         scan = project.add_scan(volume, patient=f"patient {number}")

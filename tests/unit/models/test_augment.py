@@ -51,6 +51,22 @@ def apply(name: str, images: torch.Tensor, low: float, high: float, part: float 
 
 
 @pytest.mark.parametrize("kind", [kind for kind in AUGMENTATIONS if kind != "none"])
+def test_half_of_the_slices_are_mirrored_or_none(kind):
+    """A bright half stays where it is, or changes sides; turns, shifts and shades do not take it across."""
+    images = torch.full((400, 1, 32, 32), -1.0)
+    images[..., 2:-2, 2:14] = 1.0
+    masks = (images > 0).to(torch.uint8)
+
+    def turned(**more) -> float:
+        _, after = Augment(kind, **more)(images, masks, seeded(3))
+        there = (after == 1).float()
+        return float((there[..., 16:].sum(dim=(1, 2, 3)) > there[..., :16].sum(dim=(1, 2, 3))).float().mean())
+
+    assert 0.4 < turned() < 0.6
+    assert turned(mirror=False) == 0.0
+
+
+@pytest.mark.parametrize("kind", [kind for kind in AUGMENTATIONS if kind != "none"])
 def test_a_preset_follows_from_the_generator_alone_and_leaves_what_it_was_given(kind):
     images, masks = pictures(16), (pictures(16, 2, seed=1) > 0.5).to(torch.uint8)
     masks[:8, 1, 5:9] = UNKNOWN

@@ -19,6 +19,7 @@ from learning_project import disc_project
 from training_support import changed, of_kind, one_thread, project, steps_made, train
 
 from core.commands.line import run as command
+from core.errors import LearningError
 from core.events import Finished, Notice
 from core.learning import runs
 from core.learning.events import EpochEnded
@@ -26,6 +27,7 @@ from core.learning.runs import RunState
 from core.project.records import Origin, SliceState
 from models import learner, trainer
 from models.networks.freezing import encoder_modules
+from models.predicting import predict_job
 from models.sampler import Sampler
 from models.trainer import train_job
 
@@ -110,6 +112,23 @@ def test_what_was_corrected_since_the_parent_counts_double(project, monkeypatch)
     assert np.count_nonzero(made[-1]) == 1
     list(train_job(project.path, changed(epochs=1, steps=1)))
     assert made[-1] is None
+
+
+# left and right
+
+
+def test_a_label_of_a_side_is_not_mirrored_and_that_is_said_kept_and_held(tmp_path):
+    with disc_project(tmp_path / "p.meninx", name="Hippocampus_L") as project:
+        events = train(project, changed(labels=("Hippocampus_L",), epochs=1, steps=1))
+        assert [event.fields for event in of_kind(events, Notice)] == [{"name": "Hippocampus_L"}]
+        run = runs.find_run(project, "last")
+        assert (run.config.mirror, run.config.mirrors) == ("no", False)
+        assert runs.read_model_facts(project, run.id)["mirror"] == "no"
+        with pytest.raises(LearningError, match="run-not-mirrored"):
+            list(predict_job(project.path, run.id, mirrored=True))
+        list(predict_job(project.path, run.id))
+        train(project, changed(labels=("Hippocampus_L",), epochs=1, steps=1, mirror="yes"))
+        assert runs.find_run(project, "last").config.mirror == "yes"
 
 
 # when it ends
