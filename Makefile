@@ -17,6 +17,7 @@ help:
 	@echo "make guide-pictures  the pictures and the page of keys of docs/guide, from the real window"
 	@echo "make campaign-lgg  hours of training on the LGG slices, resumable; CAMPAIGN=FOLDER keeps it"
 	@echo "make campaign-brain  the brain starter from nothing, on made-up heads; CAMPAIGN_BRAIN=FOLDER keeps it"
+	@echo "make campaign-circle  suggested slices against slices by lot; CAMPAIGN_CIRCLE=FOLDER keeps it"
 	@echo "make campaign-ct   the same on the CT slices: yes or no, then masks; CAMPAIGN_CT=FOLDER keeps it"
 
 setup: $(STAMP)
@@ -60,6 +61,10 @@ campaign-ct: setup
 CAMPAIGN_BRAIN ?= ../campaign/brain
 campaign-brain: setup
 	nice $(PY) tests/campaigns/brain.py $(CAMPAIGN_BRAIN)
+
+CAMPAIGN_CIRCLE ?= ../campaign/circle
+campaign-circle: setup
+	nice $(PY) tests/campaigns/circle.py $(CAMPAIGN_CIRCLE)
 
 guide-pictures: setup
 	$(PY) tests/guide/make_pictures.py

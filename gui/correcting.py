@@ -21,6 +21,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from core.editing.editor import Editor
 from core.editing.replacing import Replacement, prepare, respecting
 from core.editing.steps import Part
+from core.editing.tools.islands import parts_of
 from core.labels import SCRIBBLED_BACKGROUND, Label, LabelSet
 from core.messages import text
 from core.project.predictions import read_prediction
@@ -35,6 +36,23 @@ TURN = 0.008
 """Seconds of the window's thread that are taken at a time."""
 
 Masks = dict[str, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Only:
+    """Which part of a prediction is taken over; the reader stays where they are.
+
+    Parameters
+    ----------
+    slices
+        Native slices; empty for all.
+    label, voxel
+        Only the region of this label (name) that holds this voxel (z, y, x), added to what is drawn.
+    """
+
+    slices: tuple[int, ...] = ()
+    label: str = ""
+    voxel: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +73,8 @@ class Order:
         Of the step it becomes.
     finish
         Native slices that count as finished afterwards.
+    only
+        A part of it; None for all.
     """
 
     project: Project
@@ -66,6 +86,7 @@ class Order:
     action: str = "correct"
     origin: Origin = Origin.PREDICTED
     finish: tuple[int, ...] = ()
+    only: Only | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +132,22 @@ def make_ready(order: Order, base: Base) -> Ready:
     predicted = order.predicted
     if predicted is None:
         predicted = dict(read_prediction(order.project, order.run, order.scan))
+    only = order.only or Only()
+    wanted = predicted
+    if only.voxel is not None:
+        wanted = {only.label: region_at(predicted[only.label], only.voxel)}
     by_layer: dict[str, list[tuple[Label, NDArray[np.uint8]]]] = {}
-    for name, mask in predicted.items():
+    for name, mask in wanted.items():
         label = base.labels.find(name)
         if label is not None:
             by_layer.setdefault(label.layer, []).append((label, mask))
     new: Masks = {}
     for layer, found in by_layer.items():
-        taken = _taken_over(base.layers[layer], found)
+        taken = _taken_over(base.layers[layer], found, add=only.voxel is not None)
+        if only.slices:
+            others = np.ones(len(taken), dtype=bool)
+            others[list(only.slices)] = False
+            taken[others] = base.layers[layer][others]
         new[layer] = respecting(base.layers[layer], taken, base.labels.locked_values(layer))
         if order.keep_finished:
             kept = base.finished[layer]
@@ -128,11 +157,26 @@ def make_ready(order: Order, base: Base) -> Ready:
     return Ready(replace(order, predicted=predicted), base, replacement, labels[0] if len(labels) == 1 else None)
 
 
-def _taken_over(mask: NDArray[np.uint8], found: list[tuple[Label, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-    """Return the layer with these labels as predicted; labels the run does not know stay."""
+def region_at(mask: NDArray[np.uint8], voxel: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return the connected part of a mask ``[z, y, x]`` (through faces) that holds a voxel, or nothing."""
+    if not mask[voxel]:
+        return np.zeros_like(mask)
+    parts = parts_of(mask > 0)
+    low = parts.box.low
+    number = int(parts.numbers[voxel[0] - low[0], voxel[1] - low[1], voxel[2] - low[2]])
+    wanted = np.zeros(len(parts.sizes) + 1, dtype=bool)
+    wanted[number] = True
+    return parts.where(wanted, mask.shape).astype(np.uint8)
+
+
+def _taken_over(
+    mask: NDArray[np.uint8], found: list[tuple[Label, NDArray[np.uint8]]], *, add: bool = False
+) -> NDArray[np.uint8]:
+    """Return the layer with these labels as predicted (or only more of them); labels the run does not know stay."""
     new = mask.copy()
     for label, _ in found:
-        np.copyto(new, np.uint8(0), where=new == label.value)
+        if not add:
+            np.copyto(new, np.uint8(0), where=new == label.value)
     for label, predicted in found:
         # what somebody scribbled as background stays background
         np.copyto(new, np.uint8(label.value), where=(predicted != 0) & (new != SCRIBBLED_BACKGROUND))
@@ -151,18 +195,20 @@ class Corrector(QObject):
         self._turns.setInterval(0)
         self._turns.timeout.connect(self._turn)
 
-    def take(self, run: str, *, keep_finished: bool = False) -> None:
+    def take(self, run: str, *, keep_finished: bool = False, only: Only | None = None) -> None:
         """Take the prediction of a run (id) for the scan shown, all labels as one step.
 
         Parameters
         ----------
         keep_finished
             Leave slices alone that the reader has marked as finished.
+        only
+            A part of it.
         """
         session = self._session
         if session.project is None or session.scan is None or session.editor is None or not session.can_edit:
             return
-        order = Order(session.project, run, session.scan.id, session.token, keep_finished)
+        order = Order(session.project, run, session.scan.id, session.token, keep_finished, only=only)
         self._start(order, session.editor)
 
     def put_masks(self, masks: Masks, finish: Sequence[int]) -> None:
@@ -239,10 +285,12 @@ class Corrector(QObject):
         if order.finish:
             step = editor.set_finished(sorted(layers), order.finish, True) or step
         kind = "mask" if order.action == "import" else "prediction"
-        key = f"session.{kind}_taken" if step is not None else f"session.{kind}_same"
+        part = "_part" if order.only is not None else ""
+        key = f"session.{kind}_taken{part}" if step is not None else f"session.{kind}_same{part}"
         told = [text(key)]
         kept = [label.name for label in ready.base.labels if label.locked and label.layer in layers]
         if kept:
             told.append(text("session.locked_stayed", names=", ".join(kept)))
         self._session.notifier.tell(" ".join(told), "good" if step is not None else "info")
-        self._session.workspace_requested.emit("annotate")
+        if order.only is None:
+            self._session.workspace_requested.emit("annotate")

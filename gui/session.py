@@ -25,7 +25,7 @@ from core.project.saver import SaveState
 from core.volume import Volume, Window
 from gui.accepting import offer_depth
 from gui.background import Tasks, wait_for
-from gui.correcting import Corrector
+from gui.correcting import Corrector, Only
 from gui.labelling import Labeller
 from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
@@ -449,12 +449,12 @@ class Session(Tastes):
         if self._loaded is not None and self._loaded.saver is not None:
             self._loaded.saver.poke()
 
-    def correct_from(self, run: str, *, keep_finished: bool = False) -> None:
-        """Take the prediction of a run (id) for the scan shown into the annotation, undoable.
+    def correct_from(self, run: str, *, keep_finished: bool = False, only: Only | None = None) -> None:
+        """Take the prediction of a run (id) for the scan shown, or only a part of it, into the annotation, undoable.
 
         ``keep_finished`` leaves slices alone that the reader has marked as finished.
         """
-        self._corrector.take(run, keep_finished=keep_finished)
+        self._corrector.take(run, keep_finished=keep_finished, only=only)
 
     def put_masks(self, masks: dict[str, NDArray[np.uint8]], finish: Sequence[int]) -> None:
         """Put masks of a file, by label name, on the scan shown, undoable; ``finish``: slices it covers."""

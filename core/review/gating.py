@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.project.predictions import list_predictions, read_meta
+from core.project.predictions import THRESHOLD, list_predictions, read_meta, read_probability
 from core.project.project import Project
 from core.project.records import Scan
 from core.review.compare import learnt_truth
@@ -50,3 +52,123 @@ def _row(project: Project, made: Plan, scan: Scan) -> dict[str, Any] | None:
         "with_label": [z + 1 for z in clean if shown[z]],
         "removed_voxels": gate.get("removed_voxels", {}),
     }
+
+
+LOST, MISSED, SAVED, REMOVED = "lost", "missed", "saved", "removed"
+"""What emptying a slice did: something right was taken away; the label is there and nothing was drawn anyway;
+something wrong was taken away; something was taken away of which nobody knows whether it was right."""
+_ORDER = (LOST, MISSED, REMOVED, SAVED)
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class GatedSlice:
+    """One slice called clean that is worth a look.
+
+    Parameters
+    ----------
+    slice
+        Native, from 0.
+    what
+        :data:`LOST`, :data:`MISSED`, :data:`SAVED` or :data:`REMOVED`.
+    removed, truth
+        Voxels that were taken away, and voxels of the label that are truly there.
+    """
+
+    slice: int
+    what: str
+    removed: int
+    truth: int
+
+
+@dataclass(frozen=True)
+class GateLook:
+    """What a gate did to one label of one scan.
+
+    Parameters
+    ----------
+    name, class_name, threshold
+        The classifier's run, what it learnt, and below which probability it calls a slice clean.
+    slices, clean
+        Of the scan, and how many of them were called clean.
+    rows
+        Slices worth a look: first those where it cost something.
+    removed
+        Voxels taken away.
+    dice, dice_before
+        On the known slices with the gate and without it; None where nothing can be measured.
+    """
+
+    name: str
+    class_name: str
+    threshold: float
+    slices: int
+    clean: int
+    rows: tuple[GatedSlice, ...]
+    removed: int
+    dice: float | None = None
+    dice_before: float | None = None
+
+    def count(self, what: str) -> int:
+        """Return how many slices it did that to."""
+        return sum(row.what == what for row in self.rows)
+
+    @property
+    def emptied(self) -> int:
+        """Slices of which something was taken away."""
+        return sum(row.removed > 0 for row in self.rows)
+
+
+def look_at_gate(
+    project: Project, run: str, scan: Scan, label: str, predicted: NDArray[Any], truth: Bools | None, known: Bools
+) -> GateLook | None:
+    """Return what the gate did to a label's prediction; None where there was none.
+
+    Parameters
+    ----------
+    predicted
+        ``[z, y, x]``, as stored: after the gate.
+    truth
+        ``[z, y, x]``, or None where nobody drew.
+    known
+        ``[z]``: slices of which the truth is known.
+
+    Raises
+    ------
+    LearningError
+        ``prediction-missing``, ``prediction-damaged``.
+    """
+    gate = read_meta(project, run, scan.id).get("gate")
+    if not isinstance(gate, dict):
+        return None
+    clean = [int(z) for z in gate.get("clean", ()) if 0 <= int(z) < scan.shape[0]]
+    # the probability is what the network said before the gate
+    before = read_probability(project, run, scan.id, label) >= THRESHOLD
+    rows = []
+    for z in clean:
+        taken = int(np.count_nonzero(before[z]))
+        there = int(np.count_nonzero(truth[z])) if truth is not None and known[z] else 0
+        right = taken and truth is not None and known[z] and bool((before[z] & truth[z]).any())
+        if taken or there:
+            what = LOST if right else MISSED if there else SAVED if known[z] and truth is not None else REMOVED
+            rows.append(GatedSlice(z, what, taken, there))
+    rows.sort(key=lambda row: (_ORDER.index(row.what), -row.truth, -row.removed, row.slice))
+    return GateLook(
+        str(gate.get("name", "-")),
+        str(gate.get("class", "-")),
+        float(gate.get("threshold", 0.0)),
+        scan.shape[0],
+        len(clean),
+        tuple(rows),
+        sum(row.removed for row in rows),
+        _dice(predicted != 0, truth, known),
+        _dice(before, truth, known),
+    )
+
+
+def _dice(found: Bools, truth: Bools | None, known: Bools) -> float | None:
+    if truth is None or not known.any():
+        return None
+    mine, theirs = found[known], truth[known]
+    both = int(np.count_nonzero(mine)) + int(np.count_nonzero(theirs))
+    return 2 * int(np.count_nonzero(mine & theirs)) / both if both else None

@@ -171,8 +171,10 @@ class Jobs(QObject):
             raise LearningError("training-runs-already")
         return self.start(runners.resume(self._project_path(), run))
 
-    def start_prediction(self, run: str, scans: Sequence[str] = (), *, missing_only: bool = False) -> Work:
-        """Predict scans (ids; none means all) with a run (id) and store the predictions.
+    def start_prediction(
+        self, run: str, scans: Sequence[str] = (), *, missing_only: bool = False, gate: str = ""
+    ) -> Work:
+        """Predict scans (ids; none means all) with a run (id), behind another as the gate, and store the predictions.
 
         Raises
         ------
@@ -181,7 +183,7 @@ class Jobs(QObject):
         """
         if self.of_kind("predict"):
             raise LearningError("prediction-runs-already")
-        work = self.start(runners.predict(self._project_path(), run, scans, missing_only=missing_only))
+        work = self.start(runners.predict(self._project_path(), run, scans, missing_only=missing_only, gate=gate))
         work.run = run
         return work
 

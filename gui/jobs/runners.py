@@ -51,10 +51,13 @@ def resume(project: Path, run: str) -> Job:
     return Job("train", {"project_path": project, "resume": run})
 
 
-def predict(project: Path, run: str, scans: Sequence[str], *, missing_only: bool = False) -> Job:
-    """Return the job that predicts scans (ids; none means all) with a run and stores the predictions."""
-    facts = {"project_path": project, "run": run, "scans": list(scans), "missing_only": missing_only}
-    return Job("predict", facts)
+def predict(project: Path, run: str, scans: Sequence[str], *, missing_only: bool = False, gate: str = "") -> Job:
+    """Return the job that predicts scans (ids; none means all) with a run and stores the predictions.
+
+    Slices that ``gate`` (id of a run that classifies) calls clean stay empty.
+    """
+    facts: dict[str, Any] = {"project_path": project, "run": run, "scans": list(scans), "missing_only": missing_only}
+    return Job("predict", facts | ({"gate": gate} if gate else {}))
 
 
 def evaluate(project: Path, run: str, part: str) -> Job:

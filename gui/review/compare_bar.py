@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Signal, Slot
-from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QMenu, QSizePolicy, QWidget
 
 from core.messages import text
@@ -27,6 +27,12 @@ class CompareBar(QFrame):
     predict_all_asked = Signal()
     worst_asked = Signal()
     correct_asked = Signal()
+    slice_asked = Signal()
+    region_asked = Signal()
+    again_asked = Signal()
+    """Train again from the run."""
+    ways_asked = Signal()
+    """How to predict."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,6 +50,10 @@ class CompareBar(QFrame):
         self.worst.clicked.connect(self.worst_asked)
         self.correct = theme.primary_button(text("review.correct"), tip=text("review.correct_tip"))
         self.correct.clicked.connect(self.correct_asked)
+        self.parts = theme.button("", tip=text("review.parts_tip"))
+        self.parts.setAccessibleName(text("review.parts_tip"))
+        self.parts.setMenu(self._parts_menu())
+        self.parts.setFixedWidth(34)
         row = theme.row(self, gap=theme.space("s"))
         row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
         self._compare = theme.label(text("review.compare"), "muted")
@@ -52,7 +62,7 @@ class CompareBar(QFrame):
         row.addWidget(theme.label(text("review.with"), "muted"))
         row.addWidget(self.reference, 4)
         row.addStretch(3)
-        for button in (self.predict, self.worst, self.correct):
+        for button in (self.predict, self.worst, self.correct, self.parts):
             row.addWidget(button)
 
     def _predict_menu(self) -> QMenu:
@@ -65,6 +75,69 @@ class CompareBar(QFrame):
             action = QAction(text(f"review.{key}"), menu)
             action.triggered.connect(signal)
             menu.addAction(action)
+        menu.addSeparator()
+        ways = QAction(text("review.predict_ways"), menu)
+        ways.triggered.connect(self.ways_asked)
+        menu.addAction(ways)
+        self.gates = QMenu(text("review.gate_menu"), menu)
+        self.gates.setToolTipsVisible(True)
+        self.gates.setToolTip(text("review.gate_menu_tip"))
+        menu.addMenu(self.gates)
+        self._gate_choices = QActionGroup(self)
+        self._gate_choices.triggered.connect(self._gate_changed)
+        self._offer_gates(())
+        return menu
+
+    def _offer_gates(self, rows: Sequence[RunRow]) -> None:
+        """Offer the runs that say yes or no as a gate; the choice is kept where it is still there."""
+        kept = self.chosen_gate
+        self.gates.clear()
+        for action in self._gate_choices.actions():
+            self._gate_choices.removeAction(action)
+        none = (text("review.gate_none"), "")
+        named = [
+            (text("review.gate_run", run=row.run.name, name=row.run.config.class_name), row.run.id) for row in rows
+        ]
+        for words, run in (none, *named):
+            action = QAction(words, self.gates)
+            action.setCheckable(True)
+            action.setData(run)
+            action.setChecked(run == kept)
+            self._gate_choices.addAction(action)
+            self.gates.addAction(action)
+        if self._gate_choices.checkedAction() is None:
+            self._gate_choices.actions()[0].setChecked(True)
+        self.gates.setEnabled(bool(rows))
+        self._gate_changed()
+
+    @property
+    def chosen_gate(self) -> str:
+        """Id of the run whose clean slices stay empty, or ``""``."""
+        action = self._gate_choices.checkedAction()
+        return str(action.data()) if action is not None else ""
+
+    def choose_gate(self, run: str) -> None:
+        """Choose a gate by its id."""
+        for action in self._gate_choices.actions():
+            if action.data() == run:
+                action.setChecked(True)
+        self._gate_changed()
+
+    @Slot()
+    def _gate_changed(self) -> None:
+        self.predict.setText(text("review.predict_gated" if self.chosen_gate else "review.predict"))
+
+    def _parts_menu(self) -> QMenu:
+        menu = QMenu(self)
+        for key, signal in (
+            ("take_slice", self.slice_asked),
+            ("take_region", self.region_asked),
+            ("train_again", self.again_asked),
+        ):
+            action = QAction(text(f"review.{key}"), menu)
+            action.triggered.connect(signal)
+            menu.addAction(action)
+        menu.insertSeparator(menu.actions()[-1])
         return menu
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -101,6 +174,7 @@ class CompareBar(QFrame):
             if row.best:
                 best = self.run.count()
             self.run.addItem(f"{row.run.name}  ★" if row.best else row.run.name, row.run.id)
+        self._offer_gates([row for row in rows if row.run.usable and row.run.config.classifies])
         index = self.run.findData(kept)
         self.run.setCurrentIndex(index if index >= 0 else best if self.run.count() else -1)
         self.run.blockSignals(False)

@@ -13,6 +13,7 @@ from gui import theme
 from gui.empty import EmptyPage
 from gui.review.dice_strip import DiceStrip
 from gui.review.difference import DifferencePane
+from gui.review.gate_box import GateBox
 from gui.review.next_slices import NextSlices
 from gui.review.numbers import NumbersPanel
 
@@ -45,6 +46,8 @@ class ReviewSide(QFrame):
         column.addWidget(theme.heading(text("review.agreement")))
         column.addWidget(self.label)
         column.addWidget(self.numbers)
+        self.gate = GateBox()
+        column.addWidget(self.gate)
         column.addSpacing(2)
         column.addWidget(self._strip_heading)
         column.addWidget(self.strip)

@@ -16,17 +16,18 @@ from gui import theme
 from gui.empty import EmptyPage
 from gui.jobs.asking import Asker
 from gui.jobs.jobs import Work
-from gui.review.ask_finished import ask_keep_finished
 from gui.review.case import LabelCase, Live, Question, Reference, ReviewCase, answer, states_of
 from gui.review.compare_bar import CompareBar
 from gui.review.contents import UNSURE, Scene, choices, references
+from gui.review.correct_desk import CorrectDesk
 from gui.review.job_line import JobLine
 from gui.review.numbers import effort_words, figures
 from gui.review.numbers_desk import NumbersDesk
 from gui.review.panes import ReviewPanes
+from gui.review.readers_door import ReadersDoor
 from gui.review.saving import Saving
 from gui.review.side import ReviewSide
-from gui.review.view_bar import NUMBERS, ViewBar
+from gui.review.view_bar import NUMBERS, READERS, ViewBar
 from gui.train.run_table import RunRow, read_rows
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class ReviewWorkspace(QWidget):
         self._middle.addWidget(self.panes)
         self._middle.addWidget(self.desk.page)
         column.addWidget(self._middle, 1)
+        self.correcting = CorrectDesk(self._session, self.bar, self.panes, self._compared, self)
         self.line.lie_over(self.panes)
         page = QWidget()
         row = theme.row(page, gap=0)
@@ -88,6 +90,7 @@ class ReviewWorkspace(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
         self._stack.addWidget(page)
+        self.readers = ReadersDoor(self._session, self._stack, self.panes)
         theme.row(self, gap=0).addWidget(self._stack)
         self._worst_key = QShortcut(QKeySequence("N"), self)
         self._worst_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -118,18 +121,20 @@ class ReviewWorkspace(QWidget):
         bar.predict_missing_asked.connect(self._predict_missing)
         bar.predict_all_asked.connect(self._predict_all)
         bar.worst_asked.connect(self.go_to_worst)
-        bar.correct_asked.connect(self.correct)
         side.predict_asked.connect(self._next_step)
         side.label_chosen.connect(self._show_label)
         side.save_asked.connect(self._save)
         side.strip.slice_chosen.connect(self.panes.set_index)
         side.next.slice_chosen.connect(self.panes.set_index)
+        side.gate.slice_chosen.connect(self.panes.set_index)
         self.panes.index_changed.connect(side.strip.set_index)
         self.panes.index_changed.connect(side.difference.set_index)
         self.panes.window_changed.connect(self._window_dragged)
         side.difference.view.index_changed.connect(self.panes.set_index)
         self.line.stop_asked.connect(self._stop_prediction)
         self._empty.asked.connect(self._next_step)
+        self._empty.other_asked.connect(self.readers.open)
+        self.readers.left.connect(self._runs_again)
         self._worst_key.activated.connect(self.go_to_worst)
 
     # ------------------------------------------------------------ what is open
@@ -203,6 +208,9 @@ class ReviewWorkspace(QWidget):
             return None
         name = self.side.chosen_label
         return self._case.labels.get(name) or next(iter(self._case.labels.values()))
+
+    def _compared(self) -> tuple[Run | None, ReviewCase | None, LabelCase | None]:
+        return self.run, self._case, self.label_case
 
     def _references(self) -> list[Reference]:
         session = self._session
@@ -300,7 +308,9 @@ class ReviewWorkspace(QWidget):
     def _show(self) -> None:
         session = self._session
         usable = any(row.run.comparable for row in self._rows)
-        if session.project is None:
+        if self.readers.is_open:
+            pass
+        elif session.project is None:
             self._say_empty("no_project")
         elif not usable:
             self._say_empty("training" if session.jobs.training is not None else "no_run", action="to_train")
@@ -313,7 +323,8 @@ class ReviewWorkspace(QWidget):
 
     def _say_empty(self, key: str, *, action: str = "") -> None:
         words = text(f"review.{action}") if action else ""
-        self._empty.say(text(f"review.{key}_title"), text(f"review.{key}_words"), words)
+        other = text("team.to_readers") if self._session.project is not None else ""
+        self._empty.say(text(f"review.{key}_title"), text(f"review.{key}_words"), words, other)
         self._stack.setCurrentIndex(0)
 
     @Slot()
@@ -324,6 +335,7 @@ class ReviewWorkspace(QWidget):
             return
         self.panes.show_scene(Scene(volume, reference, case, label, self._annotation_overlay()))
         self.side.show_figures(label is not None)
+        self.side.gate.ask(session.project, run.id, session.scan, label)
         if label is None or case is None:
             key = "reading" if case is None else "not_predicted"
             words = " ".join([text(f"review.{key}_words", run=run.name), *(case.misfits if case else ())])
@@ -377,28 +389,6 @@ class ReviewWorkspace(QWidget):
         self.panes.set_index(label.ranked[self._ranked].slice)
 
     @Slot()
-    def correct(self) -> None:
-        """Take the prediction into the reader's annotation and go there."""
-        run, volume = self.run, self._session.volume
-        if run is None or volume is None or self._case is None or not self._case.predicted:
-            return
-        keep = self._keep_finished()
-        if keep is None:
-            return
-        middle = (volume.shape[2] // 2, volume.shape[1] // 2, self.panes.index)
-        self._session.correct_from(run.id, keep_finished=keep)
-        self._session.position_requested.emit(middle)
-
-    def _keep_finished(self) -> bool | None:
-        """Ask what becomes of slices that the reader has finished; None for nothing at all."""
-        editor, case = self._session.editor, self._case
-        if editor is None or case is None:
-            return None
-        layers = {label.label.layer for label in case.labels.values() if label.label is not None}
-        count = max((int(editor.finished(layer).sum()) for layer in layers), default=0)
-        return ask_keep_finished(self, count) if count else False
-
-    @Slot()
     def predict_scan(self) -> None:
         """Predict the scan shown."""
         if self._session.scan is not None:
@@ -417,7 +407,7 @@ class ReviewWorkspace(QWidget):
         if run is None:
             return
         try:
-            self._session.jobs.start_prediction(run.id, scans, missing_only=missing_only)
+            self._session.jobs.start_prediction(run.id, scans, missing_only=missing_only, gate=self.bar.chosen_gate)
         except MeninxError as error:
             self._session.notifier.error(error)
 
@@ -440,9 +430,17 @@ class ReviewWorkspace(QWidget):
             return
         self.saving.ask("brain" if what == "brain" else "mask", session.scan, session.volume, found, label.name)
 
+    @Slot()
+    def _runs_again(self) -> None:
+        self.views.choose(NUMBERS if self._middle.currentIndex() == 1 else self.panes.view_name)
+        self.refresh()
+
     @Slot(str)
     def choose_view(self, name: str) -> None:
-        """Lay the panes out in another way, or show the figures instead."""
+        """Lay the panes out in another way, or show the figures, or the readers, instead."""
+        if name == READERS:
+            self.readers.open()
+            return
         self.views.choose(name)
         self._middle.setCurrentIndex(1 if name == NUMBERS else 0)
         if name == NUMBERS:
@@ -485,6 +483,7 @@ class ReviewWorkspace(QWidget):
         self.bar.predict.setEnabled(shown and can_predict and work is None and not self._session.read_only)
         self.bar.worst.setEnabled(predicted and self.label_case is not None and bool(self.label_case.ranked))
         self.bar.correct.setEnabled(predicted and self._session.can_edit)
+        self.bar.parts.setEnabled(can_predict and not self._session.read_only)
 
     @Slot(object)
     def _job_started(self, work: Work) -> None:
@@ -506,7 +505,10 @@ class ReviewWorkspace(QWidget):
             count = len(work.result.get("scans", []))
             name = work.result.get("name", "")
             key = "told_predicted_one" if count == 1 else "told_predicted"
-            self._session.notifier.tell(text(f"review.{key}", run=name, count=count), "good")
+            words = text(f"review.{key}", run=name, count=count)
+            if "emptied" in work.result:
+                words += " " + text("review.told_gated", **{key: work.result[key] for key in ("clean", "emptied")})
+            self._session.notifier.tell(words, "good")
         self._show()
 
     @Slot()
@@ -519,4 +521,6 @@ class ReviewWorkspace(QWidget):
         self._runs.close()
         self._cases.close()
         self.desk.close()
+        self.side.gate.close_page()
         self.saving.wait()
+        self.readers.close()

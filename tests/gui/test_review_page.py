@@ -21,6 +21,7 @@ from core.project.project import Project
 from core.project.records import Origin
 from core.review.metrics import dice_per_slice, measure
 from core.volume import Volume
+from gui.review import correct_desk as correct_module
 from gui.review import saving as saving_module
 from gui.review import workspace as workspace_module
 from gui.review.case import ONLY_PREDICTION, ONLY_REFERENCE
@@ -289,7 +290,7 @@ def test_the_work_is_done_off_the_windows_thread(folder, page_of, qtbot, monkeyp
 
 
 def test_correct_of_an_undrawn_scan_is_one_undoable_step(folder, page_of, qtbot, monkeypatch):
-    monkeypatch.setattr(workspace_module, "ask_keep_finished", lambda *_: pytest.fail("nothing is finished here"))
+    monkeypatch.setattr(correct_module, "ask_keep_finished", lambda *_: pytest.fail("nothing is finished here"))
     session, page = page_of(folder)
     open_scan(session, page, qtbot, 2)
     went, places = [], []
@@ -322,7 +323,7 @@ def test_finished_slices_are_only_replaced_when_asked(shown, qtbot, monkeypatch,
         counts.append(count)
         return answer
 
-    monkeypatch.setattr(workspace_module, "ask_keep_finished", asked)
+    monkeypatch.setattr(correct_module, "ask_keep_finished", asked)
     label = session.labels.named("Brain")
     before = session.editor.mask(label.layer).copy()
     went = []
