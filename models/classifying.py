@@ -21,7 +21,7 @@ from core.project.class_predictions import ClassPrediction, read_classes, write_
 from core.project.project import Project
 from core.project.records import Scan
 from core.volume import Volume
-from models.inference import BATCH, compile_model, read_facts
+from models.inference import BATCH, compile_model, may_mirror, read_facts
 
 
 class ClassPredictor:
@@ -48,12 +48,12 @@ class ClassPredictor:
     Raises
     ------
     LearningError
-        ``model-damaged`` naming the file; ``run-draws`` for a model that draws.
+        ``model-damaged`` naming the file; ``run-draws`` for a model that draws; ``run-not-mirrored``.
     """
 
     def __init__(self, folder: Path, *, exact: bool = False, mirrored: bool = False) -> None:
-        self._mirrored = mirrored
         facts = read_facts(folder / MODEL_FILE)
+        self._mirrored = may_mirror(facts, mirrored)
         if facts.get("task") != "classify":
             raise LearningError("run-draws", name=facts.get("name", folder.name))
         try:
@@ -192,18 +192,16 @@ class Gate:
             raise LearningError("prediction-missing", run=self.run.name, scan=scan.name)
         return found
 
-    def close(
-        self,
-        found: ClassPrediction,
-        masks: dict[str, NDArray[np.uint8]],
-        probabilities: dict[str, NDArray[np.uint8]],
-    ) -> dict[str, Any]:
-        """Empty the clean slices of masks and probabilities ``[z, y, x]``; return what that removed, for the meta."""
+    def close(self, found: ClassPrediction, masks: dict[str, NDArray[np.uint8]]) -> dict[str, Any]:
+        """Empty the clean slices of masks ``[z, y, x]``; return what that removed, for the meta.
+
+        Probabilities stay what the network said, so that it can be seen what was removed.
+        """
         clean = found.probability < found.gate_threshold
         removed = {name: int(np.count_nonzero(mask[clean])) for name, mask in masks.items()}
         emptied = sorted({int(z) for mask in masks.values() for z in np.flatnonzero(mask.any(axis=(1, 2)) & clean)})
-        for array in (*masks.values(), *probabilities.values()):
-            array[clean] = 0
+        for mask in masks.values():
+            mask[clean] = 0
         return {
             "run": self.run.id,
             "name": self.run.name,

@@ -13,15 +13,18 @@ from typing import Any
 from core.errors import Cancelled, LearningError, MeninxError
 from core.events import Events, Finished, Notice, Progress, ScanReady, Skipped, StopCheck, never_stop
 from core.learning import runs
+from core.learning.starters import run_of
 from core.project.class_predictions import read_classes
 from core.project.predictions import list_predictions, write_prediction
 from core.project.project import Project
 from core.project.records import Scan
+from core.review.brain_check import brain_notices
 from core.review.fitness import learnt, unlike
 from core.review.suggest import MIRRORED
 from core.review.tidy import PLAIN, Tidying
+from models.brain import predictor_of, tidied
 from models.classifying import ClassPredictor, Gate, classify_scan
-from models.inference import Predictor, masks_of
+from models.inference import Predictor
 from models.sharding import Shards, leading, share
 from models.views import FEWEST, has_three, in_three_views
 
@@ -48,7 +51,7 @@ def predict_job(
     project_path
         The project's folder.
     run
-        Id, name, number, ``last`` or ``best``.
+        Id, name, number, ``last`` or ``best``; or a starter, which the project takes in as a run.
     scans
         Ids or display names; none means all.
     missing_only
@@ -84,7 +87,7 @@ def predict_job(
     if leading():
         yield Progress(0, 0, "loading-model")
     with Project.open(project_path) as project:
-        found = runs.find_run(project, run)
+        found = run_of(project, run)
         wanted = [project.scan(ref) for ref in scans] if scans else project.scans()
         if missing_only:
             there = _predicted(project, found, wanted)
@@ -134,7 +137,7 @@ def _work(project: Project, run: runs.Run, total: int, ways: Ways) -> _Work:
     folder = runs.require_usable(project, run)
     if not run.config.classifies:
         before = Gate(project, ways.gate) if ways.gate else None
-        return _MaskWork(project, run.id, Predictor(folder, mirrored=ways.mirrored), total, before, ways)
+        return _MaskWork(project, run.id, predictor_of(folder, mirrored=ways.mirrored), total, before, ways)
     if ways.gate:
         raise LearningError("run-classifies", name=run.name)
     return _ClassWork(project, run.id, ClassPredictor(folder, mirrored=ways.mirrored), total)
@@ -231,13 +234,17 @@ class _MaskWork(_Work):
         for done, found in predict(volume, should_stop):
             yield self._progress(done, scan)
             probabilities = found
-        masks = masks_of(probabilities, volume.geometry, self.ways.tidying)
+        masks, check = tidied(probabilities, volume.geometry, self.ways.tidying)
+        probabilities = {name: probabilities[name] for name in masks}
         facts = self.ways.facts() | ({"views": 3} if three else {})
+        if check is not None:
+            facts["brain"] = check.to_json()
+            yield from brain_notices(scan.name, check)
         if self.predictor.mirrored_doubt:
-            doubts = self.predictor.mirrored_doubt.items()
-            facts[MIRRORED] = {name: [round(float(one), 4) for one in values] for name, values in doubts}
+            doubts = self.predictor.mirrored_doubt
+            facts[MIRRORED] = {name: [round(float(one), 4) for one in doubts[name]] for name in masks}
         if self.gate is not None:
-            facts["gate"] = self.gate.close(self.gate.asked(scan, volume, should_stop), masks, probabilities)
+            facts["gate"] = self.gate.close(self.gate.asked(scan, volume, should_stop), masks)
             for key in self.told:
                 self.told[key] += len(facts["gate"][key])
         seconds = time.monotonic() - started
