@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from core.errors import Cancelled, LearningError
 from core.events import StopCheck, never_stop
+from core.geometry import Geometry
 from core.learning.prepare import Preparation, Preparer
+from core.learning.prepare_fit import Fit
 from core.learning.runs import MODEL_FILE, ONNX_FILE
 from core.project.predictions import THRESHOLD
 from core.review.doubt import disagreement
@@ -153,8 +155,13 @@ class Predictor:
             for row, index in enumerate(indices):
                 fit = preparer.fit(index)
                 for channel, name in enumerate(self.labels):
-                    result[name][index] = np.rint(fit.inverse(found[row, channel]) * 255).clip(0, 255)
+                    stored = self._stored(fit, found[row, channel], name, volume.geometry)
+                    result[name][index] = np.rint(stored).clip(0, 255)
             yield indices[-1] + 1, result
+
+    def _stored(self, fit: Fit, square: NDArray[np.float32], name: str, geometry: Geometry) -> NDArray[np.float32]:
+        """Return what is stored of a predicted square, 0..255 ``[rows, columns]``."""
+        return fit.inverse(square) * np.float32(255)
 
 
 def may_mirror(facts: Mapping[str, Any], mirrored: bool) -> bool:

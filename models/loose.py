@@ -23,9 +23,11 @@ from core.io.sniff import Format
 from core.io.source import FindOptions, Source
 from core.labels import BRAIN, layer_name
 from core.learning.runs import find_run, require_usable
+from core.learning.starters import brain_starter, find_starter
 from core.project.exporting import Outputs, save_outputs, stem_of
 from core.project.project import Project
 from core.review import tidy
+from core.review.brain_check import BrainCheck, brain_notices
 from core.review.rough import classical_brain
 from core.review.strip import PLAIN, Stripping, grown
 from core.review.tidy import Tidying
@@ -43,9 +45,12 @@ class Masker(Protocol):
     ----------
     labels
         Names of what it can mask.
+    check
+        What is to be said of the Brain that it masked last; None where there is nothing to go by.
     """
 
     labels: tuple[str, ...]
+    check: BrainCheck | None
 
     def masks(self, volume: Volume, should_stop: StopCheck) -> Masks:
         """Return a mask ``[z, y, x]`` per label (non-zero is inside)."""
@@ -71,6 +76,7 @@ class ClassicalMasker:
     """The rough brain mask that needs no model."""
 
     labels: tuple[str, ...] = (BRAIN,)
+    check: BrainCheck | None = None
 
     def __init__(self, tidying: Tidying = tidy.PLAIN) -> None:
         self._tidying = tidying
@@ -87,14 +93,16 @@ class RunMasker:
     """A run of a project."""
 
     def __init__(self, folder: Path, ways: LooseWays | None = None) -> None:
-        from models.inference import Predictor
+        from models.brain import DISTANCE, predictor_of
 
         self._ways = ways or LooseWays()
-        self._predictor = Predictor(folder, mirrored=self._ways.mirrored)
-        self.labels: tuple[str, ...] = self._predictor.labels
+        self._predictor = predictor_of(folder, mirrored=self._ways.mirrored)
+        self.labels: tuple[str, ...] = tuple(name for name in self._predictor.labels if name != DISTANCE)
+        self.check: BrainCheck | None = None
 
     def masks(self, volume: Volume, should_stop: StopCheck) -> Masks:
-        """Return the predicted masks."""
+        """Return the predicted masks; ``check`` is then what is to be said of a Brain among them."""
+        from models.brain import tidied
         from models.views import has_three, in_three_views
 
         if self._ways.three_views and has_three(volume):
@@ -103,16 +111,23 @@ class RunMasker:
                 found = so_far
         else:
             found = self._predictor.predict_volume(volume, should_stop=should_stop)
-        return tidy.masks_of(found, volume.geometry, self._ways.tidying)
+        masks, self.check = tidied(found, volume.geometry, self._ways.tidying)
+        return masks
+
+
+def default_model() -> str:
+    """Return what strips where nothing was named: the brain starter, or the rough way where there is none."""
+    starter = brain_starter()
+    return CLASSICAL if starter is None else starter.name
 
 
 def masker_for(model: str, ways: LooseWays | None = None) -> Masker:
-    """Return what a ``--model`` names: ``classical`` or ``PROJECT:RUN``.
+    """Return what a ``--model`` names: ``classical``, a starter or ``PROJECT:RUN``.
 
     Raises
     ------
     InputError
-        ``model-form`` if it is neither.
+        ``model-form`` if it is none of them.
     LearningError
         ``run-unknown``, ``run-unusable``, ``model-damaged``.
     ProjectError
@@ -120,6 +135,9 @@ def masker_for(model: str, ways: LooseWays | None = None) -> Masker:
     """
     if model.casefold() == CLASSICAL:
         return ClassicalMasker(ways.tidying if ways else tidy.PLAIN)
+    starter = find_starter(model)
+    if starter is not None:
+        return RunMasker(starter.folder, ways)
     path, _, run = model.rpartition(":")
     if not path or not run:
         raise InputError("model-form", given=model)
@@ -139,6 +157,7 @@ class _Batch:
     scans: int = 0
     failed: int = 0
     stems: set[str] = field(default_factory=set)
+    checks: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path, inputs: Sequence[Path]) -> _Batch:
@@ -162,7 +181,7 @@ def strip_job(
     inputs: Sequence[Path],
     folder: Path,
     *,
-    model: str = CLASSICAL,
+    model: str = "",
     masks_only: bool = False,
     ways: LooseWays | None = None,
     stripping: Stripping = PLAIN,
@@ -179,7 +198,7 @@ def strip_job(
     folder
         Where to.
     model
-        ``classical`` or ``PROJECT:RUN``.
+        ``classical``, a starter or ``PROJECT:RUN``; empty for :func:`default_model`.
     masks_only
         Write no brains.
     ways
@@ -194,7 +213,8 @@ def strip_job(
     Yields
     ------
     JobEvent
-        Progress, Skipped, at the end Finished with ``{"written": [...], "scans": n, "failed": n}``.
+        Progress, Skipped, a Notice for a brain that is doubtful or odd, at the end Finished with ``{"written":
+        [...], "scans": n, "failed": n, "checks": {name: ...}}``.
 
     Raises
     ------
@@ -205,6 +225,7 @@ def strip_job(
     """
     if leading():
         yield Progress(0, 0, "loading-model")
+    model = model or default_model()
     masker = masker_for(model, ways)
     label = next((name for name in masker.labels if name.casefold() == BRAIN.casefold()), None)
     if label is None:
@@ -262,25 +283,28 @@ def _run(batch: _Batch, masker: Masker, wanted: _Wanted, stage: str, should_stop
             # what all of them find is counted once
             batch.failed = 0
         # named before they are shared out: no two processes may take one name
-        mine = share([(source, batch.stem(source)) for source in sources])
-        for event in _do(decoder, batch, masker, wanted, mine, stage, should_stop):
+        named = share([(source, batch.stem(source)) for source in sources])
+        for event in _do(decoder, batch, masker, wanted, named, stage, should_stop):
             if isinstance(event, Skipped):
                 passed.append(event)
             if shards.rank == 0:
                 yield event
-    shards.tell({"written": batch.written, "scans": batch.scans, "failed": batch.failed}, passed)
+    mine = {"written": batch.written, "scans": batch.scans, "failed": batch.failed, "checks": batch.checks}
+    shards.tell(mine, passed)
     yield from shards.gather(should_stop)
     for told in shards.others:
         batch.written += told["written"]
         batch.scans += told["scans"]
         batch.failed += told["failed"]
+        batch.checks |= told["checks"]
     if should_stop() == "cancel":
         raise Cancelled
     if shards.rank == 0 and not batch.scans and not should_stop():
         raise InputError("nothing-usable", file=", ".join(path.name or str(path) for path in batch.inputs))
     if shards.rank == 0:
         yield Progress(len(sources), len(sources), stage)
-    yield Finished({"written": batch.written, "scans": batch.scans, "failed": batch.failed})
+    counted = {"written": batch.written, "scans": batch.scans, "failed": batch.failed}
+    yield Finished(counted | {"checks": batch.checks})
 
 
 def _do(
@@ -310,6 +334,9 @@ def _do(
             yield Skipped(source.name, error)
             continue
         yield from source.notices
+        if masker.check is not None:
+            batch.checks[stem] = masker.check.to_json()
+            yield from brain_notices(source.name, masker.check)
         batch.scans += 1
 
 

@@ -97,6 +97,12 @@ class Fit:
         inside = self.top >= 0 and self.left >= 0
         return self.cut is None and inside and max(self.top + self.height, self.left + self.width) <= self.size
 
+    def pixel(self, geometry: Geometry) -> float:
+        """Return mm (px where the spacing is unknown) of a prepared pixel, the mean of its two sides."""
+        tall, wide = self._native_size
+        _, row_size, column_size = geometry.spacing
+        return float((tall * row_size / self.height + wide * column_size / self.width) / 2)
+
     def moved(self, down: int, right: int) -> Fit:
         """Return the fit with the picture moved by so many prepared pixels."""
         return replace(self, top=self.top + down, left=self.left + right)

@@ -10,7 +10,7 @@ from core.commands.line import Line
 from core.messages import text
 from core.review.strip import Stripping
 from models.commands.ways import add_ways, millimetres, number, tidying
-from models.loose import CLASSICAL, LooseWays, strip_job
+from models.loose import LooseWays, default_model, strip_job
 from models.sharding import hush_others, leading
 
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("inputs", type=Path, nargs="+", metavar="INPUT", help=text("strip.help_inputs"))
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=text("strip.help_output"))
-    parser.add_argument("--model", default=CLASSICAL, help=text("strip.help_model"))
+    parser.add_argument("--model", default="", metavar="STARTER|PROJECT:RUN|classical", help=text("strip.help_model"))
     parser.add_argument("--masks-only", action="store_true", help=text("strip.help_masks_only"))
     add_ways(parser)
     parser.add_argument("--background", type=number, metavar="VALUE", help=text("strip.help_background"))
@@ -31,10 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     """Strip, and tell what was written."""
     hush_others()
+    model = arguments.model or default_model()
     job = strip_job(
         arguments.inputs,
         arguments.output,
-        model=arguments.model,
+        model=model,
         masks_only=arguments.masks_only,
         ways=LooseWays(arguments.tta, arguments.three_views, tidying(arguments)),
         stripping=Stripping(arguments.background, arguments.soft, arguments.crop),
@@ -45,4 +46,4 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     result = line.follow(job)
     if leading():
         line.say(text("strip.done", scans=result["scans"], folder=arguments.output, failed=result["failed"]))
-    return result | {"model": arguments.model, "exit": 1 if result["failed"] and leading() else 0}
+    return result | {"model": model, "exit": 1 if result["failed"] and leading() else 0}
