@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,13 @@ def worded(error: sqlite3.Error, file: Path) -> MeninxError:
     return StorageError("write-failed", file=file, reason=str(error))
 
 
+class _Life:
+    """Lives as long as a thread: nothing but the thread's own storage holds it.
+
+    A thread that Python did not start (Qt's) is said to be alive for ever by :mod:`threading`.
+    """
+
+
 @dataclass(frozen=True, eq=False)
 class _Handle:
     """A thread's connection; ``busy`` is held while the thread is inside SQLite.
@@ -46,7 +54,7 @@ class _Handle:
     what the other still reads), so :meth:`Store.close` waits for ``busy``.
     """
 
-    thread: threading.Thread
+    life: weakref.ref[_Life]
     connection: sqlite3.Connection
     busy: threading.RLock = field(default_factory=threading.RLock)
 
@@ -159,14 +167,15 @@ class Store:
             if self._closed:
                 raise ProjectError("project-closed", file=self.file)
             # threads that ended cannot close their own
-            for old in self._open:
-                if not old.thread.is_alive():
-                    old.connection.close()
-            self._open = [old for old in self._open if old.thread.is_alive()]
+            ended = [old for old in self._open if old.life() is None]
+            for old in ended:
+                old.connection.close()
+            self._open = [old for old in self._open if old not in ended]
             connection = sqlite3.connect(
                 self._uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
             )
-            handle = _Handle(threading.current_thread(), connection)
+            self._local.life = life = _Life()
+            handle = _Handle(weakref.ref(life), connection)
             self._open.append(handle)
         with handle.busy:
             self._set_up(connection)
