@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
 from core.errors import MeninxError
 from core.events import Failed
+from core.learning.config import TrainingConfig
 from core.learning.run_files import export_run
 from core.learning.run_removal import Ties, delete_run, ties_of
 from core.learning.runs import MODEL_FILE, Run, RunState, find_run, list_runs
@@ -23,6 +24,7 @@ from core.review.run_compare import RunComparison, write_comparison_table
 from gui.background import Tasks
 from gui.dialogs.questions import Question
 from gui.jobs.jobs import Work
+from gui.train.prepare_dialog import PrepareDialog
 from gui.train.watch import RunWatch, counted
 
 if TYPE_CHECKING:
@@ -169,6 +171,22 @@ class RunActs(QObject):
             notifier.offer(words, offered, review, kind="good", seconds=60)
         elif live is not None and live.state == RunState.PAUSED and live.started is not None:
             notifier.tell(text("train.told_paused", run=live.started.name))
+
+    # ---------------------------------------------------------- preparation
+
+    def show_preparation(self, config: TrainingConfig) -> PrepareDialog | None:
+        """Show what each step does to the scan that is open, else to the first; return what was agreed to."""
+        session = self._session
+        scans = [] if session.project is None else session.project.scans()
+        scan = session.scan or next(iter(scans), None)
+        if session.project is None or scan is None:
+            session.notifier.tell(text("train.pictures_no_scan"), "warning")
+            return None
+        volume = session.volume if session.scan is not None else None
+        dialog = PrepareDialog(session.project, scan, config, volume=volume, parent=self._parent)
+        agreed = dialog.exec() == QDialog.DialogCode.Accepted
+        dialog.deleteLater()
+        return dialog if agreed else None
 
     # ------------------------------------------------------------- deletion
 

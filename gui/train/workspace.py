@@ -132,6 +132,7 @@ class TrainWorkspace(QWidget):
         jobs.ended.connect(self._job_ended)
         jobs.changed.connect(self._refresh_buttons)
         self.panel.start_asked.connect(self._start)
+        self.panel.pictures_asked.connect(self._show_preparation)
         self.panel.data.counted.connect(self._counted)
         self._empty.asked.connect(self._to_annotate)
         self.header.pause_asked.connect(self._pause)
@@ -332,6 +333,12 @@ class TrainWorkspace(QWidget):
         self._show_header()
 
     # ----------------------------------------------------------------- jobs
+
+    @Slot(object)
+    def _show_preparation(self, config: TrainingConfig) -> None:
+        chosen = self.acts.show_preparation(config)
+        if chosen is not None:
+            self.panel.use_preparation(chosen.preparation.steps, chosen.preparation.channels)
 
     @Slot(object)
     def _start(self, config: TrainingConfig) -> None:
