@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -46,13 +46,16 @@ class _Pooled(torch.autograd.Function):
 
 
 _alone = 0
+_instead: list[Callable[[Tensor], Tensor]] = []
 
 
 def pooled(value: Tensor) -> Tensor:
     """Return the sum of a tensor over all processes, with its gradient; in a single process the tensor itself.
 
-    Every process must call it as often and with the same shape.
+    Every process must call it as often and with the same shape. Within :func:`pooling` something else does it.
     """
+    if _instead:
+        return _instead[-1](value)
     if _alone or not distributed.is_available() or not distributed.is_initialized():
         return value
     if not (value.requires_grad and torch.is_grad_enabled()):
@@ -60,6 +63,16 @@ def pooled(value: Tensor) -> Tensor:
         distributed.all_reduce(total)
         return total
     return cast(Tensor, _Pooled.apply(value))  # type: ignore[no-untyped-call]  # torch gives it no types
+
+
+@contextmanager
+def pooling(instead: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Let a function do what :func:`pooled` does, within the block."""
+    _instead.append(instead)
+    try:
+        yield
+    finally:
+        _instead.pop()
 
 
 @contextmanager
@@ -205,8 +218,12 @@ def parallel(network: nn.Module, device: torch.device, team: Team) -> nn.Module:
 
 def splits_batch_norm(network: nn.Module, device: torch.device, team: Team) -> bool:
     """Whether each process has batch statistics of its own: the result then differs from that of one process."""
-    own = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
-    return own and team.size > 1 and device.type != "cuda"
+    return has_batch_norm(network) and team.size > 1 and device.type != "cuda"
+
+
+def has_batch_norm(network: nn.Module) -> bool:
+    """Whether what a network makes of a slice depends on the slices computed with it."""
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
 
 
 @contextmanager

@@ -186,11 +186,13 @@ def evaluate(
     device: torch.device,
     precision: torch.dtype,
     team: Team | None = None,
+    at_once: int = 0,
     enough: Callable[[], bool] = lambda: False,
 ) -> Generator[JobEvent, None, Scores]:
     """Score a network on examples, shared among the processes of a team; yields progress, returns the scores.
 
-    Asked after each batch, ``enough`` may end it with what was seen so far.
+    Of a batch, ``at_once`` slices are computed at a time (0: all), and its loss is that of all. Asked after each
+    batch, ``enough`` may end it with what was seen so far.
     """
     team = team or Team()
     tally = new_tally(data, device)
@@ -201,7 +203,7 @@ def evaluate(
         shared = team.splits(len(whole))
         # not inference_mode: tensors made under it cannot be trained on later
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
-            output = network(images)
+            output = torch.cat([network(piece) for piece in images.split(at_once or batch)])
         # a last batch of fewer slices than processes is computed by each, and counted once
         with nullcontext() if shared else alone():
             found = supervised_loss(loss, output, masks, known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from models.evaluation import Tally, batch_tensors, new_tally
 from models.losses import find_class_loss, find_loss, main_head, supervised_loss
 from models.networks.freezing import freeze_encoder
 from models.networks.registry import build_network
+from models.pieces import among, sums_of_others
 from models.pretrained import load_encoder, read_encoder
 from models.sampler import EMPTY, Sampler
 
@@ -276,19 +278,25 @@ class Learner:
         images, masks, known, scans = batch_tensors(self.data, examples, self.device)
         # the whole batch is varied by every process: what a slice looks like must not depend on how many there are
         images, masks = self._varied(images, masks, torch.Generator().manual_seed(drawn))
-        # for networks that draw themselves (dropout)
-        torch.manual_seed(drawn + self.team.rank)
         mine = self.team.share(np.arange(len(examples)))
         if self._parallel is None:
             self._parallel = parallel(self.network, self.device, self.team)
-        counted: list[tuple[Tensor, ...]] = []
-        for start in range(0, len(mine), self.at_once):
-            part = slice(int(mine[0]) + start, min(int(mine[0]) + start + self.at_once, int(mine[-1]) + 1))
+        network, end = self._parallel, int(mine[-1]) + 1
+        pieces = [slice(start, min(start + self.at_once, end)) for start in range(int(mine[0]), end, self.at_once)]
+
+        def learnt(number: int, part: slice) -> tuple[Tensor, Tensor]:
+            # for networks that draw themselves (dropout)
+            torch.manual_seed(drawn + self.team.rank + number * 7919)
             with autocast(self.device, self.precision):
-                output = self._parallel(images[part])
-            loss = supervised_loss(self.loss, output, masks[part], known[part])
-            weight = (part.stop - part.start) / len(mine)
-            torch.autograd.backward(self.scaler.scale(loss * weight))
+                output = network(images[part])
+            return output, supervised_loss(self.loss, output, masks[part], known[part])
+
+        others = sums_of_others(self.network, pieces, learnt) if len(pieces) > 1 else []
+        counted: list[tuple[Tensor, ...]] = []
+        for number, part in enumerate(pieces):
+            with among(others[number]) if others else nullcontext():
+                output, loss = learnt(number, part)
+            torch.autograd.backward(self.scaler.scale(loss))
             logits = main_head(output).detach().float()
             counted.append((logits, masks[part], known[part], scans[part], loss.detach()))
         return counted
@@ -330,7 +338,8 @@ class Learner:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state` was taken."""
         self.set_batch(int(state["batch"]))
-        self.at_once = min(self.batch, int(state["at_once"]))
+        # processes that share a batch compute their part of it at once
+        self.at_once = min(self.batch, int(state["at_once"])) if self.team.size == 1 else self.batch
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -26,7 +26,7 @@ from core.project.project import Project
 from core.version import VERSION
 from models.classified import activation_maps
 from models.device import is_out_of_memory, precision_name
-from models.distributed import join
+from models.distributed import has_batch_norm, join
 from models.evaluation import baseline_accuracy, evaluate, predicted_masks, thinned
 from models.heeding import GivenUp, heeding
 from models.networks.registry import count_parameters
@@ -241,7 +241,8 @@ class _Training:
             raise LearningError("device-memory-short", device=device) from error
         if way == "cpu":
             return Notice("training-on-cpu", {"device": device})
-        return Notice("training-small-batch", {"at_once": self.learner.at_once, "batch": batch})
+        key = "training-small-batch-norm" if has_batch_norm(self.learner.network) else "training-small-batch"
+        return Notice(key, {"at_once": self.learner.at_once, "batch": batch})
 
     def _check(self, word: str, should_stop: StopCheck) -> Generator[JobEvent, None, tuple[Scores | None, str]]:
         """Score the average weights on validation; return None for the scores if it was ended before.
@@ -289,7 +290,8 @@ class _Training:
                 self.data,
                 examples,
                 learner.loss,
-                batch=min(most or learner.at_once, learner.at_once),
+                batch=most or learner.batch,
+                at_once=learner.at_once,
                 device=learner.device,
                 precision=learner.precision,
                 team=self.team,

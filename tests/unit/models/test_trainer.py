@@ -283,8 +283,7 @@ class Hungry:
 
 
 def test_short_memory_computes_fewer_slices_at_a_time_and_learns_the_same(project, monkeypatch):
-    # cross-entropy: the mean over the pieces of a batch is that over the batch
-    config = changed(batch=8, epochs=1, augment="none", loss="bce")
+    config = changed(batch=8, epochs=1, augment="none")
     whole = of_kind(train(project, config), EpochEnded)
     Hungry(monkeypatch, 2, torch.OutOfMemoryError())
     events = train(project, config)
@@ -321,11 +320,11 @@ def test_short_memory_while_checking_checks_fewer_at_a_time(project, monkeypatch
 
     real, sizes = trainer.evaluate, []
 
-    def hungry(*arguments, batch, **more):
-        sizes.append(batch)
-        if batch > 1:
+    def hungry(*arguments, at_once, **more):
+        sizes.append(at_once)
+        if at_once > 1:
             raise RuntimeError("CUDA error: out of memory")
-        return (yield from real(*arguments, batch=batch, **more))
+        return (yield from real(*arguments, at_once=at_once, **more))
 
     monkeypatch.setattr(trainer, "evaluate", hungry)
     events = train(project, changed(epochs=1))
