@@ -21,6 +21,8 @@ class EmptyPage(QWidget):
 
     asked = Signal()
     """The button was pressed."""
+    other_asked = Signal()
+    """The quiet button below it was pressed."""
 
     def __init__(self, title: str = "", words: str = "", action: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,12 +42,18 @@ class EmptyPage(QWidget):
         self._words.setMaximumWidth(560)
         layout.addSpacing(theme.space("s"))
         layout.addWidget(self._button, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._other = theme.button("", "flat")
+        self._other.clicked.connect(self.other_asked)
+        layout.addWidget(self._other, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(3)
+        self._other.hide()
         self._button.setVisible(bool(action))
 
-    def say(self, title: str, words: str, action: str = "") -> None:
+    def say(self, title: str, words: str, action: str = "", other: str = "") -> None:
         """Show another message."""
         self._title.setText(title)
         self._words.setText(words)
         self._button.setText(action)
         self._button.setVisible(bool(action))
+        self._other.setText(other)
+        self._other.setVisible(bool(other))

@@ -32,7 +32,10 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "overlay", "opacity_", "outline", "slice_", "reset_view", "window_", "second_", "surface", "smooth", "flip",
         "maximise", "neurological", "crosshair", "zoom_linked", "pen_pressure",
     ),
-    "scans": ("next_scan", "previous_scan", "find_scan", "import", "export", "header"),
+    "scans": (
+        "next_scan", "previous_scan", "find_scan", "import", "export", "header", "reader", "comment", "timeline",
+        "scan_menu", "approve", "give_back", "bundle", "merge",
+    ),
 }  # fmt: skip
 """Actions by what they are about: ids, or how ids begin. All others are about the program."""
 

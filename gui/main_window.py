@@ -20,8 +20,11 @@ from gui.notify import ToastArea
 from gui.review.workspace import ReviewWorkspace
 from gui.session import Session
 from gui.status_bar import StatusBar
+from gui.team.desk import TeamDesk
 from gui.top_bar import WORKSPACES, TopBar
 from gui.train.workspace import TrainWorkspace
+from gui.viewer.compare_panes import ComparePanes
+from gui.viewer.slice_view import SliceView
 from gui.worklist.panel import Worklist
 
 _SMALLEST = (1080, 680)
@@ -55,6 +58,7 @@ class MainWindow(QMainWindow):
         self.start = StartPage(session.settings)
         self.status = StatusBar(session)
         self.commands = Commands(self, session, self.actions_table, self.intake)
+        self.team = TeamDesk(self, session, self.actions_table)
         self._lay_out()
         self.toasts = ToastArea(self, session.notifier, above=theme.space("status_bar") + 40)
         self._connect()
@@ -114,6 +118,8 @@ class MainWindow(QMainWindow):
         session.jobs.changed.connect(self._work_changed)
         self.annotate.view_menu.changed.connect(self._show_alike)
         self.actions_table.keymap_changed.connect(self._show_alike)
+        self.review.readers.made.connect(self._show_alike)
+        self.annotate.views.position_changed.connect(session.team.sitting.act)
         self._show_alike()
         self.worklist.import_asked.connect(commands.ask_import)
         self.annotate.import_asked.connect(commands.ask_import)
@@ -172,7 +178,9 @@ class MainWindow(QMainWindow):
     def _show_alike(self) -> None:
         """Show scans in Review as they are shown in Annotate: left and right above all, and one mouse for both."""
         preferences = self.session.settings.preferences
-        for panes in (self.review.panes, self.review.side.difference.view):
+        review = self.review
+        every: list[ComparePanes | SliceView] = [review.panes, review.side.difference.view, *review.readers.panes]
+        for panes in every:
             panes.set_radiological(not preferences.neurological)
             panes.set_smooth(preferences.smooth)
             panes.set_mouse(self.actions_table.keymap.mouse)
@@ -230,6 +238,7 @@ class MainWindow(QMainWindow):
         self.session.settings.geometry().setValue("window/geometry", self.saveGeometry())
         self.session.settings.save()
         self.commands.close()
+        self.team.close()
         self.intake.close()
         self.session.close()
         event.accept()

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Slot
 from core.messages import text
 from core.project.project import Project
 from core.project.records import ScanStatus
-from core.team import assignments, comments, readers, statuses, tags
+from core.team import adjudication, assignments, comments, readers, statuses, tags
 from core.team.comments import Comment
 from gui.ahead import Ahead
 from gui.background import Tasks
@@ -103,8 +103,6 @@ class Teamwork(QObject):
 
     def adjudicate(self, start: str) -> None:
         """Draw the third annotation of the scan shown, begun from nothing, a consensus or a reader's masks."""
-        from core.team import adjudication
-
         session = self._session
         project, scan, me = session.project, session.scan, self.me
         if project is None or scan is None or session.read_only or session.loading:
@@ -112,7 +110,7 @@ class Teamwork(QObject):
         self._own, self._adjudicated = me, scan.id
         session.reader = readers.adjudication_reader(me)
         session.reader_changed.emit()
-        begin = functools.partial(adjudication.begin_adjudication, project, scan.id, by=me, start=start)
+        begin = functools.partial(adjudication.begin_adjudication, project, scan, by=me, start=start)
         session.open_scan(scan.id, again=True, between=begin)
 
     def leave_for(self, scan_id: str) -> None:
@@ -156,6 +154,11 @@ class Teamwork(QObject):
     def settle(self, scan: str, comment: str, *, settled: bool = True) -> None:
         """Mark a comment as dealt with."""
         self._do([scan], _settle, comment=comment, reader=self.me, settled=settled)
+
+    def make_consensus(self, method: str) -> None:
+        """Make a consensus (``majority`` or ``staple``) of the readers of the scan shown, beside what they drew."""
+        if self._session.scan is not None:
+            self._do([self._session.scan.id], _make_consensus, method=method, by=self.me)
 
     def add_reader(self, name: str) -> None:
         """Let the project know a reader who has drawn nothing yet."""
@@ -281,6 +284,12 @@ def _comment(
 def _settle(project: Project, scans: tuple[str, ...], *, comment: str, reader: str, settled: bool) -> _Done:
     comments.settle(project, comment, reader=reader, settled=settled)
     return _Done(scans)
+
+
+def _make_consensus(project: Project, scans: tuple[str, ...], *, method: str, by: str) -> _Done:
+    scan = project.scan(scans[0])
+    made = adjudication.make_consensus(project, scan, method, by=by)
+    return _Done(scans, text("team.consensus_made", scan=scan.name, reader=made.reader))
 
 
 def _add_reader(project: Project, scans: tuple[str, ...], *, name: str, by: str) -> _Done:

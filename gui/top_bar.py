@@ -10,6 +10,7 @@ from gui import theme
 from gui.actions import Actions, shown_key
 from gui.icons import pixmap
 from gui.session import Session
+from gui.team.reader_button import ReaderButton
 
 WORKSPACES = ("annotate", "train", "review")
 MENU = (
@@ -23,8 +24,14 @@ MENU = (
     "mask_file",
     "foreign_file",
     "foreign_folder",
+    "foreign_labels",
     "header",
     "show_names",
+    "",
+    "reader",
+    "bundle",
+    "merge",
+    "timeline",
     "",
     "guide",
     "palette",
@@ -52,6 +59,8 @@ class TopBar(QFrame):
         left.addStretch()
         right = theme.row(gap=theme.space("s"))
         right.addStretch()
+        self.reader = ReaderButton(session, actions)
+        right.addWidget(self.reader)
         for name in ("import", "export"):
             right.addWidget(_action_button(actions, name))
         grid = QGridLayout(self)

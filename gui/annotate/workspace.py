@@ -123,7 +123,7 @@ class AnnotateWorkspace(QWidget):
         """Return the panels; on a small screen they scroll, and the buttons below stay where they are."""
         inside = QWidget()
         inside.setProperty("area", "clear")
-        column = theme.column(inside, gap=theme.space("s") + 2)
+        self._panels = column = theme.column(inside, gap=theme.space("s") + 2)
         upper = (self.labels, self.measure, self.suggestions, self.operations, self.overlay)
         for panel in (*upper, self.window_panel, self.second_panel, self.classes, self.comments):
             column.addWidget(panel)
@@ -321,6 +321,10 @@ class AnnotateWorkspace(QWidget):
                 line = text("team.said", reader=one.reader, words=one.words)
                 said[one.slice] = f"{said[one.slice]}\n{line}" if one.slice in said else line
         self.strip.show_comments(said)
+        # what is still open comes first
+        left = any(not one.settled for one in self._session.team.comments)
+        self._panels.removeWidget(self.comments)
+        self._panels.insertWidget(1 if left else self._panels.indexOf(self.history), self.comments)
 
     def peek(self, below: bool) -> None:
         """Hide the masks while a key is held."""

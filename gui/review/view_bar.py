@@ -15,6 +15,8 @@ PICTURES = ("mask", "compared", "stripped")
 OVER = ("swipe", "flicker")
 NUMBERS = "numbers"
 """Figures instead of panes."""
+READERS = "readers"
+"""Two readers beside each other instead of a run and a reader."""
 NARROW = 900
 """Below this width (px) the words are the short ones."""
 
@@ -37,10 +39,10 @@ class ViewBar(QFrame):
         self.buttons: dict[str, QPushButton] = {}
         row = theme.row(self, gap=theme.space("xs"))
         row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
-        for names in (LAYOUTS, PICTURES, OVER, (NUMBERS,)):
+        for names in (LAYOUTS, PICTURES, OVER, (NUMBERS, READERS)):
             for name in names:
                 row.addWidget(self._button(name))
-            if names != (NUMBERS,):
+            if names != (NUMBERS, READERS):
                 row.addSpacing(theme.space("s"))
         row.addStretch(1)
         self.save = theme.button(text("review.save_picture"), "small", tip=text("review.save_picture_tip"))

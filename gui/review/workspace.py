@@ -90,7 +90,7 @@ class ReviewWorkspace(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
         self._stack.addWidget(page)
-        self.readers = ReadersDoor(self._session, self._stack, self.panes)
+        self.readers = ReadersDoor(self._session, self._stack, self.panes, self.views)
         theme.row(self, gap=0).addWidget(self._stack)
         self._worst_key = QShortcut(QKeySequence("N"), self)
         self._worst_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -134,7 +134,7 @@ class ReviewWorkspace(QWidget):
         self.line.stop_asked.connect(self._stop_prediction)
         self._empty.asked.connect(self._next_step)
         self._empty.other_asked.connect(self.readers.open)
-        self.readers.left.connect(self._runs_again)
+        self.readers.left.connect(self.refresh)
         self._worst_key.activated.connect(self.go_to_worst)
 
     # ------------------------------------------------------------ what is open
@@ -323,8 +323,7 @@ class ReviewWorkspace(QWidget):
 
     def _say_empty(self, key: str, *, action: str = "") -> None:
         words = text(f"review.{action}") if action else ""
-        other = text("team.to_readers") if self._session.project is not None else ""
-        self._empty.say(text(f"review.{key}_title"), text(f"review.{key}_words"), words, other)
+        self._empty.say(text(f"review.{key}_title"), text(f"review.{key}_words"), words, text("team.to_readers"))
         self._stack.setCurrentIndex(0)
 
     @Slot()
@@ -429,11 +428,6 @@ class ReviewWorkspace(QWidget):
             session.notifier.tell(text("review.nothing_to_save", label=label.name), "warning")
             return
         self.saving.ask("brain" if what == "brain" else "mask", session.scan, session.volume, found, label.name)
-
-    @Slot()
-    def _runs_again(self) -> None:
-        self.views.choose(NUMBERS if self._middle.currentIndex() == 1 else self.panes.view_name)
-        self.refresh()
 
     @Slot(str)
     def choose_view(self, name: str) -> None:

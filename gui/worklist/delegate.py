@@ -135,7 +135,7 @@ class ScanDelegate(QStyledItemDelegate):
             if row.finished and scan.status is ScanStatus.IN_PROGRESS:
                 # somebody else has still to read it
                 parts[0] = text("worklist.done_by_me")
-            parts += [", ".join(row.readers), " ".join(f"#{tag}" for tag in row.tags)]
+            parts += [_initials(row.readers), " ".join(f"#{tag}" for tag in row.tags)]
         line = " · ".join(part for part in parts if part)
         line = QFontMetrics(words_font).elidedText(line, Qt.TextElideMode.ElideRight, status.width())
         painter.drawText(status, Qt.AlignmentFlag.AlignVCenter, line)
@@ -169,3 +169,10 @@ class ScanDelegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(color)
             painter.drawPie(place, 90 * 16, 180 * 16)
+
+
+def _initials(readers: tuple[str, ...]) -> str:
+    """Word who reads: one name, or the initials of several, for which the line has no room."""
+    if len(readers) < 2:
+        return "".join(readers)
+    return ", ".join("".join(part[0] for part in name.split()[:2]).upper() for name in readers)

@@ -1,0 +1,153 @@
+"""The bars above two readers: who is compared in which label, what is made of it, and what is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QMenu, QPushButton, QSizePolicy, QWidget
+
+from core.messages import text
+from gui import theme
+
+VIEWS = ("scan", "table", "figures")
+"""This scan; agreement of all scans; what each reader did."""
+
+
+class ReadersBar(QFrame):
+    """First reader, second reader, label; next disagreement, consensus, adjudication."""
+
+    chosen = Signal()
+    next_asked = Signal()
+    consensus_asked = Signal(str)
+    adjudicate_asked = Signal(str)
+    """How to begin: ``empty majority staple``, or a reader's name."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("area", "options")
+        self.setFixedHeight(theme.space("option_bar"))
+        self.first, self.second, self.label = (_combo() for _ in range(3))
+        for box, tip in ((self.first, "first_reader"), (self.second, "second_reader"), (self.label, "label")):
+            box.setToolTip(text(f"team.{tip}"))
+            box.setAccessibleName(text(f"team.{tip}"))
+            box.activated.connect(self.chosen)
+        self.next = theme.button(text("team.next_difference"), tip=text("team.next_difference_tip"))
+        self.next.clicked.connect(self.next_asked)
+        self.consensus = theme.button(text("team.consensus"), tip=text("team.consensus_tip"))
+        self.consensus.setMenu(self._menu((("majority", "staple"), self._consensus)))
+        self.adjudicate = theme.primary_button(text("team.adjudicate"), tip=text("team.adjudicate_tip"))
+        self._starts = QMenu(self.adjudicate)
+        self._starts.triggered.connect(self._start)
+        self.adjudicate.setMenu(self._starts)
+        row = theme.row(self, gap=theme.space("s"))
+        row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
+        row.addWidget(self.first, 3)
+        row.addWidget(theme.label(text("team.against"), "muted"))
+        row.addWidget(self.second, 3)
+        row.addWidget(self.label, 2)
+        row.addStretch(2)
+        for button in (self.next, self.consensus, self.adjudicate):
+            row.addWidget(button)
+
+    def _menu(self, entries: tuple[tuple[str, ...], object]) -> QMenu:
+        menu = QMenu(self)
+        for name in entries[0]:
+            action = menu.addAction(text(f"team.by_{name}"))
+            action.setData(name)
+            action.setToolTip(text(f"team.by_{name}_tip"))
+        menu.setToolTipsVisible(True)
+        menu.triggered.connect(self._consensus)
+        return menu
+
+    @Slot(QAction)
+    def _consensus(self, action: QAction) -> None:
+        self.consensus_asked.emit(str(action.data()))
+
+    @Slot(QAction)
+    def _start(self, action: QAction) -> None:
+        self.adjudicate_asked.emit(str(action.data()))
+
+    def show_choices(self, readers: Sequence[str], labels: Sequence[str], first: str, second: str, label: str) -> None:
+        """Offer readers and labels, those named chosen."""
+        for box, names, name in ((self.first, readers, first), (self.second, readers, second)):
+            _fill(box, names, name)
+        _fill(self.label, labels, label)
+        self.label.setVisible(len(labels) > 1)
+        self._starts.clear()
+        starts = [("staple", text("team.from_staple")), ("majority", text("team.from_majority"))]
+        starts += [(name, text("team.from_reader", reader=name)) for name in readers]
+        for key, words in [*starts, ("empty", text("team.from_empty"))]:
+            self._starts.addAction(words.replace("&", "&&")).setData(key)
+
+    def allow(self, *, compared: bool, readers: int, changes: bool) -> None:
+        """Say what is possible now."""
+        self.next.setEnabled(compared)
+        self.consensus.setEnabled(readers > 1 and changes)
+        self.adjudicate.setEnabled(readers > 0 and changes)
+
+
+class ReadersViews(QFrame):
+    """Which of the three views is shown; and the way back to the runs."""
+
+    chosen = Signal(str)
+    save_asked = Signal()
+    back_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("area", "options")
+        self.setFixedHeight(40)
+        self._group = QButtonGroup(self)
+        row = theme.row(self, gap=theme.space("xs"))
+        row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
+        self.back = theme.button(text("team.back_to_runs"), "small", tip=text("team.back_to_runs_tip"))
+        self.back.clicked.connect(self.back_asked)
+        row.addWidget(self.back)
+        row.addSpacing(theme.space("m"))
+        self.buttons: dict[str, QPushButton] = {}
+        for name in VIEWS:
+            made = theme.button(text(f"team.view_{name}"), "small", tip=text(f"team.view_{name}_tip"))
+            made.setCheckable(True)
+            made.setProperty("view", name)
+            made.clicked.connect(self._clicked)
+            self._group.addButton(made)
+            self.buttons[name] = made
+            row.addWidget(made)
+        self.buttons[VIEWS[0]].setChecked(True)
+        row.addStretch(1)
+        self.said = theme.label("", "muted")
+        row.addWidget(self.said)
+        self.save = theme.button(text("team.save_table"), "small", tip=text("team.save_table_tip"))
+        self.save.clicked.connect(self.save_asked)
+        self.save.hide()
+        row.addWidget(self.save)
+
+    def choose(self, name: str) -> None:
+        """Press a button."""
+        self.buttons[name].setChecked(True)
+        self.save.setVisible(name != "scan")
+
+    @Slot()
+    def _clicked(self) -> None:
+        button = self.sender()
+        if isinstance(button, QPushButton):
+            self.chosen.emit(str(button.property("view")))
+
+
+def _combo() -> QComboBox:
+    made = QComboBox()
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setMinimumContentsLength(8)
+    made.setMaximumWidth(210)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return made
+
+
+def _fill(box: QComboBox, names: Sequence[str], chosen: str) -> None:
+    box.blockSignals(True)
+    box.clear()
+    box.addItems(list(names))
+    box.setCurrentIndex(names.index(chosen) if chosen in names else -1)
+    box.blockSignals(False)
