@@ -9,23 +9,42 @@ import pytest
 from PySide6.QtCore import QThread, QTimer
 from shell_support import opened, project_path, shell_template, window  # noqa: F401 - fixtures for all tests of the window
 
+_seen: set[int] = set()
+"""What ran already when the first test began, or was told of once."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _before(qapp: object) -> None:
+    _seen.update(id(item) for item in _running())
+
 
 @pytest.fixture(autouse=True)
 def no_leaked_qt(qtbot: object) -> Iterator[None]:
-    before = {id(item) for item in _threads_and_timers()}
     yield
-    running = []
-    for item in _threads_and_timers():
-        if id(item) not in before:
-            try:
-                alive = item.isRunning() if isinstance(item, QThread) else item.isActive() and item.parent() is None
-            except RuntimeError:  # the C++ half is gone already
-                continue
-            if alive:
-                running.append(repr(item))
-    assert not running, f"left running: {running}"
+    left = [item for item in _running() if id(item) not in _seen]
+    _seen.update(id(item) for item in left)
+    assert not left, f"left running: {left}"
 
 
-def _threads_and_timers() -> list[QThread | QTimer]:
-    # by type(), because isinstance() asks lazy modules of other libraries for attributes they warn about
-    return [item for item in gc.get_objects() if issubclass(type(item), (QThread, QTimer))]
+def _running() -> list[QThread | QTimer]:
+    # by the type itself: isinstance() asks lazy modules of other libraries for attributes they warn about,
+    # and a look at every object after every test has to be cheap
+    kinds = _kinds(QThread) | _kinds(QTimer)
+    found = []
+    for item in gc.get_objects():
+        if type(item) not in kinds:
+            continue
+        try:
+            alive = item.isRunning() if isinstance(item, QThread) else item.isActive() and item.parent() is None
+        except RuntimeError:  # the C++ half is gone already
+            continue
+        if alive:
+            found.append(item)
+    return found
+
+
+def _kinds(base: type) -> set[type]:
+    kinds = {base}
+    for kind in base.__subclasses__():
+        kinds |= _kinds(kind)
+    return kinds
