@@ -113,7 +113,7 @@ def brain_of(tissue: NDArray[np.uint8]) -> NDArray[np.bool_]:
     parenchyma = np.isin(tissue, BRAIN_TISSUES)
     # what hangs on by a voxel is a dural sinus or a nerve
     pieces, count = ndimage.label(ndimage.binary_opening(parenchyma))
-    if count > 1:
+    if count:
         sizes = np.bincount(pieces.ravel())
         sizes[0] = 0
         kept = ndimage.binary_dilation(pieces == sizes.argmax())

@@ -1,0 +1,91 @@
+"""What is told of a predicted Brain: doubt where there is reason to, silence where there is none."""
+
+import numpy as np
+import pytest
+
+from core.geometry import Geometry
+from core.review.brain_check import brain_notices, check_brain
+
+SHAPE = (60, 70, 66)
+MM = 2.5
+
+
+def head(radius_mm=68.0, centre=(30, 35, 33), mm=MM):
+    z, y, x = np.mgrid[: SHAPE[0], : SHAPE[1], : SHAPE[2]]
+    far = np.sqrt((z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2) * mm
+    return far <= radius_mm
+
+
+def grid(mm=MM, axes=(1, 1, 1), known=True):
+    return Geometry(SHAPE, np.diag([*(mm * one for one in axes), 1.0]), spacing_known=known)
+
+
+def sure(mask):
+    return np.where(mask, 250, 2).astype(np.uint8)
+
+
+def test_a_brain_is_a_brain():
+    mask = head()
+    found = check_brain(sure(mask), mask, grid(), mask)
+    assert found.reasons == ()
+    assert not found.doubtful
+    assert found.confidence > 0.95
+    assert found.volume_ml == pytest.approx(4 / 3 * np.pi * 6.8**3, rel=0.02)
+    assert list(brain_notices("S0001", found)) == []
+
+
+def test_air_is_nothing_and_doubtful():
+    empty = np.zeros(SHAPE, dtype=np.uint8)
+    found = check_brain(empty, empty, grid(), empty > 0)
+    assert found.reasons == ("nothing",)
+    assert found.doubtful
+    (told,) = brain_notices("S0001", found)
+    assert told.key == "brain-doubtful"
+    assert "no brain was found" in told.fields["reasons"]
+
+
+def test_an_unsure_network_and_two_answers_are_doubtful():
+    mask = head()
+    unsure = np.where(mask, 150, 90).astype(np.uint8)
+    assert "unsure" in check_brain(unsure, mask, grid(), mask).reasons
+    other = np.roll(mask, 20, axis=2)
+    found = check_brain(sure(mask), mask, grid(), other)
+    assert "disagree" in found.reasons
+    assert found.doubtful
+    assert found.confidence < 0.9
+
+
+def test_volume_is_told_where_it_can_be_measured():
+    small, large = head(50.0), head(84.0)
+    assert check_brain(sure(small), small, grid()).reasons == ("small",)
+    assert "large" in check_brain(sure(large), large, grid()).reasons
+    assert not check_brain(sure(small), small, grid()).doubtful
+    unknown = check_brain(sure(small), small, grid(known=False))
+    assert unknown.volume_ml is None
+    assert unknown.reasons == ()
+    picture = head()[30:31]
+    flat = Geometry(picture.shape, np.diag([1.0, 1, 1, 1]))
+    assert check_brain(sure(picture), picture, flat).reasons == ()
+
+
+def test_several_pieces_are_told_of():
+    mask = head()
+    raw = mask.copy()
+    raw[:8, :12, :12] = True
+    assert check_brain(sure(raw), mask, grid()).reasons == ()
+    raw[:16, :17, :17] = True
+    assert "pieces" in check_brain(sure(raw), mask, grid()).reasons
+
+
+@pytest.mark.parametrize(("shift", "axes", "told"), [
+    ((-20, 0, 0), (1, 1, 1), False),
+    ((20, 0, 0), (1, 1, 1), True),
+    ((20, 0, 0), (1, 1, -1), False),
+    ((-20, 0, 0), (1, 1, -1), True),
+    ((0, 25, 0), (1, 1, 1), True),
+    ((0, 0, -20), (1, 1, 1), True),
+])  # fmt: skip
+def test_a_brain_may_end_below_and_nowhere_else(shift, axes, told):
+    mask = head(centre=tuple(np.add((30, 35, 33), shift)))
+    found = check_brain(sure(mask), mask, grid(axes=axes))
+    assert ("border" in found.reasons) is told
