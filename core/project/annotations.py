@@ -24,7 +24,7 @@ from core.project.store import Store
 
 _LAYER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _ANNOTATION = "id, scan, reader, created, updated, journal_sequence, round"
-_VERSION = "annotation, layer, sequence, sha256, file, journal_sequence, created, counts, who, action, removed"
+_VERSION = "annotation, layer, sequence, sha256, file, journal_sequence, created, counts, who, action, removed, remap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,8 @@ class Annotations:
         try:
             if maskfile.file_hash(data) != version.sha256:
                 raise ValueError("another hash")
-            return maskfile.decode(data, geometry)
+            mask = maskfile.decode(data, geometry)
+            return maskfile.remapped(mask, version.remap) if version.remap else mask
         except ValueError as error:
             raise ProjectError("mask-corrupt", file=version.file) from error
 
@@ -342,6 +343,7 @@ def _version(row: sqlite3.Row) -> LayerVersion:
         row["who"],
         row["action"],
         row["removed"] or "",
+        row["remap"],
     )
 
 

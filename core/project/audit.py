@@ -15,7 +15,8 @@ START = "0" * 64
 _HEAD = "audit_head"
 
 
-def _digest(sequence: int, at: str, who: str, action: str, facts: str, previous: str) -> str:
+def digest_of(sequence: int, at: str, who: str, action: str, facts: str, previous: str) -> str:
+    """Return the hash of a line: of all that it tells and of the line before."""
     line = json.dumps([sequence, at, who, action, facts, previous], ensure_ascii=False)
     return hashlib.sha256(line.encode()).hexdigest()
 
@@ -48,7 +49,7 @@ def append(
     sequence, previous = (int(last[0]) + 1, str(last[1])) if last else (1, START)
     words = json.dumps(dict(facts), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     at = utc_now()
-    digest = _digest(sequence, at, who, action, words, previous)
+    digest = digest_of(sequence, at, who, action, words, previous)
     connection.execute(
         "INSERT INTO audit (sequence, at, who, action, facts, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (sequence, at, who, action, words, previous, digest),
@@ -76,6 +77,56 @@ def rows(connection: sqlite3.Connection, *, after: int = 0) -> list[AuditRow]:
     return [AuditRow(row[0], row[1], row[2], row[3], _facts(row[0], row[4]), row[5]) for row in found]
 
 
+def merged_rows(connection: sqlite3.Connection) -> list[tuple[AuditRow, int]]:
+    """Return the lines that came with merges, by time, each with how much of what it tells came too.
+
+    Raises
+    ------
+    ProjectError
+        ``audit-broken`` naming a row whose facts were damaged.
+    """
+    found = connection.execute(
+        "SELECT sequence, at, who, action, facts, hash, taken FROM audit_merged ORDER BY at, sequence"
+    )
+    return [(AuditRow(row[0], row[1], row[2], row[3], _facts(row[0], row[4]), row[5]), int(row[6])) for row in found]
+
+
+def verify_merged(connection: sqlite3.Connection) -> str | None:
+    """Return the hash of a merged line that is broken or missing, or None if all are whole.
+
+    Every line must be what its hash says and follow one that is there, the last of each
+    copy is named by the line that tells of the merge, and none is there that leads to no such end.
+    """
+    lines: dict[str, tuple[str, str, str]] = {}
+    for row in connection.execute("SELECT hash, sequence, at, who, action, facts, previous FROM audit_merged"):
+        digest, previous, action, facts = row[0], row[6], row[4], row[5]
+        if digest_of(*row[1:]) != digest:
+            return str(digest)
+        lines[digest] = (previous, action, facts)
+    own = {row[0]: ("", row[1], row[2]) for row in connection.execute("SELECT hash, action, facts FROM audit")}
+    ends = [head for one in (own, lines) for head in _heads(one)]
+    reached: set[str] = set()
+    for end in ends:
+        at = end
+        while at != START and at not in own and at not in reached:
+            if at not in lines:
+                return at
+            reached.add(at)
+            at = lines[at][0]
+    return min(lines.keys() - reached, default=None)
+
+
+def _heads(lines: Mapping[str, tuple[str, str, str]]) -> list[str]:
+    found = []
+    for digest, (_, action, words) in lines.items():
+        if action == "merge":
+            try:
+                found += [str(head) for head in json.loads(words)["heads"]]
+            except (ValueError, KeyError, TypeError):
+                found.append(digest)
+    return found
+
+
 def _facts(sequence: int, words: str) -> dict[str, Any]:
     try:
         facts = json.loads(words)
@@ -99,7 +150,7 @@ def verify(connection: sqlite3.Connection) -> int | None:
         sequence, at, who, action, facts, before, digest = row
         if sequence != expected or before != previous:
             return expected
-        if _digest(sequence, at, who, action, facts, before) != digest:
+        if digest_of(sequence, at, who, action, facts, before) != digest:
             return expected
         expected, previous = expected + 1, digest
     head = connection.execute("SELECT value FROM meta WHERE key = ?", (_HEAD,)).fetchone()

@@ -124,7 +124,8 @@ def base_hash(versions: Mapping[str, Iterable[LayerVersion]], start: int) -> byt
         at_start = [version for version in of_layer if version.journal_sequence <= start]
         if at_start:
             last = max(at_start, key=lambda version: version.sequence)
-            rows.append([layer, last.sequence, last.sha256])
+            # values that a merge changed: the steps are of the values before
+            rows.append([layer, last.sequence, last.sha256, *([last.remap] if last.remap else [])])
     return hashlib.sha256(json.dumps(rows).encode()).digest()
 
 

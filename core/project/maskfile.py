@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from dataclasses import dataclass
 
@@ -156,3 +157,25 @@ def decode(data: bytes, geometry: Geometry) -> NDArray[np.uint8]:
     if raw[: len(head)] != head:
         raise ValueError("another header")
     return np.frombuffer(raw, dtype=np.uint8, offset=len(head)).reshape(geometry.shape).copy()
+
+
+def remapped(mask: NDArray[np.uint8], remap: str) -> NDArray[np.uint8]:
+    """Return a layer with the values that are meant, where a merge gave labels others than stand in the file.
+
+    Parameters
+    ----------
+    mask
+        As decoded.
+    remap
+        JSON, ``{"value in the file": value}``.
+
+    Raises
+    ------
+    ValueError
+        If it is no such thing.
+    """
+    table = np.arange(256, dtype=np.uint8)
+    for value, meant in json.loads(remap).items():
+        table[int(value)] = int(meant)
+    result: NDArray[np.uint8] = table[mask]
+    return result

@@ -91,7 +91,7 @@ class Project:
             self.notices += ("index-changed",)
 
     @classmethod
-    def create(cls, path: Path, *, name: str = "") -> Self:
+    def create(cls, path: Path, *, name: str = "", id: str = "") -> Self:
         """Make a new project and open it.
 
         Parameters
@@ -100,6 +100,8 @@ class Project:
             A folder that is not there, or empty.
         name
             What it is called; the folder's name without ``.meninx`` if empty.
+        id
+            Of the project that this becomes a copy of; a new one if empty.
 
         Raises
         ------
@@ -120,7 +122,7 @@ class Project:
                 with store.transaction() as connection:
                     schema.create(connection)
                     rows = [
-                        ("id", new_id()),
+                        ("id", id or new_id()),
                         ("name", name or path.name.removesuffix(".meninx")),
                         ("created", utc_now()),
                         ("manifest", _MANIFEST_WORDS),

@@ -164,6 +164,8 @@ class LayerVersion:
         Who saved it, and by doing what (a word of the audit: ``draw``, ``import``); empty if not known.
     removed
         When its file was thinned out, UTC; empty while the file is there.
+    remap
+        JSON, value in the file to the value that is meant, where a merge gave a label another value; else empty.
     """
 
     annotation: str
@@ -177,6 +179,7 @@ class LayerVersion:
     who: str = ""
     action: str = ""
     removed: str = ""
+    remap: str = ""
 
     @property
     def voxels(self) -> int:

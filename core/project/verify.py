@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PATH_MOST = 120
 QUARANTINE = "quarantine"
 _LEFT_BEHIND_SECONDS = 3600.0
+_MASKS, _ALL = 2, 3
+"""Bits of what came along with a merged line of the audit."""
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 _FOREIGN = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ]$')
 
@@ -115,6 +117,8 @@ def _index_problems(project: Project) -> Iterator[MeninxError]:
             broken = audit.verify(connection)
             if broken is not None:
                 yield ProjectError("audit-broken", row=broken)
+            elif (line := audit.verify_merged(connection)) is not None:
+                yield ProjectError("audit-merged-broken", line=line[:8])
             else:
                 # only a whole audit can tell which files it does not know
                 yield from _unaudited(connection)
@@ -132,14 +136,19 @@ def _unaudited(connection: sqlite3.Connection) -> Iterator[MeninxError]:
     """Find saved files whose hash no audit row tells of, and saves whose row is gone."""
     told: set[str] = set()
     saved: dict[str, str] = {}
-    for row in audit.rows(connection):
+    both = [(row, _ALL) for row in audit.rows(connection)] + audit.merged_rows(connection)
+    for row, taken in both:
         facts = row.facts
         told.add(str(facts.get("file", "")))
         for layer, fact in (facts["layers"] if isinstance(facts.get("layers"), dict) else {}).items():
             told.add(fact["sha256"])
+            if not taken & _MASKS:
+                # told of in another copy, of masks that did not come here
+                continue
             name = f"{layer}-{fact['sequence']}-{fact['sha256'][:8]}.nii.gz"
             saved[fact["sha256"]] = f"masks/{facts['scan']}/{facts['annotation']}/{name}"
-        for digest in facts.get("taken", ()):
+    for row, _ in both:
+        for digest in row.facts.get("taken", ()):
             # a cancelled import took its own masks back
             saved.pop(digest, None)
     there: set[str] = set()

@@ -1,0 +1,290 @@
+"""Two copies of a project, edited apart, become one again: the same in either order, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.events import Finished
+from core.geometry import Geometry
+from core.ids import new_id
+from core.labels import LabelSet
+from core.learning.frozen import freeze_test, thaw_test
+from core.project import maskfile
+from core.project.measurements import Measurement
+from core.project.project import Project
+from core.project.records import Origin, SliceState
+from core.team import assignments, comments, reading_time, statuses, tags
+from core.team.bundle import bundle_job
+from core.team.conflicts import conflicts
+from core.team.merging import merge_job
+from core.team.readers import add_reader
+from core.volume import Volume
+
+SHAPE = (3, 5, 4)
+READERS = ("anna", "ben")
+STEPS = 200
+
+
+def volume(draws: random.Random) -> Volume:
+    array = np.array([draws.randrange(500) for _ in range(60)], dtype=np.int16).reshape(SHAPE)
+    return Volume(array, Geometry(SHAPE, np.diag([1.0, 1, 3, 1])), modality="MR")
+
+
+def begun(path: Path, draws: random.Random) -> Path:
+    with Project.create(path) as project:
+        project.set_labels(LabelSet().with_label("Brain").with_label("Tumour"))
+        for number in range(4):
+            project.add_scan(volume(draws), patient=f"Doe {number}")
+        for _ in range(25):
+            step(project, draws, draws.choice(READERS))
+    return path
+
+
+# one random step
+
+
+def draw(project: Project, draws: random.Random, who: str) -> None:
+    scan = draws.choice(project.scans())
+    annotation = project.ensure_annotation(scan.id, who)
+    labels = list(project.labels())
+    layer = draws.choice(sorted({label.layer for label in labels}))
+    mask = project.read_layer(annotation.id, layer)
+    mask = np.zeros(SHAPE, np.uint8) if mask is None else mask
+    value = draws.choice([0, *(label.value for label in labels if label.layer == layer)])
+    mask[draws.randrange(3), draws.randrange(5) :, draws.randrange(4) :] = value
+    states = [SliceState(number, Origin.DRAWN, None, draws.random() < 0.5, who, 1.0) for number in range(3)]
+    project.save_layers(annotation.id, {layer: mask}, {layer: states}, journal_sequence=0)
+
+
+def add_scan(project: Project, draws: random.Random, who: str) -> None:
+    project.add_scan(volume(draws), patient=f"Doe {draws.randrange(9)}")
+
+
+def move(project: Project, draws: random.Random, who: str) -> None:
+    scan = draws.choice(project.scans())
+    after = draws.choice(statuses.MOVES[scan.status])
+    statuses.move(project, [scan.id], after, reader=who, words="why", slice=draws.choice([None, 0, 2]))
+
+
+def tag(project: Project, draws: random.Random, who: str) -> None:
+    scan = draws.choice(project.scans())
+    tags.tag(project, [scan.id], draws.choice("abc"), by=who, on=draws.random() < 0.6)
+
+
+def assign(project: Project, draws: random.Random, who: str) -> None:
+    scan, reader = draws.choice(project.scans()).id, draws.choice(READERS)
+    given = [one for one in assignments.assignments(project, scan) if one.reader == reader]
+    if given and draws.random() < 0.3:
+        assignments.unassign(project, [scan], reader, by=who)
+    elif given and not given[0].done:
+        assignments.finish_reading(project, scan, reader)
+    else:
+        assignments.assign(project, [scan], reader, by=who, role=draws.choice(["reader", "second"]))
+
+
+def comment(project: Project, draws: random.Random, who: str) -> None:
+    scan = draws.choice(project.scans()).id
+    there = comments.of_scan(project, scan)
+    if there and draws.random() < 0.4:
+        comments.settle(project, draws.choice(there).id, reader=who, settled=draws.random() < 0.7)
+    else:
+        comments.add(project, scan, f"words {draws.randrange(999)}", reader=who, slice=draws.choice([None, 1]))
+
+
+def classify(project: Project, draws: random.Random, who: str) -> None:
+    scan, value = draws.choice(project.scans()).id, draws.choice(["yes", "no", None])
+    project.classes.set(scan, "stroke", value, reader=who, slices=draws.choice([None, [0, 2]]))
+    if draws.random() < 0.2:
+        project.classes.define(draws.choice(["stroke", "side"]), draws.sample(["yes", "no", "left"], 2), reader=who)
+
+
+def measure(project: Project, draws: random.Random, who: str) -> None:
+    scan = draws.choice(project.scans()).id
+    there = project.measurements.of_scan(scan)
+    if there and draws.random() < 0.4:
+        project.measurements.remove([draws.choice(there)], reader=who)
+    else:
+        project.measurements.add(Measurement(scan, who, "distance", 0, 1, ((0.0, 0.0, 1.0), (2.0, 2.0, 1.0))))
+
+
+def relabel(project: Project, draws: random.Random, who: str) -> None:
+    labels = project.labels()
+    label = draws.choice(list(labels))
+    kind = draws.randrange(4)
+    if kind == 0:
+        project.ensure_label(draws.choice(["Oedema", "Cyst", "Clot", "Rim"]))
+    elif kind == 1 and label.name != "Brain":
+        name = draws.choice(["Lesion", "Mass", label.name])
+        if labels.find(name) in (None, label):
+            project.set_labels(labels.with_changed(label.name, new_name=name))
+    elif kind == 2:
+        project.set_labels(labels.with_changed(label.name, color=f"#{draws.randrange(1 << 24):06x}"))
+    elif not project.scans_with_label(label) and len(labels) > 2:
+        rows = project.store.rows("SELECT counts FROM layer_version WHERE layer = ?", label.layer)
+        if not any(str(label.value) in json.loads(row[0]) for row in rows):
+            project.set_labels(labels.without(label.name))
+
+
+def spend(project: Project, draws: random.Random, who: str) -> None:
+    reading_time.keep(project, new_id(), draws.choice(project.scans()).id, who, draws.uniform(1, 500))
+
+
+def freeze(project: Project, draws: random.Random, who: str) -> None:
+    if not thaw_test(project):
+        freeze_test(project, [draws.choice(project.scans()).patient])
+
+
+def add_person(project: Project, draws: random.Random, who: str) -> None:
+    add_reader(project, f"reader {draws.randrange(4)}", by=who)
+
+
+ACTS: tuple[Callable[[Project, random.Random, str], None], ...] = (
+    *(draw,) * 6,
+    *(move,) * 3,
+    *(tag, assign, comment, classify, measure) * 2,
+    relabel,
+    spend,
+    add_scan,
+    freeze,
+    add_person,
+)
+
+
+def step(project: Project, draws: random.Random, who: str) -> None:
+    draws.choice(ACTS)(project, draws, who)
+
+
+# what a copy holds
+
+
+def masks_of(project: Project) -> dict[tuple[str, str, str], Any]:
+    """Return masks by scan, reader and layer: which label (by its origins) has which voxels, and what is finished."""
+    rows = project.store.rows("SELECT layer, value, origins FROM label")
+    origins = {(row[0], row[1]): row[2].splitlines() for row in rows}
+    found: dict[tuple[str, str, str], Any] = {}
+    for scan in project.scans():
+        for annotation in project.annotations(scan.id):
+            for layer in sorted(project.layers(annotation.id)):
+                mask = project.read_layer(annotation.id, layer)
+                assert mask is not None
+                values = {int(value) for value in np.unique(mask)} - {0}
+                content = {
+                    tuple(origins[layer, value]): maskfile.content_hash((mask == value).astype(np.uint8))
+                    for value in values
+                }
+                states = tuple((one.slice, one.finished) for one in project.slice_states(annotation.id, layer))
+                found[scan.id, annotation.reader, layer] = (content, states)
+    return found
+
+
+def content(project: Project) -> dict[str, Any]:
+    """Return everything that must be the same in both copies; scans and patients have names of their own in each."""
+    rows = project.store.rows
+    told: dict[str, Any] = {"masks": masks_of(project)}
+    told["scans"] = sorted(map(tuple, rows("SELECT id, patient, status, reason, sha256, affine FROM scan")))
+    told["labels"] = sorted(map(tuple, rows("SELECT layer, value, name, color, removed, origins FROM label")), key=str)
+    for table in ("class_value", "measurement", "reader", "assignment", "tag", "comment", "reading_time"):
+        told[table] = sorted(map(tuple, rows(f"SELECT * FROM {table}")))
+    told["meta"] = sorted(map(tuple, rows("SELECT * FROM meta WHERE key = 'frozen_test'")))
+    told["classes"] = project.classes.names()
+    told["conflicts"] = sorted(map(tuple, rows("SELECT id, kind FROM conflict")))
+    return told
+
+
+def merged(into: Path, bundle: Path, **options: Any) -> dict[str, Any]:
+    *_, last = merge_job(into, bundle, **options)
+    assert isinstance(last, Finished)
+    return last.result
+
+
+def bundled(project: Path, file: Path, **options: Any) -> Path:
+    *_, last = bundle_job(project, file, **options)
+    assert isinstance(last, Finished)
+    return file
+
+
+def lines(project: Project) -> set[str]:
+    return {row[0] for row in project.store.rows("SELECT hash FROM audit UNION ALL SELECT hash FROM audit_merged")}
+
+
+def check_nothing_lost(before: Path, base: dict[tuple[str, str, str], Any], after: Path) -> None:
+    """Whatever a copy had changed is in the merged one: each saved version, the newest as that of a reading."""
+    with Project.open(before) as old, Project.open(after) as new:
+        sha = "SELECT sha256 FROM layer_version"
+        assert {row[0] for row in old.store.rows(sha)} <= {row[0] for row in new.store.rows(sha)}
+        assert lines(old) <= lines(new)
+        for table in ("scan", "reading_time"):
+            ids = f"SELECT id FROM {table}"
+            assert {row[0] for row in old.store.rows(ids)} <= {row[0] for row in new.store.rows(ids)}
+        words = "SELECT id, words FROM comment"
+        assert {tuple(row) for row in old.store.rows(words)} <= {tuple(row) for row in new.store.rows(words)}
+        there: dict[tuple[str, str], list[Any]] = {}
+        for (scan, _, layer), mask in masks_of(new).items():
+            there.setdefault((scan, layer), []).append(mask)
+        for place, (labels, states) in masks_of(old).items():
+            if base.get(place) == (labels, states):
+                continue
+            scan, _, layer = place
+
+            def same(found: Any, labels: Any = labels, states: Any = states) -> bool:
+                known = [(set(lines), voxels) for lines, voxels in found[0].items()]
+                matched = all(
+                    any(set(one) <= many and voxels == them for many, them in known) for one, voxels in labels.items()
+                )
+                return matched and len(known) == len(labels) and found[1] == states
+
+            assert any(same(found) for found in there[scan, layer]), place
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("MENINX_MERGES", "2"))))
+def test_two_copies_edited_apart_for_200_steps_merge_the_same_in_either_order(tmp_path: Path, seed: int) -> None:
+    draws = random.Random(seed)
+    one = begun(tmp_path / "one.meninx", draws)
+    two = Path(shutil.copytree(one, tmp_path / "two.meninx"))
+    with Project.open(one) as project:
+        base = masks_of(project)
+    for path in (one, two):
+        with Project.open(path) as project:
+            for _ in range(STEPS):
+                # each copy has a reader of its own for the most part; anna draws on both
+                step(project, draws, draws.choice(READERS if path == two else READERS[:1]))
+    first = bundled(one, tmp_path / "one.mnxbundle")
+    second = bundled(two, tmp_path / "two.mnxbundle")
+    left = Path(shutil.copytree(one, tmp_path / "left.meninx"))
+    right = Path(shutil.copytree(two, tmp_path / "right.meninx"))
+    result = merged(left, second)
+    assert result["conflicts"], "two hundred steps without a conflict test nothing"
+    merged(right, first)
+    with Project.open(left) as ours, Project.open(right) as theirs:
+        assert ours.verify() == []
+        assert theirs.verify() == []
+        here, there = content(ours), content(theirs)
+        for part in here:
+            assert here[part] == there[part], part
+        assert [one.words for one in conflicts(ours)]
+    for before in (one, two):
+        check_nothing_lost(before, base, left)
+        check_nothing_lost(before, base, right)
+    # merged again nothing changes, and going on from there the copies stay one
+    assert merged(left, second)["already"]
+    with Project.open(left) as project:
+        assert content(project) == here
+        for _ in range(20):
+            step(project, draws, "anna")
+        then = content(project)
+        assert project.verify() == []
+    third = bundled(left, tmp_path / "three.mnxbundle")
+    for other in (right, one, two):
+        result = merged(other, third)
+        with Project.open(other) as project:
+            assert content(project) == then, other
+            assert project.verify() == []
