@@ -83,6 +83,7 @@ class Commands(QObject):
             "about": self.show_about,
             "quit": window.close,
             "save_now": self.save_now,
+            "next_best": window.review.take_next,
             "next_scan": self.next_scan,
             "previous_scan": self.previous_scan,
             "find_scan": window.worklist.focus_filter,
@@ -92,6 +93,7 @@ class Commands(QObject):
             "mask_file": self.ask_mask_file,
             "foreign_file": self.foreign.ask_file,
             "foreign_folder": self.foreign.ask_folder,
+            "foreign_labels": self.foreign.ask_labels,
         }.items():
             actions.bind(name, slot)
         session.jobs.ended.connect(self._job_ended)
@@ -368,6 +370,7 @@ class Commands(QObject):
 
     def close(self) -> None:
         """Close the windows beside the main one, and what runs for them."""
+        self.foreign.close()
         for window in (self.header_panel, self.mask_dialog, self.import_page, self.guide):
             if window is not None:
                 window.close()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
 from core.errors import MeninxError
+from core.exchange.landing import with_config
+from core.io.sandbox import Decoder
 from core.messages import text
+from gui.background import Tasks
 from gui.dialogs.foreign_dialog import ForeignDialog
 from gui.session import Session
 
@@ -28,7 +32,37 @@ class Foreign(QObject):
         super().__init__(window)
         self._window = window
         self._session = session
+        self._tasks = Tasks(self)
         self.dialog: ForeignDialog | None = None
+
+    @Slot()
+    def ask_labels(self) -> None:
+        """Ask for the XML of a labelling interface, and add the labels that are not there."""
+        preferences = self._session.settings.preferences
+        kinds = text("foreign.xml_files")
+        name, _ = QFileDialog.getOpenFileName(self._window, text("foreign.choose_xml"), preferences.last_folder, kinds)
+        if name:
+            preferences.last_folder = str(Path(name).parent)
+            self.take_labels(Path(name))
+
+    def take_labels(self, path: Path) -> None:
+        """Add the labels of a labelling interface of Label Studio."""
+        self._tasks.start(functools.partial(_config_labels, path), self._add_labels, self._session.notifier.error)
+
+    @Slot(object)
+    def _add_labels(self, found: tuple[tuple[str, str], ...]) -> None:
+        session = self._session
+        if session.project is None:
+            return
+        before = len(session.labels)
+        if session.notifier.attempt(lambda: session.change_labels(with_config(session.labels, found))):
+            count = len(session.labels) - before
+            told = text("foreign.labels_added", count=count, there=len(found) - count)
+            session.notifier.tell(told, "good" if count else "info")
+
+    def close(self) -> None:
+        """Wait for what is under way."""
+        self._tasks.wait()
 
     @Slot()
     def ask_file(self) -> None:
@@ -70,3 +104,8 @@ class Foreign(QObject):
             except MeninxError as error:
                 self._session.notifier.error(error)
         dialog.deleteLater()
+
+
+def _config_labels(path: Path) -> tuple[tuple[str, str], ...]:
+    with Decoder() as decoder:
+        return decoder.config_labels(path)

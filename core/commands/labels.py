@@ -9,6 +9,8 @@ from typing import Any
 
 from core.commands.line import Line
 from core.errors import InputError
+from core.exchange.landing import with_config
+from core.io.sandbox import Decoder
 from core.labels import LabelSet
 from core.messages import text
 from core.project.project import Project
@@ -18,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("project", type=Path, help=text("project.help_project"))
     parser.add_argument("--add", action="append", default=[], metavar="NAME", help=text("project.help_add"))
+    parser.add_argument("--from-config", type=Path, metavar="XML", help=text("project.help_from_config"))
     parser.add_argument("--layer", default="", help=text("project.help_layer"))
     parser.add_argument(
         "--colour", nargs=2, action="append", default=[], metavar=("NAME", "COLOUR"), help=text("project.help_colour")
@@ -30,12 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     """Change what was asked for, then list the labels."""
-    changes = any((arguments.add, arguments.colour, arguments.rename, arguments.remove))
+    config: tuple[tuple[str, str], ...] = ()
+    if arguments.from_config is not None:
+        with Decoder() as decoder:
+            config = decoder.config_labels(arguments.from_config.absolute())
+    changes = any((config, arguments.add, arguments.colour, arguments.rename, arguments.remove))
     with Project.open(arguments.project, read_only=not changes) as project:
         if changes:
             # in one go: another program may add a label at the same time
             with project.store.transaction():
-                project.set_labels(_changed(project.labels(), arguments))
+                project.set_labels(_changed(with_config(project.labels(), config), arguments))
         labels = project.labels()
     if not len(labels):
         line.say(text("project.labels_none"))

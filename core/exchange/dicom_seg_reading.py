@@ -15,7 +15,7 @@ from core.exchange.own import OwnScan, is_own, load
 from core.exchange.places import files_of
 from core.geometry import Geometry
 from core.io.dicom_seg import Segment, Segmentation, is_segmentation, read_segmentation
-from core.io.regrid import padded
+from core.io.regrid import lies_within, padded
 
 _FORMATS = ("dicom-seg",)
 ENDING = "_seg.dcm"
@@ -58,7 +58,7 @@ def _incoming(file: Path, limits: Limits, own: OwnScan | None) -> Incoming:
         notices = (Notice("seg-threshold", {"name": file.name, "percent": round(100 * found.fraction)}),)
     grid = found.geometry
     whole = None if own is None or own.affine is None else Geometry(own.shape, np.array(own.affine, dtype=float))
-    if own is None or whole is None or padded(np.zeros(grid.shape, np.uint8), grid, whole) is None:
+    if own is None or whole is None or not lies_within(grid, whole):
         masks = tuple(_mask(found, segment) for segment in found.segments)
         return Incoming(
             None,

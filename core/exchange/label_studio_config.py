@@ -81,6 +81,20 @@ def read_config(data: bytes, file: str) -> Config:
     return Config(tuple(taker.labels.items()), taker.images, taker.shows, taker.names)
 
 
+def read_file(path: Path) -> Config:
+    """Read a labelling interface that has labels from a file of its own.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_config`; ``exchange-no-labels``, ``file-missing``.
+    """
+    config = read_config(read_bytes(path, _LONGEST), path.name)
+    if not config.labels:
+        raise InputError("exchange-no-labels", file=path.name)
+    return config
+
+
 class _Taker:
     """Hears elements; knows how many and how deep they are."""
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.errors import InputError
 from core.exchange.incoming import Incoming, IncomingMask
 from core.geometry import Geometry
-from core.io.regrid import MATCH_VOXEL, bring, check_size, padded, reordered, same_place
+from core.io.regrid import bring, check_size, padded, reordered, same_place
 from core.labels import BRAIN, BRAIN_LAYER, DEFAULT_LAYER, LabelSet
 from core.project.records import NewLayers, Origin, SliceState
 
@@ -67,6 +67,11 @@ def with_labels(
         layer = _layer_for(there, ours, apart.get(ours.casefold(), set()))
         there = there.with_label(ours, color=_free(there, colors.get(theirs, "")), layer=layer)
     return there
+
+
+def with_config(there: LabelSet, found: Sequence[tuple[str, str]]) -> LabelSet:
+    """Return the labels of a project with those of a labelling interface (names and colours) that it lacks."""
+    return with_labels(there, {name: plain_label(name) for name, _color in found}, dict(found), ())
 
 
 def _free(there: LabelSet, color: str) -> str:
@@ -133,10 +138,7 @@ def _placed(
     theirs = Geometry((depth, array.shape[1], array.shape[2]), one.affine)
     if theirs.shape == ours.shape and same_place(theirs, ours):
         return Placed(mask.label, array, known, mask.reader, mask.predicted)
-    inset = _inset(array, theirs, ours)
-    if inset is None:
-        # a single plane does not say how far the next one is
-        inset = padded(array, theirs, ours)
+    inset = padded(array, theirs, ours)
     if inset is not None and mask.finished is None:
         # cut to what is drawn, as Slicer does: what was cut off is background
         return Placed(mask.label, inset, frozenset(range(ours.shape[0])), mask.reader, mask.predicted)
@@ -146,26 +148,6 @@ def _placed(
     reached = bring(covered, theirs, ours, one.name, resample=resample).array
     finished = frozenset(z for z in range(ours.shape[0]) if reached[z].all())
     return Placed(mask.label, brought.array != 0, finished, mask.reader, mask.predicted)
-
-
-def _inset(array: NDArray[np.bool_], theirs: Geometry, ours: Geometry) -> NDArray[np.bool_] | None:
-    """Return a mask whose voxels are some of the scan's, on the scan's grid; None where they are not."""
-    to_ours = np.linalg.inv(ours.affine) @ theirs.affine
-    exact = np.rint(to_ours)
-    steps = exact[:3, :3].astype(int)
-    if not (np.abs(steps).sum(axis=0) == 1).all() or not (np.abs(steps).sum(axis=1) == 1).all():
-        return None
-    last = np.array(theirs.shape[::-1]) - 1
-    corners = np.array([[x, y, z, 1] for x in (0, last[0]) for y in (0, last[1]) for z in (0, last[2])], dtype=float)
-    if np.abs(corners @ (to_ours - exact).T).max() > MATCH_VOXEL:
-        return None
-    z, y, x = np.nonzero(array)
-    at = np.stack([x, y, z], axis=1) @ steps.T + exact[:3, 3].astype(int)
-    if at.size and ((at < 0).any() or (at >= np.array(ours.shape[::-1])).any()):
-        return None
-    whole = np.zeros(ours.shape, dtype=bool)
-    whole[at[:, 2], at[:, 1], at[:, 0]] = True
-    return whole
 
 
 def _turned(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import Cancelled, InputError
 from core.events import Events, Finished, JobEvent, Notice, Progress, ScanReady, Skipped, StopCheck, never_stop
@@ -25,13 +26,12 @@ from core.io.regrid import lies_within
 from core.io.sandbox import Decoder
 from core.io.sniff import Format
 from core.io.source import FindOptions, Source
-from core.learning.runs import ensure_imported, find_run
 from core.project.exporting import scan_stem
 from core.project.importing import describe
-from core.project.predictions import list_predictions, write_prediction
+from core.project.landed import Landed
 from core.project.project import Project
 from core.project.records import NewLayers, Scan, current_reader
-from core.project.taking_back import Brought, take_back
+from core.project.taking_back import take_back
 
 _LOOK_EVERY = 0.25
 _UPLOAD = re.compile(r"[0-9a-f]{8}-")
@@ -96,18 +96,6 @@ class _Names:
     reader: str
 
 
-@dataclass
-class _Count:
-    scans: list[str] = field(default_factory=list)
-    masks: int = 0
-    predictions: int = 0
-    skipped: int = 0
-    present: int = 0
-    shared: int = 0
-    brought: Brought = field(default_factory=Brought)
-    runs: dict[str, int] = field(default_factory=dict)
-
-
 def look(decoder: Decoder, path: Path, tool: str = "", on_count: Callable[[int], None] | None = None) -> Plan:
     """Say what an export of another tool would bring; nothing is changed.
 
@@ -161,7 +149,7 @@ def take_job(
     options = options or TakeOptions()
     path = Path(path).absolute()
     with Project.open(Path(project_path)) as project, Decoder() as decoder:
-        count = _Count()
+        count = Landed()
         labels = {label.name for label in project.labels()}
         try:
             yield from _take(project, decoder, path, options, should_stop, count)
@@ -174,7 +162,7 @@ def take_job(
 
 
 def _take(
-    project: Project, decoder: Decoder, path: Path, options: TakeOptions, should_stop: StopCheck, count: _Count
+    project: Project, decoder: Decoder, path: Path, options: TakeOptions, should_stop: StopCheck, count: Landed
 ) -> Iterator[JobEvent]:
     tool, entries = yield from _read(decoder, path, options, should_stop)
     plan = Plan(path, tool, tuple(entry.line for entry in entries))
@@ -213,16 +201,7 @@ def _take(
         yield Notice("predictions-taken", {"count": number, "run": run})
     if not count.scans and not count.masks and not count.predictions and not count.present and not should_stop():
         raise InputError("nothing-usable", file=path.name)
-    yield Finished(
-        {
-            "tool": tool,
-            "scans": count.scans,
-            "masks": count.masks,
-            "predictions": count.predictions,
-            "skipped": count.skipped,
-            "present": count.present,
-        }
-    )
+    yield Finished({"tool": tool} | count.facts)
 
 
 def _read(
@@ -254,7 +233,7 @@ def _targets(
     entries: Sequence[_Entry],
     options: TakeOptions,
     targets: list[_Target],
-    count: _Count,
+    count: Landed,
 ) -> Iterator[JobEvent]:
     """Find where each entry lands; those that land nowhere are told of."""
     local: dict[Path, list[_Entry]] = {}
@@ -385,7 +364,7 @@ def _land(
     target: _Target,
     names: _Names,
     options: TakeOptions,
-    count: _Count,
+    count: Landed,
 ) -> Iterator[JobEvent]:
     """Put entries onto their scan, which is added if it is not there: all of it or nothing."""
     if target.source is None:
@@ -410,14 +389,12 @@ def _land(
         identity=dict(source.identity),
         layers=everyone[0] if everyone else None,
     )
-    count.brought.scans.append(scan.id)
-    count.brought.annotations += [annotation.id for annotation in project.annotations(scan.id)]
+    count.add(project, scan, len(everyone))
     for layers in everyone[1:]:
-        _save(project, scan, layers, count)
-    count.scans.append(scan.name)
-    count.masks += len(everyone)
+        count.save(project, scan.id, layers)
     yield from source.notices
-    _predict(project, scan, drawn, count)
+    if drawn.predicted:
+        count.predict(project, scan, _masks(drawn), there=False)
     yield ScanReady(scan.name)
 
 
@@ -430,7 +407,7 @@ def _drawn(target: _Target, read: Geometry, ours: Geometry, names: _Names, optio
     return drawn
 
 
-def _layers(project: Project, drawn: Drawn, grid: Geometry, count: _Count) -> list[NewLayers]:
+def _layers(project: Project, drawn: Drawn, grid: Geometry, count: Landed) -> list[NewLayers]:
     labels = project.labels()
     made = []
     for reader in drawn.by_reader:
@@ -440,7 +417,7 @@ def _layers(project: Project, drawn: Drawn, grid: Geometry, count: _Count) -> li
     return made
 
 
-def _onto(project: Project, scan: Scan, drawn: Drawn, count: _Count) -> Iterator[JobEvent]:
+def _onto(project: Project, scan: Scan, drawn: Drawn, count: Landed) -> Iterator[JobEvent]:
     """Put masks on a scan that is there, unless that reader has drawn on it."""
     count.present += 1
     came = False
@@ -450,35 +427,15 @@ def _onto(project: Project, scan: Scan, drawn: Drawn, count: _Count) -> Iterator
             count.skipped += 1
             yield Skipped(scan.name, InputError("exchange-drawn", scan=scan.name, reader=layers.reader))
             continue
-        _save(project, scan, layers, count)
+        count.save(project, scan.id, layers)
         count.masks += 1
         came = True
     if drawn.predicted:
-        _predict(project, scan, drawn, count)
-        count.brought.predictions += [(one.run, scan.id) for one in list_predictions(project, scan=scan.id)][-1:]
+        count.predict(project, scan, _masks(drawn), there=True)
         came = True
     if came:
         yield ScanReady(scan.name)
 
 
-def _save(project: Project, scan: Scan, layers: NewLayers, count: _Count) -> None:
-    with project.store.transaction():
-        annotation = project.ensure_annotation(scan.id, layers.reader)
-        project.save_layers(
-            annotation.id, layers.layers, layers.states, journal_sequence=0, action="import", facts=layers.facts
-        )
-    count.brought.annotations.append(annotation.id)
-
-
-def _predict(project: Project, scan: Scan, drawn: Drawn, count: _Count) -> None:
-    """Store what a program made as a prediction: it is compared and corrected, never taken for drawn."""
-    if not drawn.predicted:
-        return
-    found = {one.label: one.array for one in drawn.predicted.values()}
-    run = ensure_imported(project, sorted(found))
-    masks = {name: found[name].astype(np.uint8) for name in sorted(found)}
-    certain = {name: mask * np.uint8(255) for name, mask in masks.items()}
-    write_prediction(project, run, scan.id, masks, certain, facts={"imported": True})
-    count.predictions += 1
-    name = find_run(project, run).name
-    count.runs[name] = count.runs.get(name, 0) + 1
+def _masks(drawn: Drawn) -> dict[str, NDArray[np.bool_]]:
+    return {one.label: one.array for one in drawn.predicted.values()}

@@ -103,6 +103,10 @@ class _Child:
             self._hand_masks(self._reading.read_single_mask(path, geometry, resample=resample))
         elif kind == "exchange":
             self._exchange(*facts)
+        elif kind == "config":
+            from core.exchange.label_studio_config import read_file
+
+            self._connection.send(("done", read_file(facts[0]).labels))
         elif kind == "originals":
             self._originals(*facts)
 

@@ -155,14 +155,15 @@ def reordered(array: Array, theirs: Geometry, ours: Geometry) -> Array | None:
 
 
 def padded(array: Array, theirs: Geometry, ours: Geometry) -> Array | None:
-    """Return a mask that has a part of a scan's own voxels on the scan's grid, zero elsewhere; None for any other.
+    """Return a mask whose voxels are the scan's own on the scan's grid, zero elsewhere; None for any other.
 
     Parameters
     ----------
     array
         ``[z, y, x]`` on ``theirs``.
     theirs, ours
-        A grid cut out of the scan's (in another order perhaps), and the scan's.
+        A grid cut out of the scan's (in another order perhaps), and the scan's. It may reach beyond the
+        scan where nothing is drawn.
     """
     way = _way_into(theirs, ours)
     if way is None:
@@ -173,17 +174,30 @@ def padded(array: Array, theirs: Geometry, ours: Geometry) -> Array | None:
     flips = tuple(bool(steps[2 - axis, source[2 - axis]] < 0) for axis in range(3))
     block = array.transpose(*axes)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
     made = np.zeros(ours.shape, array.dtype)
-    made[tuple(slice(start, start + count) for start, count in zip(low, block.shape, strict=True))] = block
+    # from where to where the two share voxels, in the scan
+    shared = [
+        (max(0, start), max(0, min(start + n, most)))
+        for start, n, most in zip(low, block.shape, ours.shape, strict=True)
+    ]
+    kept = block[tuple(slice(first - start, last - start) for (first, last), start in zip(shared, low, strict=True))]
+    if not kept.size or (kept.size < block.size and np.count_nonzero(kept) < np.count_nonzero(block)):
+        return None
+    made[tuple(slice(first, last) for first, last in shared)] = kept
     return made
 
 
 def lies_within(theirs: Geometry, ours: Geometry) -> bool:
     """Whether every voxel of a grid is one of the scan's."""
-    return _way_into(theirs, ours) is not None
+    way = _way_into(theirs, ours)
+    if way is None:
+        return False
+    steps, low = way
+    counts = (np.abs(steps) @ np.array(theirs.shape[::-1]))[::-1]
+    return min(low) >= 0 and bool((np.array(low) + counts <= np.array(ours.shape)).all())
 
 
 def _way_into(theirs: Geometry, ours: Geometry) -> tuple[NDArray[np.int_], tuple[int, ...]] | None:
-    """Return which way the axes (x, y, z) of a part of a grid run in the whole, and its first voxel (z, y, x)."""
+    """Return which way the axes (x, y, z) of another part of a lattice run in a grid, and its first voxel (z, y, x)."""
     to_voxel = np.linalg.inv(ours.affine)
     if theirs.shape[0] == 1:
         # a single plane does not say how far the next one is: perhaps it is one of ours
@@ -198,8 +212,6 @@ def _way_into(theirs: Geometry, ours: Geometry) -> tuple[NDArray[np.int_], tuple
         return None
     corners = _corners(theirs)
     turned = corners @ steps.T + np.rint(to_ours[:3, 3])
-    if (turned < 0).any() or (turned >= np.array(ours.shape[::-1])).any():
-        return None
     if np.abs(theirs.to_world(corners) - ours.to_world(turned)).max() > _tolerance(ours):
         return None
     x, y, z = (int(part) for part in turned.min(axis=0))

@@ -279,6 +279,18 @@ class Decoder:
                 elif kind == "done":
                     return str(payload)
 
+    def config_labels(self, path: Path) -> tuple[tuple[str, str], ...]:
+        """Return names and colours (``#rrggbb`` or empty) of a labelling interface of Label Studio.
+
+        Raises
+        ------
+        InputError
+            ``exchange-unreadable``, ``exchange-too-large``, ``exchange-no-labels``, ``file-missing``.
+        """
+        with self._turn, _one_error(path.name), self._exchange("config", path) as child:
+            labels: tuple[tuple[str, str], ...] = self._receive(child, _size(path))[1]
+            return labels
+
     def originals(self, order: Order, on_one: Callable[[Any], None]) -> None:
         """Ask for the DICOM files that a scan came from (:func:`core.exchange.originals.answer`).
 

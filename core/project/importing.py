@@ -10,25 +10,24 @@ import contextlib
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from core.errors import Cancelled, InputError, MeninxError
 from core.events import Events, Finished, JobEvent, Notice, Progress, ScanReady, Skipped, StopCheck, never_stop
 from core.io.sandbox import Decoder
 from core.io.sniff import PICTURES
-from core.io.source import Chosen, FindOptions, Found, MaskData, Source
-from core.learning.runs import ensure_imported, find_run, list_runs
+from core.io.source import Chosen, FindOptions, Found, Source
+from core.learning.runs import list_runs
 from core.messages import text
 from core.project.class_files import Taken, take_folders, take_table
 from core.project.import_reading import ReadScan, ScanReader
 from core.project.imported_masks import by_name, new_layers, onto, parse_labels
-from core.project.predictions import list_predictions, write_prediction
+from core.project.landed import Landed
+from core.project.predictions import list_predictions
 from core.project.project import Project
-from core.project.records import NewLayers, Scan, current_reader
-from core.project.taking_back import Brought, take_back
+from core.project.records import Scan, current_reader
+from core.project.taking_back import take_back
 from core.volume import Volume
 
 __all__ = ["ImportOptions", "describe", "import_job", "parse_labels"]
@@ -86,18 +85,6 @@ class ImportOptions:
         return FindOptions(self.as_, self.volume, self.masks == "pair", self.patient_from, name, dataset=self.dataset)
 
 
-@dataclass
-class _Count:
-    scans: list[str] = field(default_factory=list)
-    masks: int = 0
-    predictions: int = 0
-    skipped: int = 0
-    present: int = 0
-    classes: int = 0
-    brought: Brought = field(default_factory=Brought)
-    runs: dict[str, int] = field(default_factory=dict)
-
-
 def import_job(
     project_path: Path,
     sources: Sequence[Path],
@@ -136,7 +123,7 @@ def import_job(
     options = options or ImportOptions()
     parse_labels(options.label)
     with Project.open(project_path) as project, Decoder() as decoder:
-        count = _Count()
+        count = Landed()
         labels = {label.name for label in project.labels()}
         try:
             yield from _import_all(project, decoder, sources, options, should_stop, count)
@@ -154,7 +141,7 @@ def _import_all(
     sources: Sequence[Path],
     options: ImportOptions,
     should_stop: StopCheck,
-    count: _Count,
+    count: Landed,
 ) -> Iterator[JobEvent]:
     found = _chosen((yield from _find(decoder, sources, options, should_stop)), options)
     yield from _passed(found, count, options)
@@ -195,19 +182,10 @@ def _import_all(
         raise InputError(code, file=", ".join(path.name or str(path) for path in sources))
     if options.classes and not should_stop():
         yield from _take_classes(project, options, count)
-    yield Finished(
-        {
-            "scans": count.scans,
-            "masks": count.masks,
-            "predictions": count.predictions,
-            "skipped": count.skipped,
-            "present": count.present,
-        }
-        | ({"classes": count.classes} if options.classes else {})
-    )
+    yield Finished(count.facts | ({"classes": count.classes} if options.classes else {}))
 
 
-def _take_classes(project: Project, options: ImportOptions, count: _Count) -> Iterator[JobEvent]:
+def _take_classes(project: Project, options: ImportOptions, count: Landed) -> Iterator[JobEvent]:
     """Give the scans their classes; a table that fits none of them is told of, and the scans stay."""
     reader = options.reader or current_reader()
     way, _, name = options.classes.partition(":")
@@ -273,19 +251,19 @@ def _chosen(found: Found, options: ImportOptions) -> Found:
     return Found(sources, (), ())
 
 
-def _passed(found: Found, count: _Count, options: ImportOptions) -> Iterator[JobEvent]:
+def _passed(found: Found, count: Landed, options: ImportOptions) -> Iterator[JobEvent]:
     for passed in found.passed:
         yield from _skip(passed.source, passed.error, count, options)
 
 
-def _skip(name: str, error: MeninxError, count: _Count, options: ImportOptions) -> Iterator[JobEvent]:
+def _skip(name: str, error: MeninxError, count: Landed, options: ImportOptions) -> Iterator[JobEvent]:
     if options.strict:
         raise error
     count.skipped += 1
     yield Skipped(name, error)
 
 
-def _take_in(project: Project, read: ReadScan, options: ImportOptions, count: _Count) -> Iterator[JobEvent]:
+def _take_in(project: Project, read: ReadScan, options: ImportOptions, count: Landed) -> Iterator[JobEvent]:
     """Take one scan in, with its masks, in one transaction."""
     source = read.source
     same = project.find_same(read.volume)
@@ -303,33 +281,28 @@ def _take_in(project: Project, read: ReadScan, options: ImportOptions, count: _C
         identity=dict(source.identity),
         layers=layers,
     )
-    count.brought.scans.append(scan.id)
-    count.brought.annotations += [annotation.id for annotation in project.annotations(scan.id)]
-    count.scans.append(scan.name)
-    count.masks += read.masks is not None
+    count.add(project, scan, int(read.masks is not None))
     yield from source.notices
     if same.elsewhere is not None:
         yield Notice("scan-twin", {"name": source.name, "scan": project.scan(same.elsewhere).name})
     if read.predicted is not None:
-        _predict(project, scan, read.predicted, options, count)
+        count.predict(project, scan, by_name(read.predicted, options.label), there=False)
     yield ScanReady(scan.name)
 
 
-def _known(project: Project, scan: Scan, read: ReadScan, options: ImportOptions, count: _Count) -> Iterator[JobEvent]:
+def _known(project: Project, scan: Scan, read: ReadScan, options: ImportOptions, count: Landed) -> Iterator[JobEvent]:
     """Put masks on a scan that is in the project already, unless somebody has drawn on it."""
     count.present += 1
     theirs, ours = read.volume.geometry, project.geometry(scan.id)
     came = False
     if read.masks is not None and not project.annotations(scan.id):
         masks = onto(read.masks, theirs, ours, read.source.name)
-        _save_masks(
-            project, scan.id, new_layers(project, masks, options.label, options.reader or current_reader()), count
-        )
+        count.save(project, scan.id, new_layers(project, masks, options.label, options.reader or current_reader()))
         count.masks += 1
         came = True
     if read.predicted is not None and not _predicted_already(project, scan, options):
-        _predict(project, scan, onto(read.predicted, theirs, ours, read.source.name), options, count)
-        count.brought.predictions += [(one.run, scan.id) for one in list_predictions(project, scan=scan.id)][-1:]
+        predicted = onto(read.predicted, theirs, ours, read.source.name)
+        count.predict(project, scan, by_name(predicted, options.label), there=True)
         came = True
     if came:
         yield ScanReady(scan.name)
@@ -337,28 +310,6 @@ def _known(project: Project, scan: Scan, read: ReadScan, options: ImportOptions,
     # never an error, even when strict: importing twice is harmless
     count.skipped += 1
     yield Skipped(read.source.name, InputError("scan-present", file=read.source.name, scan=scan.name))
-
-
-def _save_masks(project: Project, scan: str, layers: NewLayers, count: _Count) -> None:
-    with project.store.transaction():
-        annotation = project.ensure_annotation(scan, layers.reader)
-        project.save_layers(
-            annotation.id, layers.layers, layers.states, journal_sequence=0, action="import", facts=layers.facts
-        )
-    count.brought.annotations.append(annotation.id)
-
-
-def _predict(project: Project, scan: Scan, masks: MaskData, options: ImportOptions, count: _Count) -> None:
-    """Store what another program made as a prediction: it is compared and corrected, never taken for drawn."""
-    found = by_name(masks, options.label)
-    run = ensure_imported(project, sorted(found))
-    zeros_and_ones = {name: found[name].astype(np.uint8) for name in sorted(found)}
-    # a mask says yes or no: as probabilities, certain or impossible
-    certain = {name: mask * np.uint8(255) for name, mask in zeros_and_ones.items()}
-    write_prediction(project, run, scan.id, zeros_and_ones, certain, facts={"imported": True})
-    count.predictions += 1
-    name = find_run(project, run).name
-    count.runs[name] = count.runs.get(name, 0) + 1
 
 
 def _predicted_already(project: Project, scan: Scan, options: ImportOptions) -> bool:

@@ -141,7 +141,7 @@ class ForeignDialog(Dialog):
         if line.problem is not None:
             lands = text(f"notices.{line.problem.key}", **line.problem.fields)
         elif line.image is None:
-            lands = text("foreign.by_name")
+            lands = text("foreign.at_address", url=line.url) if line.url else text("foreign.by_name")
         else:
             lands = text("foreign.with_picture")
         size = size_words(shape)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from exchange_text_support import region, task
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from core.exchange.exporting import export_job
+from core.exchange.label_studio_rle import encode
 from core.geometry import Geometry
 from core.labels import LabelSet
 from core.project.project import Project
@@ -18,6 +21,7 @@ from core.project.records import NewLayers, Origin, SliceState
 from core.volume import Volume
 from gui.dialogs.export_dialog import ExportDialog
 from gui.dialogs.foreign_dialog import ForeignDialog
+from gui.main_window import MainWindow
 
 SHAPE = (3, 8, 9)
 
@@ -60,6 +64,34 @@ def test_the_look_says_what_lands_and_what_does_not(qtbot: QtBot, foreign: Forei
     assert foreign.table.item(1, 2).text() == "Tumour"
     foreign.fields["Tumour"].setText(" Lesion ")
     assert foreign.options().labels == {"Tumour": "Lesion"}
+
+
+def test_a_picture_that_lies_elsewhere_is_shown_with_its_address(qtbot: QtBot, tmp_path: Path) -> None:
+    made = task([region("brushlabels", {"format": "rle", "rle": encode(np.ones((20, 30)) > 0), "brushlabels": ["A"]})])
+    made["data"] = {"image": "https://pictures.example/a/brain.png?key=secret"}
+    (tmp_path / "e.json").write_text(json.dumps([made]))
+    dialog = ForeignDialog(tmp_path / "e.json", LabelSet())
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitUntil(lambda: dialog.plan is not None, timeout=30_000)
+    told = dialog.table.item(0, 3).text()
+    assert "https://pictures.example/a/brain.png" in told
+    assert "secret" not in told
+    assert dialog.table.item(0, 3).toolTip() == told
+    dialog.reject()
+
+
+def test_labels_come_from_the_code_of_an_interface(qtbot: QtBot, opened: MainWindow, tmp_path: Path) -> None:
+    session = opened.session
+    (tmp_path / "interface.xml").write_text(
+        '<View><Image name="i" value="$image"/><BrushLabels name="b" toName="i">'
+        '<Label value="Oedema" background="red"/><Label value="brain"/></BrushLabels></View>'
+    )
+    before = len(session.labels)
+    opened.commands.foreign.take_labels(tmp_path / "interface.xml")
+    qtbot.waitUntil(lambda: session.labels.find("Oedema") is not None, timeout=30_000)
+    assert session.labels.named("Oedema").color == "#ff0000"
+    assert len(session.labels) == before + 1
 
 
 def test_what_is_no_export_is_refused_in_words(qtbot: QtBot, tmp_path: Path) -> None:

@@ -130,6 +130,28 @@ def test_what_is_no_project_is_one_sentence(tmp_path: Path, capsys: Capture) -> 
 # labels
 
 
+def test_labels_come_from_a_labelling_interface(path: Path, tmp_path: Path, capsys: Capture) -> None:
+    interface = tmp_path / "interface.xml"
+    interface.write_text(
+        '<View><Image name="i" value="$image"/><BrushLabels name="b" toName="i"><Label value="TUMOUR"/>'
+        '<Label value="Oedema" background="#12aB00"/></BrushLabels></View>'
+    )
+    _, facts = call(capsys, "labels", path, "--from-config", interface)
+    assert [(label["name"], label["color"]) for label in facts["labels"]][-1] == ("Oedema", "#12ab00")
+    assert len(facts["labels"]) == 3, "Tumour is there already"
+    for content, code in (
+        ("<View/>", "exchange-no-labels"),
+        ("<!DOCTYPE x><View/>", "exchange-unreadable"),
+        ("no", "exchange-unreadable"),
+    ):
+        interface.write_text(content)
+        status, facts = call(capsys, "labels", path, "--from-config", interface)
+        assert status == 1
+        assert facts["error"]["code"] == code
+    _, facts = call(capsys, "labels", path)
+    assert len(facts["labels"]) == 3
+
+
 def test_labels_are_listed_added_renamed_coloured_and_removed(path: Path, capsys: Capture) -> None:
     _, facts = call(capsys, "labels", path)
     assert [label["name"] for label in facts["labels"]] == ["Brain", "Tumour"]

@@ -24,7 +24,7 @@ from core.exchange.exporting import export_job
 from core.exchange.taking import TakeOptions, look, take_job
 from core.geometry import Geometry
 from core.io.dicom_seg import hex_of, lab_of, read_segmentation
-from core.io.regrid import padded
+from core.io.regrid import lies_within, padded
 from core.project.importing import ImportOptions, import_job
 from core.project.project import Project
 from core.project.records import Origin, SliceState
@@ -397,6 +397,22 @@ def test_a_part_of_a_grid_is_put_at_its_place() -> None:
     off = part.copy()
     off[:3, 3] += 0.2
     assert padded(block, Geometry((2, 3, 4), off), ours) is None
+    # beyond the scan's edge, where nothing is drawn
+    beyond = part.copy()
+    beyond[:3, 3] += affine[:3, :3] @ [3, 0, 2]
+    wide, grid = block.copy(), Geometry((2, 3, 4), beyond)
+    assert not lies_within(grid, ours)
+    assert lies_within(Geometry((2, 3, 4), part), ours)
+    wide[1:, :, :] = wide[:, :, 3:] = 0
+    cut = padded(wide, grid, ours)
+    assert cut is not None
+    assert np.array_equal(cut[5, 1:4, 5:], wide[0, :, :3])
+    assert cut.sum() == wide.sum()
+    wide[1, 0, 0] = 1
+    assert padded(wide, grid, ours) is None
+    elsewhere = part.copy()
+    elsewhere[:3, 3] += affine[:3, :3] @ [40, 0, 0]
+    assert padded(np.zeros_like(block), Geometry((2, 3, 4), elsewhere), ours) is None
 
 
 def random_grid(random: np.random.Generator, shape: tuple[int, ...]) -> tuple[Geometry, list[originals.Original]]:
