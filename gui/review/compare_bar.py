@@ -26,6 +26,8 @@ class CompareBar(QFrame):
     predict_missing_asked = Signal()
     predict_all_asked = Signal()
     worst_asked = Signal()
+    next_asked = Signal(bool)
+    """Show the list of the next best slices, or the panes again."""
     correct_asked = Signal()
     slice_asked = Signal()
     region_asked = Signal()
@@ -48,6 +50,9 @@ class CompareBar(QFrame):
         self.predict.setMenu(self._predict_menu())
         self.worst = theme.button(text("review.worst"), tip=text("review.worst_tip"))
         self.worst.clicked.connect(self.worst_asked)
+        self.next = theme.button(text("review.next_best"), tip=text("review.next_best_tip"))
+        self.next.setCheckable(True)
+        self.next.clicked.connect(self.next_asked)
         self.correct = theme.primary_button(text("review.correct"), tip=text("review.correct_tip"))
         self.correct.clicked.connect(self.correct_asked)
         self.parts = theme.button("", tip=text("review.parts_tip"))
@@ -62,7 +67,7 @@ class CompareBar(QFrame):
         row.addWidget(theme.label(text("review.with"), "muted"))
         row.addWidget(self.reference, 4)
         row.addStretch(3)
-        for button in (self.predict, self.worst, self.correct, self.parts):
+        for button in (self.predict, self.worst, self.next, self.correct, self.parts):
             row.addWidget(button)
 
     def _predict_menu(self) -> QMenu:

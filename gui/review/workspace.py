@@ -21,6 +21,7 @@ from gui.review.compare_bar import CompareBar
 from gui.review.contents import UNSURE, Scene, choices, references
 from gui.review.correct_desk import CorrectDesk
 from gui.review.job_line import JobLine
+from gui.review.next_desk import NextDesk
 from gui.review.numbers import effort_words, figures
 from gui.review.numbers_desk import NumbersDesk
 from gui.review.panes import ReviewPanes
@@ -81,6 +82,7 @@ class ReviewWorkspace(QWidget):
         self._middle.addWidget(self.panes)
         self._middle.addWidget(self.desk.page)
         column.addWidget(self._middle, 1)
+        self.next = NextDesk(self._session, self)
         self.correcting = CorrectDesk(self._session, self.bar, self.panes, self._compared, self)
         self.line.lie_over(self.panes)
         page = QWidget()
@@ -121,6 +123,7 @@ class ReviewWorkspace(QWidget):
         bar.predict_missing_asked.connect(self._predict_missing)
         bar.predict_all_asked.connect(self._predict_all)
         bar.worst_asked.connect(self.go_to_worst)
+        bar.next_asked.connect(self.show_next)
         side.predict_asked.connect(self._next_step)
         side.label_chosen.connect(self._show_label)
         side.save_asked.connect(self._save)
@@ -242,6 +245,8 @@ class ReviewWorkspace(QWidget):
         self.panes.set_choices(choices(self.bar.chosen_reference, references))
         if self._middle.currentIndex() == 1:
             self.desk.show(self.run, self.bar.chosen_reference)
+        elif self.bar.next.isChecked():
+            self.next.show(self.run)
         question = self._question()
         if question is None:
             self._forget_case()
@@ -436,11 +441,29 @@ class ReviewWorkspace(QWidget):
             self.readers.open()
             return
         self.views.choose(name)
+        self.bar.next.setChecked(False)
         self._middle.setCurrentIndex(1 if name == NUMBERS else 0)
         if name == NUMBERS:
             self.desk.show(self.run, self.bar.chosen_reference)
         else:
             self.panes.set_view(name)
+
+    @Slot(bool)
+    def show_next(self, shown: bool) -> None:
+        """List the next best slices instead of the panes, or show what was there before."""
+        if not shown:
+            self.choose_view(self.views.chosen)
+            return
+        self.bar.next.setChecked(True)
+        self._middle.addWidget(self.next.page)
+        self._middle.setCurrentWidget(self.next.page)
+        self.next.show(self.run)
+
+    @Slot()
+    def take_next(self) -> None:
+        """Take the next best slice into Annotate, from anywhere."""
+        self.next.use(self.run)
+        self.next.take_next()
 
     @Slot(str, int)
     def _open_at(self, scan: str, index: int) -> None:
@@ -516,5 +539,6 @@ class ReviewWorkspace(QWidget):
         self._cases.close()
         self.desk.close()
         self.side.gate.close_page()
+        self.next.close()
         self.saving.wait()
         self.readers.close()
