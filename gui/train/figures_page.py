@@ -146,7 +146,8 @@ class FiguresPage(QWidget):
         top.addWidget(self._title, 1)
         for button in (self.measure, self.save, self.back):
             top.addWidget(button)
-        self._legend = theme.row(gap=6)
+        self._legend_part = QWidget()
+        self._legend = theme.row(self._legend_part, gap=6)
         self.caution = CautionBar()
         self.cards: list[OverlayCard] = []
         self._curves = QWidget()
@@ -169,7 +170,7 @@ class FiguresPage(QWidget):
         outer = theme.column(self, gap=theme.space("m"))
         outer.addLayout(top)
         outer.addWidget(self.caution)
-        outer.addLayout(self._legend)
+        outer.addWidget(self._legend_part)
         outer.addWidget(self._curves, 4)
         outer.addWidget(scroll, 6)
 
@@ -235,6 +236,7 @@ class FiguresPage(QWidget):
         measured = {part: facts for part, facts in one.evaluations.items() if "curves" in facts}
         looks = len(found.runs) == 1 and one.run.config.classifies and bool(measured) and folder is not None
         self._curves.setVisible(not looks)
+        self._legend_part.setVisible(not looks)
         if looks and self.look is None:
             self.look = ClassLook()
             self.look.open_asked.connect(self.open_asked)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QCheckBox, QDialog, QFrame, QScrollArea, QSlider, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QFrame, QGridLayout, QScrollArea, QSlider, QWidget
 
 from core.errors import MeninxError
 from core.learning.config import TrainingConfig
 from core.learning.prepare import Preparation
-from core.learning.prepare_pictures import SHOWN, Shown, is_used, look, with_step
+from core.learning.prepare_pictures import SHOWN, WINDOWS, Shown, is_used, look, with_step
 from core.messages import sentence, text
 from core.project.project import Project
 from core.project.records import Scan
@@ -27,6 +27,7 @@ from gui.train.samples import Tile
 SIDE = 232
 _WAIT_MS = 120
 _MOST = 4
+_WIDE = ("denoise=median", "denoise=nlm", WINDOWS)
 
 
 class StepCard(QFrame):
@@ -121,11 +122,17 @@ class PrepareDialog(QDialog):
     def _lay_out(self) -> None:
         inner = QWidget()
         inner.setProperty("area", "clear")
-        column = theme.column(inner, gap=theme.space("s"))
-        column.setContentsMargins(0, 0, theme.space("m"), 0)
-        for card in self.cards.values():
-            column.addWidget(card)
-        column.addStretch(1)
+        grid = QGridLayout(inner)
+        grid.setContentsMargins(0, 0, theme.space("m"), 0)
+        grid.setSpacing(theme.space("s"))
+        place = 0
+        for step, card in self.cards.items():
+            # more than two pictures take the whole width
+            wide = step in _WIDE
+            place += place % 2 if wide else 0
+            grid.addWidget(card, place // 2, place % 2, 1, 2 if wide else 1)
+            place += 2 if wide else 1
+        grid.setRowStretch(place // 2 + 1, 1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -28,6 +28,8 @@ FOLDS = 5
 CHECKING = 0.2
 """Part of the patients who are not tested that choose the epoch and the thresholds."""
 CLASS, LABEL, SECOND, READER = "ich", "Haemorrhage", "Infarct", "campaign"
+INFARCTS = 2
+"""Patients whose infarcts are drawn (the first seven digits of the files' names)."""
 CLEAN = 3
 """Clean slices of each patient that count as finished and empty for the masks."""
 WINDOW = (-20.0, 100.0)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ct_data import INFARCTS, LABEL, SECOND
 
 from core.review.classification import measure_classes
-from core.review.summary import spread
+from core.review.summary import DRAWS, spread
 
 
 def table(folder: Path, arms: Sequence[str], folds: int) -> str:
@@ -22,16 +23,24 @@ def table(folder: Path, arms: Sequence[str], folds: int) -> str:
     lines += [_class_line(arm, _there(folder, f"class-{arm}", folds)) for arm in arms]
     drawn = _there(folder, "mask", folds)
     if drawn:
-        lines += ["", "| masks | folds | Dice by slice | IoU pooled | clean slices left empty | slices lost |"]
-        lines += ["|---|---|---|---|---|---|", _mask_line("not gated", drawn, gated=False)]
+        lines += ["", f"| masks of {LABEL} {_MASK_TITLES}", _MASK_RULE, _mask_line("not gated", drawn, gated=False)]
         names = sorted({found["gate"] for found in drawn} - {""})
         if names:
             lines.append(_mask_line(f"gated by {', '.join(names)}", drawn, gated=True))
-    second = _read(folder / "infarct.json")
-    if second is not None:
-        dice = f"{second['check_dice']:.3f}"
-        lines += ["", f"Infarct: validation Dice {dice}, of one patient split by slice: this number leaks."]
-    return "\n".join(line for line in lines if line is not None)
+    second = _there(folder, "infarct", INFARCTS)
+    if second:
+        lines += ["", f"| masks of {SECOND} {_MASK_TITLES}", _MASK_RULE]
+        lines.append(_mask_line("each patient by a network that learnt from the other", second, gated=False))
+    return "\n".join([*lines, "", *NOTES])
+
+
+_MASK_TITLES = "| parts | slices | Dice by slice | IoU by slice | IoU pooled | clean slices left empty | slices lost |"
+_MASK_RULE = "|---|---|---|---|---|---|---|---|"
+NOTES = (
+    "95 % intervals draw whole patients with replacement; of two patients they say next to nothing.",
+    "Seed 002 reached 94.57 % (VGG16) and an IoU of 71.04 % (U-Net) on other, larger data: not the same question.",
+    "Published for a U-Net on CT-ICH, all slices with masks, by patient: Dice 0.31 (Hssayeni 2020).",
+)
 
 
 def _there(folder: Path, key: str, folds: int) -> list[dict[str, Any]]:
@@ -68,14 +77,30 @@ def _mask_line(name: str, results: Sequence[Mapping[str, Any]], *, gated: bool) 
     emptied = [gated and row["clean"] for row in rows]
     shown = [(row, empty) for row, empty in zip(rows, emptied, strict=True) if row["true"]]
     clean = [(row, empty) for row, empty in zip(rows, emptied, strict=True) if not row["true"]]
-    dice = spread([0.0 if empty else row["dice"] for row, empty in shown], [row["patient"] for row, _ in shown])
+    owners = [row["patient"] for row, _ in shown]
+    dice = spread([0.0 if empty else row["dice"] for row, empty in shown], owners)
+    iou = spread([0.0 if empty else row["both"] / row["either"] for row, empty in shown], owners)
     quiet = spread([float(empty or not row["found"]) for row, empty in clean], [row["patient"] for row, _ in clean])
-    both = sum(0 if empty else row["both"] for row, empty in zip(rows, emptied, strict=True))
-    either = sum(row["true"] if empty else row["either"] for row, empty in zip(rows, emptied, strict=True))
     lost = sum(empty for _, empty in shown)
-    iou = f"{both / either:.3f}" if either else "-"
-    cells = [_cell(dice.mean, dice.ci95), iou, _cell(quiet.mean, quiet.ci95), f"{lost} of {len(shown)}"]
-    return f"| {name} | {len(results)} | {' | '.join(cells)} |"
+    cells = [_cell(dice.mean, dice.ci95), _cell(iou.mean, iou.ci95), _pooled(rows, emptied)]
+    cells += [_cell(quiet.mean, quiet.ci95), f"{lost} of {len(shown)}"]
+    return f"| {name} | {len(results)} | {len(shown)} | {' | '.join(cells)} |"
+
+
+def _pooled(rows: Sequence[Mapping[str, Any]], emptied: Sequence[bool]) -> str:
+    """Return the IoU of all pixels together, with an interval over patients."""
+    names = sorted({row["patient"] for row in rows})
+    sums = np.zeros((len(names), 2))
+    for row, empty in zip(rows, emptied, strict=True):
+        one = (0, row["true"]) if empty else (row["both"], row["either"])
+        sums[names.index(row["patient"])] += one
+    both, either = sums.sum(axis=0)
+    if not either:
+        return "-"
+    drawn = sums[np.random.default_rng(20261).integers(0, len(names), (DRAWS, len(names)))].sum(axis=1)
+    values = drawn[drawn[:, 1] > 0]
+    ends = np.percentile(values[:, 0] / values[:, 1], (2.5, 97.5)) if len(names) > 1 else None
+    return _cell(both / either, None if ends is None else (float(ends[0]), float(ends[1])))
 
 
 def _cell(value: float | None, interval: tuple[float, float] | None) -> str:

@@ -349,7 +349,7 @@ def test_weights_of_an_encoder_only_for_a_network_that_has_one(folder, page_of, 
     assert "ResNet" in dialog.editors["encoder_weights"].toolTip()
     _, page = page_of(folder)
     panel = page.panel
-    panel._expert = replace(panel._expert, encoder_weights="w.pth")
+    panel._experts["segment"] = replace(panel._experts["segment"], encoder_weights="w.pth")
     panel.network.setCurrentIndex(panel.network.findData("vgg16_unet"))
     assert panel.config().encoder_weights == "w.pth"
     panel.network.setCurrentIndex(panel.network.findData("unet"))
