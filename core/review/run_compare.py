@@ -16,28 +16,9 @@ from core.project.project import Project
 from core.review.curves import MOST, RunCurves, read_curves, slug
 from core.review.evaluation import count_looks
 from core.review.evaluation_files import table
-from core.review.summary import Spread, spread
+from core.review.summary import MASK_FIGURES, Spread, spread
 
-FIGURES = (
-    "auc",
-    "dice",
-    "iou",
-    "pooled_dice",
-    "pooled_iou",
-    "slice_dice",
-    "slice_iou",
-    "hd95_mm",
-    "hd95_px",
-    "assd_mm",
-    "assd_px",
-    "sensitivity",
-    "specificity",
-    "empty_slice_specificity",
-    "lesion_f1",
-    "lesion_sensitivity",
-    "accuracy",
-    "baseline_accuracy",
-)
+FIGURES = ("auc", *MASK_FIGURES)
 """Rows of the comparison, as they stand in a summary."""
 COUNTS = (
     "scans",

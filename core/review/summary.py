@@ -81,6 +81,28 @@ class Summary:
         return {name: spread.facts() for name, spread in self.spreads.items()} | counts | self.slices | self.lesions
 
 
+MASK_FIGURES = (
+    "dice",
+    "iou",
+    "pooled_dice",
+    "pooled_iou",
+    "slice_dice",
+    "slice_iou",
+    "hd95_mm",
+    "hd95_px",
+    "assd_mm",
+    "assd_px",
+    "sensitivity",
+    "specificity",
+    "precision",
+    "empty_slice_specificity",
+    "lesion_f1",
+    "lesion_sensitivity",
+    "accuracy",
+    "baseline_accuracy",
+    "difference_ml",
+)
+"""The figures of masks, in the order in which they are told wherever they are."""
 _PLAIN = ("dice", "iou", "sensitivity", "specificity", "precision", "accuracy", "baseline_accuracy", "difference_ml")
 
 

@@ -9,29 +9,9 @@ from typing import Any
 from core.commands.line import Line
 from core.errors import InputError
 from core.messages import text
+from core.review.summary import MASK_FIGURES
 from models.evaluating import evaluate_job, measure_files_job
 
-_SHOWN = (
-    "dice",
-    "iou",
-    "pooled_dice",
-    "pooled_iou",
-    "slice_dice",
-    "slice_iou",
-    "hd95_mm",
-    "hd95_px",
-    "assd_mm",
-    "assd_px",
-    "sensitivity",
-    "specificity",
-    "precision",
-    "empty_slice_specificity",
-    "lesion_f1",
-    "lesion_sensitivity",
-    "accuracy",
-    "baseline_accuracy",
-    "difference_ml",
-)
 _CLASS_SHOWN = ("auc", "sensitivity", "specificity", "precision", "balanced_accuracy", "accuracy", "baseline_accuracy")
 _WRONG = 8
 _NO_MEDIAN = frozenset({"pooled_dice", "pooled_iou", "empty_slice_specificity"})
@@ -86,7 +66,7 @@ def _show(facts: dict[str, Any], line: Line) -> None:
         return
     for key in ("counts", "counts_slices", "counts_lesions"):
         line.say(text(f"evaluate.{key}", **{name: value for name, value in summary.items() if isinstance(value, int)}))
-    for name in _SHOWN:
+    for name in MASK_FIGURES:
         spread = _spread(summary, name)
         if spread["mean"] is None:
             continue
