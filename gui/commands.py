@@ -15,6 +15,7 @@ from core.io.sniff import is_segmentation_file, stem
 from core.io.source import Found
 from core.messages import sentence, text
 from core.project.records import ScanStatus
+from core.team.bundle_file import ENDING
 from gui.actions import Actions
 from gui.dialogs.about import AboutDialog
 from gui.dialogs.command_palette import CommandPalette
@@ -140,6 +141,8 @@ class Commands(QObject):
         """Take what was dropped on the window."""
         if len(paths) == 1 and is_project(paths[0]):
             self._intake.open_project(paths[0])
+        elif len(paths) == 1 and paths[0].suffix == ENDING:
+            self._window.team.show_merge(paths[0])
         elif self.import_page is not None:
             self.import_page.add(paths)
         elif len(paths) == 1 and paths[0].is_file() and self._is_mask(paths[0]):

@@ -28,6 +28,8 @@ JOBS: dict[str, str] = {
     "export": "core.project.exporting:export_job",
     "exchange": "core.exchange.exporting:export_job",
     "take": "core.exchange.taking:take_job",
+    "bundle": "core.team.bundle:bundle_job",
+    "merge": "core.team.merging:merge_job",
     "explore": "core.learning.explore:explore_job",
     "train": "models.trainer:train_job",
     "predict": "models.predicting:predict_job",

@@ -13,7 +13,7 @@ from core.labels import Label
 from core.learning.dataset import find_sources
 from core.learning.split import Candidate
 from core.project.project import Project
-from core.project.records import Annotation
+from core.project.records import Annotation, ScanStatus
 
 FEW_PATIENTS = 3
 """Below this, training, validation and test cannot each have a patient of their own."""
@@ -68,7 +68,12 @@ class Survey:
 
 
 def survey(
-    project: Project, labels: Sequence[Label], *, reader: str = "", go_on: Callable[[], bool] = lambda: True
+    project: Project,
+    labels: Sequence[Label],
+    *,
+    reader: str = "",
+    approved: bool = False,
+    go_on: Callable[[], bool] = lambda: True,
 ) -> Survey:
     """Count what a training of these labels would see.
 
@@ -80,6 +85,8 @@ def survey(
         Labels to learn together; a slice counts where one of their layers is finished or scribbled on.
     reader
         Whose annotations; empty takes the one changed last of each scan.
+    approved
+        Only scans that a reviewer approved.
     go_on
         Asked before each mask is read; False gives the count up.
 
@@ -98,7 +105,7 @@ def survey(
     patients: set[str] = set()
     scans = unknown = slices = with_label = scribbled = 0
     areas: list[NDArray[np.float32]] = []
-    for source in find_sources(project, labels, reader):
+    for source in find_sources(project, labels, reader, approved=approved):
         if not go_on():
             return Survey(complete=False)
         area = _area(project, source.annotation, labels, source.scan.shape)[list(source.slices)]
@@ -109,7 +116,7 @@ def survey(
         areas.append(area[area > 0])
         patients.add(source.scan.patient)
         unknown += not source.scan.patient_known
-    unfinished = max(0, count_unfinished(project, labels, reader) - scribbled)
+    unfinished = max(0, count_unfinished(project, labels, reader, approved=approved) - scribbled)
     joined = np.concatenate(areas) if areas else np.zeros(0, np.float32)
     return Survey(scans, len(patients), unknown, slices, with_label, unfinished, joined, scribbled=scribbled)
 
@@ -131,11 +138,11 @@ def candidates(project: Project, labels: Sequence[Label], reader: str = "") -> l
     return found
 
 
-def count_unfinished(project: Project, labels: Sequence[Label], reader: str) -> int:
+def count_unfinished(project: Project, labels: Sequence[Label], reader: str, *, approved: bool = False) -> int:
     """Count slices that somebody worked on and did not mark finished on any of the layers."""
     layers = tuple(dict.fromkeys(label.layer for label in labels))
     count = 0
-    for scan in project.scans():
+    for scan in project.scans(status=ScanStatus.APPROVED if approved else None):
         finished: set[int] = set()
         begun: set[int] = set()
         for annotation in project.annotations(scan.id):

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Job",
     "Target",
+    "bundle",
     "evaluate",
     "explore",
     "export",
     "import_files",
+    "merge",
     "predict",
     "resume",
     "run_job",
@@ -51,13 +53,29 @@ def resume(project: Path, run: str) -> Job:
     return Job("train", {"project_path": project, "resume": run})
 
 
-def predict(project: Path, run: str, scans: Sequence[str], *, missing_only: bool = False, gate: str = "") -> Job:
+def predict(
+    project: Path,
+    run: str,
+    scans: Sequence[str],
+    *,
+    missing_only: bool = False,
+    gate: str = "",
+    ways: Mapping[str, Any] | None = None,
+) -> Job:
     """Return the job that predicts scans (ids; none means all) with a run and stores the predictions.
 
-    Slices that ``gate`` (id of a run that classifies) calls clean stay empty.
+    Slices that ``gate`` (id of a run that classifies) calls clean stay empty. ``ways`` may hold ``mirrored``,
+    ``three_views`` and ``tidying``.
     """
     facts: dict[str, Any] = {"project_path": project, "run": run, "scans": list(scans), "missing_only": missing_only}
-    return Job("predict", facts | ({"gate": gate} if gate else {}))
+    return Job("predict", facts | ({"gate": gate} if gate else {}) | dict(ways or {}))
+
+
+def strip(arguments: Mapping[str, Any]) -> Job:
+    """Return the job that strips files; ``mirrored``, ``three_views`` and ``tidying`` among what it takes."""
+    ways = {name: arguments[name] for name in ("mirrored", "three_views", "tidying")}
+    others = {name: value for name, value in arguments.items() if name not in ways}
+    return Job("strip", {**others, "ways": LooseWays(**ways)})
 
 
 def evaluate(project: Path, run: str, part: str) -> Job:
@@ -73,6 +91,21 @@ def explore(project: Path, labels: Sequence[str]) -> Job:
 def take_run(project: Path, source: Path) -> Job:
     """Return the job that takes a run in that was exported elsewhere (a folder or a zip)."""
     return Job("take_run", {"project_path": project, "source": source})
+
+
+def bundle(project: Path, file: Path, scans: Sequence[str], *, with_scans: bool, reader: str = "") -> Job:
+    """Return the job that packs scans (ids; none means all) and what was said of them into one file."""
+    facts = {"project_path": project, "file": file, "scans": tuple(scans), "with_scans": with_scans, "reader": reader}
+    return Job("bundle", facts)
+
+
+def merge(project: Path, file: Path, *, reader: str, dry: bool) -> Job:
+    """Return the job that takes in what was handed over; ``dry`` only looks what would come of it.
+
+    The window holds the lock of the project, and no annotation is open meanwhile.
+    """
+    facts = {"project_path": project, "file": file, "dry": dry, "locked": True, "reader": reader}
+    return Job("merge", facts)
 
 
 def import_files(project: Path, sources: Sequence[Path], options: ImportOptions) -> Job:

@@ -11,6 +11,7 @@ from core.messages import text
 from core.project.project import Project
 from core.project.records import Scan
 from core.review.entropy import LEVELS, entropy_color
+from core.team.assignments import visible
 from core.volume import Volume
 from gui import theme
 from gui.review.case import BOTH, ONLY_PREDICTION, ONLY_REFERENCE, LabelCase, Reference, ReviewCase
@@ -96,7 +97,8 @@ def choices(reference: Reference | None, others: Sequence[Reference]) -> list[Ch
 
 def references(project: Project, scan: Scan, reader: str, rows: Sequence[RunRow], chosen: str) -> list[Reference]:
     """Return what a run can be compared with: annotations first, the own one before others; then other runs."""
-    readers = [reader, *(one.reader for one in project.annotations(scan.id))]
+    # what somebody else reads blind is nobody's to see yet
+    readers = [reader, *(one.reader for one in visible(project, scan.id, reader))]
     found = []
     for name in dict.fromkeys(readers):
         words = text("review.annotation_own") if name == reader else text("review.annotation_of", reader=name)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QFileDialog
 
+from core.messages import text
+from core.team.bundle_file import ENDING
 from core.team.readers import kind_of, known_readers
 from gui.actions import Actions
 from gui.session import Session
+from gui.team.bundle_dialog import BundleDialog
+from gui.team.merge_dialog import MergeDialog
 from gui.team.reader_dialog import ReaderDialog
 from gui.team.review_acts import ReviewActs
 from gui.team.timeline import TimelineDialog
@@ -33,6 +39,7 @@ class TeamDesk(QObject):
         self._window = window
         self._session = session
         self.timeline: TimelineDialog | None = None
+        self.dialog: BundleDialog | MergeDialog | None = None
         self._acts: ReviewActs | None = None
         for name, slot in {
             "reader": self.ask_reader,
@@ -41,9 +48,12 @@ class TeamDesk(QObject):
             "scan_menu": self.show_scan_menu,
             "approve": self.approve,
             "give_back": self.give_back,
+            "bundle": self.ask_bundle,
+            "merge": self.ask_merge,
         }.items():
             actions.bind(name, slot)
         window.worklist.menu.notes_asked.connect(self._notes)
+        window.worklist.menu.bundle_asked.connect(self.show_bundle)
 
     # ------------------------------------------------------------ who reads
 
@@ -130,6 +140,54 @@ class TeamDesk(QObject):
     def give_back(self) -> None:
         """Return the scan shown with a comment on the slice shown."""
         self._verdict().ask_return()
+
+    # ------------------------------------------------------------ hand-over
+
+    @Slot()
+    def ask_bundle(self) -> None:
+        """Ask what of the project is handed over."""
+        self.show_bundle(self._window.worklist.chosen())
+
+    @Slot(list)
+    def show_bundle(self, scans: list[str]) -> None:
+        """Ask how these scans (ids) are handed over."""
+        project = self._session.project
+        if project is None or self.dialog is not None:
+            return
+        names = [one.name for one in known_readers(project) if one.active]
+        self._show_dialog(BundleDialog(self._session, scans, names, self._window))
+
+    @Slot()
+    def ask_merge(self) -> None:
+        """Ask for a file that was handed over."""
+        preferences = self._session.settings.preferences
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, text("team.merge_title"), preferences.last_folder, text("team.bundle_filter", ending=ENDING)
+        )
+        if name:
+            preferences.last_folder = str(Path(name).parent)
+            self.show_merge(Path(name))
+
+    def show_merge(self, file: Path) -> None:
+        """Show what a file that was handed over holds, and take it in if the person says so."""
+        session = self._session
+        if session.project is None or self.dialog is not None:
+            return
+        if session.read_only:
+            session.notifier.tell(session.holder or text("annotate.refused_read_only"), "warning")
+            return
+        self._show_dialog(MergeDialog(session, file, self._window))
+
+    def _show_dialog(self, dialog: BundleDialog | MergeDialog) -> None:
+        self.dialog = dialog
+        dialog.finished.connect(self._dialog_closed)
+        dialog.open()
+
+    @Slot()
+    def _dialog_closed(self) -> None:
+        dialog, self.dialog = self.dialog, None
+        if dialog is not None:
+            dialog.deleteLater()
 
     def close(self) -> None:
         """Close what stands beside the window."""

@@ -26,14 +26,15 @@ _MOST = 20_000
 """Lines shown; the file that is written has them all."""
 
 
-def _when(value: Any) -> str:
+def when_made(value: Any) -> str:
+    """Word a time of the index (UTC) in local time, so that it sorts."""
     try:
         return f"{datetime.fromisoformat(str(value)).astimezone():%Y-%m-%d %H:%M:%S}"
     except ValueError:
         return plain(value)
 
 
-COLUMNS = (Column("at", _when), Column("who"), Column("scan"), Column("what", wide=True), Column("tool"))
+COLUMNS = (Column("at", when_made), Column("who"), Column("scan"), Column("what", wide=True), Column("tool"))
 
 
 class TimelineDialog(QDialog):
@@ -161,7 +162,7 @@ def _read(project: Project, scan: str) -> list[dict[str, Any]]:
 
     names = {one.id: one.name for one in project.scans()} if not scan else {scan: project.scan(scan).name}
     rows = []
-    for entry in trail(project, scan=scan)[-_MOST:]:
+    for entry in trail(project, scan=scan, most=_MOST):
         row: dict[str, Any] = {
             "at": entry.at,
             "who": entry.who,

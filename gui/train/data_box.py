@@ -96,8 +96,10 @@ class DataBox(QWidget):
         self._remark.setToolTip("\n".join(words))
         self._remark.setVisible(bool(words))
 
-    def count(self, project: Project | None, labels: Sequence[Label], reader: str = "") -> None:
-        """Count anew, off the window's thread."""
+    def count(
+        self, project: Project | None, labels: Sequence[Label], reader: str = "", *, approved: bool = False
+    ) -> None:
+        """Count anew, off the window's thread; of ``approved`` scans alone if asked to."""
         self._names = tuple(label.name for label in labels)
         if project is None or not labels:
             self.forget(project is not None)
@@ -106,7 +108,7 @@ class DataBox(QWidget):
             return
         self._stale.set()
         self._stale = stale = threading.Event()
-        self._asker.ask(_count, project, tuple(labels), reader, stale)
+        self._asker.ask(_count, project, tuple(labels), reader, approved, stale)
 
     def count_class(self, project: Project | None, config: TrainingConfig | None) -> None:
         """Count anew what a class can be learnt from; None where there is none to count."""
@@ -202,8 +204,8 @@ class DataBox(QWidget):
             self._steps.setData(x=edges, y=counts)
 
 
-def _count(project: Project, labels: Sequence[Label], reader: str, stale: threading.Event) -> Survey:
-    return survey(project, labels, reader=reader, go_on=lambda: not stale.is_set())
+def _count(project: Project, labels: Sequence[Label], reader: str, approved: bool, stale: threading.Event) -> Survey:
+    return survey(project, labels, reader=reader, approved=approved, go_on=lambda: not stale.is_set())
 
 
 def advice(found: Survey, names: Sequence[str]) -> str:

@@ -92,6 +92,9 @@ class NewRunPanel(QFrame):
         self.budget.lineEdit().setTextMargins(7, 0, 0, 0)
         self.budget_unit = _combo((unit, text(f"train.unit_{unit}")) for unit in ("minutes", "epochs"))
         self.budget_unit.currentIndexChanged.connect(self._unit_changed)
+        self.approved = QCheckBox(text("train.approved"))
+        self.approved.setToolTip(text("train.approved_tip"))
+        self.approved.toggled.connect(self.recount)
         self.expert = theme.button(text("train.expert_open"))
         self.expert.clicked.connect(self._open_expert)
         self.pictures = theme.button(text("train.pictures_open"), tip=text("train.pictures_tip"))
@@ -123,6 +126,7 @@ class NewRunPanel(QFrame):
         budget.addWidget(self.budget, 1)
         budget.addWidget(self.budget_unit, 1)
         column.addLayout(_field("budget", budget))
+        column.addWidget(self.approved)
         column.addWidget(self.expert)
         column.addWidget(self.pictures)
         column.addSpacing(theme.space("xs"))
@@ -246,6 +250,7 @@ class NewRunPanel(QFrame):
             epochs=DEFAULT_EPOCHS if minutes else self.budget.value(),
             minutes=float(self.budget.value()) if minutes else 0.0,
             parent=str(self.parent_run.currentData() or "") or None,
+            approved=self.approved.isChecked(),
         )
 
     # ---------------------------------------------------------------- slots
@@ -258,7 +263,8 @@ class NewRunPanel(QFrame):
             config = self.config()
             self.data.count_class(self._project, config if config.class_name and config.class_yes else None)
         else:
-            self.data.count(self._project, chosen, self._experts["segment"].reader)
+            reader, approved = self._experts["segment"].reader, self.approved.isChecked()
+            self.data.count(self._project, chosen, reader, approved=approved)
         self.labels_chosen.emit(chosen)
         self._refresh()
 
