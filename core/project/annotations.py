@@ -294,6 +294,8 @@ class Annotations:
             },
             "finished": {layer: sum(state.finished for state in known) for layer, known in states.items()},
         }
+        runs = sorted({state.run for known in states.values() for state in known if state.run})
+        told |= {"runs": runs} if runs else {}
         audit.append(connection, owner.reader, action, dict(facts) | told, touched=touched)
 
     def _write(self, owner: Annotation, layer: str, mask: NDArray[np.uint8], geometry: Geometry) -> _Pending | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -84,11 +85,13 @@ class Saver:
         self._recopy = False
         self._stale: set[str] = set()
         self._steps = 0
+        self._used: Counter[str] = Counter()
         self._target = opened.editor.sequence
         self._attempt = 0
         # shared, under the lock
         self._changed = threading.Condition()
         self._pending: list[Snapshot] = []
+        self._tools: Counter[str] = Counter()
         self._first = self._last = 0.0
         self._retry_at = 0.0
         self._urgent = False
@@ -110,6 +113,8 @@ class Saver:
 
     def _heard(self, change: Change) -> None:
         if change.step is not None:
+            with self._changed:
+                self._tools[change.step.action if change.kind in {"commit", "state"} else change.kind] += 1
             self.poke()
 
     def poke(self) -> None:
@@ -240,6 +245,8 @@ class Saver:
         """Write all stale layers; return what failed, and what only the journal refused."""
         with self._changed:
             taken, self._pending = self._pending, []
+            self._used.update(self._tools)
+            self._tools.clear()
             self._first = self._last
             for snapshot in taken:
                 self._stale.update(snapshot.patches)
@@ -263,7 +270,7 @@ class Saver:
                 {layer: self._states[layer] for layer in sorted(self._stale)},
                 journal_sequence=self._target if journal is not None else 0,
                 action=self._action,
-                facts={"records": self._steps},
+                facts={"records": self._steps, "tools": dict(self._used)},
             )
         except MeninxError as error:
             return error, warning
@@ -272,6 +279,7 @@ class Saver:
         self._opened.editor.mark_saved(self._target)
         self._recopy = False
         self._steps = 0
+        self._used.clear()
         if journal is not None and warning is None:
             try:
                 journal.trim(self._target, self._opened.base_hash)

@@ -73,7 +73,10 @@ def note(
         "INSERT OR IGNORE INTO conflict (id, at, kind, scan, facts, settled) VALUES (?, ?, ?, ?, ?, '')",
         (id, utc_now(), kind, scan, words),
     )
-    return {"id": id, "kind": kind, "scan": scan} if done.rowcount else None
+    if not done.rowcount:
+        return None
+    # a look at what a merge would do has these words alone: its rows are taken back
+    return {"id": id, "kind": kind, "scan": scan, "words": Conflict(id, "", kind, scan, facts, "").words}
 
 
 def conflicts(project: Project, *, settled: bool = False, scan: str = "") -> list[Conflict]:
