@@ -9,6 +9,7 @@ import pytest
 import small_project as small
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog
+from train_support import opened_page, told
 
 from core.errors import LearningError
 from core.events import Failed, Finished, Progress, WasCancelled
@@ -22,7 +23,8 @@ from gui.train.data_box import advice
 from gui.train.expert import ExpertDialog
 from gui.train.run_table import COLUMNS, RunModel, read_rows
 from gui.train.watch import clock, grouped
-from gui.train.workspace import TrainWorkspace
+
+__all__ = ["opened_page", "told"]
 
 
 @pytest.fixture
@@ -41,38 +43,6 @@ def with_runs(folder):
     return folder
 
 
-@pytest.fixture
-def page_of(qtbot):
-    opened = []
-
-    def make(path):
-        manager = small.open_session(path)
-        session = manager.__enter__()
-        page = TrainWorkspace(session)
-        qtbot.addWidget(page)
-        page.resize(1348, 892)
-        page.show()
-        opened.append((manager, page))
-        return session, page
-
-    yield make
-    for manager, page in opened:
-        page.close_page()
-        manager.__exit__(None, None, None)
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """What the person was told, by its sentence."""
-    from gui.notify import Notifier
-
-    words = []
-    monkeypatch.setattr(Notifier, "tell", lambda self, said, *_, **__: words.append(said))
-    monkeypatch.setattr(Notifier, "offer", lambda self, said, *_, **__: words.append(said))
-    monkeypatch.setattr(Notifier, "error", lambda self, error: words.append(error.code))
-    return words
-
-
 def start(session, page, qtbot, *, epochs: int = 50):
     """Press Start and let the child say that it runs."""
     qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
@@ -86,8 +56,8 @@ def start(session, page, qtbot, *, epochs: int = 50):
     return work, run
 
 
-def test_counts_are_those_of_the_project(folder, page_of, qtbot):
-    session, page = page_of(folder)
+def test_counts_are_those_of_the_project(folder, opened_page, qtbot):
+    session, page = opened_page(folder)
     qtbot.waitUntil(lambda: page.panel.data.survey is not None, timeout=10000)
     survey = page.panel.data.survey
     label = session.labels.named("Brain")
@@ -103,11 +73,11 @@ def test_counts_are_those_of_the_project(folder, page_of, qtbot):
     assert "3 patients" in page.panel.data.warning
 
 
-def test_with_no_finished_slice_the_page_says_what_to_do(tmp_path, page_of, qtbot):
+def test_with_no_finished_slice_the_page_says_what_to_do(tmp_path, opened_page, qtbot):
     path = tmp_path / "new.meninx"
     with Project.create(path) as project:
         project.ensure_label("Brain")
-    session, page = page_of(path)
+    session, page = opened_page(path)
     qtbot.waitUntil(lambda: page.panel.data.survey is not None, timeout=10000)
     assert not page.panel.start.isEnabled()
     assert "Annotate" in page.panel.data.warning
@@ -138,8 +108,8 @@ def test_one_piece_of_advice_at_a_time(facts, part):
     assert bool(words) == bool(part)
 
 
-def test_no_label_ticked_no_training(folder, page_of, qtbot):
-    _, page = page_of(folder)
+def test_no_label_ticked_no_training(folder, opened_page, qtbot):
+    _, page = opened_page(folder)
     qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
     page.panel._checks["Brain"].setChecked(False)
     assert not page.panel.start.isEnabled()
@@ -148,16 +118,16 @@ def test_no_label_ticked_no_training(folder, page_of, qtbot):
     assert page.panel.config().labels == ("Tumour",)
 
 
-def test_who_knows_nothing_of_epochs_trains_for_ten_minutes(folder, page_of, qtbot):
-    _, page = page_of(folder)
+def test_who_knows_nothing_of_epochs_trains_for_ten_minutes(folder, opened_page, qtbot):
+    _, page = opened_page(folder)
     qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
     assert page.panel.config() == TrainingConfig(("Brain",), minutes=10.0)
     page.panel.budget_unit.setCurrentIndex(page.panel.budget_unit.findData("epochs"))
     assert page.panel.config() == TrainingConfig(("Brain",))
 
 
-def test_the_choices_become_a_valid_config(with_runs, page_of, qtbot):
-    _session, page = page_of(with_runs)
+def test_the_choices_become_a_valid_config(with_runs, opened_page, qtbot):
+    _session, page = opened_page(with_runs)
     panel = page.panel
     qtbot.waitUntil(lambda: panel.parent_run.count() == 3, timeout=10000)
     panel.network.setCurrentIndex(panel.network.findData("attention_unet"))
@@ -196,8 +166,8 @@ def test_expert_settings_are_kept_and_refused_in_words(qtbot):
     assert dialog.config.batch == 0
 
 
-def test_start_saves_first_and_the_curves_grow(folder, page_of, qtbot):
-    session, page = page_of(folder)
+def test_start_saves_first_and_the_curves_grow(folder, opened_page, qtbot):
+    session, page = opened_page(folder)
     work, run = start(session, page, qtbot)
     assert work.thread.job.kind == "train"
     assert work.thread.job.arguments["project_path"] == session.project.path
@@ -222,8 +192,8 @@ def test_start_saves_first_and_the_curves_grow(folder, page_of, qtbot):
     assert not page.panel.start.isEnabled()
 
 
-def test_samples_show_the_newest_pictures(folder, page_of, qtbot):
-    session, page = page_of(folder)
+def test_samples_show_the_newest_pictures(folder, opened_page, qtbot):
+    session, page = opened_page(folder)
     work, run = start(session, page, qtbot)
     assert page.samples.tiles[0].picture.isNull()
     work.thread.say(small.sample_pictures(session.project, run.id, 1))
@@ -233,8 +203,8 @@ def test_samples_show_the_newest_pictures(folder, page_of, qtbot):
     assert words == "Dice 0.960"
 
 
-def test_the_three_buttons_reach_the_child(folder, page_of, qtbot):
-    session, page = page_of(folder)
+def test_the_three_buttons_reach_the_child(folder, opened_page, qtbot):
+    session, page = opened_page(folder)
     work, run = start(session, page, qtbot)
     header = page.header
     assert not header.stop.isEnabled()  # nothing to keep before the first epoch
@@ -249,8 +219,8 @@ def test_the_three_buttons_reach_the_child(folder, page_of, qtbot):
     assert "Cancelling" in header.line
 
 
-def test_the_end_is_told_and_the_next_run_may_start(folder, page_of, qtbot, told):
-    session, page = page_of(folder)
+def test_the_end_is_told_and_the_next_run_may_start(folder, opened_page, qtbot, told):
+    session, page = opened_page(folder)
     work, run = start(session, page, qtbot)
     epochs = small.epochs_of(run.id, 3, planned=3)
     work.thread.say(*epochs, RunEnded(run.id, "done", epochs[-1].best_epoch, epochs[-1].best_dice))
@@ -262,8 +232,8 @@ def test_the_end_is_told_and_the_next_run_may_start(folder, page_of, qtbot, told
     assert page.shown.run == run.id
 
 
-def test_a_failure_is_one_message_and_stays_readable(folder, page_of, qtbot, told):
-    session, page = page_of(folder)
+def test_a_failure_is_one_message_and_stays_readable(folder, opened_page, qtbot, told):
+    session, page = opened_page(folder)
     work, run = start(session, page, qtbot)
     work.thread.say(*small.epochs_of(run.id, 1, planned=50))
     work.thread.end(Failed(LearningError("job-died", reason="out of memory")))
@@ -272,8 +242,8 @@ def test_a_failure_is_one_message_and_stays_readable(folder, page_of, qtbot, tol
     assert session.jobs.summary() == ""
 
 
-def test_cancelled_before_it_became_a_run_leaves_no_trace(folder, page_of, qtbot, told):
-    session, page = page_of(folder)
+def test_cancelled_before_it_became_a_run_leaves_no_trace(folder, opened_page, qtbot, told):
+    session, page = opened_page(folder)
     qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
     page.panel.start.click()
     work = session.jobs.training
@@ -282,8 +252,8 @@ def test_cancelled_before_it_became_a_run_leaves_no_trace(folder, page_of, qtbot
     assert told == []
 
 
-def test_events_of_a_forgotten_job_are_dropped(folder, page_of, qtbot):
-    session, page = page_of(folder)
+def test_events_of_a_forgotten_job_are_dropped(folder, opened_page, qtbot):
+    session, page = opened_page(folder)
     work, run = start(session, page, qtbot)
     thread = work.thread
     session.jobs.close(0.1)
@@ -293,16 +263,16 @@ def test_events_of_a_forgotten_job_are_dropped(folder, page_of, qtbot):
     assert (len(page.shown.epochs) if page.shown is not None else 0) == before
 
 
-def test_only_one_training_at_a_time(folder, page_of, qtbot):
-    session, page = page_of(folder)
+def test_only_one_training_at_a_time(folder, opened_page, qtbot):
+    session, page = opened_page(folder)
     start(session, page, qtbot)
     with pytest.raises(LearningError) as caught:
         session.jobs.start_training(TrainingConfig(("Brain",)))
     assert caught.value.code == "training-runs-already"
 
 
-def test_the_table_marks_best_failed_and_running(with_runs, page_of, qtbot):
-    session, page = page_of(with_runs)
+def test_the_table_marks_best_failed_and_running(with_runs, opened_page, qtbot):
+    session, page = opened_page(with_runs)
     model = page.table.runs
     qtbot.waitUntil(lambda: len(model.rows) == 3, timeout=10000)
 
@@ -340,8 +310,8 @@ def test_the_last_look_at_the_test_scans_stands_in_the_table(with_runs):
     assert "Few patients." in tip
 
 
-def test_a_past_run_is_shown_from_its_folder(with_runs, page_of, qtbot):
-    _, page = page_of(with_runs)
+def test_a_past_run_is_shown_from_its_folder(with_runs, opened_page, qtbot):
+    _, page = opened_page(with_runs)
     qtbot.waitUntil(lambda: page.shown is not None, timeout=10000)
     page.table.setCurrentIndex(page.table.runs.index(2, 0))
     qtbot.waitUntil(lambda: page.header.title == "Run 1", timeout=10000)
@@ -351,8 +321,8 @@ def test_a_past_run_is_shown_from_its_folder(with_runs, page_of, qtbot):
     assert page.header.pause.isHidden()
 
 
-def test_review_this_run_goes_there(with_runs, page_of, qtbot):
-    session, page = page_of(with_runs)
+def test_review_this_run_goes_there(with_runs, opened_page, qtbot):
+    session, page = opened_page(with_runs)
     qtbot.waitUntil(lambda: page.shown is not None, timeout=10000)
     page.table.choose("")
     asked, went = [], []
@@ -364,22 +334,22 @@ def test_review_this_run_goes_there(with_runs, page_of, qtbot):
     assert went == ["review"]
 
 
-def test_a_paused_run_goes_on(folder, page_of, qtbot):
+def test_a_paused_run_goes_on(folder, opened_page, qtbot):
     from core.io import atomic
     from core.learning.runs import run_folder
 
     with Project.open(folder) as project:
         run = small.past_run(project, state=RunState.PAUSED, usable=False)
         atomic.write_bytes(run_folder(project, run.id) / "resume.pt", b"x")
-    session, page = page_of(folder)
+    session, page = opened_page(folder)
     qtbot.waitUntil(lambda: page.header.title == "Run 1", timeout=10000)
     assert not page.header.resume.isHidden()
     page.header.resume.click()
     assert session.jobs.training.thread.job.arguments == {"project_path": session.project.path, "resume": run.id}
 
 
-def test_entering_the_table_chooses_nothing(with_runs, page_of, qtbot):
-    session, page = page_of(with_runs)
+def test_entering_the_table_chooses_nothing(with_runs, opened_page, qtbot):
+    session, page = opened_page(with_runs)
     _work, run = start(session, page, qtbot)
     chosen = []
     page.table.chosen.connect(chosen.append)
@@ -390,8 +360,8 @@ def test_entering_the_table_chooses_nothing(with_runs, page_of, qtbot):
 
 
 @pytest.mark.timing
-def test_a_flood_of_events_never_blocks_the_window(folder, page_of, qtbot):
-    session, page = page_of(folder)
+def test_a_flood_of_events_never_blocks_the_window(folder, opened_page, qtbot):
+    session, page = opened_page(folder)
     work, run = start(session, page, qtbot, epochs=300)
     epochs = small.epochs_of(run.id, 300, planned=300)
     work.thread.say(*epochs[:299])

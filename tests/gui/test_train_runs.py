@@ -11,6 +11,7 @@ import pytest
 import small_project as small
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog
+from train_support import opened_page, told
 
 from core.errors import LearningError
 from core.events import Failed, Finished
@@ -21,12 +22,13 @@ from core.learning.runs import RunState, create_run, list_runs, run_folder, writ
 from core.messages import text
 from core.project.project import Project
 from core.review.evaluation import record_look
-from gui.notify import Notifier
 from gui.train.expert import ExpertDialog
 from gui.train.expert_fields import PrepareFields
 from gui.train.figures_page import rows_of
 from gui.train.run_acts import delete_words
-from gui.train.workspace import FIGURES, RUNS, TrainWorkspace
+from gui.train.workspace import FIGURES, RUNS
+
+__all__ = ["opened_page", "told"]
 
 
 @pytest.fixture(scope="module")
@@ -55,33 +57,15 @@ def folder(template, tmp_path):
 
 
 @pytest.fixture
-def page_of(qtbot):
-    opened = []
+def page_of(opened_page, qtbot):
+    """The Train page once it shows the runs."""
 
     def make(path):
-        manager = small.open_session(path)
-        session = manager.__enter__()
-        page = TrainWorkspace(session)
-        qtbot.addWidget(page)
-        page.resize(1348, 892)
-        page.show()
-        opened.append((manager, page))
+        session, page = opened_page(path)
         qtbot.waitUntil(lambda: page.shown is not None and bool(page.table.runs.rows), timeout=10000)
         return session, page
 
-    yield make
-    for manager, page in opened:
-        page.close_page()
-        manager.__exit__(None, None, None)
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """What the person was told, by its sentence or its code."""
-    words = []
-    monkeypatch.setattr(Notifier, "tell", lambda self, said, *_, **__: words.append(said))
-    monkeypatch.setattr(Notifier, "error", lambda self, error: words.append(error.code))
-    return words
+    return make
 
 
 def measured(project, run, dices):
