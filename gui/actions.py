@@ -84,6 +84,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("scan_menu", needs=_P),
     ActionSpec("approve", needs=_E),
     ActionSpec("give_back", needs=_E),
+    ActionSpec("strip_now", "scissors", _S),
     ActionSpec("mask_file", "import", _E),
     ActionSpec("foreign_file", "import", _P),
     ActionSpec("foreign_folder", "import", _P),

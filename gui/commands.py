@@ -33,6 +33,7 @@ from gui.guide.window import GuideWindow
 from gui.intake import Intake, is_project
 from gui.jobs.jobs import Work
 from gui.session import Session
+from gui.strip_now import StripNow
 from gui.top_bar import WORKSPACES
 from gui.tour import STEPS, Tour
 
@@ -59,6 +60,7 @@ class Commands(QObject):
         self._intake = intake
         self._tour: Tour | None = None
         self.foreign = Foreign(window, session)
+        self.strip_now = StripNow(session, self)
         self.import_page: ImportDialog | None = None
         self.header_panel: HeaderPanel | None = None
         self.mask_dialog: MaskDialog | None = None
@@ -85,6 +87,7 @@ class Commands(QObject):
             "quit": window.close,
             "save_now": self.save_now,
             "next_best": window.review.take_next,
+            "strip_now": self.strip_now.ask,
             "next_scan": self.next_scan,
             "previous_scan": self.previous_scan,
             "find_scan": window.worklist.focus_filter,

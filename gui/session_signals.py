@@ -83,6 +83,8 @@ class SessionSignals(QObject):
     """A :class:`Pointer`, or None: what the status bar answers about."""
     workspace_requested = Signal(str)
     """``annotate train review``."""
+    strip_asked = Signal()
+    """Strip the scan shown with the starter that comes with the program."""
     review_requested = Signal(str)
     """Compare the scans with this run (id) in Review."""
     runs_changed = Signal()

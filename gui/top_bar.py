@@ -21,6 +21,7 @@ MENU = (
     "keep_project",
     "start_page",
     "",
+    "strip_now",
     "mask_file",
     "foreign_file",
     "foreign_folder",

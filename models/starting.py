@@ -20,6 +20,7 @@ from core.learning.reading import go_on
 from core.learning.runs import Run
 from core.learning.split import Part, Split
 from core.learning.split_project import split_for, stamped
+from core.learning.starters import run_of
 from core.messages import text
 from core.project.project import Project
 from core.project.records import Origin
@@ -89,6 +90,10 @@ class Ready:
         should_stop: StopCheck = never_stop,
     ) -> None:
         self.project, self.config, self.data, self.before, self.team = project, config, data, before, team
+        if config.parent and not before:
+            # a starter becomes a run of the project: one process takes it in for all
+            config = replace(config, parent=team.told(run_of(project, config.parent).id if team.lead else ""))
+            self.config = config
         self.parent = runs.find_run(project, config.parent) if config.parent else None
         if before:
             self.split = Split.from_json(runs.read_split_file(project, before.id))

@@ -12,8 +12,9 @@ from core.errors import LearningError
 from core.io import atomic
 from core.labels import BRAIN
 from core.learning import runs
+from core.learning.config import TrainingConfig
 from core.learning.run_files import ORIGIN_FILE, add_foreign, unpack_run
-from core.learning.runs import CARD_FILE, MODEL_FILE, ONNX_FILE, Run
+from core.learning.runs import CARD_FILE, CONFIG_FILE, MODEL_FILE, ONNX_FILE, Run
 from core.messages import RESOURCES
 from core.project.project import Project
 
@@ -45,6 +46,21 @@ class Starter:
         return f"starter-{self.name}-{digest[:12]}"
 
     @property
+    def config(self) -> TrainingConfig:
+        """The settings that a run with these weights has.
+
+        Raises
+        ------
+        LearningError
+            ``model-damaged``.
+        """
+        file = self.folder / CONFIG_FILE
+        try:
+            return TrainingConfig.from_json(json.loads(file.read_text("utf-8")))
+        except (OSError, ValueError, AttributeError) as error:
+            raise LearningError("model-damaged", file=file) from error
+
+    @property
     def card(self) -> Path:
         """What it learnt from, how good it is, and what it is not for."""
         return self.folder / CARD_FILE
@@ -68,6 +84,11 @@ def starters() -> list[Starter]:
 def find_starter(name: str) -> Starter | None:
     """Return the starter of a name, or None."""
     return next((one for one in starters() if one.name.casefold() == name.strip().casefold()), None)
+
+
+def has_starter() -> bool:
+    """Whether some starter is there: cheap enough to be asked whenever a page is shown."""
+    return any(STARTERS.glob(f"*/{ONNX_FILE}"))
 
 
 def brain_starter() -> Starter | None:

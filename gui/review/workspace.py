@@ -29,6 +29,7 @@ from gui.review.readers_door import ReadersDoor
 from gui.review.saving import Saving
 from gui.review.side import ReviewSide
 from gui.review.view_bar import NUMBERS, READERS, ViewBar
+from gui.strip_now import without_run
 from gui.train.run_table import RunRow, read_rows
 
 if TYPE_CHECKING:
@@ -318,7 +319,8 @@ class ReviewWorkspace(QWidget):
         elif session.project is None:
             self._say_empty("no_project")
         elif not usable:
-            self._say_empty("training" if session.jobs.training is not None else "no_run", action="to_train")
+            key, action = without_run(session)
+            self._say_empty(key, action=action)
         elif session.scan is None:
             self._say_empty("no_scan")
         else:
@@ -420,6 +422,8 @@ class ReviewWorkspace(QWidget):
         """Do what the empty page offers."""
         if self._session.project is not None and self._session.scan is not None and self.run is not None:
             self.predict_scan()
+        elif self.run is None and without_run(self._session)[1] == "strip_now":
+            self._session.strip_asked.emit()
         else:
             self._session.workspace_requested.emit("train")
 

@@ -32,6 +32,7 @@ from core.learning.events import EpochEnded, TrainingStarted
 from core.learning.prepare_steps import parse, parse_channels
 from core.learning.runs import find_run
 from core.learning.split_file import read_assigned
+from core.learning.starters import find_starter
 from core.messages import text
 from core.project.project import Project
 from models.sharding import hush_others, leading
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--level", choices=LEVELS, help=text("learning.level_help"))
     add("--smoothing", type=float, help=text("learning.smoothing_help"))
     add("--network", choices=(*NETWORKS, *CLASSIFIERS), help=text("learning.network_help", default=_DEFAULT.network))
-    add("--parent", metavar="RUN", help=text("learning.parent_help"))
+    add("--parent", metavar="RUN|STARTER", help=text("learning.parent_help"))
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, help=text("learning.epochs_help", default=_DEFAULT.epochs))
     length.add_argument("--minutes", type=float, help=text("learning.minutes_help"))
@@ -132,12 +133,16 @@ def _config(arguments: argparse.Namespace) -> TrainingConfig:
         values["channels"] = list(parse_channels(arguments.channels))
     with Project.open(arguments.project, read_only=True) as project:
         if arguments.parent:
-            parent = find_run(project, arguments.parent)
-            values["parent"] = parent.id
+            starter = find_starter(arguments.parent)
+            if starter is not None:
+                values["parent"], before = starter.name, starter.config
+            else:
+                parent = find_run(project, arguments.parent)
+                values["parent"], before = parent.id, parent.config
             # what the line leaves open follows the parent, for its weights to fit
             for name in _OF_PARENT:
-                values.setdefault(name, getattr(parent.config, name))
-            values.setdefault("labels", list(parent.labels))
+                values.setdefault(name, getattr(before, name))
+            values.setdefault("labels", list(before.labels))
         if arguments.prepare is not None:
             values["prepare"] = list(parse(arguments.prepare, values.get("prepare", _DEFAULT.prepare)))
         values |= _split(project, arguments.split)

@@ -1,0 +1,85 @@
+"""Strip now: the brain of the scan shown, by the starter that comes with the program, without anything trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Slot
+
+from core.errors import MeninxError
+from core.events import Finished, JobEvent, Notice
+from core.learning.starters import brain_starter, has_starter
+from core.messages import text
+
+if TYPE_CHECKING:
+    from gui.jobs.jobs import Work
+    from gui.session import Session
+
+
+def without_run(session: Session) -> tuple[str, str]:
+    """Return what Review says, and offers, while a project has no run: keys of its words.
+
+    A run that trains is waited for, the scan shown can be stripped by a starter, or something is to be trained.
+    """
+    if session.jobs.training is not None:
+        return "training", "to_train"
+    if session.jobs.of_kind("predict"):
+        return "stripping", ""
+    can_strip = session.scan is not None and not session.read_only and has_starter()
+    return ("strip_now", "strip_now") if can_strip else ("no_run", "to_train")
+
+
+class StripNow(QObject):
+    """Predicts the scan shown with the brain starter and shows the result in Review.
+
+    Parameters
+    ----------
+    session
+        What is open.
+    """
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._works: set[str] = set()
+        session.strip_asked.connect(self.ask)
+        session.jobs.said.connect(self._hear)
+        session.jobs.ended.connect(self._ended)
+
+    @Slot()
+    def ask(self) -> None:
+        """Strip the scan shown."""
+        session = self._session
+        if session.project is None or session.scan is None:
+            return
+        if session.read_only:
+            session.notifier.tell(text("strip_now.read_only"), "warning")
+            return
+        try:
+            starter = brain_starter()
+            if starter is None:
+                session.notifier.tell(text("strip_now.no_starter"), "warning", seconds=10)
+                return
+            work = session.jobs.start_prediction(starter.name, [session.scan.id])
+        except MeninxError as error:
+            session.notifier.error(error)
+            return
+        self._works.add(work.id)
+        session.notifier.tell(text("strip_now.begun", scan=session.scan.name))
+
+    @Slot(object, object)
+    def _hear(self, work: Work, event: JobEvent) -> None:
+        if work.kind == "predict" and isinstance(event, Notice) and event.key in ("brain-doubtful", "brain-odd"):
+            words = text(f"notices.{event.key}", **event.fields)
+            self._session.notifier.tell(words, "warning" if event.key == "brain-doubtful" else "info", seconds=15)
+
+    @Slot(object)
+    def _ended(self, work: Work) -> None:
+        if work.id not in self._works:
+            return
+        self._works.discard(work.id)
+        if isinstance(work.outcome, Finished) and work.result.get("scans"):
+            # the starter is a run of the project now
+            self._session.runs_changed.emit()
+            self._session.review_requested.emit(work.result["run"])
+            self._session.workspace_requested.emit("review")
