@@ -68,6 +68,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("workspace_review", needs=_P),
     ActionSpec("import", "import"),
     ActionSpec("export", "export", _S),
+    ActionSpec("strip", "export"),
     ActionSpec("new_project", "plus"),
     ActionSpec("open_project", "folder"),
     ActionSpec("demo_project", "demo"),

@@ -34,6 +34,7 @@ from gui.intake import Intake, is_project
 from gui.jobs.jobs import Work
 from gui.session import Session
 from gui.strip_now import StripNow
+from gui.strip_files import Stripper
 from gui.top_bar import WORKSPACES
 from gui.tour import STEPS, Tour
 
@@ -60,6 +61,8 @@ class Commands(QObject):
         self._intake = intake
         self._tour: Tour | None = None
         self.foreign = Foreign(window, session)
+        self.strip_now = StripNow(session, self)
+        self.stripper = Stripper(window, session)
         self.strip_now = StripNow(session, self)
         self.import_page: ImportDialog | None = None
         self.header_panel: HeaderPanel | None = None
@@ -92,6 +95,7 @@ class Commands(QObject):
             "previous_scan": self.previous_scan,
             "find_scan": window.worklist.focus_filter,
             "export": self.ask_export,
+            "strip": self.stripper.ask,
             "header": self.show_header,
             "show_names": self.toggle_names,
             "mask_file": self.ask_mask_file,

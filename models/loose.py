@@ -30,7 +30,7 @@ from core.review import tidy
 from core.review.brain_check import BrainCheck, brain_notices
 from core.review.rough import classical_brain
 from core.review.strip import PLAIN, Stripping, grown
-from core.review.tidy import Tidying
+from core.review.tidy import LooseWays, Tidying
 from core.volume import Volume
 from models.sharding import Shards, leading, share
 
@@ -55,21 +55,6 @@ class Masker(Protocol):
     def masks(self, volume: Volume, should_stop: StopCheck) -> Masks:
         """Return a mask ``[z, y, x]`` per label (non-zero is inside)."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class LooseWays:
-    """How is predicted, and what is done to the masks after it.
-
-    Parameters
-    ----------
-    mirrored, three_views, tidying
-        As :func:`models.predicting.predict_job`; the rough mask heeds only the last.
-    """
-
-    mirrored: bool = False
-    three_views: bool = False
-    tidying: Tidying = tidy.PLAIN
 
 
 class ClassicalMasker:

@@ -44,6 +44,21 @@ class Tidying:
 PLAIN = Tidying()
 
 
+@dataclass(frozen=True, slots=True)
+class LooseWays:
+    """How loose files are predicted, and what is done to the masks after it.
+
+    Parameters
+    ----------
+    mirrored, three_views, tidying
+        As :func:`models.predicting.predict_job`; the rough mask heeds only the last.
+    """
+
+    mirrored: bool = False
+    three_views: bool = False
+    tidying: Tidying = PLAIN
+
+
 def masks_of(
     probabilities: Mapping[str, NDArray[np.uint8]], geometry: Geometry | None = None, tidying: Tidying = PLAIN
 ) -> dict[str, NDArray[np.uint8]]:

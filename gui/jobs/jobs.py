@@ -172,9 +172,17 @@ class Jobs(QObject):
         return self.start(runners.resume(self._project_path(), run))
 
     def start_prediction(
-        self, run: str, scans: Sequence[str] = (), *, missing_only: bool = False, gate: str = ""
+        self,
+        run: str,
+        scans: Sequence[str] = (),
+        *,
+        missing_only: bool = False,
+        gate: str = "",
+        ways: Mapping[str, Any] | None = None,
     ) -> Work:
         """Predict scans (ids; none means all) with a run (id), behind another as the gate, and store the predictions.
+
+        ``ways``: how, as :func:`gui.jobs.runners.predict` takes it.
 
         Raises
         ------
@@ -183,7 +191,8 @@ class Jobs(QObject):
         """
         if self.of_kind("predict"):
             raise LearningError("prediction-runs-already")
-        work = self.start(runners.predict(self._project_path(), run, scans, missing_only=missing_only, gate=gate))
+        path = self._project_path()
+        work = self.start(runners.predict(path, run, scans, missing_only=missing_only, gate=gate, ways=ways))
         work.run = run
         return work
 

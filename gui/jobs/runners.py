@@ -30,6 +30,7 @@ __all__ = [
     "predict",
     "resume",
     "run_job",
+    "strip",
     "take_foreign",
     "take_run",
     "train",
@@ -73,6 +74,8 @@ def predict(
 
 def strip(arguments: Mapping[str, Any]) -> Job:
     """Return the job that strips files; ``mirrored``, ``three_views`` and ``tidying`` among what it takes."""
+    from core.review.tidy import LooseWays  # loads numpy's friends: not before it is needed
+
     ways = {name: arguments[name] for name in ("mirrored", "three_views", "tidying")}
     others = {name: value for name, value in arguments.items() if name not in ways}
     return Job("strip", {**others, "ways": LooseWays(**ways)})

@@ -9,13 +9,11 @@ from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from core.errors import MeninxError
-from core.events import Failed, Finished, JobEvent, ScanReady
 from core.learning.runs import Run
 from core.messages import text
 from gui import theme
 from gui.empty import EmptyPage
 from gui.jobs.asking import Asker
-from gui.jobs.jobs import Work
 from gui.review.case import LabelCase, Live, Question, Reference, ReviewCase, answer, states_of
 from gui.review.compare_bar import CompareBar
 from gui.review.contents import UNSURE, Scene, choices, references
@@ -25,6 +23,7 @@ from gui.review.next_desk import NextDesk
 from gui.review.numbers import effort_words, figures
 from gui.review.numbers_desk import NumbersDesk
 from gui.review.panes import ReviewPanes
+from gui.review.predict_desk import PredictDesk
 from gui.review.readers_door import ReadersDoor
 from gui.review.saving import Saving
 from gui.review.side import ReviewSide
@@ -84,6 +83,7 @@ class ReviewWorkspace(QWidget):
         self._middle.addWidget(self.desk.page)
         column.addWidget(self._middle, 1)
         self.next = NextDesk(self._session, self)
+        self.predicting = PredictDesk(self._session, self.bar, self.line, self._chosen, self)
         self.correcting = CorrectDesk(self._session, self.bar, self.panes, self._compared, self)
         self.line.lie_over(self.panes)
         page = QWidget()
@@ -108,10 +108,8 @@ class ReviewWorkspace(QWidget):
         session.predictions_changed.connect(self._prediction_changed)
         session.window_changed.connect(self._take_window)
         session.review_requested.connect(self._review)
-        jobs.started.connect(self._job_started)
-        jobs.said.connect(self._job_said)
-        jobs.ended.connect(self._job_ended)
         jobs.changed.connect(self._jobs_changed)
+        self.predicting.changed.connect(self._show)
         bar, side = self.bar, self.side
         self.views.view_chosen.connect(self.choose_view)
         self.views.report_asked.connect(self._save_report)
@@ -120,9 +118,6 @@ class ReviewWorkspace(QWidget):
         self.panes.contents_changed.connect(self._contents_changed)
         bar.run_chosen.connect(self._run_chosen)
         bar.reference_chosen.connect(self.refresh)
-        bar.predict_scan_asked.connect(self.predict_scan)
-        bar.predict_missing_asked.connect(self._predict_missing)
-        bar.predict_all_asked.connect(self._predict_all)
         bar.worst_asked.connect(self.go_to_worst)
         bar.next_asked.connect(self.show_next)
         side.predict_asked.connect(self._next_step)
@@ -135,7 +130,6 @@ class ReviewWorkspace(QWidget):
         self.panes.index_changed.connect(side.difference.set_index)
         self.panes.window_changed.connect(self._window_dragged)
         side.difference.view.index_changed.connect(self.panes.set_index)
-        self.line.stop_asked.connect(self._stop_prediction)
         self._empty.asked.connect(self._next_step)
         self._empty.other_asked.connect(self.readers.open)
         self.readers.left.connect(self.refresh)
@@ -212,6 +206,9 @@ class ReviewWorkspace(QWidget):
             return None
         name = self.side.chosen_label
         return self._case.labels.get(name) or next(iter(self._case.labels.values()))
+
+    def _chosen(self) -> Run | None:
+        return self.run
 
     def _compared(self) -> tuple[Run | None, ReviewCase | None, LabelCase | None]:
         return self.run, self._case, self.label_case
@@ -395,33 +392,10 @@ class ReviewWorkspace(QWidget):
         self.panes.set_index(label.ranked[self._ranked].slice)
 
     @Slot()
-    def predict_scan(self) -> None:
-        """Predict the scan shown."""
-        if self._session.scan is not None:
-            self._predict([self._session.scan.id])
-
-    @Slot()
-    def _predict_missing(self) -> None:
-        self._predict([], missing_only=True)
-
-    @Slot()
-    def _predict_all(self) -> None:
-        self._predict([])
-
-    def _predict(self, scans: list[str], *, missing_only: bool = False) -> None:
-        run = self.run
-        if run is None:
-            return
-        try:
-            self._session.jobs.start_prediction(run.id, scans, missing_only=missing_only, gate=self.bar.chosen_gate)
-        except MeninxError as error:
-            self._session.notifier.error(error)
-
-    @Slot()
     def _next_step(self) -> None:
         """Do what the empty page offers."""
         if self._session.project is not None and self._session.scan is not None and self.run is not None:
-            self.predict_scan()
+            self.predicting.predict_scan()
         elif self.run is None and without_run(self._session)[1] == "strip_now":
             self._session.strip_asked.emit()
         else:
@@ -505,37 +479,6 @@ class ReviewWorkspace(QWidget):
         self.bar.worst.setEnabled(predicted and self.label_case is not None and bool(self.label_case.ranked))
         self.bar.correct.setEnabled(predicted and self._session.can_edit)
         self.bar.parts.setEnabled(can_predict and not self._session.read_only)
-
-    @Slot(object)
-    def _job_started(self, work: Work) -> None:
-        if work.kind == "predict":
-            self._show()
-
-    @Slot(object, object)
-    def _job_said(self, work: Work, event: JobEvent) -> None:
-        if work.kind == "predict" and isinstance(event, ScanReady):
-            self._session.predictions_changed.emit(event.scan)
-
-    @Slot(object)
-    def _job_ended(self, work: Work) -> None:
-        if work.kind != "predict":
-            return
-        if isinstance(work.outcome, Failed):
-            self._session.notifier.error(work.outcome.error)
-        elif isinstance(work.outcome, Finished):
-            count = len(work.result.get("scans", []))
-            name = work.result.get("name", "")
-            key = "told_predicted_one" if count == 1 else "told_predicted"
-            words = text(f"review.{key}", run=name, count=count)
-            if "emptied" in work.result:
-                words += " " + text("review.told_gated", **{key: work.result[key] for key in ("clean", "emptied")})
-            self._session.notifier.tell(words, "good")
-        self._show()
-
-    @Slot()
-    def _stop_prediction(self) -> None:
-        for work in self._session.jobs.of_kind("predict"):
-            self._session.jobs.stop(work)
 
     def close_page(self) -> None:
         """End the page's threads."""

@@ -123,7 +123,7 @@ def test_the_gate_is_chosen_under_predict_and_reaches_the_child(gated, page, qtb
     assert [action.data() for action in made.bar.gates.actions()] == ["", gate.id]
     made.bar.choose_gate(gate.id)
     assert "gated" in made.bar.predict.text()
-    made.predict_scan()
+    made.predicting.predict_scan()
     (work,) = session.jobs.of_kind("predict")
     assert work.thread.job.arguments["gate"] == gate.id
     made.reload()
@@ -134,6 +134,6 @@ def test_the_gate_is_chosen_under_predict_and_reaches_the_child(gated, page, qtb
     work.thread.end(Finished({"name": run.name, "scans": ["S0001"], "clean": 4, "emptied": 2}))
     assert "called 4 slices clean and emptied 2" in said[0]
     made.bar.choose_gate("")
-    made.predict_scan()
+    made.predicting.predict_scan()
     (work,) = session.jobs.of_kind("predict")
     assert "gate" not in work.thread.job.arguments

@@ -216,7 +216,7 @@ def test_an_unpredicted_scan_offers_to_predict_it(folder, page_of, qtbot):
 def test_stop_ends_the_prediction_after_its_scan(folder, page_of, qtbot):
     session, page = page_of(folder)
     open_scan(session, page, qtbot, 1, predicted=False)
-    page._predict_missing()
+    page.predicting.predict_missing()
     work = session.jobs.of_kind("predict")[0]
     assert work.thread.job.arguments["missing_only"] is True
     page.line._stop.click()
@@ -234,7 +234,7 @@ def test_predictions_run_beside_a_training(folder, page_of, qtbot):
     session, page = page_of(folder)
     open_scan(session, page, qtbot, 0)
     session.jobs.start_training(TrainingConfig(("Brain",)))
-    page.predict_scan()
+    page.predicting.predict_scan()
     assert {work.kind for work in session.jobs.running} == {"train", "predict"}
     assert "Training" in session.jobs.summary()
     assert "Predicting" in session.jobs.summary()
