@@ -7,6 +7,7 @@ import pytest
 import small_project as small
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog
+from train_support import opened_page
 
 from core.events import Notice
 from core.learning.config import TrainingConfig
@@ -21,7 +22,9 @@ from core.review.curves import RunCurves
 from gui.train.expert import ExpertDialog
 from gui.train.prepare_dialog import PrepareDialog
 from gui.train.samples import sample_words
-from gui.train.workspace import FIGURES, TrainWorkspace
+from gui.train.workspace import FIGURES
+
+__all__ = ["opened_page"]
 
 
 def say(project: Project, *, values: tuple[str, str] = ("yes", "no"), name: str = "stroke") -> None:
@@ -36,26 +39,6 @@ def folder(tmp_path):
     with small.make_project(path) as project:
         say(project)
     return path
-
-
-@pytest.fixture
-def page_of(qtbot):
-    opened = []
-
-    def make(path):
-        manager = small.open_session(path)
-        session = manager.__enter__()
-        page = TrainWorkspace(session)
-        qtbot.addWidget(page)
-        page.resize(1348, 892)
-        page.show()
-        opened.append((manager, page))
-        return session, page
-
-    yield make
-    for manager, page in opened:
-        page.close_page()
-        manager.__exit__(None, None, None)
 
 
 def started(run: str, name: str) -> TrainingStarted:
@@ -103,8 +86,8 @@ def class_run(project: Project):
     return run
 
 
-def test_a_class_is_chosen_with_what_goes_with_it(folder, page_of, qtbot):
-    session, page = page_of(folder)
+def test_a_class_is_chosen_with_what_goes_with_it(folder, opened_page, qtbot):
+    session, page = opened_page(folder)
     panel = page.panel
     qtbot.waitUntil(lambda: panel.classes.known != {}, timeout=10000)
     panel.choose_task("classify")
@@ -129,10 +112,10 @@ def test_a_class_is_chosen_with_what_goes_with_it(folder, page_of, qtbot):
     assert not panel.classes.isVisible()
 
 
-def test_without_a_class_or_with_one_value_it_is_said_what_is_missing(tmp_path, page_of, qtbot):
+def test_without_a_class_or_with_one_value_it_is_said_what_is_missing(tmp_path, opened_page, qtbot):
     path = tmp_path / "p"
     small.make_project(path).close()
-    session, page = page_of(path)
+    session, page = opened_page(path)
     page.panel.choose_task("classify")
     assert page.panel._why.text() == text("train.no_class_chosen")
     assert not page.panel.start.isEnabled()
@@ -149,8 +132,8 @@ def test_without_a_class_or_with_one_value_it_is_said_what_is_missing(tmp_path, 
     assert "side" in page.panel.data.warning
 
 
-def test_curves_cards_and_pictures_speak_of_auc_and_accuracy(folder, page_of, qtbot):
-    session, page = page_of(folder)
+def test_curves_cards_and_pictures_speak_of_auc_and_accuracy(folder, opened_page, qtbot):
+    session, page = opened_page(folder)
     page.panel.choose_task("classify")
     qtbot.waitUntil(page.panel.start.isEnabled, timeout=10000)
     page.panel.start.click()
@@ -172,10 +155,10 @@ def test_curves_cards_and_pictures_speak_of_auc_and_accuracy(folder, page_of, qt
     assert page.curves.overlap.measure == "dice"
 
 
-def test_roc_confusion_and_the_most_wrong_slices_are_shown_and_opened(folder, page_of, qtbot):
+def test_roc_confusion_and_the_most_wrong_slices_are_shown_and_opened(folder, opened_page, qtbot):
     with Project.open(folder) as project:
         run = class_run(project)
-    session, page = page_of(folder)
+    session, page = opened_page(folder)
     qtbot.waitUntil(lambda: page.header.title == run.name, timeout=10000)
     assert page.header.review.text() == text("train.look_class")
     page.header.review.click()
@@ -213,8 +196,8 @@ def test_expert_settings_of_a_class(qtbot):
     assert dialog.config == TrainingConfig.for_class("stroke", network="vgg16")
 
 
-def test_the_preparation_is_looked_at_and_what_is_ticked_is_used(folder, page_of, qtbot, monkeypatch):
-    _, page = page_of(folder)
+def test_the_preparation_is_looked_at_and_what_is_ticked_is_used(folder, opened_page, qtbot, monkeypatch):
+    _, page = opened_page(folder)
     page.panel.choose_task("classify")
     seen = []
 

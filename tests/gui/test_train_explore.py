@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 import small_project as small
 from PySide6.QtWidgets import QFileDialog
+from train_support import told
 
 from core.errors import ProjectError
 from core.events import Failed, Finished, Progress, WasCancelled
 from core.learning.explore import explore
 from core.learning.explore_found import Exploration, Explored, Heat, Histogram, Remark, Size, Twin
-from gui.notify import Notifier
 from gui.train.explore_cards import heat_picture
 from gui.train.findings import size_rows, twin_rows
 from gui.train.workspace import EMPTY, EXPLORE, TrainWorkspace
+
+__all__ = ["told"]
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +50,6 @@ def opened(template, tmp_path, qtbot):
         page.tabs.button(1).click()
         yield session, page
         page.close_page()
-
-
-@pytest.fixture
-def told(monkeypatch):
-    words = []
-    monkeypatch.setattr(Notifier, "tell", lambda self, said, *_, **__: words.append(said))
-    monkeypatch.setattr(Notifier, "error", lambda self, error: words.append(error.code))
-    return words
 
 
 def look(session, page):
