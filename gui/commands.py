@@ -61,7 +61,6 @@ class Commands(QObject):
         self._intake = intake
         self._tour: Tour | None = None
         self.foreign = Foreign(window, session)
-        self.strip_now = StripNow(session, self)
         self.stripper = Stripper(window, session)
         self.strip_now = StripNow(session, self)
         self.import_page: ImportDialog | None = None
