@@ -322,7 +322,8 @@ def _begin(connection: sqlite3.Connection, begun: Annotation) -> None:
         "INSERT INTO annotation (id, scan, reader, round, created, updated) VALUES (?, ?, ?, 1, ?, ?)",
         (begun.id, begun.scan, begun.reader, begun.created, begun.updated),
     )
-    audit.append(connection, begun.reader, "begin", {"annotation": begun.id, "scan": begun.scan})
+    facts = {"annotation": begun.id, "scan": begun.scan}
+    audit.append(connection, begun.reader, "begin", facts, touched=[("annotation", begun.id)])
 
 
 def check_layer_name(layer: str) -> None:

@@ -238,7 +238,8 @@ CREATE TABLE reading_time (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reading_time_scan ON reading_time (scan, reader, seconds);
 
--- which line of the audit told last of a thing that two copies of a project may both change
+-- which line of the audit told last of a thing that two copies of a project may both change; several joined by +
+-- where a merge made of them what neither had
 CREATE TABLE change (
     kind TEXT NOT NULL,
     key TEXT NOT NULL,

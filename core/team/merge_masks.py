@@ -67,7 +67,7 @@ class MaskMerge:
             "SELECT * FROM annotation WHERE scan = ? AND reader = ? AND round = ?",
             (row["scan"], row["reader"], row["round"]),
         ).fetchone()
-        reader = row["reader"]
+        reader, renamed = row["reader"], False
         if clash is not None:
             beside = self._free(row["scan"], reader)
             earlier = (clash["created"], clash["id"]) < (row["created"], row["id"])
@@ -76,7 +76,9 @@ class MaskMerge:
                 reader = beside
             else:
                 self._rows.execute("UPDATE annotation SET reader = ? WHERE id = ?", (beside, clash["id"]))
-            self._merge.touched.add(("annotation", other))
+            both = [line for one in (kept, other) for line in self._merge.hashes("annotation", one)]
+            self._merge.composed("annotation", other, both)
+            renamed = other == row["id"]
             self._note("reading", row["scan"], [kept, other], {"reader": row["reader"], "beside": beside})
         values = (row["id"], row["scan"], reader, row["round"], row["created"], row["updated"])
         self._rows.execute(
@@ -88,7 +90,8 @@ class MaskMerge:
             self._append(row["id"], row["scan"], layer, self._theirs(row["id"], layer), self._from_bundle)
             self._set_states(row["id"], layer, self._states.get(row["id"], {}).get(layer, []))
             self._merge.told("layer", f"{row['id']}/{layer}", self._merge.hashes("layer", f"{row['id']}/{layer}")[1])
-        self._merge.told("annotation", row["id"], self._merge.hashes("annotation", row["id"])[1])
+        if not renamed:
+            self._merge.told("annotation", row["id"], self._merge.hashes("annotation", row["id"])[1])
         self._merge.updated += 1
 
     def _rename(self, row: Row, mine: Row) -> None:
@@ -155,7 +158,8 @@ class MaskMerge:
                 own = [version for version in aside[:-1] if version["sha256"] not in hashes] + aside[-1:]
                 self._append(copy, scan, layer, own, self._from_bundle if ours_count else self._from_here)
                 self._set_states(copy, layer, states)
-                self._merge.touched.add(("layer", f"{copy}/{layer}"))
+                line = self._merge.hashes("layer", f"{id}/{layer}")[1 if ours_count else 0]
+                self._merge.told("layer", f"{copy}/{layer}", line)
             if not ours_count:
                 self._follow(id, scan, layer)
         who, at = self._merge.who(ours if ours_count else theirs)

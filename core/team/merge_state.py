@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,6 @@ class Merge:
     theirs_changed: dict[tuple[str, str], str] = field(default_factory=dict)
     ours_lines: dict[str, tuple[str, int]] = field(default_factory=dict)
     theirs_lines: dict[str, tuple[str, int]] = field(default_factory=dict)
-    touched: set[tuple[str, str]] = field(default_factory=set)
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     updated: int = 0
 
@@ -85,34 +84,55 @@ class Merge:
         if ours == theirs:
             return "same"
         bit = MASKS if kind in _OF_MASKS else SCANS
-        known_here = not theirs or bool(self.ours_lines.get(theirs, ("", 0))[1] & bit)
-        known_there = not ours or bool(self.theirs_lines.get(ours, ("", 0))[1] & bit)
+        known_here = _knows(self.ours_lines, theirs, bit)
+        known_there = _knows(self.theirs_lines, ours, bit)
         if known_here and not known_there:
             return "ours"
         if known_there and not known_here:
             return "theirs"
         return "both-ours" if self.weight(ours) >= self.weight(theirs) else "both-theirs"
 
-    def weight(self, line: str) -> tuple[str, str]:
+    def weight(self, change: str) -> tuple[tuple[str, str], str]:
         """Return what decides between two changes that know nothing of each other."""
-        found = self.ours_lines.get(line) or self.theirs_lines.get(line)
-        return (found[0] if found else "", line)
+        found = []
+        for line in lines_of(change):
+            known = self.ours_lines.get(line) or self.theirs_lines.get(line)
+            found.append((known[0] if known else "", line))
+        return max(found, default=("", "")), change
 
     def told(self, kind: str, key: str, line: str) -> None:
-        """Note that a line of theirs tells last of a thing now."""
+        """Note which change counts last of a thing now."""
         if line and self.ours_changed.get((kind, key)) != line:
             self.connection.execute(
                 "INSERT OR REPLACE INTO change (kind, key, hash) VALUES (?, ?, ?)", (kind, key, line)
             )
             self.updated += 1
 
-    def who(self, line: str) -> tuple[str, str]:
-        """Return who wrote a line, and when."""
-        for row in self.tables["audit_merged"]:
-            if row["hash"] == line:
-                return row["who"], row["at"]
-        found = self.connection.execute("SELECT who, at FROM audit WHERE hash = ?", (line,)).fetchone()
-        return (found[0], found[1]) if found else ("", "")
+    def composed(self, kind: str, key: str, changes: Iterable[str]) -> None:
+        """Note that a thing is what follows from several changes: whoever knows all of them came to the same."""
+        self.told(kind, key, "+".join(sorted({line for change in changes for line in lines_of(change)})))
+
+    def who(self, change: str) -> tuple[str, str]:
+        """Return who made a change, and when."""
+        (_, line), _ = self.weight(change)
+        found = self.connection.execute(
+            "SELECT who, at FROM audit WHERE hash = ? UNION ALL SELECT who, at FROM audit_merged WHERE hash = ?",
+            (line, line),
+        ).fetchone()
+        if found is None:
+            found = next(
+                ((row["who"], row["at"]) for row in self.tables["audit_merged"] if row["hash"] == line), ("", "")
+            )
+        return str(found[0]), str(found[1])
+
+
+def lines_of(change: str) -> list[str]:
+    """Return the lines of the audit that a change stands for: one, or those of which a merge made something else."""
+    return change.split("+") if change else []
+
+
+def _knows(lines: Mapping[str, tuple[str, int]], change: str, bit: int) -> bool:
+    return all(lines.get(line, ("", 0))[1] & bit for line in lines_of(change))
 
 
 def check_tables(bundle: BundleReader, tables: Mapping[str, list[Row]]) -> None:
@@ -141,7 +161,9 @@ def _check_lines(bundle: BundleReader, tables: Mapping[str, list[Row]]) -> None:
             raise ValueError("a line is missing")
         if not isinstance(json.loads(row["facts"]), dict):
             raise ValueError("no facts")
-    if bundle.facts.head not in lines or any(row["hash"] not in lines for row in tables["change"]):
+    if bundle.facts.head not in lines or any(
+        line not in lines for row in tables["change"] for line in lines_of(row["hash"])
+    ):
         raise ValueError("a line is missing")
 
 

@@ -220,7 +220,7 @@ def _all(merge: Merge, written: list[Path]) -> _Outcome:
     for row in merge.tables["conflict"]:
         _merge_conflict(merge, row)
     lines = _merge_lines(merge)
-    if new or lines or merge.updated or merge.conflicts or merge.touched:
+    if new or lines or merge.updated or merge.conflicts:
         facts = {
             "heads": [merge.bundle.facts.head],
             "from": merge.bundle.facts.by,
@@ -229,8 +229,8 @@ def _all(merge: Merge, written: list[Path]) -> _Outcome:
             "lines": lines,
             "conflicts": [one["id"] for one in merge.conflicts],
         }
-        audit.append(merge.connection, merge.reader, "merge", facts, touched=sorted(merge.touched))
-    return _Outcome(new, len(merge.skipped), merge.updated + len(merge.touched), merge.conflicts, lines)
+        audit.append(merge.connection, merge.reader, "merge", facts)
+    return _Outcome(new, len(merge.skipped), merge.updated, merge.conflicts, lines)
 
 
 def _merge_scans(merge: Merge) -> int:
@@ -301,7 +301,9 @@ def _merge_labels(merge: Merge) -> Joined:
         merge.updated += 1
     for key, side in joined.told.items():
         if key in joined.changed:
-            merge.touched.add(("label", key))
+            # what became of it follows from what all labels were in both copies
+            known = (merge.ours_changed, merge.theirs_changed)
+            merge.composed("label", key, (line for one in known for (kind, _), line in one.items() if kind == "label"))
         elif side == "theirs":
             merge.told("label", key, merge.hashes("label", key)[1])
     for layer, values in joined.ours.items():
@@ -321,7 +323,7 @@ def _merge_labels(merge: Merge) -> Joined:
                         before["sequence"],
                     ),
                 )
-                merge.touched.add(("layer", f"{before['annotation']}/{layer}"))
+                merge.updated += 1
     for key, kept, beside in joined.conflicts:
         facts = {"kept": _label_words(kept), "beside": _label_words(beside), "scan": ""}
         noted = note(rows, "label", "", [key, *sorted((_label_words(kept), _label_words(beside)))], facts)
@@ -342,10 +344,12 @@ def _bring_back(merge: Merge) -> None:
     if not removed:
         return
     newest = rows.execute(
-        "SELECT v.layer, v.counts FROM layer_version v WHERE v.sequence = (SELECT max(sequence) FROM layer_version w "
+        "SELECT v.annotation, v.layer, v.counts FROM layer_version v "
+        "WHERE v.sequence = (SELECT max(sequence) FROM layer_version w "
         "WHERE w.annotation = v.annotation AND w.layer = v.layer)"
     ).fetchall()
-    seen = {(layer, int(value)) for layer, counts in newest for value in json.loads(counts)}
+    seen = {(layer, int(value)) for _, layer, counts in newest for value in json.loads(counts)}
+    now = {row[0]: row[1] for row in rows.execute("SELECT key, hash FROM change WHERE kind = 'layer'")}
     names = {row[0].casefold() for row in rows.execute("SELECT name FROM label WHERE removed IS NULL")}
     for place in sorted(seen & removed.keys()):
         row = removed[place]
@@ -358,7 +362,14 @@ def _bring_back(merge: Merge) -> None:
         rows.execute(
             "UPDATE label SET removed = NULL, key = '', name = ? WHERE layer = ? AND value = ?", (name, *place)
         )
-        merge.touched.add(("label", key_of(row["origins"])))
+        drawn = [
+            now[f"{annotation}/{layer}"]
+            for annotation, layer, counts in newest
+            if layer == place[0] and str(place[1]) in json.loads(counts) and f"{annotation}/{layer}" in now
+        ]
+        key = key_of(row["origins"])
+        before = rows.execute("SELECT hash FROM change WHERE kind = 'label' AND key = ?", (key,)).fetchone()
+        merge.composed("label", key, [*drawn, *([before[0]] if before is not None else [])])
         found = note(rows, "label-back", "", [row["origins"], row["removed"]], {"label": name, "scan": ""})
         merge.conflicts += [] if found is None else [found]
 
