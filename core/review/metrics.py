@@ -160,7 +160,7 @@ def measure(truth: Array, predicted: Array, geometry: Geometry, *, known: Bools 
         predicted_ml=None if ml is None else guess_count * ml,
         difference_ml=None if ml is None else (guess_count - truth_count) * ml,
         difference_percent=_ratio(100.0 * (guess_count - truth_count), truth_count),
-        unit=_sizes(geometry)[1],
+        unit=sizes_of(geometry)[1],
         by_slice=score_slices(true, guess, known=known),
         lesions=score_lesions(true, guess),
     )
@@ -198,10 +198,10 @@ def dice_per_slice(truth: Array, predicted: Array, *, axis: int = 0, known: Bool
 
 def diagonal(geometry: Geometry) -> float:
     """Return the diagonal of the image in mm (px where the spacing is unknown)."""
-    return float(np.linalg.norm(np.multiply(geometry.shape, _sizes(geometry)[0])))
+    return float(np.linalg.norm(np.multiply(geometry.shape, sizes_of(geometry)[0])))
 
 
-def _sizes(geometry: Geometry) -> tuple[tuple[float, float, float], str]:
+def sizes_of(geometry: Geometry) -> tuple[tuple[float, float, float], str]:
     """Return the voxel size (z, y, x) that distances are told in, and its unit: voxels where slices lie unevenly."""
     if geometry.spacing_known and not geometry.depth_known and geometry.shape[0] > 1:
         return (1.0, 1.0, 1.0), "px"
@@ -269,7 +269,7 @@ def _directed(points: Bools, targets: Bools, geometry: Geometry) -> NDArray[np.f
     lonely = points & ~targets
     distances = np.zeros(int(np.count_nonzero(points)))
     if lonely.any():
-        spacing = np.array(_sizes(geometry)[0])
+        spacing = np.array(sizes_of(geometry)[0])
         from scipy.spatial import KDTree  # slow to load: not before it is needed
 
         tree = KDTree(np.argwhere(targets) * spacing, balanced_tree=False, compact_nodes=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSize, Slot
+from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -36,6 +36,9 @@ class Spot(QWidget):
 class DifferencePane(QWidget):
     """A slice view with two colours that survive colour blindness: red-orange and sky blue."""
 
+    space_asked = Signal()
+    """Look at it in space."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view = SliceView()
@@ -53,7 +56,12 @@ class DifferencePane(QWidget):
             legend.addSpacing(theme.space("s"))
         legend.addStretch(1)
         outer = theme.column(self, gap=6)
-        outer.addWidget(theme.heading(text("review.difference")))
+        top = theme.row(gap=theme.space("s"))
+        top.addWidget(theme.heading(text("review.difference")), 1)
+        self.space = theme.button(text("review.in_space"), "small", tip=text("review.in_space_tip"))
+        self.space.clicked.connect(self.space_asked)
+        top.addWidget(self.space)
+        outer.addLayout(top)
         outer.addLayout(legend)
         outer.addWidget(self.view, 1)
 

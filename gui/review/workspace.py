@@ -27,6 +27,7 @@ from gui.review.predict_desk import PredictDesk
 from gui.review.readers_door import ReadersDoor
 from gui.review.saving import Saving
 from gui.review.side import ReviewSide
+from gui.review.space_desk import SpaceDesk
 from gui.review.view_bar import NUMBERS, READERS, ViewBar
 from gui.strip_now import without_run
 from gui.train.run_table import RunRow, read_rows
@@ -84,6 +85,7 @@ class ReviewWorkspace(QWidget):
         column.addWidget(self._middle, 1)
         self.next = NextDesk(self._session, self)
         self.predicting = PredictDesk(self._session, self.bar, self.line, self._chosen, self)
+        self.space = SpaceDesk(self._session, self.panes, self._in_space, self)
         self.correcting = CorrectDesk(self._session, self.bar, self.panes, self._compared, self)
         self.line.lie_over(self.panes)
         page = QWidget()
@@ -124,6 +126,7 @@ class ReviewWorkspace(QWidget):
         side.label_chosen.connect(self._show_label)
         side.save_asked.connect(self._save)
         side.strip.slice_chosen.connect(self.panes.set_index)
+        side.difference.space_asked.connect(self.space.open)
         side.next.slice_chosen.connect(self.panes.set_index)
         side.gate.slice_chosen.connect(self.panes.set_index)
         self.panes.index_changed.connect(side.strip.set_index)
@@ -206,6 +209,9 @@ class ReviewWorkspace(QWidget):
             return None
         name = self.side.chosen_label
         return self._case.labels.get(name) or next(iter(self._case.labels.values()))
+
+    def _in_space(self) -> tuple[LabelCase | None, Reference | None]:
+        return self.label_case, self.bar.chosen_reference
 
     def _chosen(self) -> Run | None:
         return self.run
@@ -359,6 +365,7 @@ class ReviewWorkspace(QWidget):
         self.side.difference.show_difference(label.difference if known else None, words)
         self.side.next.show_ranked(label.ranked)
         self.side.difference.set_index(self.panes.index)
+        self.space.follow()
 
     def _annotation_overlay(self) -> list[tuple[object, int, str]]:
         """Return the open annotation's masks (array, value, colour), shown before anything is predicted."""
@@ -385,6 +392,8 @@ class ReviewWorkspace(QWidget):
     @Slot()
     def go_to_worst(self) -> None:
         """Show the slice that deserves a look most; again: the next one."""
+        if self.readers.go_to_next():
+            return
         label = self.label_case
         if label is None or not label.ranked:
             return
@@ -487,5 +496,6 @@ class ReviewWorkspace(QWidget):
         self.desk.close()
         self.side.gate.close_page()
         self.next.close()
+        self.space.close()
         self.saving.wait()
         self.readers.close()

@@ -116,3 +116,31 @@ def test_one_click_trains_again_from_the_run(bench, qtbot):
     session.notifier.told.connect(lambda *said: errors.append(said))
     page.correcting.train_again()
     assert errors
+
+
+def test_the_surface_is_coloured_by_the_distance_and_a_click_goes_to_the_slice(bench, qtbot):
+    session, page = bench
+    label = session.labels.named("Brain")
+    mask = np.zeros(small.SHAPE, np.uint8)
+    mask[2:9, 10:30, 10:26] = 1
+    session.put_masks({"Brain": mask}, ())
+    qtbot.waitUntil(lambda: session.editor.drawn(label.layer).any(), timeout=15000)
+    qtbot.waitUntil(lambda: page.label_case is not None and page.label_case.truth is not None, timeout=15000)
+    page.side.difference.space_asked.emit()
+    window = page.space.window
+    qtbot.waitUntil(
+        lambda: window._solid is not None and not window.busy and window.view._seen is not None, timeout=15000
+    )
+    found = window._solid.found
+    # the part that only the run sees lies beyond the reader's mask; nothing of it is short of it but what is inside
+    assert found.values.max() == pytest.approx(max(np.abs(found.values)), abs=1e-5)
+    assert "mm" in window.words.text()
+    picture = window.view._image
+    assert picture is not None
+    window.which.button(1).click()
+    qtbot.waitUntil(lambda: window._solid is not None and window._solid.which == "reference", timeout=15000)
+    window.picked.emit((12, 12, 6))
+    assert page.panes.index == 6
+    # another annotation is followed while the window is open
+    session.undo()
+    qtbot.waitUntil(lambda: "empty" in window.words.text() or "nothing" in window.words.text(), timeout=15000)
