@@ -132,6 +132,10 @@ def test_pictures_are_small_are_shown_and_come_from_the_script() -> None:
             assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 16, f"{path.name} shows nothing"
 
 
+TORCHRUN = "torchrun --standalone --nproc-per-node 2 -- main.py "
+"""What starts a command on several processes: without the two dashes it takes ``--run`` for its own."""
+
+
 def commands() -> list[tuple[str, str]]:
     """Return (page, line) of every command shown."""
     lines = []
@@ -144,12 +148,12 @@ def commands() -> list[tuple[str, str]]:
 def test_every_block_of_commands_holds_commands() -> None:
     assert len(commands()) > 25
     for page, line in commands():
-        assert line.startswith("python main.py"), f"{page}: {line}"
+        assert line.startswith(("python main.py", TORCHRUN)), f"{page}: {line}"
 
 
 @pytest.mark.parametrize(("page", "line"), commands())
 def test_every_command_is_one_that_the_program_takes(page: str, line: str) -> None:
-    given = shlex.split(line, comments=True)[2:]
+    given = shlex.split(line.replace(TORCHRUN, "python main.py "), comments=True)[2:]
     if not is_command(given):
         assert len(given) <= 1
         return
