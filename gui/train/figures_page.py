@@ -301,6 +301,9 @@ def rows_of(found: RunComparison) -> list[tuple[str, list[str]]]:
             rows.append((text("runs.difference", run=names[0]), [DASH, *words]))
         for name, counts in found.counts(part):
             rows.append((text(f"train.counts_{name}"), [DASH if one is None else str(one) for one in counts]))
+        gates = [one.evaluations.get(part, {}).get("gate") for one in found.runs]
+        for name in ("clean", "emptied", "with_label") if any(gates) else ():
+            rows.append((text(f"train.gate_{name}"), [DASH if gate is None else str(gate[name]) for gate in gates]))
     if found.settings:
         rows.append((text("train.settings_differ" if len(names) > 1 else "train.settings_unusual"), []))
         rows += [(setting_words(name), list(values)) for name, values in found.settings]

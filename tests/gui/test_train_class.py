@@ -221,3 +221,16 @@ def test_the_preparation_is_looked_at_and_what_is_ticked_is_used(folder, opened_
     # a mask cannot be centred
     page.panel.choose_task("segment")
     assert page.panel.config().prepare == ("clip", "zscore")
+
+
+def test_what_a_gate_cost_stands_among_the_figures(folder):
+    from core.review.run_compare import compare_runs
+    from gui.train.figures_page import rows_of
+
+    with Project.open(folder) as project:
+        run = small.past_run(project)
+        figures = {"mean": 0.8, "median": 0.8, "ci95": None, "count": 2}
+        gate = {"name": "Run 9", "clean": 14, "emptied": 3, "with_label": 1, "scans": []}
+        write_evaluation(project, run, "val", {"summary": {"dice": figures}, "scans": [], "stamp": "", "gate": gate})
+        rows = dict(rows_of(compare_runs(project, [run.id], least=1)))
+    assert [rows[text(f"train.gate_{name}")] for name in ("clean", "emptied", "with_label")] == [["14"], ["3"], ["1"]]
