@@ -133,7 +133,7 @@ class PrepareDialog(QDialog):
             grid.addWidget(card, place // 2, place % 2, 1, 2 if wide else 1)
             place += 2 if wide else 1
         grid.setRowStretch(place // 2 + 1, 1)
-        self.scroll = scroll = QScrollArea()
+        self.area = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
