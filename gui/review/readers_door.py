@@ -61,6 +61,12 @@ class ReadersDoor(QObject):
         self._stack.setCurrentWidget(self.page)
         self.page.refresh()
 
+    def go_to_next(self) -> bool:
+        """Show where the readers differ most, if it is them that are shown; return whether it is."""
+        if self.is_open and self.page is not None:
+            self.page.go_to_next()
+        return self.is_open
+
     @Slot()
     def leave(self) -> None:
         """Show the runs."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from core.errors import MeninxError
@@ -78,8 +78,6 @@ class ReadersPage(QWidget):
             self._middle.addWidget(page)
         column.addWidget(self._middle, 1)
         theme.row(self, gap=0).addWidget(centre)
-        self._next_key = QShortcut(QKeySequence("N"), self)
-        self._next_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
     def _connect(self) -> None:
         session, bar, side = self._session, self.bar, self.side
@@ -91,7 +89,6 @@ class ReadersPage(QWidget):
         bar.next_asked.connect(self.go_to_next)
         bar.consensus_asked.connect(self._make_consensus)
         bar.adjudicate_asked.connect(self._adjudicate)
-        self._next_key.activated.connect(self.go_to_next)
         self.views.chosen.connect(self.choose_view)
         self.views.back_asked.connect(self.back_asked)
         self.views.save_asked.connect(self._save)

@@ -54,7 +54,6 @@ class MergeDialog(Dialog):
         self.conflicts = QListWidget()
         self.conflicts.setWordWrap(True)
         self.conflicts.setAccessibleName(text("team.conflicts"))
-        self.conflicts.setMinimumHeight(140)
         self.hint = theme.label(text("team.merge_hint"), "muted", wrap=True)
         self.job = JobBox(session.jobs)
         for widget in (self.facts, self.said, self.conflicts_head, self.conflicts, self.hint, self.job):
@@ -122,7 +121,9 @@ class MergeDialog(Dialog):
     def _list(self, found: Sequence[str], key: str) -> None:
         self.conflicts.clear()
         self.conflicts.addItems(list(found))
-        self.conflicts_head.setText(text(key, count=len(found)))
+        self.conflicts_head.setText(text(f"{key}_one" if len(found) == 1 else key, count=len(found)))
+        # each may take two lines
+        self.conflicts.setFixedHeight(14 + 40 * min(max(len(found), 2), 7))
         for widget in (self.conflicts_head, self.conflicts, self.hint):
             widget.setVisible(bool(found))
         self.adjustSize()
@@ -163,4 +164,7 @@ class MergeDialog(Dialog):
 
 def _sum(result: Mapping[str, Any], key: str) -> str:
     """Word what comes, or came, of it."""
-    return text(f"team.merge_{key}", scans=result["new_scans"], updated=result["updated"])
+    scans, updated = result["new_scans"], result["updated"]
+    new = text("team.new_scan" if scans == 1 else "team.new_scans", count=scans)
+    known = text("team.known_thing" if updated == 1 else "team.known_things", count=updated)
+    return text(f"team.merge_{key}", new=new, known=known)

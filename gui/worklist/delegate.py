@@ -175,4 +175,4 @@ def _initials(readers: tuple[str, ...]) -> str:
     """Word who reads: one name, or the initials of several, for which the line has no room."""
     if len(readers) < 2:
         return "".join(readers)
-    return ", ".join("".join(part[0] for part in name.split()[:2]).upper() for name in readers)
+    return " ".join("".join(part[0] for part in name.split()[:2]).upper() for name in readers)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from core.messages import text
 from core.project.records import ScanStatus
+from core.team.statuses import may_move
 from gui.session import Session
 from gui.worklist.model import ScanModel
 from gui.worklist.rows import Row, status_words
@@ -60,7 +61,9 @@ class ScanMenu(QObject):
         for status in ScanStatus:
             words = status_words(status) + ("…" if status in _WITH_WORDS else "")
             alike = all(row.scan.status is status for row in known)
-            self._add(statuses, words, functools.partial(self.move, scans, status), ticked=alike)
+            action = self._add(statuses, words, functools.partial(self.move, scans, status), ticked=alike)
+            # of several, those move that may
+            action.setEnabled(alike or any(may_move(row.scan.status, status) for row in known))
         self._fill_readers(menu.addMenu(text("team.assign")), scans, known)
         self._fill_tags(menu.addMenu(text("team.tags")), scans, known)
         for entry in menu.actions():
