@@ -10,6 +10,7 @@ from core.commands.line import Line
 from core.messages import text
 from core.project.project import Project
 from core.project.records import Scan, ScanStatus
+from core.team.worklist import SORTS, Query, Row, find
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patient", help=text("project.help_patient"))
     parser.add_argument("--text", default="", help=text("project.help_text"))
     parser.add_argument("--class", dest="class_", metavar="NAME[=VALUE]", help=text("project.help_class"))
+    parser.add_argument("--reader", default="", metavar="NAME", help=text("hand_over.help_reader"))
+    parser.add_argument("--unassigned", action="store_true", help=text("hand_over.help_unassigned"))
+    parser.add_argument("--tag", dest="tags", action="append", default=[], help=text("hand_over.help_tagged"))
+    parser.add_argument("--commented", action="store_true", help=text("hand_over.help_commented"))
+    parser.add_argument("--sort", choices=SORTS, default="number", help=text("hand_over.help_sort"))
+    parser.add_argument("--descending", action="store_true", help=text("hand_over.help_descending"))
     parser.add_argument("--accept-distance", nargs="+", default=[], metavar="SCAN", help=text("project.help_distance"))
     parser.add_argument("--names", action="store_true", help=text("project.help_names"))
 
@@ -31,7 +38,9 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
                 project.accept_depth(scan.id)
     with Project.open(arguments.project, read_only=True) as project:
         status = None if arguments.status is None else ScanStatus(arguments.status)
-        scans = project.scans(status=status, text=arguments.text)
+        rows = find(project, _query(arguments, status))
+        scans = [row.scan for row in rows]
+        work = {row.scan.id: _work(row) for row in rows}
         if arguments.patient is not None:
             scans = [scan for scan in scans if scan.patient_name.casefold() == arguments.patient.strip().casefold()]
         classes = project.classes.by_scan()
@@ -53,11 +62,29 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         "scans": [
             _facts(scan, finished.get(scan.id, {}), names)
             | {"measurable": measured[scan.id]}
+            | work[scan.id]
             | {"classes": {name: list(values) for name, values in classes.get(scan.id, {}).items()}}
             for scan in scans
         ],
         "counts": {status.value: count for status, count in counts.items()},
     }
+
+
+def _query(arguments: argparse.Namespace, status: ScanStatus | None) -> Query:
+    return Query(
+        text=arguments.text,
+        statuses=() if status is None else (status,),
+        reader=arguments.reader,
+        unassigned=arguments.unassigned,
+        tags=tuple(arguments.tags),
+        commented=arguments.commented,
+        sort=arguments.sort,
+        descending=arguments.descending,
+    )
+
+
+def _work(row: Row) -> dict[str, Any]:
+    return {"readers": list(row.readers), "tags": list(row.tags), "comments": row.comments, "seconds": row.seconds}
 
 
 def _is_classed(values: tuple[str, ...], wanted: str) -> bool:

@@ -62,6 +62,7 @@ _MOST_LINE = 64 << 20
 _MOST_PACKED = 400
 """So many times smaller than its rows is no packed table: rows hold hashes, which do not shrink."""
 _PIECE = 1 << 20
+_COMMENT = 64
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -218,6 +219,9 @@ class BundleReader:
         info = self._infos.get(HEAD)
         if info is None:
             raise InputError("bundle-not", file=self.file)
+        if len(self._zip.comment) < _COMMENT:
+            # the very end of the file; the library passes over what is missing there
+            raise InputError("bundle-cut", file=self.file)
         if info.file_size > _MOST_HEAD:
             raise ValueError("too large a head")
         with self._zip.open(info) as opened:

@@ -57,9 +57,10 @@ def _merge_kind(merge: Merge, name: str, kind: _Kind) -> None:
         place = kind.parse(key)
         told.add(place)
         side = merge.decide(name, key)
-        if side in {"same", "ours"} or not _is_ours_to_say(merge, kind, place):
-            continue
         here, there = _here(merge, kind, place), theirs.get(place)
+        left_out = there is not None and there.get("scan") in merge.skipped
+        if side in {"same", "ours"} or left_out or not _is_ours_to_say(merge, kind, place):
+            continue
         if here != there and side.startswith("both") and _differ(kind, here, there):
             _conflict(merge, name, key, place, here, there, side)
         if side in {"theirs", "both-theirs"}:

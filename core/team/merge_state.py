@@ -146,6 +146,7 @@ def check_tables(bundle: BundleReader, tables: Mapping[str, list[Row]]) -> None:
     try:
         _check_lines(bundle, tables)
         _check_rows(tables)
+        _check_files(bundle, tables)
     except (InputError, ProjectError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError("bundle-damaged", file=bundle.file) from error
 
@@ -201,6 +202,15 @@ def _check_rows(tables: Mapping[str, list[Row]]) -> None:
         json.loads(row["removed"] or "{}")
     for row in tables["measurement"]:
         _must(isinstance(json.loads(row["points"]), list) and isinstance(json.loads(row["figures"]), dict))
+
+
+def _check_files(bundle: BundleReader, tables: Mapping[str, list[Row]]) -> None:
+    """Check that every mask that a row names came along, and nothing under its name but that."""
+    wanted = {row["file"]: row["sha256"] for row in tables["layer_version"] if row["removed"] is None}
+    if bundle.facts.with_scans:
+        wanted |= {row["file"]: row["file_sha256"] for row in tables["scan"]}
+    came = {name: digest for name, (digest, _) in bundle.files.items() if not name.startswith("tables/")}
+    _must(came == wanted)
 
 
 def _ids(id: str) -> None:
