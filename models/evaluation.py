@@ -203,7 +203,7 @@ def evaluate(
         shared = team.splits(len(whole))
         # not inference_mode: tensors made under it cannot be trained on later
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
-            output = torch.cat([network(piece) for piece in images.split(at_once or batch)])
+            output = torch.cat([network(piece) for piece in torch.split(images, at_once or batch)])
         # a last batch of fewer slices than processes is computed by each, and counted once
         with nullcontext() if shared else alone():
             found = supervised_loss(loss, output, masks, known)

@@ -76,14 +76,24 @@ def read_encoder(file: Path, network_name: str) -> dict[str, Tensor]:
         raise LearningError("encoder-none", network=network_name, networks=", ".join(TAKERS))
     encoder = build_encoder(network_name, COLOURS)
     wanted = tuple(_learnt(encoder))
-    kind = file.suffix.lower()
-    if kind != SAFE and kind not in PICKLED:
+    require_file(file)
+    weights = _read_safe(file, wanted) if file.suffix.lower() == SAFE else _read_pickled(file, wanted)
+    _check(weights, encoder, file=file.name, network=network_name)
+    return weights
+
+
+def require_file(file: Path) -> None:
+    """Check that a file of weights is there and of a kind that is read.
+
+    Raises
+    ------
+    LearningError
+        ``encoder-file-kind``, ``encoder-file-unread``.
+    """
+    if file.suffix.lower() not in (SAFE, *PICKLED):
         raise LearningError("encoder-file-kind", file=file.name)
     if not file.is_file():
         raise LearningError("encoder-file-unread", file=file.name)
-    weights = _read_safe(file, wanted) if kind == SAFE else _read_pickled(file, wanted)
-    _check(weights, encoder, file=file.name, network=network_name)
-    return weights
 
 
 def load_encoder(network: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -30,6 +30,7 @@ from models.distributed import has_batch_norm, join
 from models.evaluation import baseline_accuracy, evaluate, predicted_masks, thinned
 from models.heeding import GivenUp, heeding
 from models.networks.registry import count_parameters
+from models.pretrained import require_file
 from models.previews import pin_examples
 from models.recording import RunRecord, slice_counts, versions
 from models.sharding import leading
@@ -99,6 +100,9 @@ def train_job(
             if config is None:
                 raise LearningError("labels-none")
             config.validate()
+            if config.encoder_weights and before is None:
+                # before minutes of reading, and not after them
+                require_file(Path(config.encoder_weights))
             read = read_class_set if config.classifies else read_training_set
             data = yield from team.only_lead(read(project, config, heard))
             # processes that train together must ask equally often, and a failure may keep one of them from it

@@ -199,6 +199,15 @@ def test_an_encoder_file_is_taken_and_its_hash_kept(project, tmp_path):
     assert all(facts["masks"]["lesions"] and facts["scan_sha256"] for facts in listed.values())
 
 
+def test_a_missing_encoder_file_is_told_before_anything_is_read(project, tmp_path):
+    config = changed(network="resnet18_unet", encoder_weights=str(tmp_path / "none.pth"), freeze="encoder")
+    job = train_job(project.path, config)
+    assert next(job).stage == "starting"
+    with pytest.raises(LearningError, match="encoder-file-unread"):
+        next(job)
+    assert runs.list_runs(project) == []
+
+
 def test_half_precision_scales_its_losses(project, monkeypatch):
     real, scales = learner.Learner.step, []
 
