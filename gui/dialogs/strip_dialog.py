@@ -54,6 +54,9 @@ class StripDialog(Dialog):
         self.files = QListWidget()
         self.files.setMinimumSize(380, 220)
         self.files.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
+        self.files.setStyleSheet(
+            f"QListWidget {{ border: 1px solid {theme.color('line_strong')}; border-radius: 6px; }}"
+        )
         self.files.setTextElideMode(Qt.TextElideMode.ElideLeft)
         column.addWidget(theme.label(text("strip_page.files")))
         column.addWidget(self.files, 1)
@@ -112,6 +115,10 @@ class StripDialog(Dialog):
             for widget in (box, field):
                 widget.setToolTip(text(f"strip_page.{name}_tip"))
             form.addRow(box, field)
+        # both forms stand in one column
+        wide = max(self.ways.words_wide, self.crop_box.sizeHint().width())
+        self.ways.set_words_wide(wide)
+        soft.setMinimumWidth(wide)
         column.addLayout(form)
         self.dicom = QComboBox()
         self.dicom.addItem(text("strip_page.dicom_no"), False)

@@ -147,7 +147,11 @@ class CompareBar(QFrame):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._compare.setVisible(event.size().width() >= NARROW)
+        narrow = event.size().width() < NARROW
+        self._compare.setVisible(not narrow)
+        ending = "_short" if narrow else ""
+        self.worst.setText(text(f"review.worst{ending}"))
+        self.correct.setText(text(f"review.correct{ending}"))
 
     def minimumSizeHint(self) -> QSize:
         """Leave out the word that goes first when room is short."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from core.errors import MeninxError
@@ -25,6 +27,7 @@ from gui.jobs.asking import Asker
 from gui.report.apart import write_apart
 from gui.report.command import ENDINGS
 from gui.review.case import Reference
+from gui.review.numbers_model import Row
 from gui.review.numbers_page import NumbersPage
 
 if TYPE_CHECKING:
@@ -59,6 +62,11 @@ class NumbersDesk(QObject):
         self._lists.refused.connect(session.notifier.error)
         self._scans.refused.connect(self._refused)
         self._pictures.refused.connect(session.notifier.error)
+        self._labels: tuple[str, ...] = ()
+        self._begin = QTimer(self)
+        self._begin.setSingleShot(True)
+        self._begin.setInterval(0)
+        self._begin.timeout.connect(self._begin_now)
         self._wait = QTimer(self)
         self._wait.setSingleShot(True)
         self._wait.setInterval(_WAIT_MS)
@@ -79,27 +87,45 @@ class NumbersDesk(QObject):
         wanted = (run.id, reference)
         if wanted == self._asked and not again:
             return
-        self.forget()
+        self._stop()
         self._asked = wanted
         self._name = run.name
-        self.page.begin(run.labels)
+        self._labels = run.labels
         self.page.say(text("review.measuring", done=0, total="…"))
-        self._lists.ask(scans_to_measure, project, run.id)
+        # in a turn of its own: the page is laid out and painted in this one
+        self._begin.start()
 
-    def forget(self) -> None:
-        """Stop measuring; nothing is shown any more."""
+    @Slot()
+    def _begin_now(self) -> None:
+        project, asked = self._session.project, self._asked
+        if project is not None and asked is not None:
+            self.page.begin(self._labels)
+            self._lists.ask(scans_to_measure, project, asked[0])
+
+    def _stop(self) -> None:
         self._asked = None
         self._left = []
         self._fresh = []
+        self._begin.stop()
         for asker in (self._lists, self._scans, self._pictures):
             asker.forget()
+
+    def forget(self) -> None:
+        """Stop measuring; nothing is shown any more."""
+        self._stop()
         self.page.begin(())
         self.page.say("")
 
     @property
     def busy(self) -> bool:
         """Whether something is measured or drawn still."""
-        return self._lists.busy or self._scans.busy or self._pictures.busy or self._wait.isActive()
+        return (
+            self._begin.isActive()
+            or self._lists.busy
+            or self._scans.busy
+            or self._pictures.busy
+            or self._wait.isActive()
+        )
 
     @Slot(object)
     def _take_list(self, scans: list[Scan]) -> None:
@@ -151,7 +177,7 @@ class NumbersDesk(QObject):
     def _draw(self) -> None:
         rows = self.page.scan_rows()
         if rows:
-            self._pictures.ask(functools.partial(figures, rows, inks=SCREEN))
+            self._pictures.ask(_drawn, rows)
         else:
             self._pictures.forget()
             self.page.show_figures({})
@@ -197,6 +223,7 @@ class NumbersDesk(QObject):
     def close(self) -> None:
         """End the threads."""
         self._wait.stop()
+        self._begin.stop()
         for asker in (self._lists, self._scans, self._pictures):
             asker.close()
         self._tasks.wait()
@@ -208,6 +235,11 @@ def _against(reference: Reference) -> Against:
 
 def _measured(project: Project, run: str, scan: Scan, against: Against) -> ScanNumbers:
     return scan_numbers(project, run, scan, against)
+
+
+def _drawn(rows: Sequence[Row]) -> dict[str, QImage]:
+    """Runs in a thread: drawn and unpacked there."""
+    return {name: QImage.fromData(content) for name, content in figures(rows, inks=SCREEN).items()}
 
 
 def _looked(project: Project, run: str) -> int:

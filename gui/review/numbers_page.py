@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QButtonGroup, QComboBox, QHeaderView, QPushButton, QTableView, QWidget
 
 from core.messages import text
@@ -142,10 +142,10 @@ class NumbersPage(QWidget):
         """Say how far the measuring is."""
         self._said.setText(words)
 
-    def show_figures(self, pictures: dict[str, bytes]) -> None:
+    def show_figures(self, pictures: Mapping[str, QImage]) -> None:
         """Show the pictures of the set."""
-        self.volumes.show_png(pictures.get("bland_altman"))
-        self.scores.show_png(pictures.get("boxes"))
+        self.volumes.show_picture(pictures.get("bland_altman"))
+        self.scores.show_picture(pictures.get("boxes"))
 
     @property
     def selected(self) -> list[Row]:
@@ -264,6 +264,7 @@ class FigureView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._picture = QPixmap()
+        self._scaled = QPixmap()
         policy = self.sizePolicy()
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -278,12 +279,11 @@ class FigureView(QWidget):
     def heightForWidth(self, width: int) -> int:
         return min(300, round(width * SCREEN.size[1] / SCREEN.size[0]))
 
-    def show_png(self, content: bytes | None) -> None:
+    def show_picture(self, picture: QImage | None) -> None:
         """Show a picture; None for none."""
-        self._picture = QPixmap()
-        if content is not None:
-            self._picture.loadFromData(content, "PNG")
-        self.setVisible(content is not None)
+        self._picture = QPixmap() if picture is None else QPixmap.fromImage(picture)
+        self._scaled = QPixmap()
+        self.setVisible(picture is not None)
         self.update()
 
     @property
@@ -294,13 +294,14 @@ class FigureView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._picture.isNull():
             return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         ratio = self.devicePixelRatioF()
         size = self._picture.size().scaled(self.size() * ratio, Qt.AspectRatioMode.KeepAspectRatio)
-        shown = self._picture.scaled(
-            size, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-        )
-        shown.setDevicePixelRatio(ratio)
-        painter.drawPixmap(0, 0, shown)
+        if self._scaled.size() != size:
+            # once for each size: scaling well takes longer than all else on the page
+            self._scaled = self._picture.scaled(
+                size, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            )
+            self._scaled.setDevicePixelRatio(ratio)
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, self._scaled)
         painter.end()

@@ -86,6 +86,13 @@ class ViewBar(QFrame):
         """Name of the view whose button is pressed."""
         return next((name for name, button in self.buttons.items() if button.isChecked()), FIRST)
 
+    def leave(self) -> None:
+        """Press none: something else is shown."""
+        self._group.setExclusive(False)
+        for button in self.buttons.values():
+            button.setChecked(False)
+        self._group.setExclusive(True)
+
     def choose(self, name: str) -> None:
         """Press a button."""
         self.buttons[name].setChecked(True)

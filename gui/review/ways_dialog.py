@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QLabel, QWidget
 
 from core.messages import text
 from core.review.tidy import PLAIN, Tidying
@@ -42,17 +42,29 @@ class WaysBox(QWidget):
         column = theme.column(self, gap=theme.space("s"))
         column.addWidget(self.mirrored)
         column.addWidget(self.three_views)
+        self._words: list[QLabel] = []
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(theme.space("s"))
         for name in ("bridges", "smallest", "margin"):
             words = theme.label(text(f"ways.{name}"))
+            self._words.append(words)
             field = getattr(self, name)
             for widget in (words, field):
                 widget.setToolTip(text(f"ways.{name}_tip"))
             form.addRow(words, field)
         self._form = form
         column.addLayout(form)
+
+    @property
+    def words_wide(self) -> int:
+        """Pixels that the widest of the words needs."""
+        return max(words.sizeHint().width() for words in self._words)
+
+    def set_words_wide(self, wide: int) -> None:
+        """Give the words so much room: another form stands below."""
+        for words in self._words:
+            words.setMinimumWidth(wide)
 
     def leave_out(self, name: str) -> None:
         """Hide a field that means nothing here."""

@@ -22,7 +22,7 @@ from gui.review.job_line import JobLine
 from gui.review.next_desk import NextDesk
 from gui.review.numbers import effort_words, figures
 from gui.review.numbers_desk import NumbersDesk
-from gui.review.panes import ReviewPanes
+from gui.review.panes import FIRST, ReviewPanes
 from gui.review.predict_desk import PredictDesk
 from gui.review.readers_door import ReadersDoor
 from gui.review.saving import Saving
@@ -56,6 +56,7 @@ class ReviewWorkspace(QWidget):
         self._stale = True
         self._shown_scan = ""
         self._slice_wanted = -1
+        self._before = FIRST
         self._runs = Asker(self)
         self._runs.answered.connect(self._take_rows)
         self._runs.refused.connect(session.notifier.error)
@@ -439,8 +440,10 @@ class ReviewWorkspace(QWidget):
     def show_next(self, shown: bool) -> None:
         """List the next best slices instead of the panes, or show what was there before."""
         if not shown:
-            self.choose_view(self.views.chosen)
+            self.choose_view(self._before)
             return
+        self._before = self.views.chosen
+        self.views.leave()
         self.bar.next.setChecked(True)
         self._middle.addWidget(self.next.page)
         self._middle.setCurrentWidget(self.next.page)
