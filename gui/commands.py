@@ -212,18 +212,19 @@ class Commands(QObject):
     @Slot()
     def ask_new_project(self) -> None:
         """Ask where the new project shall be and make it."""
-        path = self._ask_place(text("actions.new_project"))
+        path = self.ask_place(text("actions.new_project"))
         if path is not None:
             self._intake.create_project(path)
 
     @Slot()
     def ask_keep(self) -> None:
         """Ask where the project shall be kept and put it there."""
-        path = self._ask_place(text("actions.keep_project"))
+        path = self.ask_place(text("actions.keep_project"))
         if path is not None:
             self._intake.keep_as(path)
 
-    def _ask_place(self, title: str) -> Path | None:
+    def ask_place(self, title: str) -> Path | None:
+        """Ask where a project is to be; None for nowhere."""
         preferences = self._session.settings.preferences
         suggested = Path(preferences.last_folder or Path.home()) / "project.meninx"
         options = QFileDialog.Option.DontConfirmOverwrite
@@ -244,7 +245,8 @@ class Commands(QObject):
         listed = self._window.worklist.model.ids()
         label = session.label.name if session.label is not None else ""
         folder = project.exports_folder
-        dialog = ExportDialog(session.labels, label, (scan.id, scan.name), listed, folder, self._window)
+        scan_shown = (scan.id, scan.name)
+        dialog = ExportDialog(session.labels, label, scan_shown, listed, folder, self._window, volume=session.volume)
         if dialog.exec() == QDialog.DialogCode.Accepted:
             self.export(dialog.arguments())
         dialog.deleteLater()

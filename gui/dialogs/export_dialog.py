@@ -22,12 +22,14 @@ from PySide6.QtWidgets import (
 from core.exchange.registry import FORMATS
 from core.labels import LabelSet
 from core.messages import text
+from core.volume import Volume
 from gui import theme
 from gui.dialogs.base import Dialog
+from gui.dialogs.box_dialog import BoxDialog, PixelBox
 
 FILES = "files"
 """Plain mask files and stripped brains: no tool's own format."""
-_WITH_IMAGES = ("nifti", "nrrd", "png", "hdf5", "bids")
+_WITH_IMAGES = ("nifti", "nrrd", "dicom-seg", "png", "hdf5", "bids")
 _WITH_LAYOUT = ("nifti", "png", "bids")
 
 
@@ -46,6 +48,8 @@ class ExportDialog(Dialog):
         Ids of the scans that the worklist shows.
     folder
         Where the files go unless another folder is chosen.
+    volume
+        The scan shown, to draw boxes on over words in its pictures.
     """
 
     def __init__(
@@ -56,12 +60,16 @@ class ExportDialog(Dialog):
         listed: Sequence[str],
         folder: Path,
         parent: QWidget | None = None,
+        *,
+        volume: Volume | None = None,
     ) -> None:
         super().__init__(text("dialogs.export_title"), text("dialogs.export"), parent, width=820)
         self._scan = scan[0]
         self._listed = list(listed)
         self._base = folder
         self._own_folder = False
+        self._volume = volume
+        self.boxes: tuple[PixelBox, ...] = ()
         line = theme.row(gap=theme.space("m"))
         line.addWidget(self._make_formats())
         right = theme.column(gap=theme.space("s"))
@@ -151,7 +159,28 @@ class ExportDialog(Dialog):
         self.deidentify_box.setToolTip(text("exchange.deidentify_tip"))
         for box in (self.images_box, self.stripped_box, self.deidentify_box):
             body.addWidget(box)
+            box.toggled.connect(self._show_boxes)
+        self.boxes_button = theme.button("", tip=text("boxes.tip"))
+        self.boxes_button.clicked.connect(self._ask_boxes)
+        body.addWidget(self.boxes_button)
         return page
+
+    @Slot()
+    def _show_boxes(self) -> None:
+        """Offer boxes where pictures with a header go out without names: words may stand in the pictures too."""
+        wanted = self.format == "dicom-seg" and self.images_box.isChecked() and self.deidentify_box.isChecked()
+        self.boxes_button.setVisible(wanted and self._volume is not None)
+        self.boxes_button.setText(text("boxes.ask", count=len(self.boxes)) if self.boxes else text("boxes.ask_first"))
+
+    @Slot()
+    def _ask_boxes(self) -> None:
+        if self._volume is None:
+            return
+        dialog = BoxDialog(self._volume, self.boxes, self)
+        if dialog.exec() == Dialog.DialogCode.Accepted:
+            self.boxes = dialog.boxes
+        dialog.deleteLater()
+        self._show_boxes()
 
     def _make_place(self, folder: Path) -> QWidget:
         place = QWidget()
@@ -187,6 +216,7 @@ class ExportDialog(Dialog):
             "stripped": self.stripped_box.isChecked(),
             "deidentify": self.deidentify_box.isChecked(),
             "layout": self.layout_box.currentData() if self.format in _WITH_LAYOUT else "each",
+            "boxes": self.boxes if not self.boxes_button.isHidden() else (),
         }
 
     def _chosen_labels(self) -> list[str]:
@@ -200,6 +230,7 @@ class ExportDialog(Dialog):
         self.pages.setCurrentIndex(0 if name == FILES else 1)
         self.layout_box.setVisible(name in _WITH_LAYOUT)
         self.images_box.setVisible(name in _WITH_IMAGES)
+        self._show_boxes()
         if not self._own_folder:
             # a folder of its own: nothing is mixed with what another export wrote
             now = datetime.now(UTC).astimezone().strftime("%Y-%m-%d-%H%M%S")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QGridLayout,
@@ -12,6 +12,8 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QScrollArea,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
@@ -31,6 +33,8 @@ from gui.jobs.asking import Asker
 _MOST_ROWS = 500
 _LABEL_ROWS = 5
 _ROW = 36
+_MARGIN = 14
+_NARROWEST = 200
 
 
 class ForeignDialog(Dialog):
@@ -67,6 +71,7 @@ class ForeignDialog(Dialog):
         self.rows = QWidget()
         self._grid = QGridLayout(self.rows)
         self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(theme.space("m"))
         self._grid.setColumnStretch(1, 1)
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
@@ -89,8 +94,9 @@ class ForeignDialog(Dialog):
         table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
-        for column, width in enumerate((200, 140, 160)):
+        for column, width in enumerate((230, 110, 160)):
             table.setColumnWidth(column, width)
+        table.setItemDelegateForColumn(0, _Names(table))
         return table
 
     def options(self) -> TakeOptions:
@@ -140,6 +146,8 @@ class ForeignDialog(Dialog):
         drawn = ", ".join(name for name, voxels in line.labels if voxels) or text("foreign.nothing")
         if line.problem is not None:
             lands = text(f"notices.{line.problem.key}", **line.problem.fields)
+            if line.url:
+                lands = f"{lands} {text('foreign.address', url=line.url)}"
         elif line.image is None:
             lands = text("foreign.at_address", url=line.url) if line.url else text("foreign.by_name")
         else:
@@ -150,12 +158,21 @@ class ForeignDialog(Dialog):
             # one sentence across the row: it is what a person must read
             cells = (line.name, lands, "", "")
             self.table.setSpan(row, 1, 1, 3)
+            self.table.setRowHeight(row, self._sentence_height(lands))
         for column, words in enumerate(cells):
             item = QTableWidgetItem(words)
             item.setToolTip(words)
             if line.problem is not None:
                 item.setForeground(theme.qcolor("warning"))
             self.table.setItem(row, column, item)
+
+    def _sentence_height(self, words: str) -> int:
+        """Return how high a row is that shows a sentence whole, beside the name."""
+        width = self.table.viewport().width() - self.table.columnWidth(0) - _MARGIN
+        room = QRect(0, 0, max(_NARROWEST, width), 1000)
+        return max(
+            _ROW, self.table.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, words).height() + _MARGIN
+        )
 
     def _add_label(self, row: int, name: str, voxels: int) -> None:
         field = QLineEdit(name)
@@ -173,3 +190,12 @@ class ForeignDialog(Dialog):
         self._decoder.close()
         self._asker.close()
         super().done(result)
+
+
+class _Names(QStyledItemDelegate):
+    """File names on one line: of a long one, its beginning and its end."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        option.features &= ~QStyleOptionViewItem.ViewItemFeature.WrapText
+        option.textElideMode = Qt.TextElideMode.ElideMiddle

@@ -19,6 +19,7 @@ from core.labels import LabelSet
 from core.project.project import Project
 from core.project.records import NewLayers, Origin, SliceState
 from core.volume import Volume
+from gui.dialogs.box_dialog import BoxDialog
 from gui.dialogs.export_dialog import ExportDialog
 from gui.dialogs.foreign_dialog import ForeignDialog
 from gui.main_window import MainWindow
@@ -123,3 +124,35 @@ def test_every_format_says_what_it_takes(qtbot: QtBot, tmp_path: Path) -> None:
     dialog.labels.item(1).setCheckState(Qt.CheckState.Checked)
     assert dialog.arguments()["labels"] == ["Tumour"]
     assert dialog.accept_button.isEnabled()
+
+
+def test_boxes_over_words_are_drawn_and_go_out(qtbot: QtBot, tmp_path: Path) -> None:
+    array = np.random.default_rng(1).integers(0, 900, (5, 40, 60)).astype(np.int16)
+    volume = Volume(array, Geometry(array.shape, np.eye(4)))
+    dialog = ExportDialog(LabelSet().with_label("Brain"), "Brain", ("id", "S0001"), [], tmp_path, volume=volume)
+    qtbot.addWidget(dialog)
+    rows = [dialog.formats.item(row).data(Qt.ItemDataRole.UserRole) for row in range(dialog.formats.count())]
+    dialog.formats.setCurrentRow(rows.index("dicom-seg"))
+    assert dialog.boxes_button.isHidden()
+    dialog.images_box.setChecked(True)
+    assert dialog.boxes_button.isHidden(), "identity stays in: nothing is blanked"
+    dialog.deidentify_box.setChecked(True)
+    assert not dialog.boxes_button.isHidden()
+    asked = BoxDialog(volume, dialog.boxes)
+    qtbot.addWidget(asked)
+    asked.show()
+    picture = asked.picture
+    for start, end in (((3, 5), (20, 9)), ((50, 39), (30, 30))):
+        qtbot.mousePress(picture, Qt.MouseButton.LeftButton, pos=picture.place_of(*start).toPoint())
+        qtbot.mouseMove(picture, picture.place_of(10, 7).toPoint())
+        qtbot.mouseRelease(picture, Qt.MouseButton.LeftButton, pos=picture.place_of(*end).toPoint())
+    assert len(asked.boxes) == 2
+    for (left, top, width, height), wanted in zip(asked.boxes, ((3, 5, 20, 9), (30, 30, 50, 39)), strict=True):
+        # every pixel that was touched, and the place on the screen is rounded
+        assert np.abs(np.array((left, top, left + width, top + height)) - wanted).max() <= 1
+    qtbot.mouseClick(picture, Qt.MouseButton.LeftButton, pos=picture.place_of(40, 35).toPoint())
+    assert len(asked.boxes) == 1
+    dialog.boxes = asked.boxes
+    assert dialog.arguments()["boxes"] == asked.boxes
+    dialog.deidentify_box.setChecked(False)
+    assert dialog.arguments()["boxes"] == ()
