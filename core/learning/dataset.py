@@ -24,6 +24,7 @@ from core.errors import LearningError
 from core.events import JobEvent, Notice, StopCheck, never_stop
 from core.labels import SCRIBBLED_BACKGROUND, Label
 from core.learning.config import TrainingConfig
+from core.learning.picture_faults import Faulty
 from core.learning.prepare import Preparation, Preparer
 from core.learning.prepare_head import Skin, air_around
 from core.learning.reading import go_on, joined, only_assigned, prepared, read_each
@@ -238,8 +239,11 @@ def read_training_set(
         raise LearningError("finished-none", labels=words)
     if examples == 1:
         raise LearningError("finished-few", labels=words)
-    read = partial(_read_source, project, labels, Preparation.of(config), should_stop)
+    preparation = Preparation.of(config)
+    faulty = Faulty(preparation)
+    read = partial(_read_source, project, labels, preparation, should_stop, faulty)
     parts = yield from read_each(sources, read, "reading-masks", should_stop)
+    yield from faulty.notices()
     data = _joined(tuple(label.name for label in labels), sources, parts)
     for name, part in data.lost.items():
         yield Notice("training-cut-off", {"name": name, "percent": f"{100 * part:.3g}"})
@@ -260,9 +264,15 @@ class _Part:
 
 
 def _read_source(
-    project: Project, labels: Sequence[Label], preparation: Preparation, should_stop: StopCheck, source: Source
+    project: Project,
+    labels: Sequence[Label],
+    preparation: Preparation,
+    should_stop: StopCheck,
+    faulty: Faulty,
+    source: Source,
 ) -> _Part:
     volume = project.read_volume(source.scan.id)
+    faulty.look(volume, source.scan.name)
     preparer = Preparer(volume, preparation, name=source.scan.name)
     needed, stacks = preparer.stacks(source.slices)
     images = prepared(preparer, needed, should_stop)
