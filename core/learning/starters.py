@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +20,8 @@ from core.learning.runs import CARD_FILE, CONFIG_FILE, MODEL_FILE, ONNX_FILE, Ru
 from core.messages import RESOURCES
 from core.project.project import Project
 
-STARTERS = RESOURCES / "starters"
+STARTERS = Path(os.environ.get("MENINX_STARTERS") or RESOURCES / "starters")
+"""Where they lie; a group with starters of its own sets ``MENINX_STARTERS``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,16 @@ def starters() -> list[Starter]:
 def find_starter(name: str) -> Starter | None:
     """Return the starter of a name, or None."""
     return next((one for one in starters() if one.name.casefold() == name.strip().casefold()), None)
+
+
+def starts_shipped() -> list[tuple[str, TrainingConfig]]:
+    """Return the names and settings of the starters that a training may start from.
+
+    A damaged one is left out here; whoever names it is told.
+    """
+    with contextlib.suppress(LearningError):
+        return [(one.name, one.config) for one in starters()]
+    return []
 
 
 def has_starter() -> bool:

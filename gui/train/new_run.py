@@ -22,6 +22,7 @@ from core.learning.config import (
     TASKS,
     TrainingConfig,
 )
+from core.learning.starters import starts_shipped
 from core.messages import text
 from core.project.project import Project
 from gui import theme
@@ -194,6 +195,9 @@ class NewRunPanel(QFrame):
             key = "train.from_run_class" if self.classifies else "train.from_run"
             words = text(key, run=row.run.name, dice=figure) + ("  ★" if row.best else "")
             self.parent_run.addItem(words, row.run.id)
+        for name, config in () if self.classifies else starts_shipped():
+            self._parents[name] = config
+            self.parent_run.addItem(text("train.from_starter", name=name), name)
         self.parent_run.setCurrentIndex(max(0, self.parent_run.findData(kept)))
         self.parent_run.blockSignals(False)
         self._parent_changed()

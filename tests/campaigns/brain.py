@@ -128,6 +128,7 @@ def train(folder: Path, source: Path, workers: int, device: str, steps: int) -> 
     else:
         learner.probe(Batch.of(examples_of(maps, recipe, 0)))
         say(f"begins: {recipe.steps} steps on {learner.device.type}, {learner.precision}")
+    note(folder, {"commit": _commit(), "step": learner.step})
     last = min(recipe.steps, learner.step + steps) if steps else recipe.steps
     checked: dict[int, list[MadeUp]] = {}
     saved, started, counted = time.monotonic(), time.monotonic(), 0
@@ -159,13 +160,20 @@ def train(folder: Path, source: Path, workers: int, device: str, steps: int) -> 
     return learner
 
 
+def _commit() -> str:
+    return subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+
+
 def export(folder: Path, target: Path) -> None:
     """Write the starter of the averaged weights that are there so far."""
     recipe = recipe_of(folder)
     learner = SynthLearner(recipe, "cpu")
     learner.restore(checkpoint.read_resume(folder, learner.device))
-    checks = [json.loads(line) for line in (folder / LOG_FILE).read_text("utf-8").splitlines() if '"check"' in line]
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    lines = [json.loads(line) for line in (folder / LOG_FILE).read_text("utf-8").splitlines()]
+    commit = next((line["commit"] for line in reversed(lines) if "commit" in line), _commit())
+    checks = [line for line in lines if "check" in line and line["step"] <= learner.step]
     facts = {
         "name": "brain",
         "run": "starter-brain",
@@ -177,7 +185,7 @@ def export(folder: Path, target: Path) -> None:
         "maps": sorted(one.name for one in load_maps(folder / MAPS_FILE)),
         "check_maps": list(CHECK_MAPS),
         "check": checks[-1] if checks else None,
-        "commit": commit.strip(),
+        "commit": commit,
         "torch": torch.__version__,
     }
     config = TrainingConfig(labels=("Brain",), network=recipe.network, size=EXPORT_SIZE, slices=STACK, prepare=PREPARE)

@@ -1,0 +1,86 @@
+"""Strip now: a scan, one action, and the brain that the starter finds stands in Review."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QPushButton
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "models"))
+
+from review_support import bright_model
+
+import core.learning.starters as shipped
+from core.learning.config import TrainingConfig
+from core.learning.run_files import origin_of
+from core.learning.runs import CONFIG_FILE, MODEL_FILE, list_runs
+from core.messages import text
+from core.project.predictions import list_predictions, read_prediction
+from gui.strip_now import without_run
+
+
+@pytest.fixture
+def starter(tmp_path, monkeypatch):
+    """A copy of the program whose brain starter calls bright what is Brain; children of the window see it too."""
+    folder = tmp_path / "starters" / "brain"
+    folder.mkdir(parents=True)
+    bright_model(folder)
+    facts = json.loads((folder / MODEL_FILE).read_text())
+    (folder / MODEL_FILE).write_text(json.dumps(facts | {"network": "unet"}))
+    config = TrainingConfig(labels=("Brain",), size=32, slices=1)
+    (folder / CONFIG_FILE).write_text(json.dumps(config.to_json()))
+    monkeypatch.setenv("MENINX_STARTERS", str(folder.parent))
+    monkeypatch.setattr(shipped, "STARTERS", folder.parent)
+    return folder
+
+
+def test_strip_now_shows_the_brain_in_review(opened, starter, qtbot):
+    session, window = opened.session, opened
+    assert list_runs(session.project) == []
+    window.actions_table["strip_now"].trigger()
+    (work,) = session.jobs.of_kind("predict")
+    assert without_run(session) == ("stripping", "")
+    qtbot.waitUntil(lambda: not session.jobs.of_kind("predict"), timeout=60_000)
+    assert work.error is None
+    (run,) = list_runs(session.project)
+    assert origin_of(session.project, run.id) == "brain"
+    assert [record.scan for record in list_predictions(session.project)] == [session.scan.id]
+    assert np.count_nonzero(read_prediction(session.project, run.id, session.scan.id)["Brain"])
+    qtbot.waitUntil(lambda: window.review.isVisible() and window.review.run is not None, timeout=20_000)
+    assert window.review.run.id == run.id
+
+
+def test_an_empty_review_offers_it(opened, starter, qtbot):
+    window, session = opened, opened.session
+    session.workspace_requested.emit("review")
+    words = text("review.strip_now")
+    qtbot.waitUntil(lambda: words in {one.text() for one in shown_buttons(window.review)}, timeout=20_000)
+    next(one for one in shown_buttons(window.review) if one.text() == words).click()
+    qtbot.waitUntil(lambda: len(list_runs(session.project)) == 1, timeout=60_000)
+    qtbot.waitUntil(lambda: not session.jobs.of_kind("predict"), timeout=60_000)
+
+
+def test_without_a_starter_it_says_so(opened, tmp_path, monkeypatch, qtbot):
+    monkeypatch.setattr(shipped, "STARTERS", tmp_path / "nowhere")
+    assert without_run(opened.session) == ("no_run", "to_train")
+    told = []
+    opened.session.notifier.told.connect(lambda one: told.append(one.words))
+    opened.actions_table["strip_now"].trigger()
+    assert told == [text("strip_now.no_starter")]
+    assert opened.session.jobs.of_kind("predict") == []
+
+
+def test_train_offers_the_starter_as_a_start(opened, starter, qtbot):
+    panel = opened.train.panel
+    panel.set_runs([])
+    assert panel.parent_run.findData("brain") > 0
+    panel.start_from("brain")
+    assert panel.config().parent == "brain"
+    assert panel.config().size == 32
+    assert panel.config().slices == 1
+
+
+def shown_buttons(widget):
+    return [one for one in widget.findChildren(QPushButton) if one.isVisible()]
