@@ -116,7 +116,7 @@ def test_one_class_only_is_refused_in_a_sentence_and_leaves_no_run(folder, capsy
     assert run_command(["train", path, "--class", "clean", "--epochs", "1", "--json"]) == 1
     facts = json.loads(capsys.readouterr().out)
     assert facts["error"]["code"] == "class-one"
-    assert "clean" in facts["error"]["message"]
+    assert "clean" in facts["error"]["sentence"]
     with Project.open(folder / "p", read_only=True) as project:
         assert not list(project.store.rows("SELECT id FROM run"))
         assert len(project.classes.all()) == 32
