@@ -54,6 +54,7 @@ TOPICS: Mapping[str, str] = {
     "second": "view#a-second-scan",
     "surface": "view#surface",
     "history": "view#history-and-saved-versions",
+    "strip_now": "skull-stripping#without-drawing-anything",
     "import": "import",
     "train": "train",
     "review": "review",
