@@ -21,7 +21,7 @@ from core.project.class_predictions import ClassPrediction, read_classes, write_
 from core.project.project import Project
 from core.project.records import Scan
 from core.volume import Volume
-from models.inference import BATCH, compile_model, may_mirror, read_facts
+from models.inference import BATCH, compile_model, lengths, may_mirror, read_facts
 
 
 class ClassPredictor:
@@ -63,7 +63,9 @@ class ClassPredictor:
         except (KeyError, TypeError, ValueError) as error:
             raise LearningError("model-damaged", file=folder / MODEL_FILE) from error
         self._compiled = compile_model(folder / ONNX_FILE, exact=exact)
-        if len(self._compiled.outputs) != 2 or len(self._compiled.output(1).partial_shape) != 4:
+        taken = (self.preparation.inputs, self.preparation.size, self.preparation.size)
+        fits = lengths(self._compiled.input(0))[1:] == taken
+        if not fits or len(self._compiled.outputs) != 2 or len(self._compiled.output(1).partial_shape) != 4:
             raise LearningError("model-damaged", file=folder / ONNX_FILE)
         self.model = hashlib.sha256((folder / ONNX_FILE).read_bytes()).hexdigest()
 

@@ -74,8 +74,10 @@ class Predictor:
         except (KeyError, TypeError, ValueError) as error:
             raise LearningError("model-damaged", file=folder / MODEL_FILE) from error
         self._compiled = compile_model(folder / ONNX_FILE, exact=exact)
-        shape = tuple(dim.get_length() if dim.is_static else -1 for dim in self._compiled.output(0).partial_shape)
-        if shape[1:] != (len(self.labels), self.preparation.size, self.preparation.size):
+        size, inputs = self.preparation.size, self.preparation.inputs
+        takes, gives = (lengths(port) for port in (self._compiled.input(0), self._compiled.output(0)))
+        # a network that was swapped for one of other channels would fail at its first slice
+        if takes[1:] != (inputs, size, size) or gives[1:] != (len(self.labels), size, size):
             raise LearningError("model-damaged", file=folder / ONNX_FILE)
 
     def probabilities(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -192,6 +194,11 @@ def read_facts(file: Path) -> Mapping[str, Any]:
     if not isinstance(facts, dict):
         raise LearningError("model-damaged", file=file)
     return facts
+
+
+def lengths(port: Any) -> tuple[int, ...]:
+    """Return the lengths of an input's or output's axes; -1 for one that may be anything."""
+    return tuple(dim.get_length() if dim.is_static else -1 for dim in port.partial_shape)
 
 
 def compile_model(file: Path, *, exact: bool) -> Any:
