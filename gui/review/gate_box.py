@@ -15,7 +15,7 @@ from gui.jobs.asking import Asker
 from gui.review.case import LabelCase
 from gui.review.numbers import volume_words
 
-LINES = 4
+LINES = 3
 
 
 class GateBox(QWidget):
@@ -23,6 +23,8 @@ class GateBox(QWidget):
 
     slice_chosen = Signal(int)
     """Native slice (from 0)."""
+    changed = Signal()
+    """It is there now, or not any more."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,6 +76,7 @@ class GateBox(QWidget):
     def _show(self, found: GateLook | None) -> None:
         self.look = found
         self.setVisible(found is not None)
+        self.changed.emit()
         if found is None or self._geometry is None:
             return
         self._heading.setText(text("review.gate_of", run=found.name).upper())

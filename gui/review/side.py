@@ -17,6 +17,8 @@ from gui.review.gate_box import GateBox
 from gui.review.next_slices import NextSlices
 from gui.review.numbers import NumbersPanel
 
+GATED = 1040
+"""From this height (px) on there is room for the difference, and for them, beside what a gate did."""
 HIGH = 800
 """From this height (px) on there is room for the slices to look at next."""
 
@@ -47,6 +49,8 @@ class ReviewSide(QFrame):
         column.addWidget(self.label)
         column.addWidget(self.numbers)
         self.gate = GateBox()
+        self.gate.changed.connect(self._fit)
+        self._differs = True
         column.addWidget(self.gate)
         column.addSpacing(2)
         column.addWidget(self._strip_heading)
@@ -105,11 +109,19 @@ class ReviewSide(QFrame):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.next.set_room(event.size().height() >= HIGH)
+        self._fit()
 
     def show_difference(self, shown: bool) -> None:
         """Show the difference where something is known to differ from."""
-        self.difference.setVisible(shown)
+        self._differs = shown
+        self._fit()
+
+    @Slot()
+    def _fit(self) -> None:
+        """Leave out what a pane can show as well, where there is no room beside the figures."""
+        gated = not self.gate.isHidden()
+        self.next.set_room(self.height() >= (GATED if gated else HIGH))
+        self.difference.setVisible(self._differs and (not gated or self.height() >= GATED))
 
     @Slot()
     def _label_changed(self) -> None:

@@ -186,6 +186,8 @@ class ClassLook(QWidget):
         self.tiles: list[WrongTile] = []
         self._grid = QGridLayout()
         self._grid.setSpacing(theme.space("s"))
+        for column in range(_ACROSS):
+            self._grid.setColumnStretch(column, 1)
         outer = theme.column(self, gap=theme.space("s"))
         outer.addLayout(self._top())
         outer.addLayout(self._cards())

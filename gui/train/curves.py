@@ -246,7 +246,9 @@ class CurveCard(QFrame):
         else:
             if self._baseline is not None:
                 low = min(low, self._baseline)
-            low, high = low - 0.06 * (1.0 - low), 1.0 + 0.02 * (1.0 - low)
+            # the words of a line near the top stand above it
+            above = 0.16 if self._baseline is not None and self.width() < NARROW else 0.02
+            low, high = low - 0.06 * (1.0 - low), 1.0 + above * (1.0 - low)
         self._plot.setYRange(low, max(high, low + 1e-3), padding=0.02)
 
 
