@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.events import Notice
-from core.geometry import Geometry
+from core.geometry import Geometry, bounding_box
 from core.messages import text
 from core.project.predictions import THRESHOLD
 
@@ -26,6 +26,8 @@ SMALLEST_PART = 0.005
 """A mask of less of a scan is as good as none."""
 PIECE = 0.05
 """A second piece of this part of the largest is told of."""
+_ENOUGH = 64
+"""Voxels along an axis that suffice to see pieces."""
 DOUBTS = ("nothing", "unsure", "disagree")
 FLAGS = ("small", "large", "pieces", "border")
 Masks = NDArray[Any]
@@ -128,7 +130,13 @@ def _second_piece(mask: NDArray[np.bool_]) -> float:
     """Return the size of the second largest piece as a part of the largest."""
     from scipy import ndimage  # slow to load: not before it is needed
 
-    pieces, count = ndimage.label(mask)
+    box = bounding_box(mask)
+    if box is None:
+        return 0.0
+    inside = mask[box.slices]
+    # pieces that are told of are large: a thinned mask shows them as well, in an eighth of the time or less
+    steps = [max(1, count // _ENOUGH) for count in inside.shape]
+    pieces, count = ndimage.label(inside[:: steps[0], :: steps[1], :: steps[2]])
     if count < 2:
         return 0.0
     sizes = np.sort(np.bincount(pieces.ravel())[1:])
