@@ -98,6 +98,11 @@ class SurfaceView(QWidget):
             self._image = QImage(pixels.data, columns, rows, 4 * columns, QImage.Format.Format_RGB32).copy()
         self.update()
 
+    @property
+    def shown(self) -> bool:
+        """Whether there is a picture."""
+        return self._image is not None
+
     def voxel_at(self, place: QPointF) -> tuple[int, int, int] | None:
         """Return the voxel (x, y, z) seen at a point of the widget."""
         box = self._box()
