@@ -830,6 +830,81 @@ def review_stripped(stage: Stage) -> QPixmap:
     return together((picture, stage.part(stage.window.review.views, stage.window.review.panes)))
 
 
+def panes_alone(stage: Stage, view: str) -> QPixmap:
+    """Return the row of buttons and the panes below it."""
+    picture = reviewed(stage, view)
+    return together((picture, stage.part(stage.window.review.views, stage.window.review.panes)))
+
+
+@scene("review-one", learnt=True)
+def review_one(stage: Stage) -> QPixmap:
+    """One pane."""
+    return panes_alone(stage, "one")
+
+
+@scene("review-two", learnt=True)
+def review_two(stage: Stage) -> QPixmap:
+    """Two panes."""
+    return panes_alone(stage, "two")
+
+
+@scene("review-mask", learnt=True)
+def review_mask(stage: Stage) -> QPixmap:
+    """Scan, and beside it with the mask."""
+    return panes_alone(stage, "mask")
+
+
+@scene("review-compared", learnt=True)
+def review_compared(stage: Stage) -> QPixmap:
+    """Scan, annotation, prediction."""
+    return panes_alone(stage, "compared")
+
+
+@scene("review-flicker", learnt=True)
+def review_flicker(stage: Stage) -> QPixmap:
+    """Annotation and prediction by turns: one of the two."""
+    return panes_alone(stage, "flicker")
+
+
+@scene("review-next", learnt=True)
+def review_next(stage: Stage) -> QPixmap:
+    """The next best slices with their reasons."""
+    reviewed(stage, "four")
+    page = stage.window.review
+    page.show_next(True)
+    stage.until(lambda: bool(page.next.picks))
+    stage.settle(0.5)
+    picture = stage.whole()
+    return together((picture, stage.part(page.bar, page.views, page.next.page)))
+
+
+@scene("review-space", learnt=True)
+def review_space(stage: Stage) -> QPixmap:
+    """The surface of a prediction, coloured by its distance to the annotation."""
+    reviewed(stage, "four")
+    desk = stage.window.review.space
+    desk.open()
+    stage.until(lambda: desk.window is not None and desk.window.view.shown and not desk.window.busy)
+    assert desk.window is not None
+    stage.settle(0.5)
+    return desk.window.grab()
+
+
+@scene("strip-files", learnt=True)
+def strip_files(stage: Stage) -> QPixmap:
+    """Stripping files from the window."""
+    from gui.dialogs.strip_dialog import StripDialog
+
+    stage.open(0)
+    models = stage.window.commands.stripper.models()
+    dialog = StripDialog(models, [Path("/scans/head-1.nii.gz"), Path("/scans/ct")], Path("/stripped"), stage.window)
+    dialog.show()
+    stage.settle(0.5)
+    picture = dialog.grab()
+    dialog.close()
+    return picture
+
+
 @scene("review-numbers", learnt=True)
 def review_numbers(stage: Stage) -> QPixmap:
     """All figures of a run."""
