@@ -107,6 +107,9 @@ class DataBox(QWidget):
             self.counted.emit()
             return
         self._stale.set()
+        if isinstance(self.survey, ClassSurvey):
+            self.survey = None
+            self._say(text("train.counting"), "")
         self._stale = stale = threading.Event()
         self._asker.ask(_count, project, tuple(labels), reader, approved, stale)
 
@@ -120,6 +123,10 @@ class DataBox(QWidget):
             self._say("", "")
             self.counted.emit()
             return
+        if not isinstance(self.survey, ClassSurvey):
+            # counts of labels say nothing of a class
+            self.survey = None
+            self._say(text("train.counting"), "")
         self._asker.ask(survey_class, project, config)
 
     def forget(self, there: bool) -> None:
