@@ -444,4 +444,4 @@ def test_model_facts_hold_no_identity(project):
         (folder / name).read_text("utf-8") for name in ("model.json", "card.md", "config.json", "split.json")
     )
     assert "patient 1" not in words
-    assert json.loads((folder / "config.json").read_text("utf-8")) == changed(epochs=1, steps=1).to_json()
+    assert json.loads((folder / "config.json").read_text("utf-8")) == changed(epochs=1, steps=1, mirror="yes").to_json()
