@@ -10,6 +10,7 @@ from typing import Any
 
 from core.errors import ProjectError
 from core.project.records import AuditRow, utc_now
+from core.project.state_sums import sums_of
 
 START = "0" * 64
 _HEAD = "audit_head"
@@ -28,6 +29,7 @@ def append(
     facts: Mapping[str, Any],
     *,
     touched: Iterable[tuple[str, str]] = (),
+    standing: Iterable[tuple[str, str]] = (),
 ) -> str:
     """Add a row inside the caller's transaction and return its hash.
 
@@ -43,11 +45,17 @@ def append(
         Plain JSON data without identity.
     touched
         Kind and key of each thing that another copy of the project may change too
-        (:mod:`core.team.merging`): this line is the last that tells of it.
+        (:mod:`core.team.merging`): this line is the last that tells of it, and carries the sum of what it
+        is now (:mod:`core.project.state_sums`). They must have been changed before.
+    standing
+        The same of things that other lines tell of, and that this one vouches for as they stand.
     """
+    touched, standing = list(touched), list(standing)
+    sums = sums_of(connection, [*touched, *standing])
+    more = ({"sums": sums} if sums else {}) | ({"standing": True} if standing else {})
     last = connection.execute("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1").fetchone()
     sequence, previous = (int(last[0]) + 1, str(last[1])) if last else (1, START)
-    words = json.dumps(dict(facts), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    words = json.dumps(dict(facts) | more, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     at = utc_now()
     digest = digest_of(sequence, at, who, action, words, previous)
     connection.execute(

@@ -111,9 +111,10 @@ class Scans:
                 connection.execute(f"INSERT INTO scan ({names}) VALUES ({marks})", values)
                 if not clean.geometry.depth_known:
                     connection.execute("INSERT INTO meta VALUES (?, ?)", (_depth_key(scan_id), _DOUBTED))
-                audit.append(
-                    connection, current_reader(), "add-scan", {"scan": scan_id, "sha256": digest, "file": file_digest}
-                )
+                touched = [("scan", scan_id), ("status", scan_id)]
+                touched += [] if clean.geometry.depth_known else [("depth", scan_id)]
+                told = {"scan": scan_id, "sha256": digest, "file": file_digest}
+                audit.append(connection, current_reader(), "add-scan", told, touched=touched)
                 if also is not None:
                     also(connection)
         except BaseException:

@@ -6,6 +6,9 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 
+from core.project import audit
+from core.project.state_sums import everything
+
 VERSION = 4
 """``PRAGMA user_version`` of the tables below."""
 APPLICATION = 0x4D4E5831
@@ -338,6 +341,8 @@ def _teams(connection: sqlite3.Connection) -> None:
         keys += [("layer", f"{facts['annotation']}/{layer}") for layer in {**layers, **facts.get("finished", {})}]
         for kind, key in keys:
             connection.execute("INSERT OR REPLACE INTO change (kind, key, hash) VALUES (?, ?, ?)", (kind, key, digest))
+    # from here on a row that is changed from outside is found
+    audit.append(connection, "", "upgrade", {"index": 4}, standing=everything(connection))
 
 
 MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions, 2: _measurements, 3: _teams}

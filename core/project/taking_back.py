@@ -15,7 +15,7 @@ from pathlib import Path
 from core.errors import InputError
 from core.project import audit
 from core.project.project import Project
-from core.project.records import Annotation, current_reader
+from core.project.records import Annotation, ScanStatus, current_reader
 
 _LONELY = "SELECT key FROM patient WHERE key NOT IN (SELECT patient FROM scan)"
 
@@ -95,10 +95,15 @@ def _remove_scan(connection: sqlite3.Connection, project: Project, scan: str) ->
         files += _forget_annotation(connection, project, annotation.id)
     for row in connection.execute("SELECT run FROM prediction WHERE scan = ?", (scan,)).fetchall():
         files += _remove_prediction(connection, project, str(row[0]), scan)
+    touched = _things(connection, scan)
+    for table in ("measurement", "comment"):
+        rows = connection.execute(f"SELECT id FROM {table} WHERE scan = ?", (scan,)).fetchall()
+        touched += [(table, str(row[0])) for row in rows]
     for table in ("class_value", "measurement", "assignment", "tag", "comment", "reading_time"):
         connection.execute(f"DELETE FROM {table} WHERE scan = ?", (scan,))
     connection.execute("DELETE FROM scan WHERE id = ?", (scan,))
-    audit.append(connection, current_reader(), "take-back-scan", {"scan": scan})
+    connection.execute("DELETE FROM meta WHERE key = 'depth/' || ?", (scan,))
+    audit.append(connection, current_reader(), "take-back-scan", {"scan": scan}, touched=touched)
     return files
 
 
@@ -113,8 +118,8 @@ def _remove_annotation(
     if _drawn(project, owner):
         return []
     files = _forget_annotation(connection, project, annotation)
-    if not project.annotations(row[0]):
-        connection.execute("UPDATE scan SET status = 'to_do' WHERE id = ? AND status = 'in_progress'", (row[0],))
+    if not project.annotations(row[0]) and project.scan(row[0]).status is ScanStatus.IN_PROGRESS:
+        project.set_status(row[0], ScanStatus.TO_DO)
     return files
 
 
@@ -125,8 +130,14 @@ def _forget_annotation(connection: sqlite3.Connection, project: Project, annotat
     connection.execute("DELETE FROM annotation WHERE id = ?", (annotation,))
     # told, so that verify knows why these saves have no row any more
     facts = {"annotation": annotation, "taken": [str(row[1]) for row in rows]}
-    audit.append(connection, current_reader(), "take-back-masks", facts)
+    audit.append(connection, current_reader(), "take-back-masks", facts, touched=_things(connection, annotation))
     return [project.path / str(row[0]) for row in rows]
+
+
+def _things(connection: sqlite3.Connection, owner: str) -> list[tuple[str, str]]:
+    """Return what the audit tells of that belongs to a scan or an annotation."""
+    rows = connection.execute("SELECT kind, key FROM change WHERE instr(key, ?) > 0", (owner,)).fetchall()
+    return [(str(row[0]), str(row[1])) for row in rows]
 
 
 def _remove_prediction(connection: sqlite3.Connection, project: Project, run: str, scan: str) -> list[Path]:

@@ -6,17 +6,20 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from core.errors import Cancelled, MeninxError, ProjectError
 from core.events import Events, Finished, Progress, StopCheck, never_stop
 from core.io import atomic
 from core.messages import sentence
-from core.project import audit, maskfile, scanfile, sums
+from core.project import audit, maskfile, scanfile, state_sums, sums
 from core.project.journal_file import JournalFile, base_hash
+from core.project.records import LayerVersion
 from core.project.thinning import thinned_files
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 PATH_MOST = 120
 QUARANTINE = "quarantine"
 _LEFT_BEHIND_SECONDS = 3600.0
+_MOST_ROWS = 20
+"""Rows that are named; who changed more of them changed the file."""
 _MASKS, _ALL = 2, 3
 """Bits of what came along with a merged line of the audit."""
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
@@ -122,6 +127,8 @@ def _index_problems(project: Project) -> Iterator[MeninxError]:
             else:
                 # only a whole audit can tell which files it does not know
                 yield from _unaudited(connection)
+                for kind, key in state_sums.broken(connection)[:_MOST_ROWS]:
+                    yield ProjectError("row-changed", what=kind, key=key)
             # a copy of it, so that a flipped bit in so small a file is seen
             words = connection.execute("SELECT value FROM meta WHERE key = 'manifest'").fetchone()
             if words is not None and (project.path / "meninx.json").read_bytes() != words[0].encode():
@@ -234,6 +241,40 @@ def _journal_problems(project: Project) -> Iterator[MeninxError]:
         fits = header.annotation == annotation and header.base == base_hash(versions, header.start)
         if fits and not header.start <= saved <= max(known.last, header.start):
             yield ProjectError("journal-file-damaged", file=relative)
+        elif fits and not _replays(project, annotation, known, versions, saved):
+            yield ProjectError("journal-file-changed", file=relative)
+
+
+def _replays(
+    project: Project, annotation: str, known: JournalFile, versions: Mapping[str, Sequence[LayerVersion]], saved: int
+) -> bool:
+    """Whether the steps of a journal lead from the masks it began with to those that are saved.
+
+    A step that was changed, its check sum with it, leads elsewhere. Where the masks that it began with are no
+    longer kept nothing can be said.
+    """
+    row = project.store.row("SELECT scan FROM annotation WHERE id = ?", annotation)
+    assert row is not None
+    layers = {}
+    try:
+        for layer, of_layer in versions.items():
+            first = [one for one in of_layer if one.journal_sequence <= known.header.start]
+            if first and first[-1].removed:
+                return True
+            if first:
+                layers[layer] = project.read_version(first[-1])
+        # here: opening an annotation needs what verify checks
+        from core.editing.opening import replayed
+
+        made = replayed(known, project.geometry(row["scan"]), layers, known.header.start, saved)
+        for layer, of_layer in versions.items():
+            newest = of_layer[-1]
+            if newest.journal_sequence and not np.array_equal(made.get(layer, 0), project.read_version(newest)):
+                return False
+    except ProjectError as error:
+        # a mask that cannot be read was told of
+        return error.code != "journal-damaged"
+    return True
 
 
 def _check_mask(project: Project, item: _Item) -> None:
@@ -242,7 +283,12 @@ def _check_mask(project: Project, item: _Item) -> None:
         raise ValueError("another hash")
     row = project.store.row("SELECT scan FROM annotation WHERE id = ?", item.key)
     if row is not None:
-        maskfile.decode(data, project.geometry(row["scan"]))
+        mask = maskfile.decode(data, project.geometry(row["scan"]))
+        told = project.store.row("SELECT counts, remap FROM layer_version WHERE file = ?", item.file)
+        if told is not None:
+            mask = maskfile.remapped(mask, told["remap"]) if told["remap"] else mask
+            if {str(value): count for value, count in maskfile.counts_of(mask).items()} != json.loads(told["counts"]):
+                raise ProjectError("row-changed", what="layer_version", key=item.file)
 
 
 def _check_scan(project: Project, item: _Item) -> None:

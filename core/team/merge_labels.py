@@ -38,6 +38,8 @@ class Joined:
         Keys of labels that are now as neither copy told: the merge tells of them.
     told
         Keys to the side whose last change counts.
+    former
+        Keys that labels went by before they were found to be one.
     conflicts
         Key, what counts, what the other copy had.
     """
@@ -47,6 +49,7 @@ class Joined:
     theirs: Remap = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     told: dict[str, Literal["ours", "theirs"]] = field(default_factory=dict)
+    former: set[str] = field(default_factory=set)
     conflicts: list[tuple[str, Row, Row]] = field(default_factory=list)
 
 
@@ -108,6 +111,8 @@ def _matched(
         key = key_of(mine["origins"])
         if decide(key, key) not in {"theirs", "both-theirs"} or used(mine, "ours"):
             entries.append(_Entry(dict(mine), _place(mine), mine, None, "ours"))
+        else:
+            joined.told[key] = "theirs"
     paired = {_place(other) for other in pairs.values()}
     for other in theirs:
         key = key_of(other["origins"])
@@ -201,6 +206,7 @@ def _finish(entry: _Entry, joined: Joined) -> None:
     source = entry.ours if entry.side == "ours" else entry.theirs
     assert source is not None
     joined.told[key] = entry.side
+    joined.former |= {key_of(side["origins"]) for side in (entry.ours, entry.theirs) if side is not None} - {key}
     if any(row[name] != source[name] for name in (*_CONTENT, "layer", "value", "origins")):
         joined.changed.add(key)
 

@@ -119,9 +119,10 @@ class MaskMerge:
             if side in {"same", "ours"}:
                 continue
             if self._is_same(id, layer):
+                self._add_history(id, scan, layer)
                 if side in {"theirs", "both-theirs"}:
                     self._merge.told("layer", f"{id}/{layer}", self._merge.hashes("layer", f"{id}/{layer}")[1])
-                self._add_history(id, scan, layer)
+                    self._sign(id, layer)
             elif side == "theirs":
                 self._follow(id, scan, layer)
             else:
@@ -158,6 +159,7 @@ class MaskMerge:
                 own = [version for version in aside[:-1] if version["sha256"] not in hashes] + aside[-1:]
                 self._append(copy, scan, layer, own, self._from_bundle if ours_count else self._from_here)
                 self._set_states(copy, layer, states)
+                self._merge.made |= {("annotation", copy), ("layer", f"{copy}/{layer}")}
                 line = self._merge.hashes("layer", f"{id}/{layer}")[1 if ours_count else 0]
                 self._merge.told("layer", f"{copy}/{layer}", line)
             if not ours_count:
@@ -178,12 +180,13 @@ class MaskMerge:
         here = self._ours(id, layer)
         hashes = {version["sha256"] for version in here}
         new = [version for version in theirs if version["sha256"] not in hashes]
-        if theirs and (not new or new[-1]["sha256"] != theirs[-1]["sha256"]):
-            newest = here[-1] if here else None
-            if newest is None or (newest["sha256"], newest["remap"]) != (theirs[-1]["sha256"], theirs[-1]["remap"]):
-                new.append(theirs[-1])
+        last = (new or here)[-1:]
+        if theirs and [(row["sha256"], row["remap"]) for row in last] != [(theirs[-1]["sha256"], theirs[-1]["remap"])]:
+            # they went back to masks that are in the history already: those count again
+            new.append(theirs[-1])
         self._append(id, scan, layer, new, self._from_bundle)
         self._set_states(id, layer, self._states.get(id, {}).get(layer, []))
+        self._sign(id, layer)
         self._merge.told("layer", f"{id}/{layer}", self._merge.hashes("layer", f"{id}/{layer}")[1])
 
     def _add_history(self, id: str, scan: str, layer: str) -> None:
@@ -194,6 +197,15 @@ class MaskMerge:
         if new and here:
             self._append(id, scan, layer, new, self._from_bundle)
             self._append(id, scan, layer, here[-1:], self._from_here)
+
+    def _sign(self, id: str, layer: str) -> None:
+        """Let the newest version tell of who made it as the line that counts does."""
+        for newest in self._theirs(id, layer)[-1:]:
+            self._rows.execute(
+                "UPDATE layer_version SET created = ?, who = ?, action = ? WHERE annotation = ? AND layer = ? "
+                "AND sequence = (SELECT max(sequence) FROM layer_version WHERE annotation = ? AND layer = ?)",
+                (newest["created"], newest["who"], newest["action"], id, layer, id, layer),
+            )
 
     def _is_same(self, id: str, layer: str) -> bool:
         here, theirs = self._ours(id, layer)[-1:], self._theirs(id, layer)[-1:]

@@ -160,7 +160,10 @@ def _merge_settings(merge: Merge) -> None:
     for key, value in theirs.items():
         if key.startswith("depth/") and key.removeprefix("depth/") not in merge.skipped and value == "accepted":
             # accepting it is never taken back
-            merge.connection.execute("UPDATE meta SET value = ? WHERE key = ?", (value, key))
+            sql = "UPDATE meta SET value = ? WHERE key = ? AND value <> ?"
+            if merge.connection.execute(sql, (value, key, value)).rowcount:
+                scan = key.removeprefix("depth/")
+                merge.told("depth", scan, merge.hashes("depth", scan)[1])
     for (kind, key), line in merge.theirs_changed.items():
         if kind not in {"meta", "class-values"}:
             continue

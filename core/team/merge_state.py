@@ -42,6 +42,8 @@ class Merge:
         Rows of theirs, by table.
     skipped
         Ids of scans of theirs that we have not and that did not come along.
+    made
+        Kinds and keys of things that are now what neither copy had.
     """
 
     project: Project
@@ -54,6 +56,7 @@ class Merge:
     theirs_changed: dict[tuple[str, str], str] = field(default_factory=dict)
     ours_lines: dict[str, tuple[str, int]] = field(default_factory=dict)
     theirs_lines: dict[str, tuple[str, int]] = field(default_factory=dict)
+    made: set[tuple[str, str]] = field(default_factory=set)
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     updated: int = 0
 
@@ -110,6 +113,7 @@ class Merge:
 
     def composed(self, kind: str, key: str, changes: Iterable[str]) -> None:
         """Note that a thing is what follows from several changes: whoever knows all of them came to the same."""
+        self.made.add((kind, key))
         self.told(kind, key, "+".join(sorted({line for change in changes for line in lines_of(change)})))
 
     def who(self, change: str) -> tuple[str, str]:

@@ -229,7 +229,7 @@ def _all(merge: Merge, written: list[Path]) -> _Outcome:
             "lines": lines,
             "conflicts": [one["id"] for one in merge.conflicts],
         }
-        audit.append(merge.connection, merge.reader, "merge", facts)
+        audit.append(merge.connection, merge.reader, "merge", facts, standing=sorted(merge.made))
     return _Outcome(new, len(merge.skipped), merge.updated, merge.conflicts, lines)
 
 
@@ -257,7 +257,7 @@ def _merge_scans(merge: Merge) -> int:
             f"INSERT INTO scan ({', '.join(taken)}) VALUES ({', '.join('?' * len(taken))})", tuple(taken.values())
         )
         new += 1
-        for kind, key in (("status", row["id"]), ("scan", row["id"])):
+        for kind, key in (("status", row["id"]), ("scan", row["id"]), ("depth", row["id"])):
             merge.told(kind, key, merge.hashes(kind, key)[1])
         if twin is not None:
             facts = {"scan": taken["name"], "beside": twin["name"]}
@@ -299,13 +299,21 @@ def _merge_labels(merge: Merge) -> Joined:
                 tuple(row[name] for name in columns),
             )
         merge.updated += 1
+    known = (merge.ours_changed, merge.theirs_changed)
+    lines = [line for one in known for (kind, _), line in one.items() if kind == "label"]
     for key, side in joined.told.items():
         if key in joined.changed:
             # what became of it follows from what all labels were in both copies
-            known = (merge.ours_changed, merge.theirs_changed)
-            merge.composed("label", key, (line for one in known for (kind, _), line in one.items() if kind == "label"))
+            merge.composed("label", key, lines)
         elif side == "theirs":
             merge.told("label", key, merge.hashes("label", key)[1])
+    for key in joined.former - joined.told.keys():
+        merge.composed("label", key, lines)
+    for (kind, key), line in merge.theirs_changed.items():
+        # labels that are in neither copy any more
+        gone = kind == "label" and key not in joined.told and key not in joined.former
+        if gone and merge.decide("label", key) in {"theirs", "both-theirs"}:
+            merge.told("label", key, line)
     for layer, values in joined.ours.items():
         for found in rows.execute("SELECT * FROM layer_version WHERE layer = ?", (layer,)).fetchall():
             before = dict(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from core.errors import InputError
 from core.geometry import Geometry
 from core.labels import LabelSet, RemovedLabel
-from core.project import schema
+from core.project import audit, schema
 from core.project.project import Project
 from core.volume import Volume
 
@@ -43,6 +44,19 @@ def begun(path: Path) -> Project:
 TEAM_TABLES = ("reader", "assignment", "tag", "comment", "reading_time", "change", "audit_merged", "conflict")
 
 
+def without_sums(index: sqlite3.Connection) -> None:
+    """Write the audit as it was before its lines carried sums."""
+    previous = audit.START
+    for row in index.execute("SELECT sequence, at, who, action, facts FROM audit ORDER BY sequence").fetchall():
+        facts = {name: fact for name, fact in json.loads(row[4]).items() if name != "sums"}
+        words = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        digest = audit.digest_of(*row[:4], words, previous)
+        values = (words, previous, digest, row[0])
+        index.execute("UPDATE audit SET facts = ?, previous = ?, hash = ? WHERE sequence = ?", values)
+        previous = digest
+    index.execute("UPDATE meta SET value = ? WHERE key = 'audit_head'", (f"{row[0]} {previous}",))
+
+
 def to_version_1(path: Path) -> None:
     """Turn the index of a closed project into one that version 1 wrote, which knew no seals."""
     (path / "project.sqlite.sha256").unlink()
@@ -53,6 +67,7 @@ def to_version_1(path: Path) -> None:
         index.execute(V1_LABEL)
         index.execute(f"INSERT INTO label SELECT {columns} FROM newer")
         index.execute("DROP TABLE newer")
+        without_sums(index)
         for table in TEAM_TABLES:
             index.execute(f"DROP TABLE {table}")
         for column in ("who", "action", "remap"):
