@@ -8,8 +8,9 @@ from typing import Any
 
 from core.commands.line import Line
 from core.messages import text
+from core.review.tidy import LooseWays
 from models.commands.ways import add_ways, tidying
-from models.loose import LooseWays, apply_job
+from models.loose import apply_job
 from models.sharding import hush_others, leading
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from core.commands.line import Line
 from core.messages import text
 from core.review.strip import Stripping
+from core.review.tidy import LooseWays
 from models.commands.ways import add_ways, millimetres, number, tidying
-from models.loose import LooseWays, default_model, strip_job
+from models.loose import default_model, strip_job
 from models.sharding import hush_others, leading
 
 
