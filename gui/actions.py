@@ -79,7 +79,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("show_names", "eye", checkable=True),
     ActionSpec("reader", "person"),
     ActionSpec("bundle", "export", _P),
-    ActionSpec("merge", "import", _P),
+    ActionSpec("merge", "import"),
     ActionSpec("comment", "comment", _S),
     ActionSpec("timeline", needs=_P),
     ActionSpec("scan_menu", needs=_P),

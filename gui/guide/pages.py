@@ -11,7 +11,7 @@ from core.messages import RESOURCES
 
 GUIDE = RESOURCES.parent / "docs" / "guide"
 """Where the pages and their pictures are: beside the resources, in a checkout and in an installed copy."""
-PAGES = ("README", "tools", "edit-mask", "view", "train", "review", "import", "exchange",
+PAGES = ("README", "tools", "edit-mask", "view", "train", "review", "teams", "import", "exchange",
          "coming-from-label-studio", "skull-stripping", "tumour-unet",
          "explore-and-pretrained", "attention-unet", "keys", "commands")  # fmt: skip
 """File names without ``.md``, in the order of reading."""
@@ -58,6 +58,7 @@ TOPICS: Mapping[str, str] = {
     "import": "import",
     "train": "train",
     "review": "review",
+    "reader": "teams#who-reads-here",
 }
 """What a person may ask about (ids of actions, names of panels and workspaces): page and section."""
 

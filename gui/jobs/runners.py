@@ -102,12 +102,12 @@ def bundle(project: Path, file: Path, scans: Sequence[str], *, with_scans: bool,
     return Job("bundle", facts)
 
 
-def merge(project: Path, file: Path, *, reader: str, dry: bool) -> Job:
+def merge(project: Path, file: Path, *, reader: str, dry: bool, locked: bool = True) -> Job:
     """Return the job that takes in what was handed over; ``dry`` only looks what would come of it.
 
-    The window holds the lock of the project, and no annotation is open meanwhile.
+    The window holds the lock of an open project (``locked``), and no annotation is open meanwhile.
     """
-    facts = {"project_path": project, "file": file, "dry": dry, "locked": True, "reader": reader}
+    facts = {"project_path": project, "file": file, "dry": dry, "locked": locked, "reader": reader}
     return Job("merge", facts)
 
 

@@ -73,6 +73,18 @@ class _Table(QWidget):
         column.setContentsMargins(theme.space("m"), theme.space("s"), theme.space("m"), theme.space("m"))
         column.addWidget(self.words)
         column.addWidget(self.view, 1)
+        session.project_changed.connect(self._project_changed)
+
+    @Slot()
+    def _project_changed(self) -> None:
+        self.forget()
+        if self._session.project is None:
+            self._tasks.wait()
+
+    def forget(self) -> None:
+        """Show nothing any more."""
+        self.model.show_rows([])
+        self.words.clear()
 
     def save(self) -> None:
         """Write the rows as CSV, in the order they stand."""
@@ -109,7 +121,6 @@ class AgreementTable(_Table):
         self._all: list[Agreement] = []
         self._found.connect(self._take)
         self.view.doubleClicked.connect(self._open)
-        session.project_changed.connect(self.forget)
 
     @property
     def busy(self) -> bool:
@@ -127,15 +138,13 @@ class AgreementTable(_Table):
         work = functools.partial(_compare, project, stale, functools.partial(self._found.emit, stale))
         self._tasks.start(work, self._done, self._failed)
 
-    @Slot()
     def forget(self) -> None:
         """Stop comparing; nothing is shown any more."""
         if self._stale is not None:
             self._stale.set()
         self._stale = None
         self._all = []
-        self.model.show_rows([])
-        self.words.clear()
+        super().forget()
 
     @Slot(object, object)
     def _take(self, stale: threading.Event, found: list[Agreement]) -> None:

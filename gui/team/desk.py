@@ -171,7 +171,14 @@ class TeamDesk(QObject):
     def show_merge(self, file: Path) -> None:
         """Show what a file that was handed over holds, and take it in if the person says so."""
         session = self._session
-        if session.project is None or self.dialog is not None:
+        if self.dialog is not None:
+            return
+        if session.project is None:
+            target = self._window.commands.ask_place(text("team.merge_place"))
+            if target is not None:
+                dialog = MergeDialog(session, file, self._window, target=target)
+                dialog.made.connect(self._window.intake.open_project)
+                self._show_dialog(dialog)
             return
         if session.read_only:
             session.notifier.tell(session.holder or text("annotate.refused_read_only"), "warning")

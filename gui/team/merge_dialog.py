@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QListWidget, QWidget
 
-from core.errors import MeninxError
+from core.errors import InputError, MeninxError
 from core.messages import sentence, text
 from core.team.bundle_file import BundleFacts, peek
 from gui import theme
@@ -32,15 +32,20 @@ class MergeDialog(Dialog):
         Whose project takes it in.
     file
         The bundle.
+    target
+        Where a copy of the project is made of it; None to take it into the project that is open.
     """
 
-    taken = Signal()
-    """Something came in."""
+    made = Signal(object)
+    """Path of the copy that was made."""
 
-    def __init__(self, session: Session, file: Path, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, file: Path, parent: QWidget | None = None, *, target: Path | None = None
+    ) -> None:
         super().__init__(text("team.merge_title"), text("team.merge_accept"), parent, width=620)
         self._session = session
         self.file = file
+        self._target = target
         self._looking = True
         self._over = False
         self._shown = ""
@@ -72,20 +77,32 @@ class MergeDialog(Dialog):
         made = when_made(facts.made)
         words = {"name": facts.name, "by": facts.by, "scans": facts.scans, "annotations": facts.annotations}
         self.facts.setText(text(f"team.{key}", made=made, **words))
-        self._start(dry=True)
+        if self._target is None:
+            self._start(dry=True)
+            return
+        self.said.setText(text("team.merge_new", folder=self._target))
+        self.accept_button.setEnabled(facts.with_scans)
+        if not facts.with_scans:
+            self._failed(InputError("bundle-no-scans", file=self.file))
 
     def _start(self, *, dry: bool) -> None:
-        project = self._session.project
-        if project is not None:
-            job = runners.merge(Path(project.path), self.file, reader=self._session.team.me, dry=dry)
-            self.job.start(job)
+        project, me = self._session.project, self._session.team.me
+        if self._target is not None:
+            self.job.start(runners.merge(self._target, self.file, reader=me, dry=False, locked=False))
+        elif project is not None:
+            self.job.start(runners.merge(Path(project.path), self.file, reader=me, dry=dry))
 
     def accept(self) -> None:
         if self._over:
             super().accept()
             return
         session = self._session
-        if self.job.running or session.project is None:
+        if self.job.running:
+            return
+        if self._target is not None:
+            self._looking = False
+            self.accept_button.setEnabled(False)
+            self._start(dry=False)
             return
         self._shown = session.scan.id if session.scan is not None else ""
         if not session.notifier.attempt(session.put_away):
@@ -116,7 +133,8 @@ class MergeDialog(Dialog):
         self.said.setText(_sum(result, "did"))
         self._list(found, "team.conflicts_did")
         self._finish()
-        self.taken.emit()
+        if self._target is not None:
+            self.made.emit(self._target)
 
     def _list(self, found: Sequence[str], key: str) -> None:
         self.conflicts.clear()
@@ -137,6 +155,8 @@ class MergeDialog(Dialog):
 
     def _open_again(self) -> None:
         session = self._session
+        if session.project is None:
+            return
         session.reload_labels()
         session.scans_changed.emit()
         session.work_changed.emit("")

@@ -13,6 +13,7 @@ from core.errors import MeninxError
 from core.messages import text
 from core.project.project import Project
 from core.project.records import Scan
+from core.team.assignments import assignments
 from gui.jobs.asking import Asker
 from gui.session import Session
 from gui.worklist import rows
@@ -201,7 +202,8 @@ class ScanModel(QAbstractListModel):
         if place is None or project is None:
             return
         before = listing.rows[place]
-        row = replace(before, scan=project.scan(scan_id))
+        finished = any(one.done for one in assignments(project, scan_id, self._session.team.me))
+        row = replace(before, scan=project.scan(scan_id), finished=finished)
         row.searched = rows.searched(row, self.names.get(row.scan))
         listing.rows[place] = row
         done = (row.scan.status in DONE) - (before.scan.status in DONE)

@@ -910,3 +910,7 @@ def review_numbers(stage: Stage) -> QPixmap:
     """All figures of a run."""
     picture = reviewed(stage, "numbers")
     return together((picture, picture.rect()))
+
+
+# the pictures of the page of teams enter themselves
+import team_scenes  # noqa: E402, F401
