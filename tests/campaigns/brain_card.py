@@ -18,7 +18,7 @@ def card(result: Mapping[str, Any]) -> str:
         "",
         "Finds the Brain (parenchyma with cerebellum and brainstem, ventricles included, the CSF around it excluded)",
         "on MR of any contrast, in any orientation, on single pictures too, and on CT as far as it goes.",
-        "Research use only, not for diagnosis.",
+        "Research use only, not for diagnosis. Licence of the weights: Apache-2.0, as the program.",
         "",
         "## How it was made",
         "",
