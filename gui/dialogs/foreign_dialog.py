@@ -154,11 +154,12 @@ class ForeignDialog(Dialog):
             lands = text("foreign.with_picture")
         size = size_words(shape)
         cells = (line.name, size, drawn, lands)
-        if line.problem is not None:
+        if line.problem is not None or line.url:
             # one sentence across the row: it is what a person must read
-            cells = (line.name, lands, "", "")
+            said = lands if line.problem is not None else " · ".join((size, drawn, lands))
+            cells = (line.name, said, "", "")
             self.table.setSpan(row, 1, 1, 3)
-            self.table.setRowHeight(row, self._sentence_height(lands))
+            self.table.setRowHeight(row, self._sentence_height(said))
         for column, words in enumerate(cells):
             item = QTableWidgetItem(words)
             item.setToolTip(words)

@@ -913,4 +913,5 @@ def review_numbers(stage: Stage) -> QPixmap:
 
 
 # the pictures of the page of teams enter themselves
+import exchange_scenes  # noqa: E402, F401
 import team_scenes  # noqa: E402, F401
