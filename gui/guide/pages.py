@@ -13,7 +13,7 @@ GUIDE = RESOURCES.parent / "docs" / "guide"
 """Where the pages and their pictures are: beside the resources, in a checkout and in an installed copy."""
 PAGES = ("README", "tools", "edit-mask", "view", "train", "review", "teams", "import", "exchange",
          "coming-from-label-studio", "skull-stripping", "tumour-unet",
-         "explore-and-pretrained", "attention-unet", "keys", "commands")  # fmt: skip
+         "stroke-on-ct", "explore-and-pretrained", "attention-unet", "keys", "commands")  # fmt: skip
 """File names without ``.md``, in the order of reading."""
 START = "README"
 

@@ -109,7 +109,7 @@ def test_review_says_what_the_gate_removed_and_goes_to_the_slices(gated, page, q
     assert "show the label and stay empty" in cost
     assert gate.name.upper() in box._heading.text()
     assert box.lines[0].startswith("slice") or "slice" in box.lines[0].casefold()
-    assert "right mask taken away" in box.lines[0]
+    assert "right mask lost" in box.lines[0]
     wanted = box.look.rows[0].slice
     box._lines[0].click()
     assert made.panes.index == wanted

@@ -20,8 +20,8 @@ def main(names: list[str]) -> int:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     sys.path[:0] = [str(ROOT), str(HERE), str(HERE.parent / "gui")]
     from keys_page import keys_page
-    from scenes import LEARNT, SCENES
-    from stage import Stage, make_learnt, make_project, packed
+    from scenes import LEARNT, SCENES, STROKE
+    from stage import Stage, make_learnt, make_project, make_stroke, packed
 
     from core.io import atomic
 
@@ -34,9 +34,10 @@ def main(names: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MENINX_HOME"] = str(Path(folder) / "home")
         # those that need a training last
-        wanted = sorted(names or SCENES, key=lambda name: name in LEARNT)
+        wanted = sorted(names or SCENES, key=lambda name: name in LEARNT | STROKE)
         plain = make_project(Path(folder) / "plain.meninx")
         learnt: Path | None = None
+        stroke: Path | None = None
         if not names:
             atomic.write_bytes(out.parent / "keys.md", keys_page().encode("utf-8"))
         for number, name in enumerate(wanted):
@@ -45,7 +46,10 @@ def main(names: list[str]) -> int:
             place.mkdir()
             if name in LEARNT and learnt is None:
                 learnt = make_learnt(Path(folder) / "learnt.meninx")
-            stage = Stage(learnt if learnt is not None and name in LEARNT else plain, place)
+            if name in STROKE and stroke is None:
+                stroke = make_stroke(Path(folder) / "stroke.meninx")
+            template = learnt if name in LEARNT else stroke if name in STROKE else plain
+            stage = Stage(template or plain, place)
             content = packed(SCENES[name](stage))
             stage.close()
             atomic.write_bytes(out / f"{name}.png", content)

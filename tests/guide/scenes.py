@@ -29,13 +29,19 @@ LEARNT: set[str] = set()
 """Pictures of a project with a trained run."""
 
 
-def scene(name: str, *, learnt: bool = False) -> Callable[[Scene], Scene]:
+STROKE: set[str] = set()
+"""Pictures of a project of CT heads with a run that says yes or no, and one that draws behind it."""
+
+
+def scene(name: str, *, learnt: bool = False, stroke: bool = False) -> Callable[[Scene], Scene]:
     """Enter a picture under its name."""
 
     def enter(made: Scene) -> Scene:
         SCENES[name] = made
         if learnt:
             LEARNT.add(name)
+        if stroke:
+            STROKE.add(name)
         return made
 
     return enter
@@ -909,6 +915,93 @@ def strip_files(stage: Stage) -> QPixmap:
 def review_numbers(stage: Stage) -> QPixmap:
     """All figures of a run."""
     picture = reviewed(stage, "numbers")
+    return together((picture, picture.rect()))
+
+
+# ------------------------------------------------------------------ stroke on CT
+
+
+def run_shown(stage: Stage, name: str) -> None:
+    """Open the Train page on a run."""
+    stage.window.resize(*WHOLE)
+    stage.open(1)
+    stage.do("workspace_train")
+    page = stage.window.train
+    stage.until(lambda: len(page._rows) == 2)
+    run = next(row.run.id for row in page._rows if row.run.name == name)
+    page._choose(run)
+    stage.until(lambda: page.shown is not None and page.shown.run == run)
+    page.panel.choose_task("classify")
+    stage.until(lambda: not page.panel.data._asker.busy)
+    stage.settle(0.6)
+
+
+@scene("stroke-train", stroke=True)
+def stroke_train(stage: Stage) -> QPixmap:
+    """A run that says yes or no."""
+    run_shown(stage, "Run 1")
+    picture = stage.whole()
+    return together((picture, picture.rect()))
+
+
+@scene("stroke-mistakes", stroke=True)
+def stroke_mistakes(stage: Stage) -> QPixmap:
+    """ROC, calibration, confusion, most wrong slices."""
+    run_shown(stage, "Run 1")
+    page = stage.window.train
+    page.header.review.click()
+    stage.until(lambda: page.figures.look is not None and not page.figures.look._asker.busy)
+    stage.settle(0.6)
+    picture = stage.whole()
+    return together((picture, stage.part(page.figures)))
+
+
+@scene("preparation", stroke=True)
+def preparation(stage: Stage) -> QPixmap:
+    """What each step does, before and after."""
+    from gui.train.prepare_dialog import PrepareDialog
+
+    run_shown(stage, "Run 1")
+    session = stage.session
+    assert session.project is not None
+    assert session.scan is not None
+    config = stage.window.train.panel.config()
+    dialog = PrepareDialog(session.project, session.scan, config, volume=session.volume, parent=stage.window)
+    dialog.resize(1100, 1010)
+    dialog.show()
+    stage.until(lambda: not dialog.busy)
+    stage.settle(0.4)
+    bar = dialog.area.verticalScrollBar()
+    bar.setValue(bar.maximum() * 7 // 10)
+    stage.settle(0.4)
+    picture = dialog.grab()
+    dialog.reject()
+    return together((picture, picture.rect()))
+
+
+@scene("review-gate", stroke=True)
+def review_gate(stage: Stage) -> QPixmap:
+    """What the gate removed, and what that cost."""
+    from core.learning.runs import list_runs
+    from core.project.predictions import read_meta
+
+    stage.window.resize(*WHOLE)
+    stage.open(0)
+    project = stage.session.project
+    assert project is not None
+    run = next(one for one in list_runs(project) if not one.config.classifies)
+    emptied = [len(read_meta(project, run.id, scan.id)["gate"]["emptied"]) for scan in project.scans()]
+    # somebody who bleeds, of whose mask something went
+    drawn = [n for n, count in enumerate(emptied) if count and n % 4 and n < 11]
+    stage.open(min(drawn, key=lambda n: emptied[n]) if drawn else 1)
+    stage.do("workspace_review")
+    page = stage.window.review
+    stage.until(lambda: page.side.gate.look is not None)
+    stage.settle(1.5)
+    if page.side.gate.look is not None and page.side.gate.look.rows:
+        page.side.gate._lines[0].click()
+    stage.settle(0.8)
+    picture = stage.whole()
     return together((picture, picture.rect()))
 
 

@@ -26,6 +26,7 @@ from core.commands.line import run as run_command
 from core.geometry import bounding_box
 from core.labels import LabelSet
 from core.phantom import Phantom, make_head
+from core.project.classes import ClassGiven
 from core.project.project import Project
 from core.project.records import Origin, SliceState
 from gui import theme
@@ -84,6 +85,34 @@ def make_learnt(path: Path) -> Path:
     line = ["train", str(path), "--label", "Brain", "--network", "unet_light", "--size", "96", "--slices", "1"]
     length = ["--epochs", "14", "--steps", "10", "--seed", "3", "--device", "cpu", "--reader", READER]
     for command in ([*line, *length], ["predict", str(path), "--run", "last"]):
+        if run_command(command):
+            raise RuntimeError(" ".join(command))
+    return path
+
+
+def make_stroke(path: Path) -> Path:
+    """Make a project of CT heads, most of them bleeding; train what says yes or no, and what draws behind it."""
+    with Project.create(path, name="stroke") as project:
+        project.set_labels(LabelSet().with_label("Haemorrhage"))
+        for seed in range(12):
+            lesion = "haemorrhage" if seed % 4 else None
+            made = make_head(730 + seed, shape=(16, 160, 130), contrast="CT", lesion=lesion, noise=0.012)
+            scan = project.add_scan(made.volume, patient=f"person {seed}", description="CT head")
+            blood = made.masks.get("Haemorrhage", np.zeros(made.volume.shape, dtype=np.bool_))
+            shown = blood.any(axis=(1, 2))
+            given = [ClassGiven(scan.id, z, "stroke", "yes" if yes else "no") for z, yes in enumerate(shown)]
+            project.classes.set_many(given, reader=READER)
+            if seed < 11:
+                save(project, scan.id, {"Haemorrhage": blood}, finished=True)
+    label = ["--class", "stroke", "--network", "cnn_light", "--prepare", "table,centre", "--epochs", "10"]
+    masks = ["--label", "Haemorrhage", "--network", "unet_light", "--prepare", "table,crop", "--epochs", "16"]
+    short = ["--size", "64", "--steps", "10", "--slices", "1", "--seed", "3", "--device", "cpu", "--reader", READER]
+    for command in (
+        ["train", str(path), *label, *short],
+        ["evaluate", str(path), "--run", "1", "--on", "val"],
+        ["train", str(path), *masks, *short],
+        ["predict", str(path), "--run", "2", "--gate", "1"],
+    ):
         if run_command(command):
             raise RuntimeError(" ".join(command))
     return path
