@@ -65,7 +65,7 @@ def test_what_the_gate_did_is_counted_by_hand(gated):
         assert what[6] == MISSED
         assert (found.clean, found.slices, found.name) == (4, 12, gate.name)
         assert found.removed == int(before[[0, 5, 6, 11]].sum())
-        assert [row.what for row in found.rows][0] == LOST
+        assert found.rows[0].what == LOST
         both = 2 * (after & truth).sum() / (after.sum() + truth.sum())
         assert found.dice == pytest.approx(both)
         assert found.dice_before == pytest.approx(2 * (before & truth).sum() / (before.sum() + truth.sum()))
