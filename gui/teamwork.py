@@ -14,6 +14,7 @@ from core.project.project import Project
 from core.project.records import ScanStatus
 from core.team import adjudication, assignments, comments, readers, statuses, tags
 from core.team.comments import Comment
+from core.team.finishing import close_finished
 from gui.ahead import Ahead
 from gui.background import Tasks
 from gui.jobs.asking import Asker
@@ -160,6 +161,10 @@ class Teamwork(QObject):
         if self._session.scan is not None:
             self._do([self._session.scan.id], _make_consensus, method=method, by=self.me)
 
+    def close_finished(self) -> None:
+        """Mark the scans done that all of their readers are done with: what came from another copy may be the last."""
+        self._do([], _close_finished, by=self.me)
+
     def add_reader(self, name: str) -> None:
         """Let the project know a reader who has drawn nothing yet."""
         self._do([], _add_reader, name=name, by=self.me)
@@ -290,6 +295,10 @@ def _make_consensus(project: Project, scans: tuple[str, ...], *, method: str, by
     scan = project.scan(scans[0])
     made = adjudication.make_consensus(project, scan, method, by=by)
     return _Done(scans, text("team.consensus_made", scan=scan.name, reader=made.reader))
+
+
+def _close_finished(project: Project, scans: tuple[str, ...], *, by: str) -> _Done:
+    return _Done(tuple(close_finished(project, by=by)))
 
 
 def _add_reader(project: Project, scans: tuple[str, ...], *, name: str, by: str) -> _Done:

@@ -157,6 +157,9 @@ class MergeDialog(Dialog):
         session = self._session
         if session.project is None:
             return
+        if self._over:
+            # each reader finished in his own copy: together they are done
+            session.team.close_finished()
         session.reload_labels()
         session.scans_changed.emit()
         session.work_changed.emit("")

@@ -20,7 +20,7 @@ from core.project.records import Origin, ScanStatus, SliceState
 from core.review.agreement import agreements
 from core.team import assignments, comments, statuses, tags
 from core.team.bundle import bundle_job
-from core.team.finishing import finish
+from core.team.finishing import close_finished, finish
 from core.team.readers import CONSENSUS_MAJORITY, adjudication_reader
 from core.team.reading_time import seconds_of
 from gui.main_window import MainWindow
@@ -339,6 +339,20 @@ def test_consensus_and_adjudication(study: MainWindow, qtbot: QtBot) -> None:
     assert session.reader == "Anna", "only on the scan that is adjudicated"
     readers = {one.reader for one in project.annotations(scan)}
     assert readers == {"Anna", "Ben", CONSENSUS_MAJORITY, name}
+
+
+def test_readers_who_finish_on_copies_of_their_own_are_done_together(project_path: Path) -> None:
+    with Project.open(project_path) as project:
+        scans = [scan.id for scan in project.scans()]
+        assignments.two_readers(project, scans, "Anna", "Ben", by="Chief")
+        finish(project, scans[0], "Anna")
+        finish(project, scans[1], "Anna")
+        # as a merge brings it: the word alone, not what follows from it
+        assignments.finish_reading(project, scans[1], "Ben")
+        assert close_finished(project, by="Chief") == [scans[1]]
+        stand = [scan.status for scan in project.scans()]
+        assert stand == [ScanStatus.IN_PROGRESS, ScanStatus.DONE, ScanStatus.TO_DO]
+        assert close_finished(project, by="Chief") == []
 
 
 # ------------------------------------------------------------------ review
