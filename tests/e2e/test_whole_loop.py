@@ -80,7 +80,7 @@ def predict_and_correct(window: MainWindow, qtbot: QtBot, run: str) -> np.ndarra
     assert window.session.scan is not None
     window.actions_table["workspace_review"].trigger()
     qtbot.waitUntil(lambda: window.review.run is not None, timeout=10_000)
-    window.review.predict_scan()
+    window.review.predicting.predict_scan()
     qtbot.waitUntil(lambda: window.review.case is not None and window.review.label_case is not None, timeout=120_000)
     predicted = read_prediction(project, run, window.session.scan.id)["Brain"]
     QTimer.singleShot(300, press_in_question)
