@@ -33,8 +33,8 @@ from gui.guide.window import GuideWindow
 from gui.intake import Intake, is_project
 from gui.jobs.jobs import Work
 from gui.session import Session
-from gui.strip_now import StripNow
 from gui.strip_files import Stripper
+from gui.strip_now import StripNow
 from gui.top_bar import WORKSPACES
 from gui.tour import STEPS, Tour
 
