@@ -253,7 +253,7 @@ class ClassLook(QWidget):
         self.confusion.show_cells(summary)
         counted = text("evaluate.class_counts", **{key: summary[key] for key in ("count", "yes", "patients")})
         self._counts.setText(
-            f"{counted} {text('train.class_threshold', threshold=format(summary['threshold'], '.3f'))}"
+            f"{counted}  ·  {text('train.class_threshold', threshold=format(summary['threshold'], '.3f'))}"
         )
         self._asker.ask(_load, self._folder, facts["most_wrong"][:SHOWN])
 
