@@ -12,6 +12,7 @@ from core.commands.readers import add_as, who
 from core.messages import text
 from core.project.project import Project
 from core.team.conflicts import conflicts, settle_conflict
+from core.team.finishing import close_finished
 from core.team.merging import merge_job
 
 
@@ -40,7 +41,11 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
             line.say(text("hand_over.merged_skipped", scans=result["skipped_scans"]))
         if arguments.dry_run and not arguments.project.exists():
             return result
-    with Project.open(arguments.project, read_only=not arguments.settle) as project:
+    merged = arguments.file is not None and not arguments.dry_run
+    with Project.open(arguments.project, read_only=not (arguments.settle or merged)) as project:
+        if merged:
+            # each reader said in a copy of his own that he is done: together that is the scan's word
+            close_finished(project, by=who(arguments))
         for one in arguments.settle:
             settle_conflict(project, one, reader=who(arguments))
         left = conflicts(project, settled=arguments.all)
