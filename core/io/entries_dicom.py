@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag, private_dictionary_description
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
@@ -29,6 +30,8 @@ LONGEST = 200
 """Characters of a value that are shown."""
 _MOST_VALUES = 16
 _MOST_ITEMS = 24
+_ITEM = (0xFFFE, 0xE000)
+_UNKNOWN = 0xFFFFFFFF
 _DEEPEST = 12
 _SEQUENCE = "SQ"
 _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
@@ -66,30 +69,58 @@ def entries(path: Path) -> Iterator[HeaderEntry]:
 def _of(dataset: Dataset, depth: int) -> Iterator[HeaderEntry]:
     for tag in sorted(dataset.keys()):
         element: DataElement | None = None
+        more = 0
         with contextlib.suppress(*FAULTS):
+            more = _shorten(dataset, tag)
             found = dataset[tag]
             element = found if isinstance(found, DataElement) else None
         if element is None:
             # damaged: that it is there is all that can be said
             yield HeaderEntry(_tag(tag), keyword_for_tag(tag), "", identity=True, depth=depth)
         elif element.VR == _SEQUENCE:
-            yield from _sequence(element, depth)
+            yield from _sequence(element, depth, more)
         else:
             yield _entry(element, depth)
 
 
-def _sequence(element: DataElement, depth: int) -> Iterator[HeaderEntry]:
+def _shorten(dataset: Dataset, tag: BaseTag) -> int:
+    """Leave the first items of a sequence that was not read yet; return how many go.
+
+    A file may claim a hundred thousand items (PS3.5, 7.5), each of which costs the library twenty
+    microseconds; more than :data:`_MOST_ITEMS` are never listed.
+    """
+    raw: object = dataset.get_item(tag)
+    if not isinstance(raw, RawDataElement) or raw.VR != _SEQUENCE or not isinstance(raw.value, bytes):
+        return 0
+    head = struct.Struct("<HHI" if raw.is_little_endian else ">HHI")
+    place, count, kept = 0, 0, 0
+    while place + head.size <= len(raw.value):
+        group, element, length = head.unpack_from(raw.value, place)
+        if (group, element) != _ITEM or length == _UNKNOWN:
+            # no plain list of items: the library knows what to make of it
+            return 0
+        place += head.size + length
+        count += 1
+        if count == _MOST_ITEMS:
+            kept = place
+    if count > _MOST_ITEMS:
+        dataset[tag] = raw._replace(value=raw.value[:kept], length=kept)
+    return max(0, count - _MOST_ITEMS)
+
+
+def _sequence(element: DataElement, depth: int, more: int) -> Iterator[HeaderEntry]:
     items: list[Dataset] = list(element.value or [])
-    count = f"{len(items)} item" if len(items) == 1 else f"{len(items)} items"
+    total = len(items) + more
+    count = f"{total} item" if total == 1 else f"{total} items"
     yield HeaderEntry(_tag(element.tag), _name(element), count, depth=depth)
     if depth >= _DEEPEST:
         return
     for number, item in enumerate(items[:_MOST_ITEMS], 1):
-        if len(items) > 1:
+        if total > 1:
             yield HeaderEntry("", f"{number}.", "", depth=depth + 1)
-        yield from _of(item, depth + (2 if len(items) > 1 else 1))
-    if len(items) > _MOST_ITEMS:
-        yield HeaderEntry("", f"+ {len(items) - _MOST_ITEMS}", "", depth=depth + 1)
+        yield from _of(item, depth + (2 if total > 1 else 1))
+    if total > _MOST_ITEMS:
+        yield HeaderEntry("", f"+ {total - _MOST_ITEMS}", "", depth=depth + 1)
 
 
 def _entry(element: DataElement, depth: int) -> HeaderEntry:

@@ -110,7 +110,8 @@ def _performance(
     # nothing (or everything) is inside: nobody missed anything
     sensitivity = yes @ said / yes.sum() if yes.sum() > 0 else np.ones(said.shape[1])
     specificity = no @ ~said / no.sum() if no.sum() > 0 else np.ones(said.shape[1])
-    return sensitivity, specificity
+    # a sum in another order may come out above the whole by its last bit
+    return np.minimum(sensitivity, 1.0), np.minimum(specificity, 1.0)
 
 
 def _probability(

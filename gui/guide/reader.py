@@ -292,10 +292,19 @@ def fit_pictures(document: QTextDocument, room: int) -> None:
             shape = fragment.charFormat().toImageFormat()
             picture = QPixmap(str(pages.GUIDE / shape.name()))
             if not picture.isNull():
-                shape.setWidth(min(room, picture.width()))
-                shape.setHeight(round(picture.height() * min(room, picture.width()) / picture.width()))
+                width = min(room - _indent(block), picture.width())
+                shape.setWidth(width)
+                shape.setHeight(round(picture.height() * width / picture.width()))
                 cursor = QTextCursor(document)
                 cursor.setPosition(fragment.position())
                 cursor.setPosition(fragment.position() + 1, QTextCursor.MoveMode.KeepAnchor)
                 cursor.setCharFormat(shape)
         block = block.next()
+
+
+def _indent(block: QTextBlock) -> int:
+    """Return by how many px a block stands further in than the text: what belongs to an item of a list."""
+    steps, items = block.blockFormat().indent(), block.textList()
+    if items is not None:
+        steps += items.format().indent()
+    return round(steps * block.document().indentWidth())

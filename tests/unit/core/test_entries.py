@@ -106,6 +106,26 @@ def test_sequences_are_listed_with_their_depth(tmp_path: Path) -> None:
     assert [entry.value for entry in echoes] == ["85.5", "12.5", "12.5"]
 
 
+@pytest.mark.parametrize("undefined", [False, True], ids=["of known length", "of unknown length"])
+@pytest.mark.parametrize("count", [24, 25, 60])
+def test_of_many_items_the_first_are_listed_and_all_are_counted(tmp_path: Path, count: int, undefined: bool) -> None:
+    items = []
+    for number in range(count):
+        item = Dataset()
+        item.EchoTime = str(number)
+        items.append(item)
+    dataset = write_dicom(
+        tmp_path / "many.dcm", np.zeros((4, 5), np.int16), RealWorldValueMappingSequence=Sequence(items)
+    )
+    dataset["RealWorldValueMappingSequence"].is_undefined_length = undefined
+    dataset.save_as(tmp_path / "many.dcm", enforce_file_format=True)
+    found = lines(tmp_path / "many.dcm")
+    names = [entry.name for entry in found]
+    assert found[names.index("Real World Value Mapping Sequence")].value == f"{count} items"
+    assert [entry.value for entry in found if entry.name == "Echo Time"] == [str(number) for number in range(24)]
+    assert [name for name in names if name.startswith("+ ")] == ([f"+ {count - 24}"] if count > 24 else [])
+
+
 def test_private_values_are_hidden_and_bytes_only_counted(tmp_path: Path) -> None:
     private = [entry for entry in lines(dicom(tmp_path / "one.dcm")) if entry.tag.startswith("(0029")]
     assert [(entry.name, entry.value) for entry in private] == [
