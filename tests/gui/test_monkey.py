@@ -98,8 +98,12 @@ def at_rest(window: MainWindow, views: list[SliceView]) -> list[QImage]:
 
 def awaited(window: MainWindow) -> bool:
     """Whether a thread computes (finer slices, previews), or something waits a moment before it begins."""
-    soon = (one for one in window.findChildren(QTimer) if one.isSingleShot() and one.interval() < _SOON_MS)
-    return any(task.isRunning() for task in window.findChildren(Task)) or any(one.isActive() for one in soon)
+    # the session reads for the panes as well: saved versions that are looked at
+    holders = (window, window.session)
+    tasks = [task for holder in holders for task in holder.findChildren(Task)]
+    timers = [one for holder in holders for one in holder.findChildren(QTimer)]
+    soon = (one for one in timers if one.isSingleShot() and one.interval() < _SOON_MS)
+    return any(task.isRunning() for task in tasks) or any(one.isActive() for one in soon)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
