@@ -441,6 +441,9 @@ class OperationsPanel(QWidget):
             return
         result, self._result = self._result, None
         self._operator.apply(order, result)
+        if result is not None:
+            # what changes nothing is told of by nobody else: its outline would stay
+            self.preview_changed.emit()
 
     @Slot(object)
     def _applied(self, order: Order) -> None:
