@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from PySide6.QtCore import QSettings
 
+from core import places
 from core.errors import StorageError
 from core.io import atomic
 
@@ -20,11 +19,14 @@ MAX_RECENT = 12
 
 
 def user_folder() -> Path:
-    """Return the folder for what belongs to this person (``MENINX_HOME`` overrides), made if missing."""
-    given = os.environ.get("MENINX_HOME")
-    folder = Path(given) if given else Path(platformdirs.user_data_dir("Meninx", appauthor=False))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Return the folder for what belongs to this person (:func:`core.places.data`), made if missing.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    return places.make(places.data())
 
 
 def last_worked(project: Path) -> datetime:
@@ -111,7 +113,7 @@ class Settings:
     """
 
     def __init__(self) -> None:
-        self._file = user_folder() / "preferences.json"
+        self._file = places.config() / "preferences.json"
         self.preferences = self._read()
 
     def _read(self) -> Preferences:
@@ -131,6 +133,7 @@ class Settings:
         kept = dataclasses.replace(self.preferences, last_folder="")
         words = json.dumps(dataclasses.asdict(kept), indent=1)
         try:
+            places.make(self._file.parent)
             atomic.write_bytes(self._file, words.encode("utf-8"))
         except StorageError as error:
             return error
@@ -156,4 +159,4 @@ class Settings:
     @staticmethod
     def geometry() -> QSettings:
         """Return the store of window geometry."""
-        return QSettings(str(user_folder() / "window.ini"), QSettings.Format.IniFormat)
+        return QSettings(str(places.config() / "window.ini"), QSettings.Format.IniFormat)

@@ -20,11 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from core import places
 from core.project.store import worded
-
-HOME_VARIABLE = "MENINX_HOME"
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS project (id TEXT PRIMARY KEY, salt BLOB NOT NULL, path TEXT NOT NULL) STRICT",
@@ -45,8 +42,7 @@ class Link:
 
 def home() -> Path:
     """Return the user's data folder (``MENINX_HOME`` overrides)."""
-    given = os.environ.get(HOME_VARIABLE)
-    return Path(given) if given else Path(platformdirs.user_data_dir("Meninx", appauthor=False))
+    return places.data()
 
 
 def normal(identity: str) -> str:
