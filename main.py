@@ -9,8 +9,9 @@ import sys
 def main(arguments: list[str] | None = None) -> int:
     """Open the window or run a command; return the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
-    from core.commands.line import is_command, run
+    from core.commands.line import is_command, run, take_language
 
+    given = take_language(given)
     if is_command(given):
         return run(given)
     from gui.app import open_window

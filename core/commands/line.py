@@ -17,9 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from core import messages
 from core.errors import Cancelled, InputError, MeninxError
 from core.events import Events, Finished, JobEvent, Notice, Progress, Skipped
-from core.messages import sentence, text
+from core.messages import number, sentence, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class Line:
         if event.detail:
             parts.append(event.detail)
         if event.rate > 0:
-            parts.append(f"{event.rate:.1f}/s")
+            parts.append(f"{number(event.rate, '.1f')}/s")
         if event.seconds_left >= 0:
             parts.append(text("line.left", seconds=round(event.seconds_left)))
         self._note("  ".join(parts))
@@ -140,6 +141,16 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+def take_language(arguments: Sequence[str]) -> list[str]:
+    """Take ``--language NAME`` from the beginning of the command line; end with status 2 if there is no such one."""
+    try:
+        return messages.take_language(arguments)
+    except KeyError as error:
+        words = text("line.language_unknown", name=error.args[0], known=", ".join(messages.LANGUAGES))
+        print(words, file=sys.stderr)  # noqa: T201
+        sys.exit(2)
 
 
 def is_command(arguments: Sequence[str]) -> bool:
