@@ -21,6 +21,7 @@ from typing import Any
 from core.errors import Cancelled, LearningError, MeninxError, trace_of
 from core.events import Events, Failed, Finished, JobEvent, Progress, StopCheck, WasCancelled, never_stop
 from core.io.limits import give_way
+from models.torchpack import enable
 
 JOBS: dict[str, str] = {
     "import": "core.project.importing:import_job",
@@ -74,6 +75,8 @@ def events_of(job: Job, should_stop: StopCheck = never_stop) -> Events:
     module_name, function_name = JOBS[job.kind].split(":")
     # read when OpenMP is first loaded: threads that wait sleep instead of spinning on cores that others need
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if module_name.startswith("models."):
+        enable()
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
