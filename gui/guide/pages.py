@@ -11,13 +11,14 @@ from core.messages import RESOURCES
 
 GUIDE = RESOURCES.parent / "docs" / "guide"
 """Where the pages and their pictures are: beside the resources, in a checkout and in an installed copy."""
-PAGES = ("README", "tools", "edit-mask", "view", "train", "review", "teams", "import", "exchange",
-         "coming-from-label-studio", "skull-stripping", "tumour-unet",
-         "stroke-on-ct", "explore-and-pretrained", "attention-unet", "keys", "commands")  # fmt: skip
+PAGES = ("README", "install", "first-scan", "annotate", "tools", "edit-mask", "view", "train", "review", "teams",
+         "import", "formats", "exchange", "coming-from-label-studio", "data", "troubleshooting", "skull-stripping",
+         "tumour-unet", "stroke-on-ct", "explore-and-pretrained", "attention-unet", "keys", "commands", "it",
+         "developers")  # fmt: skip
 """File names without ``.md``, in the order of reading."""
 START = "README"
 
-_FENCE = re.compile(r"^```.*?^```\s*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)```.*?^\1```\s*$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^(#{1,3}) +(.+?)\s*$", re.MULTILINE)
 _PLAIN = re.compile(r"<[^>]+>|!?\[([^\]]*)\]\([^)]*\)|[*`_|#>]")
 

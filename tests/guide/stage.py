@@ -288,6 +288,11 @@ class Stage:
             painter.end()
         return picture
 
+    def shot(self, *widgets: QWidget) -> QPixmap:
+        """Return the window as it is, or only the part of it that some widgets take."""
+        picture = self.whole()
+        return together((picture, self.part(*widgets))) if widgets else picture
+
     def part(self, *widgets: QWidget, margin: int = 0) -> QRect:
         """Return where widgets are in the window."""
         rect = QRect()

@@ -24,7 +24,8 @@ PICTURES = GUIDE / "pictures"
 WORDS = {page: (GUIDE / f"{page}.md").read_text(encoding="utf-8") for page in pages.PAGES}
 HELD = {"Ctrl", "Shift", "Alt", "Enter", "Esc", "Backspace", "Delete", "Space", "~"}
 """Keys that are held, or that a tool hears while it draws: not in the keymap (see keys.md)."""
-FENCE = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```([a-z]*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+"""Blocks: those without a language are commands of the program, ``sh`` is for a shell, ``python`` is code."""
 KEY = re.compile(r"<kbd>(.+?)</kbd>")
 LINK = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -140,13 +141,14 @@ def commands() -> list[tuple[str, str]]:
     """Return (page, line) of every command shown."""
     lines = []
     for page, words in WORDS.items():
-        blocks = "\n".join(FENCE.findall(words)).replace("\\\n", " ")
+        blocks = "\n".join(block for _, kind, block in FENCE.findall(words) if not kind)
         lines += [(page, line.strip()) for line in blocks.splitlines() if line.strip()]
     return lines
 
 
 def test_every_block_of_commands_holds_commands() -> None:
     assert len(commands()) > 25
+    assert {kind for words in WORDS.values() for _, kind, _ in FENCE.findall(words)} <= {"", "sh", "python"}
     for page, line in commands():
         assert line.startswith(("python main.py", TORCHRUN)), f"{page}: {line}"
 

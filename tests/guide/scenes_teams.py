@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QPixmap
-from scenes import WHOLE, scene
+from scene import WHOLE, scene
 from stage import Stage, head, together
 
 from core.project.project import Project
 from core.project.records import Origin, ScanStatus, SliceState
 from core.team import assignments, comments, statuses, tags
 from core.team.finishing import finish
+from gui.review.readers_page import ReadersPage
 from gui.team.merge_dialog import MergeDialog
 
 READERS = ("Anna", "Ben")
@@ -58,7 +59,7 @@ def begin(stage: Stage, number: int = 0) -> None:
     stage.open(number)
 
 
-def beside(stage: Stage) -> None:
+def beside(stage: Stage) -> ReadersPage:
     """Show the readers' page."""
     stage.do("workspace_review")
     door = stage.window.review.readers
@@ -67,6 +68,7 @@ def beside(stage: Stage) -> None:
     page = door.page
     stage.until(lambda: page.case is not None and not page.busy)
     stage.settle(0.3)
+    return page
 
 
 @scene("teams-worklist")
@@ -90,22 +92,17 @@ def teams_worklist(stage: Stage) -> QPixmap:
 def teams_readers(stage: Stage) -> QPixmap:
     """Two readers beside each other."""
     begin(stage)
-    beside(stage)
-    page = stage.window.review.readers.page
-    assert page is not None
+    page = beside(stage)
     page.go_to_next()
     stage.settle(0.3)
-    picture = stage.whole()
-    return together((picture, picture.rect()))
+    return stage.shot()
 
 
 @scene("teams-table")
 def teams_table(stage: Stage) -> QPixmap:
     """Agreement of all scans."""
     begin(stage)
-    beside(stage)
-    page = stage.window.review.readers.page
-    assert page is not None
+    page = beside(stage)
     page.choose_view("table")
     stage.until(lambda: not page.busy)
     stage.settle(0.3)
@@ -120,8 +117,7 @@ def teams_returned(stage: Stage) -> QPixmap:
     begin(stage, 2)
     stage.until(lambda: bool(stage.session.team.comments))
     stage.settle(0.3)
-    picture = stage.whole()
-    return together((picture, picture.rect()))
+    return stage.shot()
 
 
 @scene("teams-merge")
@@ -151,4 +147,4 @@ def teams_merge(stage: Stage) -> QPixmap:
     stage.settle(0.3)
     picture = dialog.grab()
     dialog.reject()
-    return together((picture, picture.rect()))
+    return picture

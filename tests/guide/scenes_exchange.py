@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from PySide6.QtGui import QPixmap
-from scenes import scene
-from stage import Stage, make_project, together
+from scene import scene
+from stage import Stage, make_project
 
 from core.exchange.exporting import export_job
 
@@ -30,4 +30,4 @@ def foreign(stage: Stage) -> QPixmap:
     stage.settle(0.5)
     picture = dialog.grab()
     dialog.reject()
-    return together((picture, picture.rect()))
+    return picture
