@@ -18,13 +18,13 @@ from gui.session import Session
 from gui.settings import Settings
 
 
-def make_application() -> QApplication:
+def make_application(looks: str = "dark") -> QApplication:
     """Return the application in the theme of Meninx (the one there is, if there is one)."""
     found = QApplication.instance()
     app = found if isinstance(found, QApplication) else QApplication(sys.argv[:1])
     app.setApplicationName(text("app.name"))
     app.setApplicationDisplayName(text("app.name"))
-    theme.apply(app)
+    theme.apply(app, looks)
     return app
 
 
@@ -41,9 +41,10 @@ def open_window(arguments: Sequence[str]) -> int:
     int
         Exit status.
     """
-    app = make_application()
+    settings = Settings()
+    app = make_application(settings.preferences.looks)
     start_log()
-    session = Session(Settings())
+    session = Session(settings)
     Unexpected(session.notifier).install()
     window = MainWindow(session)
     window.show()

@@ -16,6 +16,7 @@ from core.io.source import Found
 from core.messages import sentence, text
 from core.project.records import ScanStatus
 from core.team.bundle_file import ENDING
+from gui import theme
 from gui.actions import Actions
 from gui.dialogs.about import AboutDialog
 from gui.dialogs.command_palette import CommandPalette
@@ -467,15 +468,17 @@ class Commands(QObject):
 
     @Slot()
     def ask_settings(self) -> None:
-        """Ask for keys and mouse, and use them at once."""
+        """Ask for looks, keys and mouse, and use them at once."""
         preferences = self._session.settings.preferences
         dialog = SettingsDialog(preferences, self._window)
         if dialog.exec() == QDialog.DialogCode.Accepted:
-            preferences.keymap, preferences.keys = dialog.keymap.preset, dialog.changes
+            dialog.general.keep(preferences)
+            preferences.keymap, preferences.keys = dialog.keys.keymap.preset, dialog.keys.changes
             error = self._session.settings.save()
             if error is not None:
                 self._session.notifier.error(error)
-            self._actions.use(dialog.keymap)
+            self._actions.use(dialog.keys.keymap)
+            theme.wear(preferences.looks)
         dialog.deleteLater()
 
     @staticmethod

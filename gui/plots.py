@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication, QPen
 from PySide6.QtWidgets import QFrame, QWidget
 
@@ -54,10 +56,34 @@ class QuietPlot(pg.PlotWidget):
         item.showGrid(x=False, y=values, alpha=0.12)
         for side in ("left", "bottom"):
             axis = item.getAxis(side)
-            axis.setPen(pg.mkPen(theme.color("line_strong")))
-            axis.setTextPen(pg.mkPen(theme.color("muted")))
             axis.setStyle(tickFont=theme.font("heading"), tickLength=-4)
         item.setTitle(None)
         item.setMouseEnabled(x=False, y=False)
         if not values:
             item.hideAxis("left")
+        self._tints: list[Callable[[], None]] = []
+        self.tint(self._tint_axes)
+        theme.changes().changed.connect(self._retint)
+
+    def tint(self, colour: Callable[[], None]) -> None:
+        """Give what is drawn its colours, now and whenever the theme changes.
+
+        Parameters
+        ----------
+        colour
+            A bound method: it lives as long as the plot does.
+        """
+        self._tints.append(colour)
+        colour()
+
+    @Slot()
+    def _retint(self) -> None:
+        for colour in self._tints:
+            colour()
+
+    def _tint_axes(self) -> None:
+        self.setBackground(theme.color("backdrop"))
+        for side in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(pg.mkPen(theme.color("line_strong")))
+            axis.setTextPen(pg.mkPen(theme.color("muted")))

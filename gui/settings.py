@@ -16,6 +16,8 @@ from core.errors import StorageError
 from core.io import atomic
 
 MAX_RECENT = 12
+LOOKS = ("dark", "light", "system")
+"""Themes of the window; the last is whichever the desktop has."""
 
 
 def user_folder() -> Path:
@@ -45,6 +47,8 @@ class Preferences:
 
     Parameters
     ----------
+    looks
+        Theme of the window, one of :data:`LOOKS`.
     brush_size
         Diameter of the brush in mm (px where the spacing is unknown).
     sphere
@@ -80,6 +84,7 @@ class Preferences:
         Sections of the right panel that were opened (True) or shut by hand.
     """
 
+    looks: str = "dark"
     brush_size: float = 12.0
     sphere: bool = False
     opacity: float = 0.25

@@ -1,7 +1,9 @@
 """How the window looks: tokens, style sheet, and small builders for what every workspace needs.
 
 Workspaces take colours and distances from here and never write a colour of
-their own, so that one file changes the look of all of them.
+their own, so that one file changes the look of all of them. There is a dark and a
+light theme; scans stand on black in both, so what is drawn over them takes the
+colours of :func:`scan_color`.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from string import Template
 from typing import Any, Literal, TypeVar
 
 import pyqtgraph as pg
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -37,20 +39,64 @@ ICON = QSize(20, 20)
 """Size of an icon in buttons."""
 
 
+_TABLES = {"dark": "colors", "light": "light"}
+_HINTS = {"dark": Qt.ColorScheme.Dark, "light": Qt.ColorScheme.Light, "system": Qt.ColorScheme.Unknown}
+
+
 @functools.cache
 def _tokens() -> dict[str, Any]:
     with (RESOURCES / "theme" / "tokens.toml").open("rb") as file:
         return tomllib.load(file)
 
 
+class Changes(QObject):
+    """Tells when the theme has changed, and follows the desktop where it was asked to."""
+
+    changed = Signal()
+    """All colours are others now: what keeps colours or pictures made of them makes them anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chosen = "dark"
+        """One of :data:`gui.settings.LOOKS`."""
+        self.worn = "dark"
+        """``dark`` or ``light``."""
+
+    @Slot()
+    def follow(self) -> None:
+        """Wear what the desktop wears now, if that was chosen."""
+        if self.chosen == "system":
+            wear("system")
+
+
+@functools.cache
+def changes() -> Changes:
+    """Return the one that tells when the theme changes."""
+    return Changes()
+
+
 def color(name: str) -> str:
     """Return a colour of the theme as ``#rrggbb`` (``"accent"``, ``"muted"``, ``"train"``, ...)."""
-    return str(_tokens()["colors"][name])
+    return str(_tokens()[_TABLES[changes().worn]][name])
 
 
 def qcolor(name: str, alpha: int = 255) -> QColor:
     """Return a colour of the theme as :class:`QColor` with an opacity of 0..255."""
-    found = QColor(color(name))
+    return _with(color(name), alpha)
+
+
+def scan_color(name: str) -> str:
+    """Return a colour for what lies over a scan: scans stand on black, whatever the theme."""
+    return str(_tokens()["colors"][name])
+
+
+def scan_qcolor(name: str, alpha: int = 255) -> QColor:
+    """Return a colour for what lies over a scan as :class:`QColor` with an opacity of 0..255."""
+    return _with(scan_color(name), alpha)
+
+
+def _with(name: str, alpha: int) -> QColor:
+    found = QColor(name)
     found.setAlpha(alpha)
     return found
 
@@ -68,18 +114,74 @@ def font(size: str = "body", *, weight: QFont.Weight = QFont.Weight.Normal) -> Q
     return made
 
 
+def _filled(words: str) -> str:
+    """Return a style sheet with the tokens in place of ``$name``."""
+    tokens = _tokens()
+    known: dict[str, Any] = tokens[_TABLES[changes().worn]] | tokens["spacing"]
+    known |= {name: value for name, value in tokens["fonts"].items() if name != "families"}
+    known["icons"] = (RESOURCES / "icons").as_posix()
+    return Template(words).substitute(known)
+
+
 @functools.cache
+def _sheet() -> str:
+    return (RESOURCES / "theme" / "meninx.qss").read_text(encoding="utf-8")
+
+
 def style_sheet() -> str:
-    """Return the style sheet with the tokens filled in."""
-    words: dict[str, Any] = _tokens()["colors"] | _tokens()["spacing"]
-    words |= {name: value for name, value in _tokens()["fonts"].items() if name != "families"}
-    words["icons"] = (RESOURCES / "icons").as_posix()
-    return Template((RESOURCES / "theme" / "meninx.qss").read_text(encoding="utf-8")).substitute(words)
+    """Return the style sheet of the window with the tokens filled in."""
+    return _filled(_sheet())
 
 
-def apply(app: QApplication) -> None:
-    """Give the application its palette, font and pyqtgraph defaults."""
+def style(widget: QWidget, words: str) -> None:
+    """Give one widget a style sheet of its own; colours in it (``$accent``) follow the theme."""
+    widget.setProperty("sheet", words)
+    widget.setStyleSheet(_filled(words))
+
+
+def apply(app: QApplication, looks: str = "dark") -> None:
+    """Give the application its style, font, palette and pyqtgraph defaults."""
     app.setStyle("Fusion")
+    app.setFont(font())
+    wear(looks)
+    _paint(app)
+    if not app.property("follows"):
+        app.setProperty("follows", True)
+        app.styleHints().colorSchemeChanged.connect(changes().follow)
+
+
+def wear(looks: str) -> None:
+    """Change the theme of everything that is shown, now.
+
+    Parameters
+    ----------
+    looks
+        ``dark``, ``light``, or ``system`` for whichever the desktop has; dark where it does not say.
+    """
+    app, told = QApplication.instance(), changes()
+    if not isinstance(app, QApplication):
+        return
+    told.chosen = looks if looks in _HINTS else "dark"
+    hints = app.styleHints()
+    # frames of windows and dialogs of the desktop go with it
+    hints.setColorScheme(_HINTS[told.chosen])
+    light = told.chosen == "light" or (told.chosen == "system" and hints.colorScheme() == Qt.ColorScheme.Light)
+    worn = "light" if light else "dark"
+    if worn == told.worn:
+        return
+    told.worn = worn
+    _paint(app)
+    for widget in app.allWidgets():
+        if widget.property("dressed"):
+            widget.setStyleSheet(style_sheet())
+        elif isinstance(words := widget.property("sheet"), str):
+            widget.setStyleSheet(_filled(words))
+    told.changed.emit()
+    for widget in app.allWidgets():
+        widget.update()
+
+
+def _paint(app: QApplication) -> None:
     palette = QPalette()
     for role, name in (
         (QPalette.ColorRole.Window, "panel"),
@@ -91,14 +193,13 @@ def apply(app: QApplication) -> None:
         (QPalette.ColorRole.ButtonText, "text"),
         (QPalette.ColorRole.ToolTipBase, "raised"),
         (QPalette.ColorRole.ToolTipText, "text_bright"),
-        (QPalette.ColorRole.Highlight, "accent"),
+        (QPalette.ColorRole.Highlight, "accent_fill"),
         (QPalette.ColorRole.HighlightedText, "accent_text"),
-        (QPalette.ColorRole.PlaceholderText, "faint"),
+        (QPalette.ColorRole.PlaceholderText, "muted"),
         (QPalette.ColorRole.Link, "accent_bright"),
     ):
         palette.setColor(role, qcolor(name))
     app.setPalette(palette)
-    app.setFont(font())
     pg.setConfigOptions(
         imageAxisOrder="row-major", background=color("panel"), foreground=color("muted"), antialias=True
     )
@@ -111,6 +212,7 @@ def dress(window: QWidget) -> None:
     against a whole branch of widgets each time that branch gets a parent: three quarters of the
     time that building the window took.
     """
+    window.setProperty("dressed", True)
     window.setStyleSheet(style_sheet())
 
 

@@ -85,7 +85,7 @@ class TopBar(QFrame):
         sign.setPixmap(drawn)
         name = theme.label(text("app.name"), "strong")
         name.setFont(theme.font())
-        name.setStyleSheet(f"font-size: 17px; font-weight: 700; color: {theme.color('text_bright')};")
+        theme.style(name, "font-size: 17px; font-weight: 700; color: $text_bright;")
         line.addWidget(sign)
         line.addWidget(name)
         return box

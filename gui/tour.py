@@ -67,13 +67,14 @@ class Tour(QObject):
         card = QFrame(self._window)
         card.setObjectName("tour")
         card.setFixedWidth(_CARD)
-        card.setStyleSheet(
-            f"#tour {{ background: {theme.color('raised')}; border: 1px solid {theme.color('accent')};"
-            f" border-radius: {theme.space('radius') + 2}px; }} #tour QLabel {{ background: transparent; }}"
+        theme.style(
+            card,
+            "#tour { background: $raised; border: 1px solid $accent;"
+            f" border-radius: {theme.space('radius') + 2}px; }} #tour QLabel {{ background: transparent; }}",
         )
         lay = theme.column(card, margin=theme.space("l"), gap=theme.space("s"))
         self.title = theme.label("", "strong")
-        self.title.setStyleSheet(f"font-size: 15px; font-weight: 600; color: {theme.color('text_bright')};")
+        theme.style(self.title, "font-size: 15px; font-weight: 600; color: $text_bright;")
         self.words = theme.label("", wrap=True)
         self.count = theme.label("", "muted")
         self.skip_button = theme.button(text("tour.skip"), "flat")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
@@ -51,6 +51,7 @@ class SliceStrip(QWidget):
         self._class, self._classes, self._values = "", dict[int, str](), tuple[str, ...]()
         self._said: dict[int, str] = {}
         self._color = theme.color("accent")
+        theme.changes().changed.connect(self._forget)
         self._picture: QPixmap | None = None
         self.setFixedHeight(26)
         self.setMouseTracking(True)
@@ -138,7 +139,7 @@ class SliceStrip(QWidget):
             for place, mark in enumerate(self._marks):
                 left = _EDGE + place * step
                 self._draw_mark(painter, mark, QRectF(left, _TOP, wide, _HEIGHT))
-                done = theme.qcolor("good" if self._finished[place] else "raised")
+                done = theme.qcolor("good" if self._finished[place] else "line")
                 painter.fillRect(QRectF(left, 16, wide, 3), done)
                 if place in self._classes:
                     self._draw_class(painter, self._classes[place], QRectF(left, 21, wide, 4))
@@ -148,7 +149,7 @@ class SliceStrip(QWidget):
         return picture
 
     def _draw_mark(self, painter: QPainter, mark: Mark, box: QRectF) -> None:
-        color, empty = QColor(self._color), theme.qcolor("raised_hover")
+        color, empty = QColor(self._color), theme.qcolor("groove")
         if mark is Mark.MISSING:
             painter.fillRect(box, theme.qcolor("viewer"))
             painter.setPen(theme.qcolor("warning"))
@@ -195,6 +196,12 @@ class SliceStrip(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._picture = None
+
+    @Slot()
+    def _forget(self) -> None:
+        """Draw the marks anew: the theme is another."""
+        self._picture = None
+        self.update()
 
     # ------------------------------------------------------------------ mouse
 

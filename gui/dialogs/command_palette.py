@@ -138,8 +138,9 @@ class CommandPalette(QDialog):
         super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
         self._actions = actions
         self.chosen = ""
-        self.setStyleSheet(
-            f"QDialog {{ border: 1px solid {theme.color('line_strong')}; background: {theme.color('panel')}; }}"
+        theme.style(
+            self,
+            "QDialog { border: 1px solid $line_strong; background: $panel; }",
         )
         self.field = QLineEdit()
         self.field.setPlaceholderText(text("keys.palette_hint"))

@@ -196,7 +196,7 @@ class HeaderPanel(QDialog):
         self._asker.refused.connect(self._refused)
         self.setWindowTitle(text("header.title"))
         self.setObjectName("header")
-        self.setStyleSheet(f"#header {{ border: 1px solid {theme.color('line_strong')}; }}")
+        theme.style(self, "#header { border: 1px solid $line_strong; }")
         self.title = theme.label("", "title")
         self.model = HeaderModel(self)
         self._filter = _Filter(self)

@@ -89,7 +89,7 @@ class ImportDialog(QDialog):
         self.setModal(True)
         self.setAcceptDrops(True)
         self.setObjectName("page")
-        self.setStyleSheet(f"#page {{ border: 1px solid {theme.color('line_strong')}; }}")
+        theme.style(self, "#page { border: 1px solid $line_strong; }")
         self._make_widgets()
         self._lay_out()
         self._connect()

@@ -109,9 +109,9 @@ def key_cap(words: str) -> QLabel:
     """Return a label that looks like a key."""
     cap = theme.label(words, "strong")
     cap.setAlignment(Qt.AlignmentFlag.AlignCenter)
-    cap.setStyleSheet(
-        f"background: {theme.color('raised')}; border: 1px solid {theme.color('line_strong')};"
-        f" border-radius: 4px; padding: 1px 6px; font-size: 12px;"
+    theme.style(
+        cap,
+        "background: $raised; border: 1px solid $line_strong; border-radius: 4px; padding: 1px 6px; font-size: 12px;",
     )
     return cap
 

@@ -59,10 +59,11 @@ class LabelDialog(Dialog):
             swatch.setFixedSize(28, 28)
             swatch.setAccessibleName(color)
             swatch.setProperty("color", color)
-            swatch.setStyleSheet(
+            theme.style(
+                swatch,
                 f"QPushButton {{ background: {color}; border: 2px solid transparent; border-radius: 6px;"
-                f" min-height: 0; padding: 0; }}"
-                f"QPushButton:checked, QPushButton:focus {{ border-color: {theme.color('text_bright')}; }}"
+                " min-height: 0; padding: 0; }"
+                "QPushButton:checked, QPushButton:focus { border-color: $text_bright; }",
             )
             swatch.setChecked(color == self.color)
             swatch.clicked.connect(self._color_chosen)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QWidget
 
 from core.messages import text
 from gui import theme
-from gui.icons import pixmap
+from gui.icons import pixmap, show
 from gui.settings import Settings, last_worked
 
 _MOST_RECENT = 5
@@ -33,17 +33,16 @@ class Card(QFrame):
         title = text(f"start.{key}")
         self.setAccessibleName(title)
         radius = theme.space("radius") + 4
-        self.setStyleSheet(
-            f"#card {{ background: {theme.color('backdrop')}; border: 1px solid {theme.color('line')};"
+        theme.style(
+            self,
+            "#card { background: $backdrop; border: 1px solid $line;"
             f" border-radius: {radius}px; }}"
-            f"#card:hover, #card:focus {{ border-color: {theme.color('accent')}; background: #111824; }}"
+            "#card:hover, #card:focus { border-color: $accent; background: $card_hover; }",
         )
         sign = theme.label()
-        drawn = pixmap(icon_name, "accent_bright", 64)
-        drawn.setDevicePixelRatio(2.0)
-        sign.setPixmap(drawn)
+        show(sign, icon_name, "accent_bright", 32)
         name = theme.label(title, "strong")
-        name.setStyleSheet(f"font-size: 15px; font-weight: 600; color: {theme.color('text_bright')};")
+        theme.style(name, "font-size: 15px; font-weight: 600; color: $text_bright;")
         words = theme.label(text(f"start.{key}_words"), "muted", wrap=True)
         words.setAlignment(Qt.AlignmentFlag.AlignTop)
         lay = theme.column(self, margin=18, gap=8)
@@ -94,9 +93,9 @@ class StartPage(QWidget):
         drawn.setDevicePixelRatio(2.0)
         sign.setPixmap(drawn)
         title = theme.label(text("app.name"), "title")
-        title.setStyleSheet(f"font-size: 30px; font-weight: 700; color: {theme.color('text_bright')};")
+        theme.style(title, "font-size: 30px; font-weight: 700; color: $text_bright;")
         words = theme.label(text("app.tagline"), "muted")
-        words.setStyleSheet(f"font-size: 15px; color: {theme.color('muted')};")
+        theme.style(words, "font-size: 15px; color: $muted;")
         for widget in (sign, title, words):
             lay.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
         lay.addSpacing(theme.space("s"))

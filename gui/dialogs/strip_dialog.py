@@ -54,8 +54,9 @@ class StripDialog(Dialog):
         self.files = QListWidget()
         self.files.setMinimumSize(380, 220)
         self.files.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
-        self.files.setStyleSheet(
-            f"QListWidget {{ border: 1px solid {theme.color('line_strong')}; border-radius: 6px; }}"
+        theme.style(
+            self.files,
+            "QListWidget { border: 1px solid $line_strong; border-radius: 6px; }",
         )
         self.files.setTextElideMode(Qt.TextElideMode.ElideLeft)
         column.addWidget(theme.label(text("strip_page.files")))

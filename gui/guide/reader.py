@@ -55,8 +55,17 @@ class Reader(QTextBrowser):
         self.setOpenLinks(False)
         self.anchorClicked.connect(self._clicked)
         self.setFrameShape(QTextBrowser.Shape.NoFrame)
-        self.setStyleSheet(f"QTextBrowser {{ background: {theme.color('panel')}; border: none; padding: 0; }}")
+        theme.style(self, "QTextBrowser { background: $panel; border: none; padding: 0; }")
         self.document().setDocumentMargin(0)
+        theme.changes().changed.connect(self._anew)
+
+    @Slot()
+    def _anew(self) -> None:
+        """Set the page again: its words keep the colours that they were set in."""
+        if self.page:
+            seen = self.verticalScrollBar().value()
+            self.show_page(self.page)
+            self.verticalScrollBar().setValue(seen)
 
     def show_page(self, page: str) -> None:
         """Show a page from its top."""

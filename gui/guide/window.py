@@ -53,12 +53,13 @@ class GuideWindow(QDialog):
         self.tree.setAccessibleName(text("guide.contents"))
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.tree.setStyleSheet(
-            f"QTreeWidget {{ border: none; background: {theme.color('backdrop')}; }}"
+        theme.style(
+            self.tree,
+            "QTreeWidget { border: none; background: $backdrop; }"
             " QTreeWidget::item { padding: 4px 6px; border-radius: 4px; }"
-            f" QTreeWidget::item:hover {{ background: {theme.color('raised')}; }}"
-            f" QTreeWidget::item:selected {{ background: {theme.color('accent_rail')};"
-            f" color: {theme.color('text_bright')}; }}"
+            " QTreeWidget::item:hover { background: $raised; }"
+            " QTreeWidget::item:selected { background: $accent_rail;"
+            " color: $text_bright; }",
         )
         self.tree.itemClicked.connect(self._chosen)
         self.tree.itemActivated.connect(self._chosen)
@@ -84,7 +85,7 @@ class GuideWindow(QDialog):
     def _lay_out(self) -> None:
         side = QFrame()
         side.setProperty("area", "left")
-        side.setStyleSheet(f"QFrame[area='left'] {{ background: {theme.color('backdrop')}; }}")
+        theme.style(side, "QFrame[area='left'] { background: $backdrop; }")
         column = theme.column(side, margin=theme.space("m"), gap=theme.space("s"))
         line = theme.row(gap=6)
         line.addWidget(self.back, 1)

@@ -160,7 +160,7 @@ def _reference(scene: Scene) -> Shown:
     words = reference_words(label, scene.volume.geometry)
     if label.truth is None:
         return Shown(title, words, scene.volume)
-    color = label_color(label) if reader else theme.color("only_reader")
+    color = label_color(label) if reader else theme.scan_color("only_reader")
     mask, value = label.truth
     return Shown(title, words, scene.volume, (Overlay(mask, {value: rgb(color)}, FILL),))
 
@@ -169,9 +169,12 @@ def _difference(title: str, label: LabelCase, scene: Scene) -> Shown:
     if not label.compared.known.any():
         return Shown(title, text("review.difference_none"), scene.volume)
     key = "reader" if scene.reference.kind == "reader" else "run"
-    only = {ONLY_PREDICTION: rgb(theme.color("only_prediction")), ONLY_REFERENCE: rgb(theme.color("only_reader"))}
+    only = {
+        ONLY_PREDICTION: rgb(theme.scan_color("only_prediction")),
+        ONLY_REFERENCE: rgb(theme.scan_color("only_reader")),
+    }
     overlays = (
-        Overlay(label.difference, {BOTH: rgb(theme.color("both"))}, opacity=0.22, outline=False),
+        Overlay(label.difference, {BOTH: rgb(theme.scan_color("both"))}, opacity=0.22, outline=False),
         Overlay(label.difference, only, opacity=0.8, outline=False),
     )
     return Shown(title, text(f"review.difference_words_{key}"), scene.volume, overlays)
@@ -193,20 +196,20 @@ def _other(title: str, choice: Choice, label: LabelCase, scene: Scene) -> Shown:
         key = "not_drawn" if choice.other.kind == "reader" else "pane_not_predicted"
         return Shown(title, text(f"review.{key}"), scene.volume)
     mask, value = found
-    color = theme.color("run_4" if choice.other.kind == "run" else "run_3")
+    color = theme.scan_color("run_4" if choice.other.kind == "run" else "run_3")
     return Shown(title, "", scene.volume, (Overlay(mask, {value: rgb(color)}, FILL),))
 
 
 def label_color(label: LabelCase) -> str:
     """Return the colour of a label, as the project has it now."""
-    return label.label.color if label.label is not None else theme.color("best")
+    return label.label.color if label.label is not None else theme.scan_color("best")
 
 
 def prediction_color(color: str) -> str:
     """Return amber for predictions, or blue where the label itself is amber."""
     red, green, blue = rgb(color)
     amber = red > 190 and 110 < green < 220 and blue < 110
-    return theme.color("accent_bright" if amber else "validation")
+    return theme.scan_color("accent_bright" if amber else "validation")
 
 
 def reference_words(label: LabelCase, geometry: Geometry) -> str:

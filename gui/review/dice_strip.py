@@ -38,19 +38,23 @@ class DiceStrip(plots.QuietPlot):
         item.getAxis("left").setWidth(30)
         item.setYRange(0.0, 1.0, padding=0.04)
         self._curve = item.plot(
-            pen=plots.pen("train", 1.8),
             antialias=True,
             connect="finite",
             symbol="o",
             symbolSize=3.5,
-            symbolBrush=theme.color("train"),
             symbolPen=None,
         )
-        self._here = pg.InfiniteLine(angle=90, pen=plots.pen("crosshair", 1.2))
+        self._here = pg.InfiniteLine(angle=90)
         item.addItem(self._here)
+        self.tint(self._tint)
         self._values: NDArray[np.float64] = np.zeros(0)
         self._dragging = False
         self.setToolTip(text("review.strip_tip"))
+
+    def _tint(self) -> None:
+        self._curve.setPen(plots.pen("train", 1.8))
+        self._curve.setSymbolBrush(theme.color("train"))
+        self._here.setPen(plots.pen("crosshair", 1.2))
 
     @property
     def values(self) -> NDArray[np.float64]:

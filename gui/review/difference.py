@@ -51,7 +51,7 @@ class DifferencePane(QWidget):
             ("only_prediction", theme.label(text("review.only_prediction"), "muted")),
             ("only_reader", self._reference_words),
         ):
-            legend.addWidget(Spot(theme.color(color)))
+            legend.addWidget(Spot(theme.scan_color(color)))
             legend.addWidget(words)
             legend.addSpacing(theme.space("s"))
         legend.addStretch(1)
@@ -86,7 +86,10 @@ class DifferencePane(QWidget):
         if difference is None:
             self.view.set_overlays([])
             return
-        colors = {ONLY_PREDICTION: rgb(theme.color("only_prediction")), ONLY_REFERENCE: rgb(theme.color("only_reader"))}
+        colors = {
+            ONLY_PREDICTION: rgb(theme.scan_color("only_prediction")),
+            ONLY_REFERENCE: rgb(theme.scan_color("only_reader")),
+        }
         self.view.set_overlays([Overlay(difference, colors, opacity=0.75, outline=False)])
 
     @Slot(int)

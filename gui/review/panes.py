@@ -264,9 +264,9 @@ class _Handle(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(_HANDLE // 2, 0, 2, self.height(), theme.qcolor("text_bright"))
+        painter.fillRect(_HANDLE // 2, 0, 2, self.height(), theme.scan_qcolor("text_bright"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setBrush(theme.qcolor("text_bright"))
+        painter.setBrush(theme.scan_qcolor("text_bright"))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.drawRoundedRect(QRect(1, self.height() // 2 - 18, _HANDLE - 1, 36), 4, 4)
         painter.end()

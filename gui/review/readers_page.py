@@ -205,7 +205,7 @@ class ReadersPage(QWidget):
         if reading is None or label is None:
             self.panes.set_pane(place, name, text("team.pane_hidden" if case.blind else "review.not_drawn"), ())
             return
-        color = rgb(theme.color("only_prediction" if place == 1 else "only_reader"))
+        color = rgb(theme.scan_color("only_prediction" if place == 1 else "only_reader"))
         overlay = Overlay(reading.mask.view("uint8"), {1: color}, FILL)
         self.panes.set_pane(place, name, _finished_words(reading), (overlay,))
 
@@ -215,9 +215,9 @@ class ReadersPage(QWidget):
         if case is None or case.difference is None or case.agreement is None:
             self.panes.set_pane(3, title, "", ())
             return
-        only = {ONLY_FIRST: rgb(theme.color("only_prediction")), ONLY_SECOND: rgb(theme.color("only_reader"))}
+        only = {ONLY_FIRST: rgb(theme.scan_color("only_prediction")), ONLY_SECOND: rgb(theme.scan_color("only_reader"))}
         overlays = (
-            Overlay(case.difference, {BOTH: rgb(theme.color("both"))}, opacity=0.22, outline=False),
+            Overlay(case.difference, {BOTH: rgb(theme.scan_color("both"))}, opacity=0.22, outline=False),
             Overlay(case.difference, only, opacity=0.8, outline=False),
         )
         words = text("team.difference_words", first=case.first, second=case.second)

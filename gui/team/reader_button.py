@@ -46,7 +46,7 @@ class ReaderButton(QToolButton):
         decides = kind_of(name) == "adjudication"
         self.setIcon(icon("person", "warning" if decides else "muted"))
         self.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, _WIDEST - 40).replace("&", "&&"))
-        self.setStyleSheet(f"QToolButton {{ color: {theme.color('warning')}; }}" if decides else "")
+        theme.style(self, "QToolButton { color: $warning; }" if decides else "")
         words = text("team.adjudicating" if decides else "team.reading_as", reader=name)
         self.setToolTip(words)
         self.setAccessibleName(words)

@@ -86,13 +86,12 @@ class CurvePlot(QFrame):
         self._plot.setMinimumSize(140, 120)
         item = self._plot.getPlotItem()
         item.getAxis("left").setWidth(34)
-        item.plot(x=[0, 1], y=[0, 1], pen=plots.pen("muted", 1, Qt.PenStyle.DotLine))
-        self._line = item.plot(
-            pen=plots.pen("train", 2), antialias=True, symbolSize=5, symbolBrush=theme.color("train"), symbolPen=None
-        )
+        self._diagonal = item.plot(x=[0, 1], y=[0, 1])
+        self._line = item.plot(antialias=True, symbolSize=5, symbolPen=None)
         self._line.setSymbol(None)
-        self._point = pg.ScatterPlotItem(size=9, brush=theme.qcolor("validation"), pen=None)
+        self._point = pg.ScatterPlotItem(size=9, pen=None)
         item.addItem(self._point)
+        self._plot.tint(self._tint)
         self._plot.setXRange(0, 1, padding=0.02)
         self._plot.setYRange(0, 1, padding=0.02)
         top = theme.row(gap=theme.space("xs"))
@@ -106,6 +105,12 @@ class CurvePlot(QFrame):
         foot = theme.label(across, "muted")
         foot.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         outer.addWidget(foot)
+
+    def _tint(self) -> None:
+        self._diagonal.setPen(plots.pen("muted", 1, Qt.PenStyle.DotLine))
+        self._line.setPen(plots.pen("train", 2))
+        self._line.setSymbolBrush(theme.color("train"))
+        self._point.setBrush(theme.qcolor("validation"))
 
     @property
     def words(self) -> str:

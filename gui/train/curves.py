@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QSizePolicy, QWidget
 
 from core.learning.events import EpochEnded
@@ -25,28 +25,28 @@ NARROW = 300
 
 
 def dashes(color: str) -> QPen:
-    """Return the pen of the line at the best epoch."""
-    pen = QPen(QColor(color), plots.density())
+    """Return the pen of the line at the best epoch, in a colour of the theme."""
+    pen = QPen(theme.qcolor(color), plots.density())
     pen.setCosmetic(True)
     pen.setDashPattern([4.0, 4.0])
     return pen
 
 
 class Dash(QWidget):
-    """The short stroke of a legend."""
+    """The short stroke of a legend, in a colour of the theme."""
 
     def __init__(self, color: str, *, dashed: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._pen = QPen(QColor(color), 2.0)
-        self._pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        if dashed:
-            self._pen = dashes(color)
+        self._color, self._dashed = color, dashed
         self.setFixedSize(QSize(20, 12))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(self._pen)
+        pen = dashes(self._color) if self._dashed else QPen(theme.qcolor(self._color), 2.0)
+        if not self._dashed:
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
         middle = self.height() / 2
         painter.drawLine(QPointF(2, middle), QPointF(self.width() - 2, middle))
         painter.end()
@@ -107,7 +107,7 @@ class CurveCard(QFrame):
         self.offer(titles)
         self._now = {part: QLabel() for part in PARTS}
         for part in PARTS:
-            self._now[part].setStyleSheet(f"color: {theme.color(part)}; font-size: 12px; font-weight: 600;")
+            theme.style(self._now[part], f"color: ${part}; font-size: 12px; font-weight: 600;")
             self._now[part].setToolTip(text(f"train.{part}"))
             top.addWidget(self._now[part])
         self._plot = QuietPlot(whole=True)
@@ -115,30 +115,27 @@ class CurveCard(QFrame):
         self._plot.setMinimumSize(120, 90)
         item = self._plot.getPlotItem()
         item.getAxis("left").setWidth(38)
-        self._curves = {
-            part: item.plot(
-                pen=plots.pen(part, 2),
-                antialias=True,
-                symbolSize=5,
-                symbolBrush=theme.color(part),
-                symbolPen=None,
-            )
-            for part in PARTS
-        }
-        self._best = pg.InfiniteLine(angle=90, pen=dashes(theme.color("best")))
+        self._curves = {part: item.plot(antialias=True, symbolSize=5, symbolPen=None) for part in PARTS}
+        self._best = pg.InfiniteLine(angle=90)
         self._floor = pg.InfiniteLine(
-            angle=0,
-            pen=plots.pen("muted", 1, Qt.PenStyle.DotLine),
-            label="",
-            labelOpts={"position": 0.98, "anchors": [(1.0, 1.0), (1.0, 1.0)], "color": theme.color("muted")},
+            angle=0, label="", labelOpts={"position": 0.98, "anchors": [(1.0, 1.0), (1.0, 1.0)]}
         )
         for line in (self._best, self._floor):
             line.setVisible(False)
             item.addItem(line)
+        self._plot.tint(self._tint)
         outer = theme.column(self, margin=theme.space("s"), gap=2)
         outer.setContentsMargins(12, 7, 12, 4)
         outer.addLayout(top)
         outer.addWidget(self._plot, 1)
+
+    def _tint(self) -> None:
+        for part, curve in self._curves.items():
+            curve.setPen(plots.pen(part, 2))
+            curve.setSymbolBrush(theme.color(part))
+        self._best.setPen(dashes("best"))
+        self._floor.setPen(plots.pen("muted", 1, Qt.PenStyle.DotLine))
+        self._floor.label.setColor(theme.color("muted"))
 
     def offer(self, titles: dict[str, str]) -> None:
         """Offer other measures; what is shown stays where it is still among them."""
@@ -170,11 +167,12 @@ class CurveCard(QFrame):
         button.setCheckable(True)
         button.setChecked(name == self._measure)
         button.setObjectName(name)
-        button.setStyleSheet(
+        theme.style(
+            button,
             "QPushButton { border: none; background: transparent; padding: 0 6px 0 0; min-height: 18px;"
-            f" color: {theme.color('faint')}; font-weight: 600; }}"
-            f"QPushButton:hover {{ color: {theme.color('text')}; }}"
-            f"QPushButton:checked {{ color: {theme.color('text_bright')}; }}"
+            " color: $muted; font-weight: 600; }"
+            "QPushButton:hover { color: $text; }"
+            "QPushButton:checked { color: $text_bright; }",
         )
         self._switch.addButton(button)
         button.clicked.connect(self._switched)
@@ -265,8 +263,8 @@ class Curves(QWidget):
         legend = theme.row(gap=6)
         legend.addWidget(theme.heading(text("train.curves")))
         legend.addStretch(1)
-        marks = ((part, theme.color(part), False) for part in PARTS)
-        for key, color, dashed in (*marks, ("best_epoch", theme.color("best"), True)):
+        marks = ((part, part, False) for part in PARTS)
+        for key, color, dashed in (*marks, ("best_epoch", "best", True)):
             legend.addSpacing(theme.space("s"))
             legend.addWidget(Dash(color, dashed=dashed))
             legend.addWidget(theme.label(text(f"train.{key}"), "muted"))

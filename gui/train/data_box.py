@@ -44,14 +44,8 @@ class DataBox(QWidget):
         self._plot.setFixedHeight(84)
         self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         item = self._plot.getPlotItem()
-        self._steps = item.plot(
-            stepMode="center",
-            fillLevel=0,
-            brush=theme.qcolor("best", 90),
-            pen=plots.pen("best", 1.2),
-            x=[0, 1],
-            y=[0],
-        )
+        self._steps = item.plot(stepMode="center", fillLevel=0, x=[0, 1], y=[0])
+        self._plot.tint(self._tint)
         self._caption = theme.label(text("train.area_caption"), "muted")
         outer = theme.column(self, gap=5)
         outer.addWidget(theme.heading(text("train.data")))
@@ -65,6 +59,10 @@ class DataBox(QWidget):
         self._caption.hide()
         self._warning.hide()
         self._remark.hide()
+
+    def _tint(self) -> None:
+        self._steps.setPen(plots.pen("best", 1.2))
+        self._steps.setBrush(theme.qcolor("best", 90))
 
     @property
     def ready(self) -> bool:

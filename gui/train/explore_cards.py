@@ -17,6 +17,8 @@ from gui.train.watch import grouped
 
 AREA_BINS = 20
 _SHADES = 256
+_COLORS = ("run_1", "best")
+"""Of the values outside of the label, and inside."""
 
 
 class Card(QFrame):
@@ -65,7 +67,7 @@ class HeatView(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), theme.qcolor("viewer"))
         if self._picture.isNull():
-            painter.setPen(theme.qcolor("faint"))
+            painter.setPen(theme.scan_qcolor("muted"))
             painter.setFont(theme.font("small"))
             painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), text("explore_page.no_heat"))
             painter.end()
@@ -86,7 +88,7 @@ class HeatView(QWidget):
         for share in np.linspace(0, 1, 9):
             gradient.setColorAt(float(share), QColor(*(int(part) for part in _table()[round(share * (_SHADES - 1))])))
         painter.fillRect(bar, gradient)
-        painter.setPen(theme.qcolor("muted"))
+        painter.setPen(theme.scan_qcolor("muted"))
         painter.setFont(theme.font("heading"))
         painter.drawText(round(bar.right() + 5), round(bar.top() + 9), f"{100 * self._most:.0f} %")
         painter.drawText(round(bar.right() + 5), round(bar.bottom()), "0 %")
@@ -116,17 +118,13 @@ class HistogramPlot(plots.QuietPlot):
         super().__init__(parent, values=False)
         self.setMinimumSize(150, 150)
         item = self.getPlotItem()
-        self._steps = [
-            item.plot(
-                stepMode="center",
-                fillLevel=0,
-                brush=theme.qcolor(color, 70),
-                pen=plots.pen(color, 1.4),
-                x=[0, 1],
-                y=[0],
-            )
-            for color in ("run_1", "best")
-        ]
+        self._steps = [item.plot(stepMode="center", fillLevel=0, x=[0, 1], y=[0]) for _ in _COLORS]
+        self.tint(self._tint)
+
+    def _tint(self) -> None:
+        for steps, color in zip(self._steps, _COLORS, strict=True):
+            steps.setPen(plots.pen(color, 1.4))
+            steps.setBrush(theme.qcolor(color, 70))
 
     def show_parts(self, edges: np.ndarray, below: np.ndarray | None, above: np.ndarray) -> None:
         """Draw counts per bin; ``below`` lies behind."""
@@ -181,14 +179,14 @@ class HistogramCard(Card):
 class _Swatch(QWidget):
     def __init__(self, color: str) -> None:
         super().__init__()
-        self._color = theme.qcolor(color)
+        self._color = color
         self.setFixedSize(12, 12)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._color)
+        painter.setBrush(theme.qcolor(self._color))
         painter.drawRoundedRect(self.rect().adjusted(0, 1, 0, -1), 3, 3)
         painter.end()
 

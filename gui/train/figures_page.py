@@ -266,7 +266,7 @@ class FiguresPage(QWidget):
         self._legend.addWidget(theme.heading(text("train.validation_curves")))
         self._legend.addStretch(1)
         for one, color in zip(found.runs, COLORS, strict=False):
-            self._legend.addWidget(Dash(theme.color(color)))
+            self._legend.addWidget(Dash(color))
             self._legend.addWidget(theme.label(one.run.name, "muted"))
             self._legend.addSpacing(theme.space("s"))
 

@@ -54,7 +54,7 @@ class Tile(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), theme.qcolor("viewer"))
         if self._picture.isNull():
-            painter.setPen(theme.qcolor("faint"))
+            painter.setPen(theme.scan_qcolor("muted"))
             painter.setFont(theme.font("small"))
             place = self.rect().adjusted(12, 12, -12, -12)
             painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self._words)
@@ -67,9 +67,9 @@ class Tile(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(theme.font("small", weight=QFont.Weight.DemiBold))
         title = painter.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideMiddle, self.width() - 20)
-        _words_over(painter, 20, title, theme.qcolor("text_bright"))
+        _words_over(painter, 20, title, theme.scan_qcolor("text_bright"))
         painter.setFont(theme.font("small"))
-        _words_over(painter, 37, self._words, theme.qcolor("text"))
+        _words_over(painter, 37, self._words, theme.scan_qcolor("text"))
         painter.end()
 
 

@@ -183,6 +183,6 @@ class Corner:
         for part in parts:
             painter.fillRect(part.adjusted(-1, -1, 1, 1), _SHADOW)
         for part in parts:
-            painter.fillRect(part, theme.qcolor("muted"))
+            painter.fillRect(part, theme.scan_qcolor("muted"))
         said = text("viewer.length", length=f"{length:g}", unit=self.unit)
         words.draw(painter, QPoint(left, bottom - 9 - words.line_height(False)), said, "muted")

@@ -104,7 +104,7 @@ def _dashes(width: int, height: int) -> QBrush:
     tile = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied)
     tile.fill(Qt.GlobalColor.transparent)
     for at in range(_DASH):
-        tile.setPixelColor(min(at, width - 1), min(at, height - 1), theme.qcolor("crosshair"))
+        tile.setPixelColor(min(at, width - 1), min(at, height - 1), theme.scan_qcolor("crosshair"))
     return QBrush(tile)
 
 
@@ -118,7 +118,7 @@ def pointer_rect(point: QPointF) -> QRect:
 def paint_pointer(painter: QPainter, point: QPointF) -> None:
     """Mark where the pointer of another pane is."""
     x, y = int(point.x()), int(point.y())
-    for color, width in ((_HALO, 3), (theme.qcolor("crosshair"), 1)):
+    for color, width in ((_HALO, 3), (theme.scan_qcolor("crosshair"), 1)):
         painter.setPen(QPen(color, width))
         painter.drawLine(x - _MARK, y, x - 2, y)
         painter.drawLine(x + 2, y, x + _MARK, y)

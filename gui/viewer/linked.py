@@ -485,5 +485,5 @@ def _splitter(orientation: Qt.Orientation) -> QSplitter:
     made = QSplitter(orientation)
     made.setHandleWidth(2)
     made.setChildrenCollapsible(False)
-    made.setStyleSheet(f"QSplitter::handle {{ background: {theme.color('panel')}; }}")
+    theme.style(made, "QSplitter::handle { background: $panel; }")
     return made

@@ -72,7 +72,7 @@ class Pane(QWidget):
         self._sketch = SketchPainter(self._point)
         self._remarks = NOTHING
         self._second_name = ""
-        self._background = theme.qcolor("viewer")
+        self._background = theme.scan_qcolor("viewer")
 
     def sizeHint(self) -> QSize:
         return QSize(480, 480)

@@ -29,7 +29,7 @@ def _words(words: str, strong: bool, color: str, ratio: float) -> QImage:
     def write(image: QImage, pen: str) -> None:
         painter = QPainter(image)
         painter.setFont(font)
-        painter.setPen(theme.qcolor(pen))
+        painter.setPen(theme.scan_qcolor(pen))
         painter.drawText(base, words)
         painter.end()
 

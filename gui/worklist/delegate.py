@@ -93,7 +93,7 @@ class ScanDelegate(QStyledItemDelegate):
     def _named(painter: QPainter, area: QRect, named: str) -> None:
         font = theme.font("small")
         painter.setFont(font)
-        painter.setPen(theme.qcolor("text" if named else "faint"))
+        painter.setPen(theme.qcolor("text" if named else "muted"))
         line = QRect(area.left(), area.top() + 27, area.width(), 18)
         said = named or text("worklist.name_unknown")
         elided = QFontMetrics(font).elidedText(said, Qt.TextElideMode.ElideRight, line.width())
@@ -141,7 +141,7 @@ class ScanDelegate(QStyledItemDelegate):
         painter.drawText(status, Qt.AlignmentFlag.AlignVCenter, line)
         if own:
             # a patient may have several scans
-            painter.setPen(theme.qcolor("faint"))
+            painter.setPen(theme.qcolor("muted"))
             painter.drawText(bottom, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, scan.name)
 
     @staticmethod

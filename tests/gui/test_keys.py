@@ -86,45 +86,48 @@ def test_the_sheet_shows_the_keymap_in_force(qtbot: QtBot) -> None:
 def test_settings_take_a_key_from_its_owner_and_say_so(qtbot: QtBot) -> None:
     dialog = SettingsDialog(Preferences())
     qtbot.addWidget(dialog)
-    dialog.select("navigate")
-    dialog.pressed.setKeySequence(QKeySequence("B"))
-    assert dialog.problem.text() == "B is now: Brush. It will be taken from there."
-    dialog.set_button.click()
-    assert dialog.changes == {"navigate": ["B"], "brush": []}
-    assert dialog.keymap.keys["navigate"] == ("B",)
-    assert dialog.problem.text() == ""
+    page = dialog.keys
+    page.select("navigate")
+    page.pressed.setKeySequence(QKeySequence("B"))
+    assert page.problem.text() == "B is now: Brush. It will be taken from there."
+    page.set_button.click()
+    assert page.changes == {"navigate": ["B"], "brush": []}
+    assert page.keymap.keys["navigate"] == ("B",)
+    assert page.problem.text() == ""
     assert dialog.accept_button.isEnabled()
-    dialog.pressed.setKeySequence(QKeySequence("N"))
-    dialog.add_button.click()
-    assert dialog.keymap.keys["navigate"] == ("B", "N")
-    dialog.reset.click()
-    assert dialog.changes == {}
-    assert dialog.keymap == keymap.load()
+    page.pressed.setKeySequence(QKeySequence("N"))
+    page.add_button.click()
+    assert page.keymap.keys["navigate"] == ("B", "N")
+    page.reset.click()
+    assert page.changes == {}
+    assert page.keymap == keymap.load()
 
 
 def test_settings_show_a_clash_of_a_broken_file_and_wait_for_its_end(qtbot: QtBot) -> None:
     dialog = SettingsDialog(Preferences(keys={"brush": ["E"]}))
     qtbot.addWidget(dialog)
-    assert "E stands for several actions: Brush, Erase" in dialog.problem.text()
+    page = dialog.keys
+    assert "E stands for several actions: Brush, Erase" in page.problem.text()
     assert not dialog.accept_button.isEnabled()
-    dialog.select("brush")
-    dialog.clear_button.click()
+    page.select("brush")
+    page.clear_button.click()
     assert dialog.accept_button.isEnabled()
 
 
 def test_settings_preset_and_mouse(qtbot: QtBot) -> None:
     dialog = SettingsDialog(Preferences())
     qtbot.addWidget(dialog)
-    dialog.preset.setCurrentIndex(keymap.PRESETS.index("itk_snap"))
-    dialog.preset.activated.emit(dialog.preset.currentIndex())
-    assert dialog.keymap.preset == "itk_snap"
-    assert dialog.mouse["right_drag"].currentData() == "zoom"
-    box = dialog.mouse["right_drag"]
+    page = dialog.keys
+    page.preset.setCurrentIndex(keymap.PRESETS.index("itk_snap"))
+    page.preset.activated.emit(page.preset.currentIndex())
+    assert page.keymap.preset == "itk_snap"
+    assert page.mouse["right_drag"].currentData() == "zoom"
+    box = page.mouse["right_drag"]
     box.setCurrentIndex(box.findData("erase"))
     box.activated.emit(box.currentIndex())
-    assert dialog.changes == {"mouse.right_drag": ["erase"]}
-    dialog.search.setText("undo")
-    shown = [ACTIONS[row].id for row in range(dialog.table.rowCount()) if not dialog.table.isRowHidden(row)]
+    assert page.changes == {"mouse.right_drag": ["erase"]}
+    page.search.setText("undo")
+    shown = [ACTIONS[row].id for row in range(page.table.rowCount()) if not page.table.isRowHidden(row)]
     assert shown == ["undo"]
 
 

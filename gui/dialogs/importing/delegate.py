@@ -93,7 +93,7 @@ class FoundDelegate(QStyledItemDelegate):
         line = QRect(_INDENT + _BOX + 12, area.top(), area.width() - _INDENT - _BOX - 40 - wide, area.height())
         used = _words(painter, line, group.named if named else group.title, font, theme.qcolor("text_bright"))
         if group.hint and line.width() - used > 60:
-            _words(painter, line.adjusted(used + 10, 0, 0, 0), group.hint, small, theme.qcolor("faint"))
+            _words(painter, line.adjusted(used + 10, 0, 0, 0), group.hint, small, theme.qcolor("muted"))
         right = QRect(area.right() - wide - 14, area.top(), wide + 2, area.height())
         _words(painter, right, count, small, theme.qcolor("muted"))
 
@@ -138,7 +138,7 @@ class FoundDelegate(QStyledItemDelegate):
         used = _words(painter, room, words.kind(row.source, row.seen), theme.font(weight=QFont.Weight.DemiBold), bright)
         beside = row.name if named and row.name else words.where(row.source)
         if room.width() - used > 40:
-            _words(painter, room.adjusted(used + 10, 0, 0, 0), beside, small, theme.qcolor("faint"))
+            _words(painter, room.adjusted(used + 10, 0, 0, 0), beside, small, theme.qcolor("muted"))
 
     @staticmethod
     def _second_line(painter: QPainter, line: QRect, row: Row) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import sys
 from pathlib import Path
@@ -56,8 +55,8 @@ def test_the_variables_of_xdg_count(own: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_places_of_the_other_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
     # platformdirs asks Windows itself for its folders, so only the ends can be held here
     mac = MacOS("Meninx", appauthor=False)
-    assert mac.user_data_dir == mac.user_config_dir == os.path.expanduser("~/Library/Application Support/Meninx")
-    assert mac.user_log_dir == os.path.expanduser("~/Library/Logs/Meninx")
+    assert mac.user_data_dir == mac.user_config_dir == str(Path("~/Library/Application Support/Meninx").expanduser())
+    assert mac.user_log_dir == str(Path("~/Library/Logs/Meninx").expanduser())
     monkeypatch.setattr("platformdirs.windows.get_win_folder", lambda kind: f"C:\\Users\\Jörg\\{kind}")
     windows = Windows("Meninx", appauthor=False)
     assert "CSIDL_LOCAL_APPDATA" in windows.user_data_dir
