@@ -235,6 +235,41 @@ def write_bytes(target: Path, data: bytes) -> None:
             raise
 
 
+@contextlib.contextmanager
+def new_file(target: Path, *, executable: bool = False) -> Iterator[Callable[[bytes], None]]:
+    """Write a file piece by piece where none is, in a folder that counts only once it is whole.
+
+    Parameters
+    ----------
+    target
+        The file; its folder must exist and belong to an unfinished work.
+    executable
+        Whether it is a program.
+
+    Yields
+    ------
+    callable
+        Takes the next piece. When the block ends the file is on the disk; after an error it is gone.
+
+    Raises
+    ------
+    StorageError
+        ``disk-full``, ``read-only`` or ``write-failed``; also where the name is taken.
+    """
+    with _worded(target):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(target, flags, 0o777 if executable else 0o666)
+        try:
+            try:
+                yield lambda piece: _write_all(descriptor, piece)
+                _sync(descriptor)
+            finally:
+                os.close(descriptor)
+        except BaseException:
+            _discard(target)
+            raise
+
+
 def _read_back(descriptor: int, data: bytes) -> None:
     os.lseek(descriptor, 0, os.SEEK_SET)
     at = 0

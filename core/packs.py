@@ -1,0 +1,294 @@
+"""Pack files: torch for another computer's graphics card, checked and unpacked without trusting a word of them.
+
+A pack file is a zip whose first entry, ``manifest.json``, says what it is for and gives the SHA-256 of every other
+entry. Its comment is the SHA-256 of the manifest, so that a file that was cut off or changed anywhere is found out.
+Hashes show damage, not who made a file: where a pack comes from is for people to know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import stat
+import sys
+import sysconfig
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import Cancelled, InputError, StorageError
+from core.io import atomic
+
+MANIFEST = "manifest.json"
+SCHEMA = 1
+_MOST_MANIFEST = 64 << 20
+_MOST_FILES = 200_000
+_MOST_BYTES = 40 << 30
+_LONGEST = 200
+_PIECE = 1 << 20
+_SPARE = 256 << 20
+"""Left free on the disk: a full one takes the person's own work with it."""
+_PART = re.compile(r"[^\x00-\x1f<>:\"/\\|?*]{1,120}")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    NotImplementedError,
+    RuntimeError,
+    RecursionError,
+)
+
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a pack says of itself.
+
+    Parameters
+    ----------
+    name
+        ``cu130``, ``cpu``, ...
+    torch
+        Version with its build, ``2.13.0+cu130``.
+    python
+        ``cp311``: modules of one Python do not load in another.
+    platform
+        As :func:`sysconfig.get_platform` has it.
+    files
+        Path to SHA-256.
+    """
+
+    name: str
+    torch: str
+    python: str
+    platform: str
+    files: dict[str, str] = field(repr=False)
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether it is of use only with a graphics card."""
+        return self.name != "cpu"
+
+
+def this_python() -> str:
+    """Return the tag of the running Python, as packs name it."""
+    return f"cp{sys.version_info.major}{sys.version_info.minor}"
+
+
+def same_platform(theirs: str, ours: str) -> bool:
+    """Whether what was made for one platform runs on another: for macOS the version between does not count."""
+    if theirs.startswith("macosx-") and ours.startswith("macosx-"):
+        return theirs.rpartition("-")[2] == ours.rpartition("-")[2]
+    return theirs == ours
+
+
+class PackFile:
+    """An open pack file.
+
+    Raises
+    ------
+    InputError
+        ``file-missing``, ``pack-not`` for another kind of file, ``pack-damaged``, ``pack-unsafe`` for names that
+        lead elsewhere and links, ``pack-newer``.
+    StorageError
+        ``read-failed``.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        try:
+            with file.open("rb") as opened:
+                start = opened.read(4)
+            if start != b"PK\x03\x04":
+                raise InputError("pack-not", file=file.name)
+            self._zip = zipfile.ZipFile(file)
+        except FileNotFoundError as error:
+            raise InputError("file-missing", file=file) from error
+        except _BROKEN as error:
+            # the list of what a zip holds stands at its end
+            raise InputError("pack-damaged", file=file.name, part="…") from error
+        except OSError as error:
+            raise StorageError("read-failed", file=file, reason=type(error).__name__) from error
+        try:
+            self.manifest = self._read_manifest()
+            self._check_entries()
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        self._zip.close()
+
+    def __enter__(self) -> PackFile:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    # ---------------------------------------------------------------- reading
+
+    def _read_manifest(self) -> Manifest:
+        try:
+            info = self._zip.getinfo(MANIFEST)
+            if info.file_size > _MOST_MANIFEST:
+                raise ValueError("too large a manifest")
+            with self._zip.open(info) as opened:
+                data = opened.read(_MOST_MANIFEST + 1)
+            told = json.loads(data)
+        except KeyError as error:
+            raise InputError("pack-not", file=self.file.name) from error
+        except _BROKEN as error:
+            raise InputError("pack-damaged", file=self.file.name, part=MANIFEST) from error
+        if hashlib.sha256(data).hexdigest().encode() != self._zip.comment:
+            raise InputError("pack-damaged", file=self.file.name, part=MANIFEST)
+        return self._manifest_of(told)
+
+    def _manifest_of(self, told: Any) -> Manifest:
+        try:
+            if told["schema"] != SCHEMA:
+                raise InputError("pack-newer", file=self.file.name)
+            words = {name: told[name] for name in ("name", "torch", "python", "platform")}
+            files = dict(told["files"])
+            right = all(isinstance(word, str) and 0 < len(word) < 80 and word.isprintable() for word in words.values())
+            right = right and all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in files.values())
+        except _BROKEN as error:
+            raise InputError("pack-damaged", file=self.file.name, part=MANIFEST) from error
+        if not right or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,31}", words["name"]):
+            raise InputError("pack-damaged", file=self.file.name, part=MANIFEST)
+        return Manifest(**words, files=files)
+
+    def _check_entries(self) -> None:
+        """Refuse names that lead elsewhere, links, names that one disk takes for the same, and what nobody told of."""
+        infos = self._zip.infolist()
+        if len(infos) > _MOST_FILES or sum(info.file_size for info in infos) > _MOST_BYTES:
+            raise InputError("pack-unsafe", file=self.file.name, part=f"{len(infos)}")
+        for info in infos:
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            if not is_safe(info.orig_filename) or kind not in (0, stat.S_IFREG) or info.flag_bits & 1:
+                raise InputError("pack-unsafe", file=self.file.name, part=info.orig_filename[:80])
+        names = [info.filename for info in infos]
+        folded = {name.casefold() for name in names}
+        parents = {
+            "/".join(name.casefold().split("/")[:end]) for name in names for end in range(1, name.count("/") + 1)
+        }
+        if len(folded) != len(names) or folded & parents:
+            raise InputError("pack-unsafe", file=self.file.name, part=MANIFEST)
+        if set(names) != {MANIFEST, *self.manifest.files} or MANIFEST in self.manifest.files:
+            strange = sorted(set(names) ^ {MANIFEST, *self.manifest.files})
+            raise InputError("pack-damaged", file=self.file.name, part=(strange or [MANIFEST])[0][:80])
+
+    # --------------------------------------------------------------- checking
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk, unpacked."""
+        return sum(info.file_size for info in self._zip.infolist())
+
+    def check_fits(self) -> None:
+        """Refuse what was made for another system or another Python; ``pack-platform``, ``pack-python``."""
+        ours = sysconfig.get_platform()
+        if not same_platform(self.manifest.platform, ours):
+            raise InputError("pack-platform", file=self.file.name, theirs=self.manifest.platform, ours=ours)
+        if self.manifest.python != this_python():
+            theirs = self.manifest.python
+            raise InputError("pack-python", file=self.file.name, theirs=theirs, ours=this_python())
+
+    def check_room(self, folder: Path) -> None:
+        """Refuse to begin what the disk of a folder cannot hold; ``StorageError`` ``pack-space``."""
+        free = shutil.disk_usage(folder).free
+        if free < self.size + _SPARE:
+            needed, there = ((amount + 99_999_999) / 1e9 for amount in (self.size + _SPARE, free - 99_999_999))
+            raise StorageError("pack-space", file=self.file.name, needed=f"{needed:.1f}", free=f"{there:.1f}")
+
+    # -------------------------------------------------------------- unpacking
+
+    def unpack(self, folder: Path, told: Told = lambda _done, _whole: None, stop: Callable[[], str] = str) -> None:
+        """Write every file into a new folder, each compared with its hash on the way.
+
+        Parameters
+        ----------
+        folder
+            Must not exist. What is in it counts only once this returns; after an error it is gone again.
+        told
+            Hears of bytes done and bytes in all.
+        stop
+            Asked on the way: any word ends it.
+
+        Raises
+        ------
+        InputError
+            ``pack-damaged`` with the name of the part.
+        StorageError
+            ``disk-full`` and the like.
+        Cancelled
+            When asked to stop.
+        """
+        atomic.make_folder(folder)
+        whole, done, made = self.size, 0, {folder}
+
+        def tick(count: int) -> None:
+            nonlocal done
+            if stop():
+                raise Cancelled
+            done += count
+            told(done, whole)
+
+        try:
+            for info in self._zip.infolist():
+                target = folder / info.filename
+                if target.parent not in made:
+                    atomic.make_folder(target.parent)
+                    made.add(target.parent)
+                self._write(info, target, tick)
+            for each in made:
+                atomic.sync_folder(each)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _write(self, info: zipfile.ZipInfo, target: Path, tick: Callable[[int], None]) -> None:
+        """Write one file and compare it with its hash."""
+        hasher, left = hashlib.sha256(), info.file_size
+        wanted = self.manifest.files.get(info.filename) or self._zip.comment.decode()
+        with atomic.new_file(target, executable=bool((info.external_attr >> 16) & 0o100)) as write:
+            for piece in self._pieces(info):
+                left -= len(piece)
+                hasher.update(piece)
+                if left >= 0:
+                    write(piece)
+                    tick(len(piece))
+        if left or hasher.hexdigest() != wanted:
+            raise InputError("pack-damaged", file=self.file.name, part=info.filename[:80])
+
+    def _pieces(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
+        try:
+            with self._zip.open(info) as opened:
+                while piece := opened.read(_PIECE):
+                    yield piece
+        except _BROKEN as error:
+            raise InputError("pack-damaged", file=self.file.name, part=info.filename[:80]) from error
+
+
+def is_safe(name: str) -> bool:
+    """Whether a name of an entry stays in its folder, and means the same on every system."""
+    parts = name.split("/")
+    return len(name) <= _LONGEST and all(
+        _PART.fullmatch(part)
+        and part not in {".", ".."}
+        and part == part.strip(" ").rstrip(".")
+        and not _RESERVED.fullmatch(part)
+        for part in parts
+    )
