@@ -207,6 +207,8 @@ class AnnotateWorkspace(QWidget):
         self.views.view_range_changed.connect(self._zoomed)
         self.views.position_changed.connect(self._position_changed)
         self.views.brush_size_step.connect(self.hand.grow)
+        self.views.active_changed.connect(self.operations.view_changed)
+        self.view_menu.changed.connect(self.operations.view_changed)
         self.strip.slice_asked.connect(self._go_to_slice)
         self.comments.slice_asked.connect(self._go_to_slice)
         session.comments_changed.connect(self._show_comments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt, QTimer
@@ -48,6 +48,7 @@ class Monkey:
         self.window = window
         self.chance = random.Random(seed)
         self.done: Counter[str] = Counter()
+        self.last: deque[str] = deque(maxlen=300)
         self._ways: list[tuple[float, Callable[[], None]]] = [
             (35, self.drag),
             (15, self.wheel),
@@ -68,11 +69,13 @@ class Monkey:
         """Do one thing, and clear away what it opened before."""
         dialog = QApplication.activeModalWidget() or QApplication.activePopupWidget()
         if dialog is not None:
+            self.last.append(f"close {type(dialog).__name__}")
             dialog.close()
             return
         weights = [weight for weight, _way in self._ways]
         way = self.chance.choices([way for _weight, way in self._ways], weights)[0]
         self.done[way.__name__] += 1
+        self.last.append(way.__name__)
         way()
 
     # ------------------------------------------------------------------ ways
@@ -115,7 +118,9 @@ class Monkey:
         focus = QApplication.focusWidget() or self.window
         keys = self.chance.choices(_HELD, (7, 0, 0, 1))[0]
         self._closing_later()
-        QTest.keyClick(focus, self.chance.choice(_KEYS), keys)
+        key = self.chance.choice(_KEYS)
+        self.last.append(f"{keys.name} {key.name} {type(focus).__name__}")
+        QTest.keyClick(focus, key, keys)
 
     def undo(self) -> None:
         """Ctrl+Z."""
@@ -131,7 +136,9 @@ class Monkey:
             spec.id for spec in ACTIONS if spec.id not in _LEAVES and self.window.actions_table[spec.id].isEnabled()
         ]
         self._closing_later()
-        self.window.actions_table[self.chance.choice(possible)].trigger()
+        chosen = self.chance.choice(possible)
+        self.last.append(chosen)
+        self.window.actions_table[chosen].trigger()
 
     def scan(self) -> None:
         """Open another scan, often before the last one is there."""
@@ -151,7 +158,9 @@ class Monkey:
         fit = [one for one in buttons if one.isVisible() and one.isEnabled() and one.property("kind") != "primary"]
         if fit:
             self._closing_later()
-            self.chance.choice(fit).click()
+            button = self.chance.choice(fit)
+            self.last.append(f"{button.accessibleName()} {button.text()}")
+            button.click()
 
     def slider(self) -> None:
         """Move a slider."""
@@ -165,7 +174,12 @@ class Monkey:
         boxes = [one for one in self._shown(QComboBox) if isinstance(one, QComboBox) and one.count()]
         if boxes:
             box = self.chance.choice(boxes)
-            box.setCurrentIndex(self.chance.randrange(box.count()))
+            place = self.chance.randrange(box.count())
+            self.last.append(f"{box.accessibleName()} {box.itemText(place)}")
+            box.setCurrentIndex(place)
+            # a person's choice is told of in a way that a program's is not
+            box.textActivated.emit(box.itemText(place))
+            box.activated.emit(place)
 
     def resize(self) -> None:
         """Make the window another size."""

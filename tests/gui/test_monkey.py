@@ -10,22 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from anew import drawn_anew
 from monkey import Monkey
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QImage
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shell_support import wait_loaded
 
-from gui.background import Task
 from gui.main_window import MainWindow
-from gui.viewer.slice_view import SliceView
 
 ACTIONS = 1_600
 SOAK = 100_000
 _EVERY = 200
-_SOON_MS = 1000
 
 
 def walk(window: MainWindow, qtbot: QtBot, monkey: Monkey, count: int, folder: Path) -> int:
@@ -36,6 +31,7 @@ def walk(window: MainWindow, qtbot: QtBot, monkey: Monkey, count: int, folder: P
         QApplication.processEvents()
         if number % _EVERY == 0:
             settle(window, qtbot)
+            (folder / "last.txt").write_text(f"{number}\n" + "\n".join(monkey.last))
             compare(window, folder)
             looked += 1
     return looked
@@ -70,40 +66,7 @@ def compare(window: MainWindow, folder: Path) -> None:
         assert np.array_equal(there, np.zeros_like(there) if saved is None else saved), layer
     window.show_workspace("annotate")
     QApplication.processEvents()
-    views = [view for view in window.annotate.views.findChildren(SliceView) if view.isVisible()]
-    before = at_rest(window, views)
-    # every overlay is laid on again, from nothing
-    session.overlay_changed.emit()
-    QApplication.processEvents()
-    after = at_rest(window, views)
-    assert views
-    places = [place for place, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
-    for place in places:
-        before[place].save(str(folder / f"before-{place}.png"))
-        after[place].save(str(folder / f"after-{place}.png"))
-    assert not places, f"see {folder}"
-
-
-def at_rest(window: MainWindow, views: list[SliceView]) -> list[QImage]:
-    """Return what panes show once nothing is on its way to them and it stays as it is."""
-    last: list[QImage] = []
-    for _ in range(500):
-        shown = [view.grab().toImage() for view in views]
-        if shown == last and not awaited(window):
-            return shown
-        last = shown
-        QTest.qWait(40)
-    raise AssertionError("the panes never come to rest")
-
-
-def awaited(window: MainWindow) -> bool:
-    """Whether a thread computes (finer slices, previews), or something waits a moment before it begins."""
-    # the session reads for the panes as well: saved versions that are looked at
-    holders = (window, window.session)
-    tasks = [task for holder in holders for task in holder.findChildren(Task)]
-    timers = [one for holder in holders for one in holder.findChildren(QTimer)]
-    soon = (one for one in timers if one.isSingleShot() and one.interval() < _SOON_MS)
-    return any(task.isRunning() for task in tasks) or any(one.isActive() for one in soon)
+    drawn_anew(window, folder)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -19,6 +19,7 @@ from core.editing.slice_rules import drawn_on
 from core.editing.tools.growing import Stopped
 from core.editing.tools.morphology import Mask
 from core.errors import InputError, MeninxError
+from core.geometry import PlaneView
 from core.labels import Label, LabelSet
 from core.messages import sentence, text
 from core.project.predictions import list_predictions, read_prediction
@@ -128,6 +129,10 @@ class Operator(QObject):
     """(done, total) of what is being worked out; (0, 0) at its end."""
     applied = Signal(object)
     """The :class:`core.editing.operations.Order` that was put in, or changed nothing."""
+    ended = Signal()
+    """What was to be put in is in, or will never be."""
+    copied = Signal()
+    """Something else would be pasted now."""
 
     _heard = Signal(object, int, int)
 
@@ -137,7 +142,7 @@ class Operator(QObject):
         self._views = views
         self._tasks = Tasks(self)
         self._job: Job | None = None
-        self._clip: Mask | None = None
+        self._clip: tuple[PlaneView, Mask] | None = None
         self._suggestions = Suggestions()
         self.under: tuple[int, int, int] | None = None
         self._heard.connect(self._progress)
@@ -188,8 +193,24 @@ class Operator(QObject):
         if self.reason() or view is None or label is None:
             return None
         x, y, z = self.under or self._views.position
-        usual = {"at": (z, y, x), "clip": self._clip}
+        usual = {"at": (z, y, x), "clip": self._clip_for(view)}
         return Order(operation, label, view, self._views.active.index, **(usual | options))
+
+    @property
+    def crosshair(self) -> tuple[int, int, int]:
+        """Voxel (x, y, z) of the crosshair."""
+        return self._views.position
+
+    def _clip_for(self, view: PlaneView) -> Mask | None:
+        """Return what would be pasted as it lies on a pane: left and right may have been swapped since."""
+        if self._clip is None:
+            return None
+        old, clip = self._clip
+        if old.plane is view.plane:
+            down = -1 if old.flip_rows != view.flip_rows else 1
+            across = -1 if old.flip_columns != view.flip_columns else 1
+            clip = np.ascontiguousarray(clip[::down, ::across])
+        return clip
 
     def copy(self) -> None:
         """Keep the label as it is on this slice, to paste it on another."""
@@ -199,11 +220,12 @@ class Operator(QObject):
         session.editor.commit()
         base = self._base(session.editor)
         try:
-            self._clip = clip_of(Order(Operation.PASTE, label, view, self._views.active.index), base)
+            self._clip = view, clip_of(Order(Operation.PASTE, label, view, self._views.active.index), base)
         except InputError as error:
             session.notifier.tell(sentence(error), "warning")
             return
         session.notifier.tell(text("operations.copied", name=label.name), "info", seconds=3)
+        self.copied.emit()
 
     def do(self, operation: Operation, **options: Any) -> None:
         """Work an operation out and put it in."""
@@ -222,11 +244,13 @@ class Operator(QObject):
         """Put an order in; ``result`` spares working it out again where it still holds."""
         editor = self._session.editor
         if editor is None or not self._session.can_edit:
+            self.ended.emit()
             return
         editor.commit()
         if result is not None and result.job.order is order and self._holds(result.job, editor):
             self.stop()
             self._put(result, editor)
+            self.ended.emit()
         else:
             self._start(order, apply=True)
 
@@ -301,6 +325,8 @@ class Operator(QObject):
             self.worked_out.emit(result)
         elif editor is not None and self._session.can_edit:
             self._put(result, editor)
+        if result.job.apply and not self.applying:
+            self.ended.emit()
 
     def _refuse(self, refused: _Refused) -> None:
         if refused.job.apply:
@@ -312,9 +338,11 @@ class Operator(QObject):
         if self._job is None:
             # it was given up, and its project may be closed
             return
-        self._job = None
+        job, self._job = self._job, None
         self.progressed.emit(0, 0)
         self._session.notifier.error(error)
+        if job.apply:
+            self.ended.emit()
 
     def _put(self, result: Result, editor: Editor) -> None:
         order, session = result.job.order, self._session

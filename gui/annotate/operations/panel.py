@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.editing.editor import Change
 from core.editing.operations import Operation, Order, Where
 from core.messages import text
 from gui import theme
@@ -63,6 +62,7 @@ CHOICES: dict[Operation, tuple[Where, ...]] = {
 _LENGTHS = (_O.SMOOTH, _O.GROW, _O.SHRINK)
 _PAIRS = (_O.UNITE, _O.SUBTRACT, _O.INTERSECT)
 _OF_A_SLICE = (_O.HOLES, _O.SUGGEST, _O.SUGGEST_REGION)
+_AT = (_O.ISLAND_KEEP, _O.ISLAND_DELETE, _O.SUGGEST_REGION)
 _AT_ONCE = (
     _O.INTERPOLATE,
     _O.HOLES,
@@ -205,11 +205,15 @@ class OperationsPanel(QWidget):
         session.labels_changed.connect(self._labels_changed)
         session.label_changed.connect(self._labels_changed)
         session.overlay_changed.connect(self._changed)
-        session.mask_changed.connect(self._mask_changed)
+        session.mask_changed.connect(self._changed)
         operator.worked_out.connect(self._worked_out)
         operator.refused.connect(self._refused)
         operator.progressed.connect(self._progressed)
         operator.applied.connect(self._applied)
+        operator.ended.connect(self._ended)
+        operator.copied.connect(self._changed)
+        session.predictions_changed.connect(self._changed)
+        session.scan_loading.connect(self._changed)
         for operation in CHOICES:
             self._actions.bind(f"edit_{operation.value}", self._asked)
         self._actions.bind("edit_copy", operator.copy)
@@ -311,10 +315,15 @@ class OperationsPanel(QWidget):
         return [Overlay(result.after, colors, 0.0, True, True)]
 
     def slice_changed(self) -> None:
-        """Another slice is shown: what is done to a slice is done to that one."""
+        """Another slice is shown, or the crosshair moved: what is done there is done at the new place."""
         order = self._order
-        if self.operation is not None and (order is None or order.where is Where.SLICE):
+        if order is None or order.where is Where.SLICE or order.operation in _AT:
             self._changed()
+
+    @Slot()
+    def view_changed(self) -> None:
+        """Another pane is worked in, or the planes lie another way on the screen."""
+        self._changed()
 
     @Slot()
     def _changed(self) -> None:
@@ -327,11 +336,6 @@ class OperationsPanel(QWidget):
     def _labels_changed(self) -> None:
         if self.operation is not None:
             self._fill_labels()
-            self._changed()
-
-    @Slot(object)
-    def _mask_changed(self, change: Change) -> None:
-        if change.kind != "state":
             self._changed()
 
     @Slot()
@@ -374,6 +378,10 @@ class OperationsPanel(QWidget):
             options |= {"amount": self.amount.value(), "unit": geometry.unit if geometry else "px"}
         elif operation is Operation.MOVE:
             options["shift"] = (self.down.value(), self.right.value())
+        if operation in _AT:
+            # the pointer is on its way to this panel: what is meant is where the crosshair stands
+            x, y, z = self._operator.crosshair
+            options["at"] = (z, y, x)
         name = self.other.currentData()
         options["other"] = self._session.labels.find(name) if name else None
         return self._operator.order(operation, **options)
@@ -381,7 +389,11 @@ class OperationsPanel(QWidget):
     @Slot()
     def _preview(self) -> None:
         editor = self._session.editor
-        if editor is None or editor.stroking or self.operation is None or self._operator.applying:
+        if editor is None or self.operation is None or self._operator.applying:
+            return
+        if editor.stroking:
+            # a stroke that changes nothing in the end is told of by nobody
+            self._later.start()
             return
         self._order = self._make_order()
         if self._order is None:
@@ -449,6 +461,12 @@ class OperationsPanel(QWidget):
     def _applied(self, order: Order) -> None:
         if self.operation is order.operation:
             self.choose(None)
+
+    @Slot()
+    def _ended(self) -> None:
+        """Something was put in or refused: meanwhile nothing was prepared, and what was is out of date."""
+        if not self._later.isActive():
+            self._changed()
 
 
 def _pixels(name: str) -> QSpinBox:
