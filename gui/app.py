@@ -10,8 +10,8 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from core.messages import text
-from gui import theme
+from core.messages import speak, text
+from gui import language, theme
 from gui.main_window import MainWindow
 from gui.notify import Unexpected, start_log
 from gui.session import Session
@@ -25,6 +25,7 @@ def make_application(looks: str = "dark") -> QApplication:
     app.setApplicationName(text("app.name"))
     app.setApplicationDisplayName(text("app.name"))
     theme.apply(app, looks)
+    language.dress(app)
     return app
 
 
@@ -42,6 +43,7 @@ def open_window(arguments: Sequence[str]) -> int:
         Exit status.
     """
     settings = Settings()
+    speak(language.wanted(settings.preferences.language))
     app = make_application(settings.preferences.looks)
     start_log()
     session = Session(settings)
@@ -68,6 +70,8 @@ def open_window(arguments: Sequence[str]) -> int:
     breath.start(200)
     status = app.exec()
     breath.stop()
+    if window.commands.setting_up.again:
+        language.start_again()
     return status
 
 

@@ -16,7 +16,6 @@ from core.io.source import Found
 from core.messages import sentence, text
 from core.project.records import ScanStatus
 from core.team.bundle_file import ENDING
-from gui import theme
 from gui.actions import Actions
 from gui.dialogs.about import AboutDialog
 from gui.dialogs.command_palette import CommandPalette
@@ -28,12 +27,12 @@ from gui.dialogs.keys_sheet import KeysDialog
 from gui.dialogs.label_dialog import LabelDialog
 from gui.dialogs.mask_dialog import MaskDialog
 from gui.dialogs.questions import Question
-from gui.dialogs.settings_dialog import SettingsDialog
 from gui.foreign import Foreign
 from gui.guide.window import GuideWindow
 from gui.intake import Intake, is_project
 from gui.jobs.jobs import Work
 from gui.session import Session
+from gui.setting_up import SettingUp
 from gui.strip_files import Stripper
 from gui.strip_now import StripNow
 from gui.top_bar import WORKSPACES
@@ -57,6 +56,7 @@ class Commands(QObject):
     def __init__(self, window: MainWindow, session: Session, actions: Actions, intake: Intake) -> None:
         super().__init__(window)
         self._window = window
+        self.setting_up = SettingUp(window, session, actions)
         self._session = session
         self._actions = actions
         self._intake = intake
@@ -84,7 +84,7 @@ class Commands(QObject):
             "guide": self.show_guide,
             "guide_here": self.show_guide_here,
             "palette": self.show_palette,
-            "settings": self.ask_settings,
+            "settings": self.setting_up.ask,
             "tour": self.show_tour,
             "about": self.show_about,
             "quit": window.close,
@@ -465,21 +465,6 @@ class Commands(QObject):
         self._tour = None
         self._session.settings.preferences.tour_seen = True
         self._session.settings.save()
-
-    @Slot()
-    def ask_settings(self) -> None:
-        """Ask for looks, keys and mouse, and use them at once."""
-        preferences = self._session.settings.preferences
-        dialog = SettingsDialog(preferences, self._window)
-        if dialog.exec() == QDialog.DialogCode.Accepted:
-            dialog.general.keep(preferences)
-            preferences.keymap, preferences.keys = dialog.keys.keymap.preset, dialog.keys.changes
-            error = self._session.settings.save()
-            if error is not None:
-                self._session.notifier.error(error)
-            self._actions.use(dialog.keys.keymap)
-            theme.wear(preferences.looks)
-        dialog.deleteLater()
 
     @staticmethod
     def _show(dialog: QDialog) -> None:

@@ -49,6 +49,8 @@ class Preferences:
     ----------
     looks
         Theme of the window, one of :data:`LOOKS`.
+    language
+        Language of the window (:data:`core.messages.LANGUAGES`); empty: as the system's. From the next start.
     brush_size
         Diameter of the brush in mm (px where the spacing is unknown).
     sphere
@@ -85,6 +87,7 @@ class Preferences:
     """
 
     looks: str = "dark"
+    language: str = ""
     brush_size: float = 12.0
     sphere: bool = False
     opacity: float = 0.25

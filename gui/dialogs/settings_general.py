@@ -1,10 +1,10 @@
-"""Settings that concern the whole window: how it looks."""
+"""Settings that concern the whole window: how it looks, what it speaks."""
 
 from __future__ import annotations
 
 from PySide6.QtWidgets import QComboBox, QWidget
 
-from core.messages import text
+from core.messages import LANGUAGES, text
 from gui import theme
 from gui.settings import LOOKS, Preferences
 
@@ -28,6 +28,12 @@ class GeneralPage(QWidget):
         self.looks.setCurrentIndex(LOOKS.index(preferences.looks) if preferences.looks in LOOKS else 0)
         self._stretch = False
         self.add_row(text("settings.looks"), self.looks, text("settings.looks_hint"))
+        self.language = QComboBox()
+        self.language.addItem(text("settings.language_system"), "")
+        for name, own in LANGUAGES.items():
+            self.language.addItem(own, name)
+        self.language.setCurrentIndex(max(0, self.language.findData(preferences.language)))
+        self.add_row(text("settings.language"), self.language, text("settings.language_hint"))
 
     def add_row(self, title: str, widget: QWidget, hint: str = "") -> None:
         """Add something to choose, with its name before it and a line of help below."""
@@ -51,3 +57,4 @@ class GeneralPage(QWidget):
     def keep(self, preferences: Preferences) -> None:
         """Write what is chosen into the preferences."""
         preferences.looks = str(self.looks.currentData())
+        preferences.language = str(self.language.currentData())
