@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from core.project.links import home
+from core import places
 
 VARIABLE = "MENINX_TORCHPACK"
 """Names a pack for one process and its children: one that is being tried before it is chosen."""
@@ -52,10 +52,10 @@ def _tried() -> Path | None:
 
 def _chosen() -> Path | None:
     try:
-        given = json.loads((home() / CHOICE).read_text(encoding="utf-8"))["folder"]
+        given = json.loads((places.data() / CHOICE).read_text(encoding="utf-8"))["folder"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return home() / given if isinstance(given, str) and given else None
+    return places.data() / given if isinstance(given, str) and given else None
 
 
 def _beside() -> tuple[Path, ...]:
