@@ -16,12 +16,12 @@ import sys
 import sysconfig
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.errors import Cancelled, InputError, StorageError
+from core.errors import InputError, StorageError
 from core.io import atomic
 
 MANIFEST = "manifest.json"
@@ -48,8 +48,6 @@ _BROKEN = (
     RuntimeError,
     RecursionError,
 )
-
-Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,17 +213,19 @@ class PackFile:
 
     # -------------------------------------------------------------- unpacking
 
-    def unpack(self, folder: Path, told: Told = lambda _done, _whole: None, stop: Callable[[], str] = str) -> None:
+    def unpacking(self, folder: Path) -> Generator[int, None, None]:
         """Write every file into a new folder, each compared with its hash on the way.
 
         Parameters
         ----------
         folder
-            Must not exist. What is in it counts only once this returns; after an error it is gone again.
-        told
-            Hears of bytes done and bytes in all.
-        stop
-            Asked on the way: any word ends it.
+            Must not exist. What is in it counts only once this is through; after an error, or where it is closed
+            before its end, the folder is gone again.
+
+        Yields
+        ------
+        int
+            Bytes done of :attr:`size`, after each piece.
 
         Raises
         ------
@@ -233,45 +233,38 @@ class PackFile:
             ``pack-damaged`` with the name of the part.
         StorageError
             ``disk-full`` and the like.
-        Cancelled
-            When asked to stop.
         """
         atomic.make_folder(folder)
-        whole, done, made = self.size, 0, {folder}
-
-        def tick(count: int) -> None:
-            nonlocal done
-            if stop():
-                raise Cancelled
-            done += count
-            told(done, whole)
-
+        done, made = 0, {folder}
         try:
             for info in self._zip.infolist():
                 target = folder / info.filename
                 if target.parent not in made:
                     atomic.make_folder(target.parent)
                     made.add(target.parent)
-                self._write(info, target, tick)
+                done = yield from self._writing(info, target, done)
             for each in made:
                 atomic.sync_folder(each)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def _write(self, info: zipfile.ZipInfo, target: Path, tick: Callable[[int], None]) -> None:
+    def _writing(self, info: zipfile.ZipInfo, target: Path, done: int) -> Generator[int, None, int]:
         """Write one file and compare it with its hash."""
         hasher, left = hashlib.sha256(), info.file_size
         wanted = self.manifest.files.get(info.filename) or self._zip.comment.decode()
         with atomic.new_file(target, executable=bool((info.external_attr >> 16) & 0o100)) as write:
             for piece in self._pieces(info):
                 left -= len(piece)
+                if left < 0:
+                    break
                 hasher.update(piece)
-                if left >= 0:
-                    write(piece)
-                    tick(len(piece))
+                write(piece)
+                done += len(piece)
+                yield done
         if left or hasher.hexdigest() != wanted:
             raise InputError("pack-damaged", file=self.file.name, part=info.filename[:80])
+        return done
 
     def _pieces(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
         try:

@@ -38,6 +38,8 @@ JOBS: dict[str, str] = {
     "take_run": "models.taking_runs:take_run_job",
     "strip": "models.loose:strip_job",
     "apply": "models.loose:apply_job",
+    "choose_pack": "models.torchpack_choice:choose_job",
+    "check_pack": "models.torchpack_choice:check_job",
 }
 """Job kind to ``module:function``; the function takes the job's arguments and ``should_stop``."""
 

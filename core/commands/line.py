@@ -75,6 +75,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("report", "gui.report.command"),
     Command("apply", "models.commands.apply"),
     Command("strip", "models.commands.strip"),
+    Command("gpu", "models.commands.gpu"),
     Command("selftest", "models.commands.selftest"),
 )
 

@@ -125,7 +125,8 @@ check "and stands in its list" value "$classes\\.nii\\OpenWithProgids" Other.Vie
 check "without us" lacks value "$classes\\.nii\\OpenWithProgids" Meninx.Scan "" Meninx.Scan
 
 echo "another folder"
-status 0 "$new" /S '/D=C:\tools\Meninx for all scans'
+# NSIS wants the folder without quotation marks: word by word, so that wine puts none
+status 0 "$new" /S '/D=C:\tools\Meninx' for all scans
 check "the folder may hold spaces" [ -s "$WINEPREFIX/drive_c/tools/Meninx for all scans/meninx.exe" ]
 status 0 "$new" /S
 check "an upgrade stays where it was" [ ! -e "$place/meninx.exe" ]
