@@ -1,6 +1,6 @@
 """Take the pictures of the guide anew: ``python tests/guide/make_pictures.py [NAME ...]``.
 
-Each is taken from the real window, off the screen, on made-up heads.
+Each is taken from the real window, off the screen, on made-up heads. ``loop`` is the animated picture of the README.
 """
 
 from __future__ import annotations
@@ -8,54 +8,70 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PICTURES = ROOT / "docs" / "guide" / "pictures"
+FILM = "loop"
 
 
 def main(names: list[str]) -> int:
     """Take all pictures, or those named; return the exit status."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     sys.path[:0] = [str(ROOT), str(HERE), str(HERE.parent / "gui")]
+    from film import loop
     from keys_page import keys_page
-    from scenes import LEARNT, SCENES, STROKE
-    from stage import Stage, make_learnt, make_project, make_stroke, packed
+    from scenes import LEARNT, SCENES, SHARED, STROKE
+    from stage import Stage, make_heads, make_learnt, make_project, make_stroke, packed
 
+    from core.errors import MeninxError
     from core.io import atomic
 
-    unknown = [name for name in names if name not in SCENES]
+    unknown = [name for name in names if name not in SCENES and name != FILM]
     if unknown:
-        sys.stderr.write(f"no such picture: {', '.join(unknown)}; there are: {', '.join(SCENES)}\n")
+        sys.stderr.write(f"no such picture: {', '.join(unknown)}; there are: {', '.join([*SCENES, FILM])}\n")
         return 2
     out = Path(os.environ.get("GUIDE_PICTURES", PICTURES))
     out.mkdir(parents=True, exist_ok=True)
+    failed = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MENINX_HOME"] = str(Path(folder) / "home")
-        # those that need a training last
-        wanted = sorted(names or SCENES, key=lambda name: name in LEARNT | STROKE)
-        plain = make_project(Path(folder) / "plain.meninx")
-        learnt: Path | None = None
-        stroke: Path | None = None
+        makers = {"plain": make_project, "learnt": make_learnt, "stroke": make_stroke, "heads": make_heads}
+        made: dict[str, Path] = {}
         if not names:
             atomic.write_bytes(out.parent / "keys.md", keys_page().encode("utf-8"))
-        for number, name in enumerate(wanted):
-            os.environ["MENINX_HOME"] = str(Path(folder) / f"home{number}")
-            place = Path(folder) / str(number)
-            place.mkdir()
-            if name in LEARNT and learnt is None:
-                learnt = make_learnt(Path(folder) / "learnt.meninx")
-            if name in STROKE and stroke is None:
-                stroke = make_stroke(Path(folder) / "stroke.meninx")
-            template = learnt if name in LEARNT else stroke if name in STROKE else plain
-            stage = Stage(template or plain, place)
-            content = packed(SCENES[name](stage))
-            stage.close()
-            atomic.write_bytes(out / f"{name}.png", content)
+        stage, place = None, ""
+        # those that need a training last, those that share a window one after the other
+        order = sorted(names or [*SCENES, FILM], key=lambda name: (name in LEARNT | STROKE, SHARED.get(name, "")))
+        for number, name in enumerate(order):
+            kind = "heads" if name == FILM else "learnt" if name in LEARNT else "stroke" if name in STROKE else "plain"
+            if kind not in made:
+                made[kind] = makers[kind](Path(folder) / f"{kind}.meninx")
+            wanted = SHARED.get(name, str(number))
+            if stage is None or wanted != place:
+                if stage is not None:
+                    stage.close()
+                place = wanted
+                os.environ["MENINX_HOME"] = str(Path(folder) / f"home{number}")
+                (Path(folder) / str(number)).mkdir()
+                stage = Stage(made[kind], Path(folder) / str(number))
+            try:
+                content = loop(stage) if name == FILM else packed(SCENES[name](stage))
+            except (MeninxError, TimeoutError, AssertionError, AttributeError, LookupError, RuntimeError):
+                # the others are still wanted
+                failed.append(name)
+                traceback.print_exc()
+                continue
+            atomic.write_bytes(out.parents[1] / f"{name}.gif" if name == FILM else out / f"{name}.png", content)
             sys.stdout.write(f"{name:<16} {len(content) / 1000:6.1f} kB\n")
             sys.stdout.flush()
-    return 0
+        if stage is not None:
+            stage.close()
+    if failed:
+        sys.stderr.write(f"not taken: {', '.join(failed)}\n")
+    return min(len(failed), 1)
 
 
 if __name__ == "__main__":

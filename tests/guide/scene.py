@@ -30,7 +30,11 @@ STROKE: set[str] = set()
 """Pictures of a project of CT heads with a run that says yes or no, and one that draws behind it."""
 
 
-def scene(name: str, *, learnt: bool = False, stroke: bool = False) -> Callable[[Scene], Scene]:
+SHARED: dict[str, str] = {}
+"""Pictures that change nothing, by the window they may share with others of that name."""
+
+
+def scene(name: str, *, learnt: bool = False, stroke: bool = False, shared: str = "") -> Callable[[Scene], Scene]:
     """Enter a picture under its name."""
 
     def enter(made: Scene) -> Scene:
@@ -39,6 +43,8 @@ def scene(name: str, *, learnt: bool = False, stroke: bool = False) -> Callable[
             LEARNT.add(name)
         if stroke:
             STROKE.add(name)
+        if shared:
+            SHARED[name] = shared
         return made
 
     return enter
@@ -111,6 +117,8 @@ def with_panel(stage: Stage, at: XY, *panels: object, width: int = 420, least: i
     stage.settle()
     picture = stage.whole()
     side = stage.part(*panels, margin=10)  # type: ignore[arg-type]
+    # up to the bar that scrolls the panels, not into it
+    side.setRight(stage.part(*panels).right() + 2)  # type: ignore[arg-type]
     pane = stage.around(at, width, max(side.height(), least))
     return together((picture, pane), (picture, side))
 

@@ -9,7 +9,7 @@ import scenes_stroke
 import scenes_teams
 import scenes_tools
 import scenes_view
-from scene import LEARNT, SCENES, STROKE
+from scene import LEARNT, SCENES, SHARED, STROKE
 
-__all__ = ["LEARNT", "SCENES", "STROKE"]
+__all__ = ["LEARNT", "SCENES", "SHARED", "STROKE"]
 MODULES = (scenes_edit, scenes_exchange, scenes_loop, scenes_stroke, scenes_teams, scenes_tools, scenes_view)

@@ -13,6 +13,30 @@ from scene import T1, WHOLE, begin, masks, outline, scene
 from stage import Stage, head
 
 
+@scene("start")
+def start(stage: Stage) -> QPixmap:
+    """What is seen first: three ways in."""
+    stage.window.resize(1100, 640)
+    stage.settle(0.3)
+    return stage.shot()
+
+
+@scene("guide")
+def guide(stage: Stage) -> QPixmap:
+    """This guide, inside the program, with words looked for."""
+    stage.open(0)
+    stage.window.session.guide_asked.emit("edit_interpolate")
+    found = stage.window.commands.guide
+    assert found is not None
+    found.resize(1000, 620)
+    found.go("edit-mask#interpolate-between-slices")
+    found.field.setText("between slices")
+    stage.settle(0.3)
+    picture = found.grab()
+    found.close()
+    return picture
+
+
 @scene("annotate")
 def annotate(stage: Stage) -> QPixmap:
     """The whole window, a brain drawn."""
@@ -105,18 +129,19 @@ def reviewed(stage: Stage, view: str) -> QPixmap:
     """Return the whole window with a validation scan compared, its panes laid out in a way."""
     from core.learning.runs import list_runs, read_split
 
-    stage.window.resize(*WHOLE)
-    stage.open(0)
-    project = stage.session.project
-    assert project is not None
-    run = list_runs(project)[0]
-    names = [scan.id for scan in project.scans()]
-    checked = names.index(read_split(project, run.id)["validation"][0])
-    stage.open(checked)
-    stage.go(16)
-    stage.do("workspace_review")
     page = stage.window.review
-    stage.until(lambda: page.side._stack.currentIndex() == 1)
+    if stage.window.workspaces.currentWidget() is not page:
+        stage.window.resize(*WHOLE)
+        stage.open(0)
+        project = stage.session.project
+        assert project is not None
+        run = list_runs(project)[0]
+        names = [scan.id for scan in project.scans()]
+        checked = names.index(read_split(project, run.id)["validation"][0])
+        stage.open(checked)
+        stage.go(16)
+        stage.do("workspace_review")
+        stage.until(lambda: page.side._stack.currentIndex() == 1)
     page.choose_view(view)
     stage.settle(2.0)
     stage.until(lambda: not page._cases.busy and not page.desk.busy)
@@ -124,7 +149,7 @@ def reviewed(stage: Stage, view: str) -> QPixmap:
     return stage.whole()
 
 
-@scene("review", learnt=True)
+@scene("review", learnt=True, shared="review")
 def review(stage: Stage) -> QPixmap:
     """A validation scan compared."""
     return reviewed(stage, "four")
@@ -141,7 +166,7 @@ def layout(stage: Stage, view: str) -> QPixmap:
 
 
 for _view in LAYOUTS:
-    scene(f"review-{_view}", learnt=True)(functools.partial(layout, view=_view))
+    scene(f"review-{_view}", learnt=True, shared="review")(functools.partial(layout, view=_view))
 
 
 @scene("review-next", learnt=True)
@@ -182,7 +207,7 @@ def strip_files(stage: Stage) -> QPixmap:
     return picture
 
 
-@scene("review-numbers", learnt=True)
+@scene("review-numbers", learnt=True, shared="review")
 def review_numbers(stage: Stage) -> QPixmap:
     """All figures of a run."""
     return reviewed(stage, "numbers")

@@ -6,6 +6,7 @@ seed, the time is a fixed one, and fonts are those of the machine.
 
 from __future__ import annotations
 
+import functools
 import io
 import shutil
 import time
@@ -50,6 +51,7 @@ _PATIENTS: tuple[tuple[str, int, tuple[str, ...], bool], ...] = (
 )
 
 
+@functools.cache
 def head(seed: int, contrast: str = "T1") -> Phantom:
     """Make one of the heads of the pictures."""
     lesion = "haemorrhage" if contrast == "CT" else "tumour"
@@ -73,8 +75,8 @@ def make_project(path: Path) -> Path:
     return path
 
 
-def make_learnt(path: Path) -> Path:
-    """Make a project of eleven heads with drawn brains, and train a small network on it as the command line does."""
+def make_heads(path: Path) -> Path:
+    """Make a project of eleven heads; of all but the last the brain is drawn."""
     with Project.create(path, name="brains") as project:
         project.set_labels(LabelSet().with_label("Brain"))
         for seed in range(11):
@@ -82,12 +84,23 @@ def make_learnt(path: Path) -> Path:
             scan = project.add_scan(made.volume, patient=f"person {seed}", description="T1 head")
             if seed < 10:
                 save(project, scan.id, made.masks, finished=True)
+    return path
+
+
+def make_learnt(path: Path) -> Path:
+    """Make the project of heads, and train a small network on it as the command line does."""
+    make_heads(path)
     line = ["train", str(path), "--label", "Brain", "--network", "unet_light", "--size", "96", "--slices", "1"]
     length = ["--epochs", "14", "--steps", "10", "--seed", "3", "--device", "cpu", "--reader", READER]
-    for command in ([*line, *length], ["predict", str(path), "--run", "last"]):
+    run_each([*line, *length], ["predict", str(path), "--run", "last"])
+    return path
+
+
+def run_each(*commands: list[str]) -> None:
+    """Run commands, as the command line does."""
+    for command in commands:
         if run_command(command):
             raise RuntimeError(" ".join(command))
-    return path
 
 
 def make_stroke(path: Path) -> Path:
@@ -107,14 +120,12 @@ def make_stroke(path: Path) -> Path:
     label = ["--class", "stroke", "--network", "cnn_light", "--prepare", "table,centre", "--epochs", "10"]
     masks = ["--label", "Haemorrhage", "--network", "unet_light", "--prepare", "table,crop", "--epochs", "16"]
     short = ["--size", "64", "--steps", "10", "--slices", "1", "--seed", "3", "--device", "cpu", "--reader", READER]
-    for command in (
+    run_each(
         ["train", str(path), *label, *short],
         ["evaluate", str(path), "--run", "1", "--on", "val"],
         ["train", str(path), *masks, *short],
         ["predict", str(path), "--run", "2", "--gate", "1"],
-    ):
-        if run_command(command):
-            raise RuntimeError(" ".join(command))
+    )
     return path
 
 
@@ -193,7 +204,7 @@ class Stage:
 
     # -------------------------------------------------------------- waiting
 
-    def until(self, met: Callable[[], bool], seconds: float = 60.0) -> None:
+    def until(self, met: Callable[[], bool], seconds: float = 600.0) -> None:
         """Let the window work until something is so."""
         end = time.monotonic() + seconds
         while not met():
@@ -373,23 +384,34 @@ def packed(picture: QPixmap) -> bytes:
     Thin lines in the colour of a label are few pixels among many grey ones, so greys and each part of the
     colour circle get a share of the palette of their own.
     """
-    image = picture.toImage().convertToFormat(QImage.Format.Format_RGB888)
-    rows, columns, stride = image.height(), image.width(), image.bytesPerLine()
-    flat = np.frombuffer(image.constBits(), np.uint8).reshape(rows, stride)[:, : 3 * columns]
-    pixels = np.ascontiguousarray(flat.reshape(rows, columns, 3))
-    colors, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    pixels = pixels_of(picture)
     content = b""
     for greys in (_GREYS, _GREYS * 2 // 3, _GREYS // 2):
-        by = Image.new("P", (1, 1))
-        groups = _groups(colors, counts, greys)
-        by.putpalette(b"".join(_shades(colors[group], counts[group], most) for group, most in groups))
-        made = Image.fromarray(pixels).quantize(palette=by, dither=Image.Dither.NONE)
+        made = Image.fromarray(pixels).quantize(palette=palette_of(pixels, greys), dither=Image.Dither.NONE)
         out = io.BytesIO()
         made.save(out, "PNG", optimize=True)
         content = out.getvalue()
         if len(content) < _LARGEST:
             break
     return content
+
+
+def pixels_of(picture: QPixmap) -> NDArray[np.uint8]:
+    """Return a picture as uint8 ``[row, column, rgb]``."""
+    image = picture.toImage().convertToFormat(QImage.Format.Format_RGB888)
+    rows, columns, stride = image.height(), image.width(), image.bytesPerLine()
+    flat = np.frombuffer(image.constBits(), np.uint8).reshape(rows, stride)[:, : 3 * columns]
+    return np.ascontiguousarray(flat.reshape(rows, columns, 3))
+
+
+def palette_of(pixels: NDArray[np.uint8], greys: int = _GREYS) -> Image.Image:
+    """Return a picture whose palette stands for the colours of others, uint8 ``[row, column, rgb]``."""
+    colors, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    made = Image.new("P", (1, 1))
+    made.putpalette(
+        b"".join(_shades(colors[group], counts[group], most) for group, most in _groups(colors, counts, greys))
+    )
+    return made
 
 
 def _groups(colors: NDArray[np.uint8], counts: NDArray[np.intp], greys: int) -> list[tuple[NDArray[np.bool_], int]]:
