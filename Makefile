@@ -45,7 +45,7 @@ unit: setup
 	bash installer/run-tests.sh "$(PY)"
 
 soak: setup
-	$(PY) -m pytest -s -m soak tests/faults tests/fuzz --override-ini=addopts=-q --timeout=0
+	$(PY) -m pytest -s -m soak tests/faults tests/fuzz tests/unit/core/test_dicom_seg.py --override-ini=addopts=-q --timeout=0
 
 bench: setup
 	$(PY) -m pytest tests/bench --override-ini=addopts=-q

@@ -87,7 +87,8 @@ class Foreign(QObject):
         """Show what an export holds, and take it in if the person says so."""
         if self._session.project is None or self.dialog is not None:
             return
-        self.dialog = ForeignDialog(path, self._session.labels, self._window)
+        folder = self._session.settings.preferences.last_folder
+        self.dialog = ForeignDialog(path, self._session.labels, self._window, folder=folder)
         self.dialog.finished.connect(self._closed)
         self.dialog.open()
 

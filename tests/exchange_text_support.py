@@ -153,12 +153,14 @@ def region(kind: str, value: dict[str, Any], shape: tuple[int, int] = (20, 30), 
     } | facts  # fmt: skip
 
 
-def picture(path: Path, shape: tuple[int, int] = (20, 30)) -> Path:
-    """Write a grey picture."""
+def picture(path: Path, shape: tuple[int, int] = (20, 30), value: int = 0) -> Path:
+    """Write a grey picture; of another value another one."""
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(shape)).save(path)
+    Image.fromarray(
+        np.arange(value, shape[0] * shape[1] + value, dtype=np.uint16).astype(np.uint8).reshape(shape)
+    ).save(path)
     return path
 
 

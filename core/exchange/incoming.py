@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.events import Notice
+from core.io.patients import Patients
+from core.io.sniff import Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,32 @@ class Plan:
     def overlaps(self) -> frozenset[tuple[str, str]]:
         """Pairs of labels that share a pixel somewhere: they need layers of their own."""
         return frozenset().union(*(line.overlaps for line in self.lines))
+
+    @property
+    def _images(self) -> frozenset[Path]:
+        return frozenset(line.image for line in self.lines if line.image is not None and line.problem is None)
+
+    @property
+    def brings_scans(self) -> bool:
+        """Whether pictures came along: whose they are is asked then."""
+        return bool(self._images)
+
+    def patients(self, way: str) -> tuple[int, int]:
+        """Return how many patients the files' names and folders make, and how many files tell of none.
+
+        Parameters
+        ----------
+        way
+            As :class:`core.io.patients.Patients` takes it, but for what only headers know.
+
+        Raises
+        ------
+        InputError
+            What is wrong with a pattern or a table.
+        """
+        asked = Patients(way)
+        names = [asked.of(path, Format.PNG, root=path.parent) for path in self._images]
+        return len({name for name in names if name}), sum(not name for name in names)
 
     @property
     def labels(self) -> dict[str, int]:

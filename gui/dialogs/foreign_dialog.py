@@ -25,9 +25,10 @@ from core.exchange.taking import TakeOptions, look
 from core.io.regrid import size_words
 from core.io.sandbox import Decoder
 from core.labels import LabelSet
-from core.messages import sentence, text
+from core.messages import number, sentence, text
 from gui import theme
 from gui.dialogs.base import Dialog
+from gui.dialogs.importing.patients import PatientChoice
 from gui.jobs.asking import Asker
 
 _MOST_ROWS = 500
@@ -46,14 +47,17 @@ class ForeignDialog(Dialog):
         File or folder of the other tool.
     labels
         The project's labels: names that are there already are said to be.
+    folder
+        Where the dialog for a table of patients begins.
     """
 
     _counted = Signal(int)
 
-    def __init__(self, path: Path, labels: LabelSet, parent: QWidget | None = None) -> None:
+    def __init__(self, path: Path, labels: LabelSet, parent: QWidget | None = None, *, folder: str = "") -> None:
         super().__init__(text("foreign.title"), text("foreign.accept"), parent, width=760)
         self.path = path
         self._labels = labels
+        self._folder = folder
         self.plan: Plan | None = None
         self.fields: dict[str, QLineEdit] = {}
         self._decoder = Decoder()
@@ -61,6 +65,9 @@ class ForeignDialog(Dialog):
         self._asker.answered.connect(self._show_plan)
         self._asker.refused.connect(self._refused)
         self._counted.connect(self._show_count)
+        self._patient_asker = Asker(self)
+        self._patient_asker.answered.connect(self._show_patients)
+        self._patient_asker.refused.connect(self._no_patients)
         self.body.addWidget(theme.label(path.name, "strong", wrap=True))
         self.busy = QProgressBar()
         self.busy.setRange(0, 0)
@@ -76,8 +83,9 @@ class ForeignDialog(Dialog):
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
         self.area.setWidget(self.rows)
+        self.patient = self._make_patients()
         self.hint = theme.label(text("foreign.hint"), "muted", wrap=True)
-        parts: tuple[QWidget, ...] = (self.busy, self.said, self.table, self.names, self.area, self.hint)
+        parts = (self.busy, self.said, self.table, self.names, self.area, self.patient_row, self.hint)
         for widget in parts:
             self.body.addWidget(widget)
         self._show(reading=True)
@@ -99,9 +107,44 @@ class ForeignDialog(Dialog):
         table.setItemDelegateForColumn(0, _Names(table))
         return table
 
+    def _make_patients(self) -> PatientChoice:
+        choice = PatientChoice(self._folder)
+        choice.changed.connect(self._count_patients)
+        self.patients = theme.label("", "muted", wrap=True)
+        self.patient_row = QWidget()
+        self.patient_row.setProperty("area", "clear")
+        line = theme.row(self.patient_row, gap=theme.space("m"))
+        line.addWidget(theme.label(text("dialogs.patient")))
+        line.addWidget(choice)
+        line.addWidget(self.patients, 1)
+        return choice
+
+    @Slot()
+    def _count_patients(self) -> None:
+        """Tell how many patients that makes, or what is wrong with a pattern or a table."""
+        way = self.patient.way()
+        self.patients.setText("")
+        if self.plan is not None and way not in ("", "dicom"):
+            # files' headers are read when they are taken in; names can be told at once
+            self._patient_asker.ask(self.plan.patients, way)
+
+    @Slot(object)
+    def _show_patients(self, counted: tuple[int, int]) -> None:
+        patients, unknown = counted
+        words = text("foreign.patients", count=patients)
+        more = text("foreign.patients_unknown", count=unknown) if unknown else ""
+        theme.set_role(self.patients, "muted")
+        self.patients.setText(f"{words} {more}".strip())
+
+    @Slot(object)
+    def _no_patients(self, error: MeninxError) -> None:
+        theme.set_role(self.patients, "danger")
+        self.patients.setText(sentence(error))
+
     def options(self) -> TakeOptions:
         """Return what the person chose."""
-        return TakeOptions({theirs: field.text().strip() for theirs, field in self.fields.items()})
+        labels = {theirs: field.text().strip() for theirs, field in self.fields.items()}
+        return TakeOptions(labels, patient_from=self.patient.way())
 
     def _show(self, *, reading: bool) -> None:
         self.busy.setVisible(reading)
@@ -110,6 +153,7 @@ class ForeignDialog(Dialog):
         self.hint.setVisible(read)
         self.names.setVisible(read and bool(self.fields))
         self.area.setVisible(read and bool(self.fields))
+        self.patient_row.setVisible(self.plan is not None and self.plan.brings_scans)
         self.accept_button.setEnabled(read and self._landing() > 0)
 
     def _landing(self) -> int:
@@ -183,13 +227,14 @@ class ForeignDialog(Dialog):
         there = self._labels.find(name) is not None
         self._grid.addWidget(theme.label(name), row, 0)
         self._grid.addWidget(field, row, 1)
-        known = text("foreign.is_there" if there else "foreign.is_new", voxels=f"{voxels:,}")
+        known = text("foreign.is_there" if there else "foreign.is_new", voxels=number(voxels, ","))
         self._grid.addWidget(theme.label(known, "muted"), row, 2, Qt.AlignmentFlag.AlignRight)
 
     def done(self, result: int) -> None:
         """Close; what is still being read is given up."""
         self._decoder.close()
         self._asker.close()
+        self._patient_asker.close()
         super().done(result)
 
 

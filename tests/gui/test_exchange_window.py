@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from exchange_text_support import region, task
+from exchange_text_support import picture, region, task
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -81,6 +82,37 @@ def test_a_picture_that_lies_elsewhere_is_shown_with_its_address(qtbot: QtBot, t
     assert dialog.table.item(0, 1).toolTip() == told
     assert dialog.table.rowHeight(0) > dialog.table.verticalHeader().defaultSectionSize(), "read whole, on two lines"
     dialog.reject()
+
+
+def test_whose_the_pictures_are_is_chosen_before_they_are_taken_in(
+    qtbot: QtBot, opened: MainWindow, tmp_path: Path
+) -> None:
+    drawn = {"format": "rle", "rle": encode(np.ones((20, 30)) > 0), "brushlabels": ["A"]}
+    names = ["anna-first.png", "anna-later.png", "ben-first.png", "1.png"]
+    tasks = [task([region("brushlabels", drawn)], name) for name in names]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "e.json").write_text(json.dumps(tasks))
+    for number, name in enumerate(names):
+        picture(tmp_path / "in" / name, value=number)
+    foreign, session = opened.commands.foreign, opened.session
+    before = {scan.id for scan in session.project.scans()}
+    foreign.look(tmp_path / "in")
+    dialog = foreign.dialog
+    qtbot.waitUntil(lambda: dialog.plan is not None, timeout=30_000)
+    assert dialog.patient_row.isVisible()
+    assert dialog.options().patient_from == ""
+    dialog.patient.choose("name")
+    for typed, said in (("([a-z]+", "check its brackets"), ("([a-z]+)-", "2 patients. Of 1 nobody says")):
+        dialog.patient.pattern.clear()
+        qtbot.keyClicks(dialog.patient.pattern, typed)
+        qtbot.waitUntil(lambda said=said: said in dialog.patients.text(), timeout=10_000)
+    assert dialog.options().patient_from == "name:([a-z]+)-"
+    qtbot.mouseClick(dialog.accept_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(session.project.scans()) == len(before) + 4, timeout=60_000)
+    qtbot.waitUntil(lambda: not session.jobs.running, timeout=30_000)
+    came = [scan for scan in session.project.scans() if scan.id not in before]
+    assert sorted(Counter(scan.patient for scan in came if scan.patient_known).values()) == [1, 2]
+    assert [scan.patient_known for scan in came].count(False) == 1
 
 
 def test_labels_come_from_the_code_of_an_interface(qtbot: QtBot, opened: MainWindow, tmp_path: Path) -> None:

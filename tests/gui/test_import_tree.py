@@ -197,8 +197,7 @@ def test_cancel_leaves_nothing_behind(page: ImportDialog, window: MainWindow, qt
 
 def test_patients_are_put_together_another_way(page: ImportDialog, qtbot: QtBot) -> None:
     page.model.toggle(page.model.index_of(row_of(page, "A/IM0000.dcm")))
-    page.choices.patient.setCurrentIndex(page.choices.patient.findData("folder"))
-    page.choices.patient.activated.emit(1)
+    page.choices.patient.choose("folder")
     qtbot.waitUntil(lambda: [group.hint for group in page.model.groups] == ["A", "B", ""], timeout=20_000)
     assert not row_of(page, "A/IM0000.dcm").checked, "what was chosen stays chosen"
     assert page.options().patient_from == "folder"

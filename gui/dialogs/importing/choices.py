@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QGridLayout, QLineEdit, QWidget
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLineEdit, QWidget
 
 from core.io.source import FindOptions
 from core.labels import BRAIN, LabelSet
 from core.messages import text
 from gui import theme
+from gui.dialogs.importing.patients import PatientChoice
 
 _MOST_VALUES = 12
-_TYPING_MS = 500
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,6 @@ class Choices(QWidget):
         self.as_.activated.connect(self.regroup_asked)
         self._pictures = _field(text("dialogs.as"), self.as_)
         self._lay.addWidget(self._pictures)
-        # typing a pattern looks through the files again, but not at every key
-        self._typed = QTimer(self)
-        self._typed.setSingleShot(True)
-        self._typed.setInterval(_TYPING_MS)
-        self._typed.timeout.connect(self.regroup_asked)
         self.show_masks(0, 0, [], other_grid=0)
         self.show_pictures(False)
 
@@ -164,45 +159,10 @@ class Choices(QWidget):
     # ------------------------------------------------------------- patients
 
     def _make_patients(self) -> None:
-        self.patient = QComboBox()
-        for key in ("", "folder", "dicom", "none", "name", "csv"):
-            self.patient.addItem(text(f"dialogs.patient_{key or 'auto'}"), key)
-        self.patient.activated.connect(self._patient_chosen)
-        self.pattern = QLineEdit()
-        self.pattern.setPlaceholderText(text("importing.pattern"))
-        self.pattern.setToolTip(text("importing.pattern_tip"))
-        self.pattern.textEdited.connect(self._pattern_typed)
-        self.pattern.hide()
+        self.patient = PatientChoice(self._folder)
+        self.patient.changed.connect(self.regroup_asked)
         hint = theme.label(text("dialogs.patient_hint"), "muted", wrap=True)
-        self._lay.addWidget(_field(text("dialogs.patient"), self.patient, self.pattern, hint))
-
-    @Slot(int)
-    def _patient_chosen(self, _place: int) -> None:
-        way = self.patient.currentData()
-        if way == "csv":
-            name, _ = QFileDialog.getOpenFileName(
-                self, text("dialogs.patient_csv"), self._folder, "CSV (*.csv *.tsv *.txt)"
-            )
-            if not name:
-                self.patient.setCurrentIndex(0)
-            self.pattern.setText(name)
-        elif way == "name":
-            self.pattern.clear()
-        self.pattern.setVisible(self.patient.currentData() in ("name", "csv"))
-        self.pattern.setReadOnly(self.patient.currentData() == "csv")
-        if way != "name":
-            self.regroup_asked.emit()
-
-    @Slot(str)
-    def _pattern_typed(self, _words: str) -> None:
-        self._typed.start()
-
-    def _patient(self) -> str:
-        way = str(self.patient.currentData())
-        if way in ("name", "csv"):
-            value = self.pattern.text().strip()
-            return f"{way}:{value}" if value else ""
-        return way
+        self._lay.addWidget(_field(text("dialogs.patient"), self.patient, hint))
 
     # ------------------------------------------------------------- pictures
 
@@ -212,7 +172,7 @@ class Choices(QWidget):
 
     def answers(self) -> Answers:
         """Return all answers."""
-        return Answers(self._label(), self._patient(), str(self.as_.currentData()), self.resample.isChecked())
+        return Answers(self._label(), self.patient.way(), str(self.as_.currentData()), self.resample.isChecked())
 
 
 def _field(words: str, *contents: QWidget) -> QWidget:
