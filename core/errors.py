@@ -7,7 +7,6 @@ and the facts; :func:`core.messages.sentence` turns it into one plain sentence
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 
@@ -73,18 +72,3 @@ class Cancelled(MeninxError):
 
     def __init__(self, code: str = "cancelled", **fields: Any) -> None:
         super().__init__(code, **fields)
-
-
-def trace_of(error: BaseException) -> str:
-    """Say where an exception came from, with the kinds of it and its causes but not their words.
-
-    The words of a library may hold a file's name or what stands in its header.
-    """
-    parts: list[str] = []
-    known: set[int] = set()
-    at: BaseException | None = error
-    while at is not None and id(at) not in known:
-        known.add(id(at))
-        parts.append("".join(traceback.format_tb(at.__traceback__)) + type(at).__name__)
-        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
-    return "\nwhile handling:\n".join(reversed(parts))

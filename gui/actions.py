@@ -96,6 +96,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("palette", "search"),
     ActionSpec("settings"),
     ActionSpec("tour", needs=_S, annotate=True),
+    ActionSpec("log", "info"),
     ActionSpec("about", "info"),
     ActionSpec("quit"),
     ActionSpec("undo", "undo", _E, annotate=True),

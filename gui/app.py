@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from core import places
 from core.messages import speak, text
 from gui import language, theme
+from gui.faults import Unexpected
+from gui.handed import FileOpener, open_given, paths_of
+from gui.log import LogStart, start_log
 from gui.main_window import MainWindow
-from gui.notify import Unexpected, start_log
 from gui.session import Session
 from gui.settings import Settings
 
@@ -30,36 +33,43 @@ def make_application(looks: str = "dark") -> QApplication:
 
 
 def open_window(arguments: Sequence[str]) -> int:
-    """Open the window on a path (or on the project of last time) and run until it is closed.
+    """Open the window on paths (or on the project of last time) and run until it is closed.
 
     Parameters
     ----------
     arguments
-        At most one path: a project, a file or a folder.
+        Paths: a project, files, folders (what "Open with" gives).
 
     Returns
     -------
     int
         Exit status.
     """
+    places.settle()
     settings = Settings()
     speak(language.wanted(settings.preferences.language))
+    began = start_log()
     app = make_application(settings.preferences.looks)
-    start_log()
+    opener = FileOpener(app)
+    unexpected = Unexpected()
+    unexpected.install()
     session = Session(settings)
-    Unexpected(session.notifier).install()
     window = MainWindow(session)
+    unexpected.attend(session, window)
     window.show()
     window.commands.tour_when_ready()
     window.warm()
-    path = Path(arguments[0]).absolute() if arguments else None
+    given = paths_of(arguments)
     recent = session.settings.recent_projects()
-    if path is not None:
-        window.intake.open(path)
-    elif recent:
+    asked = bool(given) or opener.waiting
+    opener.give_to(functools.partial(open_given, window))
+    if given:
+        open_given(window, given)
+    elif recent and not asked:
         window.intake.open_project(recent[0])
+    _tell_start(session, began, unexpected)
     # the start page says it by itself
-    if (path is not None or recent) and not session.settings.preferences.research_notice_seen:
+    if (asked or recent) and not session.settings.preferences.research_notice_seen:
         session.notifier.tell(text("app.research_only"), seconds=8)
         session.settings.preferences.research_notice_seen = True
         session.settings.save()
@@ -73,6 +83,15 @@ def open_window(arguments: Sequence[str]) -> int:
     if window.commands.setting_up.again:
         language.start_again()
     return status
+
+
+def _tell_start(session: Session, began: LogStart, unexpected: Unexpected) -> None:
+    """Say that the program crashed the last time, or that no log can be kept."""
+    if began.crashed:
+        words, look = text("faults.crashed"), text("faults.look")
+        session.notifier.offer(words, look, unexpected.show_log, kind="warning", seconds=60.0)
+    elif not began.works:
+        session.notifier.tell(text("faults.no_log"), "warning", seconds=20)
 
 
 def _breathe() -> None:

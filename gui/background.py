@@ -7,7 +7,8 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, QThread, Signal, Slot
 
-from core.errors import MeninxError, trace_of
+from core.errors import MeninxError
+from core.traces import kind_of, place_of, trace_of
 
 
 class Task(QThread):
@@ -41,7 +42,7 @@ class Task(QThread):
         except MemoryError:
             self.failed.emit(MeninxError("memory-short-here"))
         except Exception as error:  # noqa: BLE001 - the edge of a thread: nothing above could hear it
-            facts = MeninxError("unexpected", reason=f"{type(error).__name__}: {error}")
+            facts = MeninxError("unexpected", reason=kind_of(error), place=place_of(error))
             facts.add_note(trace_of(error))
             self.failed.emit(facts)
         else:

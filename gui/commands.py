@@ -25,6 +25,7 @@ from gui.dialogs.import_dialog import ImportDialog
 from gui.dialogs.importing.looker import Known, Looker, Search
 from gui.dialogs.keys_sheet import KeysDialog
 from gui.dialogs.label_dialog import LabelDialog
+from gui.dialogs.log_dialog import LogDialog
 from gui.dialogs.mask_dialog import MaskDialog
 from gui.dialogs.questions import Question
 from gui.foreign import Foreign
@@ -87,6 +88,7 @@ class Commands(QObject):
             "settings": self.setting_up.ask,
             "tour": self.show_tour,
             "about": self.show_about,
+            "log": self.show_log,
             "quit": window.close,
             "save_now": self.save_now,
             "next_best": window.review.take_next,
@@ -393,6 +395,11 @@ class Commands(QObject):
     def show_about(self) -> None:
         """Say what this program is."""
         self._show(AboutDialog(self._window))
+
+    @Slot()
+    def show_log(self) -> None:
+        """Show what went wrong so far."""
+        self._show(LogDialog(self._window))
 
     @Slot()
     def show_keys(self) -> None:

@@ -36,6 +36,12 @@ def is_project(path: Path) -> bool:
     return (path / "meninx.json").is_file()
 
 
+def project_of(path: Path) -> Path | None:
+    """Return the project folder that a path means: the folder itself, or its ``meninx.json``."""
+    folder = path.parent if path.name == "meninx.json" else path
+    return folder if is_project(folder) else None
+
+
 class Intake(QObject):
     """Opens what the person points at: a project as it is, anything else through an import job.
 
@@ -78,10 +84,8 @@ class Intake(QObject):
         """Open a project folder, or bring a file or folder in."""
         if not path.exists():
             self._session.notifier.error(MeninxError("file-missing", file=path))
-        elif is_project(path):
-            self.open_project(path)
-        elif path.name == "meninx.json" and is_project(path.parent):
-            self.open_project(path.parent)
+        elif (project := project_of(path)) is not None:
+            self.open_project(project)
         else:
             self.bring([path])
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
-import faulthandler
-import logging
-import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from logging.handlers import RotatingFileHandler
-from types import TracebackType
-from typing import Literal, TextIO
+from typing import Literal
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QMetaMethod, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFrame, QWidget
 
-from core.errors import Cancelled, MeninxError, trace_of
+from core.errors import Cancelled, MeninxError
 from core.messages import sentence, text
 from gui import theme
-from gui.settings import user_folder
+from gui.log import log
 
 Kind = Literal["info", "good", "warning", "danger"]
-log = logging.getLogger("meninx")
 
 
 @dataclass(frozen=True)
@@ -55,6 +47,8 @@ class Notifier(QObject):
     """A :class:`Told`."""
     withdrawn = Signal(str)
     """These words are out of date."""
+    faulted = Signal(str, str)
+    """A fault of the program that a thread has caught: its kind, and its place in the program."""
 
     def tell(self, words: str, kind: Kind = "info", *, seconds: float = 5.0) -> None:
         """Tell something in passing."""
@@ -85,6 +79,9 @@ class Notifier(QObject):
         if isinstance(error, Cancelled):
             return
         log.error("%s %s", error.logged, "\n".join(getattr(error, "__notes__", ())))
+        if error.code == "unexpected" and self.isSignalConnected(QMetaMethod.fromSignal(self.faulted)):
+            self.faulted.emit(str(error.fields.get("reason", "")), str(error.fields.get("place", "")))
+            return
         self.told.emit(Told(sentence(error), "danger", 0.0))
 
 
@@ -181,59 +178,3 @@ class ToastArea(QObject):
         if event.type() == QEvent.Type.Resize:
             self._place()
         return super().eventFilter(watched, event)
-
-
-def start_log() -> None:
-    """Write what goes wrong to ``meninx.log`` in the user's folder (no scan names, no patients).
-
-    What ends the process without Python (a crash in a library) leaves its stack in
-    ``crash.log`` beside it: file and function names only.
-    """
-    crashes = (user_folder() / "crash.log").open("a", encoding="utf-8")
-    faulthandler.enable(crashes)
-    atexit.register(_end_crash_log, crashes)
-    handler = RotatingFileHandler(user_folder() / "meninx.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-
-
-def _end_crash_log(crashes: TextIO) -> None:
-    faulthandler.disable()
-    crashes.close()
-
-
-class Unexpected(QObject):
-    """Turns faults of the program, in any thread, into one message and a line in the log."""
-
-    _happened = Signal(str)
-
-    def __init__(self, notifier: Notifier) -> None:
-        super().__init__(notifier)
-        self._notifier = notifier
-        self._happened.connect(self._tell)
-
-    def install(self) -> None:
-        """Take over the hooks for exceptions that nobody caught."""
-        sys.excepthook = self._hook
-        threading.excepthook = self._thread_hook
-
-    def _hook(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            sys.__excepthook__(kind, error, trace)
-            return
-        if isinstance(error, MeninxError):
-            log.error("%s", error.logged)
-            self._happened.emit(sentence(error))
-            return
-        sys.__excepthook__(kind, error, trace)
-        log.critical("%s", trace_of(error.with_traceback(trace)))
-        self._happened.emit(text("errors.unexpected", reason=kind.__name__))
-
-    def _thread_hook(self, facts: threading.ExceptHookArgs) -> None:
-        if facts.exc_value is not None:
-            self._hook(facts.exc_type, facts.exc_value, facts.exc_traceback)
-
-    @Slot(str)
-    def _tell(self, words: str) -> None:
-        self._notifier.told.emit(Told(words, "danger", 0.0))

@@ -39,6 +39,7 @@ MENU = (
     "keys",
     "settings",
     "tour",
+    "log",
     "about",
     "quit",
 )

@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from core.errors import Cancelled, LearningError, MeninxError, trace_of
+from core.errors import Cancelled, LearningError, MeninxError
 from core.events import Events, Failed, Finished, JobEvent, Progress, StopCheck, WasCancelled, never_stop
 from core.io.limits import give_way
+from core.traces import trace_of
 from models.torchpack import enable
 
 JOBS: dict[str, str] = {

@@ -218,7 +218,7 @@ def _read_patiently(file: Path) -> Holder | None:
 def _left_behind(file: Path, holder: Holder, *, take_over: bool) -> bool:
     """Whether a record outlived its owner. The system's lock, if there is one, is ours already."""
     if holder.host == socket.gethostname():
-        if not _alive(holder.pid):
+        if not is_alive(holder.pid):
             return True
         if holder.started and holder.started != _started(holder.pid):
             # another process was given the number
@@ -238,7 +238,8 @@ def _left_behind(file: Path, holder: Holder, *, take_over: bool) -> bool:
     return True
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Return whether a process of this computer still runs."""
     if sys.platform == "win32":
         import ctypes
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import logging
 import os
 import subprocess
 import sys
@@ -27,7 +26,9 @@ from core.project.importing import ImportOptions, import_job
 from core.project.keeping import copy_project
 from core.project.project import Project
 from core.project.saver import SaveState
-from gui import notify
+from gui.faults import Unexpected
+from gui.log import log as written
+from gui.log import start_log
 from gui.main_window import MainWindow
 from gui.settings import user_folder
 from gui.worklist.model import Role
@@ -51,12 +52,9 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 @pytest.fixture
 def log() -> Iterator[None]:
     """The log and the crash log of the window, as its start makes them."""
-    before = list(notify.log.handlers)
-    notify.start_log()
+    began = start_log()
     yield
-    for handler in set(notify.log.handlers) - set(before):
-        notify.log.removeHandler(handler)
-        handler.close()
+    began.end()
     faulthandler.enable()
 
 
@@ -165,7 +163,8 @@ def _fail(window: MainWindow, places: dict[str, Path], monkeypatch: pytest.Monke
     """Let things go wrong in ways whose words hold the person's name."""
     monkeypatch.setattr(sys, "__excepthook__", lambda *_facts: None)
     window.intake.open(places["whole"] / f"{WORD} is not there.dcm")
-    unexpected = notify.Unexpected(window.session.notifier)
+    unexpected = Unexpected()
+    unexpected.attend(window.session, window)
     try:
         try:
             (places["whole"] / f"{WORD} nowhere").read_bytes()
@@ -186,7 +185,7 @@ def test_a_crash_of_the_decoder_keeps_nobody(places: dict[str, Path], log: None)
         os.kill(process.pid or 0, 6)
         process.join(5)
         assert decoder.read(found.sources[0]).array.size
-    notify.log.log(logging.INFO, "after it")
+    written.info("after it")
     nobody(user_folder(), places["temp"])
 
 

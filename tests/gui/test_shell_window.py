@@ -26,7 +26,6 @@ from gui.dialogs.keys_sheet import KeysDialog
 from gui.dialogs.label_dialog import LabelDialog
 from gui.intake import is_scratch
 from gui.main_window import MainWindow
-from gui.notify import Unexpected
 from gui.session import Session
 from gui.settings import Preferences, Settings, user_folder
 
@@ -242,18 +241,6 @@ def test_errors_are_told_once_and_stay(window: MainWindow) -> None:
     window.session.notifier.error(error)
     window.session.notifier.error(error)
     assert words(window) == ["a.nii is not there; check the path."]
-
-
-def test_a_fault_of_the_program_becomes_a_sentence_and_a_log(
-    window: MainWindow, capsys: pytest.CaptureFixture[str]
-) -> None:
-    hooks = Unexpected(window.session.notifier)
-    try:
-        raise KeyError("fault")
-    except KeyError as error:
-        hooks._hook(type(error), error, error.__traceback__)
-    assert any("KeyError" in said and "is kept" in said for said in words(window))
-    assert "KeyError" in capsys.readouterr().err
 
 
 def test_preferences_survive_and_damage_does_not_matter(qapp: object) -> None:

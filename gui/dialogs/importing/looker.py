@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from core.io.sandbox import Decoder
 from core.io.source import FindOptions, Found, Preview, Source
 from core.project.project import Project
 from core.project.records import Scan
+from core.traces import kind_of, place_of, trace_of
 
 TELL_SECONDS = 0.1
 
@@ -278,8 +278,8 @@ class Search:
 
 def _fault(error: Exception) -> MeninxError:
     """Word a fault of the program."""
-    made = MeninxError("unexpected", reason=f"{type(error).__name__}: {error}")
-    made.add_note(traceback.format_exc())
+    made = MeninxError("unexpected", reason=kind_of(error), place=place_of(error))
+    made.add_note(trace_of(error))
     return made
 
 
