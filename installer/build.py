@@ -59,6 +59,11 @@ class Plan:
         return self.out / "payload" / NAME
 
     @property
+    def icons(self) -> Path:
+        """The program's icon as files."""
+        return self.out / "icons"
+
+    @property
     def environment(self) -> Path:
         """The clean environment."""
         return self.out / "environment"
@@ -126,6 +131,7 @@ def freeze(plan: Plan) -> None:
     work = [f"--distpath={plan.payload.parent}", f"--workpath={plan.out / 'work'}", "--noconfirm", "--log-level=WARN"]
     # strings of sets would differ from build to build
     environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT)}
+    subprocess.run([str(plan.python), str(HERE / "app_icon.py"), str(plan.icons)], check=True, env=environment)
     words = [str(plan.python), "-m", "PyInstaller", *work, str(HERE / "app.spec")]
     subprocess.run(words, check=True, cwd=plan.out, env=environment)
 
