@@ -35,7 +35,9 @@ def main(names: list[str]) -> int:
         return 2
     out = Path(os.environ.get("GUIDE_PICTURES", PICTURES))
     out.mkdir(parents=True, exist_ok=True)
-    failed = []
+    failed: list[str] = []
+    faults: list[BaseException] = []
+    sys.excepthook = lambda _kind, fault, _trace: faults.append(fault)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MENINX_HOME"] = str(Path(folder) / "home")
         makers = {"plain": make_project, "learnt": make_learnt, "stroke": make_stroke, "heads": make_heads}
@@ -44,7 +46,9 @@ def main(names: list[str]) -> int:
             atomic.write_bytes(out.parent / "keys.md", keys_page().encode("utf-8"))
         stage, place = None, ""
         # those that need a training last, those that share a window one after the other
-        order = sorted(names or [*SCENES, FILM], key=lambda name: (name in LEARNT | STROKE, SHARED.get(name, "")))
+        order = sorted(
+            names or [*SCENES, FILM], key=lambda name: (name == FILM, name in LEARNT | STROKE, SHARED.get(name, ""))
+        )
         for number, name in enumerate(order):
             kind = "heads" if name == FILM else "learnt" if name in LEARNT else "stroke" if name in STROKE else "plain"
             if kind not in made:
@@ -57,8 +61,12 @@ def main(names: list[str]) -> int:
                 os.environ["MENINX_HOME"] = str(Path(folder) / f"home{number}")
                 (Path(folder) / str(number)).mkdir()
                 stage = Stage(made[kind], Path(folder) / str(number))
+            faults.clear()
             try:
                 content = loop(stage) if name == FILM else packed(SCENES[name](stage))
+                if faults:
+                    # a window in which something failed shows half of what it should
+                    raise RuntimeError(f"{name}: {faults[0]!r}")
             except (MeninxError, TimeoutError, AssertionError, AttributeError, LookupError, RuntimeError):
                 # the others are still wanted
                 failed.append(name)
