@@ -7,13 +7,14 @@ STAMP := $(VENV)/.installed
 
 export QT_QPA_PLATFORM_DEFAULT := offscreen
 
-.PHONY: help setup demo test lint types layers unit soak bench campaign-lgg campaign-ct campaign-brain clean
+.PHONY: help setup demo test lint types layers unit soak bench package campaign-lgg campaign-ct campaign-brain clean
 
 help:
 	@echo "make demo   set up, then open the window on a demo project"
 	@echo "make test   set up, then lint, types, layers and all tests"
 	@echo "make soak   the long fault and fuzz runs"
 	@echo "make bench  the figures of docs/benchmarks.md"
+	@echo "make package  what people install, for this system, in build/; PACKAGE=FOLDER puts it elsewhere"
 	@echo "make guide-pictures  the pictures and the page of keys of docs/guide, from the real window"
 	@echo "make campaign-lgg  hours of training on the LGG slices, resumable; CAMPAIGN=FOLDER keeps it"
 	@echo "make campaign-brain  the brain starter from nothing, on made-up heads; CAMPAIGN_BRAIN=FOLDER keeps it"
@@ -49,6 +50,10 @@ soak: setup
 
 bench: setup
 	$(PY) -m pytest tests/bench --override-ini=addopts=-q
+
+PACKAGE ?= build
+package:
+	$(PYTHON) installer/build.py --out $(PACKAGE)
 
 CAMPAIGN ?= ../campaign/lgg
 campaign-lgg: setup

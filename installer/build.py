@@ -93,6 +93,15 @@ def revision() -> str:
         return ""
 
 
+def committed() -> str:
+    """Return when the commit that is built was made, in seconds; now, outside a repository."""
+    try:
+        words = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return str(int(time.time()))
+
+
 def make_environment(plan: Plan) -> None:
     """Make a clean environment with the pinned versions; one that holds them already is taken again."""
     stamp = plan.environment / "made-from.txt"
@@ -198,6 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"a program for {given.platform} can only be made there; this is {here}")
     given.out.mkdir(parents=True, exist_ok=True)
     plan = Plan(given.out.resolve(), here, given.torch_index, not given.payload_only)
+    os.environ.setdefault("SOURCE_DATE_EPOCH", committed())
     names = [name for name, _step in STEPS]
     for name, step in STEPS[names.index(given.first) if given.first else 0 :]:
         begun = time.monotonic()
