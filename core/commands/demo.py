@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.commands.line import Line
+from core.commands.line import Line, programs
 from core.events import Events, Finished, Progress, ScanReady, StopCheck
 from core.labels import BRAIN, LabelSet
 from core.messages import text
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     path: Path = arguments.project
     result = line.follow(demo_job(path, arguments.seed, line.should_stop))
     if not line.stop:
-        line.say(text("demo.done", scans=result["scans"], drawn=result["drawn"], project=path))
+        line.say(text("demo.done", **programs(), scans=result["scans"], drawn=result["drawn"], project=path))
     return {"project": path.as_posix()} | result
 
 

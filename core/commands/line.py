@@ -160,17 +160,27 @@ def is_command(arguments: Sequence[str]) -> bool:
     return first in {"-h", "--help", "--version"} or any(first == command.name for command in COMMANDS)
 
 
+def programs() -> dict[str, str]:
+    """Return what a person types, as fields of words: ``program`` to get here, ``window``, and the ``gap`` between.
+
+    A checkout has one script, an installed copy two programs.
+    """
+    here, window = ("meninx-cli", "meninx") if getattr(sys, "frozen", False) else ("main.py", "main.py")
+    return {"program": here, "window": window, "gap": " " * (len(here) - len(window))}
+
+
 def _parser(name: str) -> tuple[_Parser, Any]:
     command = next(command for command in COMMANDS if command.name == name)
     module = importlib.import_module(command.module)
-    parser = _Parser(prog=f"main.py {name}", description=module.__doc__.splitlines()[0] if module.__doc__ else None)
+    words = module.__doc__.splitlines()[0] if module.__doc__ else None
+    parser = _Parser(prog=f"{programs()['program']} {name}", description=words)
     parser.add_argument("--json", action="store_true", help=text("line.json_help"))
     module.add_arguments(parser)
     return parser, module
 
 
 def _overview() -> str:
-    rows = [text("line.overview")]
+    rows = [text("line.overview", **programs())]
     rows += [f"  {command.name:<10} {text(f'commands.{command.name}')}" for command in COMMANDS]
     return "\n".join(rows)
 
