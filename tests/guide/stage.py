@@ -406,7 +406,10 @@ def pixels_of(picture: QPixmap) -> NDArray[np.uint8]:
 
 def palette_of(pixels: NDArray[np.uint8], greys: int = _GREYS) -> Image.Image:
     """Return a picture whose palette stands for the colours of others, uint8 ``[row, column, rgb]``."""
-    colors, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    # as one number each: sorting rows takes twenty times as long
+    numbers = pixels.reshape(-1, 3).astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    found, counts = np.unique(numbers, return_counts=True)
+    colors = np.stack([found >> 16, found >> 8, found], axis=1).astype(np.uint8)
     made = Image.new("P", (1, 1))
     made.putpalette(
         b"".join(_shades(colors[group], counts[group], most) for group, most in _groups(colors, counts, greys))

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import walk as walking
-from test_guide_true import FENCE, ROOT, WORDS
+from test_guide_true import ROOT, WORDS
+from walk import FENCE
 
 from core.exchange import exporting, registry
 from core.labels import LabelSet

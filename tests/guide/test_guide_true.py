@@ -10,6 +10,7 @@ import pytest
 from keys_page import keys_page
 from PIL import Image
 from scenes import SCENES
+from walk import FENCE, TORCHRUN
 
 from core.commands.line import _parser, is_command
 from gui import keymap
@@ -24,8 +25,6 @@ PICTURES = GUIDE / "pictures"
 WORDS = {page: (GUIDE / f"{page}.md").read_text(encoding="utf-8") for page in pages.PAGES}
 HELD = {"Ctrl", "Shift", "Alt", "Enter", "Esc", "Backspace", "Delete", "Space", "~"}
 """Keys that are held, or that a tool hears while it draws: not in the keymap (see keys.md)."""
-FENCE = re.compile(r"^( *)```([a-z]*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
-"""Blocks: those without a language are commands of the program, ``sh`` is for a shell, ``python`` is code."""
 KEY = re.compile(r"<kbd>(.+?)</kbd>")
 LINK = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -131,10 +130,6 @@ def test_pictures_are_small_are_shown_and_come_from_the_script() -> None:
             assert not picture.info.keys() - {"transparency", "gamma", "dpi"}, f"{path.name} holds more than pixels"
             assert 250 < picture.width <= 1600
             assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 16, f"{path.name} shows nothing"
-
-
-TORCHRUN = "torchrun --standalone --nproc-per-node 2 -- main.py "
-"""What starts a command on several processes: without the two dashes it takes ``--run`` for its own."""
 
 
 def commands() -> list[tuple[str, str]]:

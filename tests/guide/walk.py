@@ -32,8 +32,10 @@ from reader_support import write_dicom, write_nifti, write_picture  # noqa: E402
 from core.commands.line import is_command, run  # noqa: E402
 from core.phantom import Phantom, make_head  # noqa: E402
 
-BLOCK = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```([a-z]*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+"""Blocks: those without a language are commands of the program, ``sh`` is for a shell, ``python`` is code."""
 TORCHRUN = "torchrun --standalone --nproc-per-node 2 -- main.py "
+"""What starts a command on several processes: without the two dashes it takes ``--run`` for its own."""
 SHAPE = (14, 64, 56)
 Mask = NDArray[np.bool_]
 
@@ -41,7 +43,8 @@ Mask = NDArray[np.bool_]
 def lines_of(page: str) -> list[str]:
     """Return the commands of a page, in order."""
     words = (GUIDE / f"{page}.md").read_text(encoding="utf-8")
-    return [line.strip() for block in BLOCK.findall(words) for line in block.splitlines() if line.strip()]
+    blocks = [block for _, kind, block in FENCE.findall(words) if not kind]
+    return [line.strip() for block in blocks for line in block.splitlines() if line.strip()]
 
 
 # ------------------------------------------------------------------ what lies ready
