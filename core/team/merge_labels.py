@@ -42,6 +42,8 @@ class Joined:
         Keys that labels went by before they were found to be one.
     conflicts
         Key, what counts, what the other copy had.
+    back
+        Labels that one copy took away and the other drew with.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -51,6 +53,7 @@ class Joined:
     told: dict[str, Literal["ours", "theirs"]] = field(default_factory=dict)
     former: set[str] = field(default_factory=set)
     conflicts: list[tuple[str, Row, Row]] = field(default_factory=list)
+    back: list[Row] = field(default_factory=list)
 
 
 @dataclass
@@ -60,6 +63,7 @@ class _Entry:
     ours: Row | None
     theirs: Row | None
     side: Literal["ours", "theirs"]
+    back: bool = False
 
 
 def join(
@@ -109,15 +113,17 @@ def _matched(
             entries.append(_pair(mine, other, decide, joined))
             continue
         key = key_of(mine["origins"])
-        if decide(key, key) not in {"theirs", "both-theirs"} or used(mine, "ours"):
-            entries.append(_Entry(dict(mine), _place(mine), mine, None, "ours"))
-        else:
+        gone = decide(key, key) in {"theirs", "both-theirs"}
+        if gone and not used(mine, "ours"):
             joined.told[key] = "theirs"
+            continue
+        entries.append(_Entry(dict(mine), _place(mine), mine, None, "ours", back=gone))
     paired = {_place(other) for other in pairs.values()}
     for other in theirs:
         key = key_of(other["origins"])
-        if _place(other) not in paired and (decide(key, key) not in {"ours", "both-ours"} or used(other, "theirs")):
-            entries.append(_Entry(dict(other), _place(other), None, other, "theirs"))
+        gone = decide(key, key) in {"ours", "both-ours"}
+        if _place(other) not in paired and (not gone or used(other, "theirs")):
+            entries.append(_Entry(dict(other), _place(other), None, other, "theirs", back=gone))
     return entries
 
 
@@ -207,7 +213,10 @@ def _finish(entry: _Entry, joined: Joined) -> None:
     assert source is not None
     joined.told[key] = entry.side
     joined.former |= {key_of(side["origins"]) for side in (entry.ours, entry.theirs) if side is not None} - {key}
-    if any(row[name] != source[name] for name in (*_CONTENT, "layer", "value", "origins")):
+    if entry.back:
+        # one copy's last word was that it is gone: that it is here follows from both
+        joined.back.append(row)
+    if entry.back or any(row[name] != source[name] for name in (*_CONTENT, "layer", "value", "origins")):
         joined.changed.add(key)
 
 

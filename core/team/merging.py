@@ -332,11 +332,20 @@ def _merge_labels(merge: Merge) -> Joined:
                     ),
                 )
                 merge.updated += 1
-    for key, kept, beside in joined.conflicts:
-        facts = {"kept": _label_words(kept), "beside": _label_words(beside), "scan": ""}
-        noted = note(rows, "label", "", [key, *sorted((_label_words(kept), _label_words(beside)))], facts)
-        merge.conflicts += [] if noted is None else [noted]
+    _note_labels(merge, joined)
     return joined
+
+
+def _note_labels(merge: Merge, joined: Joined) -> None:
+    """Tell of labels that both copies changed, and of those that one took away and the other drew with."""
+    told: list[tuple[str, list[Any], dict[str, str]]] = []
+    for key, kept, beside in joined.conflicts:
+        words = _label_words(kept), _label_words(beside)
+        told.append(("label", [key, *sorted(words)], {"kept": words[0], "beside": words[1]}))
+    told += [("label-back", [row["origins"], "gone"], {"label": row["name"]}) for row in joined.back]
+    for kind, sides, facts in told:
+        noted = note(merge.connection, kind, "", sides, facts | {"scan": ""})
+        merge.conflicts += [] if noted is None else [noted]
 
 
 def _label_words(row: Row) -> str:

@@ -288,3 +288,28 @@ def test_two_copies_edited_apart_for_200_steps_merge_the_same_in_either_order(tm
         with Project.open(other) as project:
             assert content(project) == then, other
             assert project.verify() == []
+
+
+def test_a_label_that_one_took_away_and_the_other_drew_with_is_back(tmp_path: Path) -> None:
+    draws = random.Random(1)
+    one = begun(tmp_path / "one.meninx", draws)
+    with Project.open(one) as project:
+        project.set_labels(project.labels().with_label("Clot"))
+    two = Path(shutil.copytree(one, tmp_path / "two.meninx"))
+    with Project.open(one) as project:
+        # told of twice here: the line that both know is not the last one of this copy
+        project.set_labels(project.labels().with_changed("Clot", color="#123456"))
+        project.set_labels(project.labels().without("Clot"))
+    with Project.open(two) as project:
+        scan, label = project.scans()[0], project.labels().named("Clot")
+        annotation = project.ensure_annotation(scan.id, "ben")
+        mask = np.full(SHAPE, label.value, np.uint8)
+        states = [SliceState(number, Origin.DRAWN, None, True, "ben", 1.0) for number in range(3)]
+        project.save_layers(annotation.id, {label.layer: mask}, {label.layer: states}, journal_sequence=0)
+    first, second = bundled(one, tmp_path / "one.mnxbundle"), bundled(two, tmp_path / "two.mnxbundle")
+    assert [found["kind"] for found in merged(one, second)["conflicts"]] == ["label-back"]
+    assert [found["kind"] for found in merged(two, first)["conflicts"]] == ["label-back"]
+    with Project.open(one) as ours, Project.open(two) as theirs:
+        assert ours.verify() == theirs.verify() == []
+        assert content(ours) == content(theirs)
+        assert ours.labels().find("Clot") is not None
