@@ -38,7 +38,7 @@ class SettingUp(QObject):
         """Ask for looks, language, keys and mouse, and use them."""
         preferences = self._session.settings.preferences
         spoken = preferences.language
-        dialog = SettingsDialog(preferences, self._window)
+        dialog = SettingsDialog(preferences, self._window, jobs=self._session.jobs)
         if dialog.exec() == QDialog.DialogCode.Accepted:
             dialog.general.keep(preferences)
             preferences.keymap, preferences.keys = dialog.keys.keymap.preset, dialog.keys.changes

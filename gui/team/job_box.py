@@ -74,7 +74,9 @@ class JobBox(QWidget):
             return
         self.bar.setRange(0, event.total)
         self.bar.setValue(event.done)
-        parts = [text(f"stages.{event.stage}"), text("jobs.done_of", done=event.done, total=event.total)]
+        parts = [text(f"stages.{event.stage}")]
+        if event.total:
+            parts.append(text("jobs.done_of", done=event.done, total=event.total))
         if event.seconds_left >= 0:
             parts.append(time_left(event.seconds_left))
         self.words.setText(" · ".join(parts))
