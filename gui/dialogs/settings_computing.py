@@ -41,6 +41,7 @@ class ComputingPage(QWidget):
         body = theme.column(self, margin=theme.space("l"), gap=theme.space("s"))
         body.addWidget(theme.heading(text("gpu.title")))
         body.addWidget(self._make_card())
+        body.addSpacing(theme.space("xs"))
         body.addLayout(self._make_buttons())
         body.addWidget(self.box)
         self.outcome = theme.label("", wrap=True)
