@@ -28,6 +28,8 @@ _COMMA = frozenset({"de"})
 """Languages that write decimals with a comma."""
 _FIGURES = frozenset({"apart", "degrees", "found", "least", "middle", "mm", "most", "percent", "told"})
 """Fields that may hold a figure as kept in a project: with a point there, worded here."""
+_FIGURES_ONLY = frozenset({"difference"})
+"""Fields that hold nothing but figures and units."""
 
 
 def language() -> str:
@@ -95,7 +97,7 @@ def text(key: str, /, **fields: Any) -> str:
         Path through the tables, for example ``"annotate.brush"``. Where ``<key>_one`` is there as
         well, it is taken if the field ``count`` is 1.
     **fields
-        Values for the ``{name}`` places in the string; a float is written as by :func:`number`.
+        Values for the ``{name}`` places in the string; a float is written as by :func:`numeral`.
 
     Raises
     ------
@@ -120,10 +122,12 @@ class _Writer(string.Formatter):
 
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         value = super().get_value(key, args, kwargs)
-        return comma(value) if key in _FIGURES and isinstance(value, str) and _is_figure(value) else value
+        if not isinstance(value, str):
+            return value
+        return comma(value) if key in _FIGURES_ONLY or (key in _FIGURES and _is_figure(value)) else value
 
     def format_field(self, value: Any, format_spec: str) -> Any:
-        return number(value, format_spec) if isinstance(value, float) else super().format_field(value, format_spec)
+        return numeral(value, format_spec) if isinstance(value, float) else super().format_field(value, format_spec)
 
 
 _WRITER = _Writer()
@@ -133,7 +137,7 @@ def _is_figure(words: str) -> bool:
     return words.strip("+-\N{MINUS SIGN}").replace(".", "", 1).isdecimal()
 
 
-def number(value: float, spec: str = "") -> str:
+def numeral(value: float, spec: str = "") -> str:
     """Write a number for people: decimals as the language has them, thousands apart where ``spec`` says so.
 
     Parameters

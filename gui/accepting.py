@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from core.messages import text
+from core.messages import numeral, text
 
 if TYPE_CHECKING:
     from gui.session import Session
@@ -18,7 +18,7 @@ def offer_depth(session: Session) -> None:
         return
     if volume.even or not volume.geometry.spacing_known or volume.is_picture:
         return
-    words = text("session.uneven", name=scan.name, mm=f"{volume.geometry.spacing[0]:.3g}")
+    words = text("session.uneven", name=scan.name, mm=numeral(volume.geometry.spacing[0], ".3g"))
     accept = functools.partial(project.accept_depth, scan.id)
 
     def take() -> None:

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from core.distances import between_slices
 from core.labels import SCRIBBLED_BACKGROUND, Label, background_of
-from core.messages import text
+from core.messages import comma, numeral, text
 from core.volume import Volume
 from gui import theme
 from gui.annotate.histogram import value_words
@@ -22,7 +22,9 @@ def place_words(volume: Volume, pointer: Pointer, labels: list[Label]) -> str:
     parts = [text("place.voxel", x=x + 1, y=y + 1, z=z + 1)]
     if volume.geometry.spacing_known:
         world = volume.geometry.to_world((x, y, z))
-        parts.append(text("place.world", words=", ".join(f"{value:.1f}".replace("-", "\u2212") for value in world)))
+        parts.append(
+            text("place.world", words="  ".join(numeral(value, ".1f").replace("-", "\u2212") for value in world))
+        )
     parts.append(text("place.value", value=value_words(volume, (x, y, z))))
     if pointer.second:
         parts.append(pointer.second)
@@ -92,7 +94,9 @@ class StatusBar(QFrame):
         size = f"{x} × {y} × {z}" if z > 1 else f"{x} × {y}"
         _, dy, dx = volume.geometry.spacing
         depth = between_slices(volume.geometry)
-        spacing = f"{dx:.3g} × {dy:.3g} × {depth} mm" if volume.geometry.spacing_known else text("place.no_spacing")
+        spacing = (
+            comma(f"{dx:.3g} × {dy:.3g} × {depth} mm") if volume.geometry.spacing_known else text("place.no_spacing")
+        )
         parts = (scan.name, scan.modality, size, spacing)
         self.place.setText("   ·   ".join(part for part in parts if part))
 

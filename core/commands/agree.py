@@ -10,7 +10,7 @@ from typing import Any
 
 from core.commands.line import Line
 from core.io import atomic
-from core.messages import text
+from core.messages import numeral, text
 from core.project.project import Project
 from core.review.agreement import Agreement, agreements, summary
 from core.team.assignments import blind_scans
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else numeral(value, ".3f")
 
 
 def _table(found: list[Agreement]) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.commands.line import Line
-from core.messages import text
+from core.messages import numeral, text
 from core.team.bundle import bundle_job
 
 
@@ -32,5 +32,5 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     )
     result = line.follow(job)
     key = "bundled_masks" if arguments.masks_only else "bundled"
-    line.say(text(f"hand_over.{key}", **(result | {"size": f"{result['bytes'] / 1e6:.1f}"})))
+    line.say(text(f"hand_over.{key}", **(result | {"size": numeral(result["bytes"] / 1e6, ".1f")})))
     return result

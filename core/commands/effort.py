@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.commands.line import Line
-from core.messages import text
+from core.messages import numeral, text
 from core.project.project import Project
 from core.review.effort import Effort, Loop, loop_of
 
@@ -24,12 +24,18 @@ def loop_words(loop: Loop) -> list[str]:
     if not loop.runs:
         return [text("runs.effort_none")]
     said = [
-        text("runs.effort_run", run=name, dice=f"{one.dice or 0:.3f}", pace=f"{one.pace or 0:.0f}", slices=one.slices)
+        text(
+            "runs.effort_run",
+            run=name,
+            dice=numeral(one.dice or 0, ".3f"),
+            pace=numeral(one.pace or 0, ".0f"),
+            slices=one.slices,
+        )
         for _, name, one in loop.runs
     ]
     hand = loop.by_hand
     if hand.slices and hand.seconds:
-        said.append(text("runs.effort_hand", pace=f"{hand.pace or 0:.0f}", slices=hand.slices))
+        said.append(text("runs.effort_hand", pace=numeral(hand.pace or 0, ".0f"), slices=hand.slices))
     return said
 
 

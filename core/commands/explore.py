@@ -9,7 +9,7 @@ from typing import Any
 from core.commands.line import Line
 from core.events import JobEvent
 from core.learning.explore import Exploration, Explored, Histogram, explore_job
-from core.messages import text
+from core.messages import numeral, text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def told_in_words(found: Exploration) -> list[str]:
         spacing = (
             ""
             if size.spacing is None
-            else text("explore.spacing", sizes=" x ".join(f"{s:g}" for s in size.spacing[::-1]))
+            else text("explore.spacing", sizes=" x ".join(numeral(s, "g") for s in size.spacing[::-1]))
         )
         low, high = size.slices
         slices = str(low) if low == high else f"{low}-{high}"
@@ -77,7 +77,7 @@ def told_in_words(found: Exploration) -> list[str]:
             shown=found.with_label,
             clean=found.without_label,
             patients=found.patients_with_label,
-            percent=f"{100 * found.label_share:.3g}",
+            percent=numeral(100 * found.label_share, ".3g"),
         )
     )
     if found.scribbled or found.unfinished:
@@ -85,7 +85,14 @@ def told_in_words(found: Exploration) -> list[str]:
     areas = sorted(100 * float(area) for area in found.areas)
     if areas:
         middle = areas[len(areas) // 2]
-        lines.append(text("explore.areas", least=f"{areas[0]:.2g}", middle=f"{middle:.2g}", most=f"{areas[-1]:.3g}"))
+        lines.append(
+            text(
+                "explore.areas",
+                least=numeral(areas[0], ".2g"),
+                middle=numeral(middle, ".2g"),
+                most=numeral(areas[-1], ".3g"),
+            )
+        )
     for key, histogram in (("intensity", found.intensity), ("hue", found.hue)):
         if histogram is not None:
             lines.append(_peaks(key, histogram))
@@ -95,5 +102,8 @@ def told_in_words(found: Exploration) -> list[str]:
 def _peaks(key: str, histogram: Histogram) -> str:
     unit = text(f"explore.unit_{histogram.unit.casefold()}")
     return text(
-        f"explore.{key}", inside=f"{histogram.peak_inside:.3g}", outside=f"{histogram.peak_outside:.3g}", unit=unit
+        f"explore.{key}",
+        inside=numeral(histogram.peak_inside, ".3g"),
+        outside=numeral(histogram.peak_outside, ".3g"),
+        unit=unit,
     )

@@ -15,7 +15,7 @@ from core.errors import MeninxError
 from core.events import Notice
 from core.geometry import OBLIQUE_DEGREES, Geometry
 from core.io.source import MaskData, Preview, Source
-from core.messages import sentence, text
+from core.messages import comma, numeral, sentence, text
 
 WIDTH = 100
 _TITLE = 14
@@ -180,14 +180,14 @@ def _bytes(count: float) -> str:
         if count < 1000 or unit == "GB":
             break
         count /= 1000
-    return f"{count:.3g} {unit}"
+    return f"{numeral(count, '.3g')} {unit}"
 
 
 def _voxels(geometry: Geometry) -> str:
     if not geometry.spacing_known:
         return text("info.pixels")
     _, y, x = geometry.spacing
-    return f"{x:.4g} x {y:.4g} x {between_slices(geometry, 4)} mm"
+    return comma(f"{x:.4g} x {y:.4g} x {between_slices(geometry, 4)} mm")
 
 
 def _place(geometry: Geometry, told: Any) -> str:
@@ -202,10 +202,10 @@ def _place(geometry: Geometry, told: Any) -> str:
     ]
     tilt = float(told.get("tilt_degrees", 0.0))
     if tilt:
-        words.append(text("info.tilted", degrees=f"{tilt:.3g}"))
+        words.append(text("info.tilted", degrees=numeral(tilt, ".3g")))
     angle = geometry.oblique_degrees
     if angle >= OBLIQUE_DEGREES and not tilt:
-        words.append(text("info.oblique", degrees=f"{angle:.3g}"))
+        words.append(text("info.oblique", degrees=numeral(angle, ".3g")))
     return ", ".join(words)
 
 
@@ -213,9 +213,13 @@ def _numbers(preview: Preview) -> str:
     volume = preview.volume
     words = text("info.stored", dtype=np.dtype(preview.dtype).name)
     if (volume.slope, volume.intercept) != (1.0, 0.0):
-        scale = "" if volume.slope == 1 else f" x {volume.slope:.6g}"
+        scale = "" if volume.slope == 1 else f" x {numeral(volume.slope, '.6g')}"
         words += ", " + text("info.scaled", scale=scale)
-        words += f" {'+' if volume.intercept > 0 else '-'} {abs(volume.intercept):.6g}" if volume.intercept else ""
+        words += (
+            f" {'+' if volume.intercept > 0 else '-'} {numeral(abs(volume.intercept), '.6g')}"
+            if volume.intercept
+            else ""
+        )
     if volume.modality == "CT":
         words += ", HU"
     if volume.padding is not None:
@@ -251,7 +255,7 @@ def _mask(seen: Seen) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 1000 or value == round(value) else f"{value:.4g}"
+    return numeral(value, ".0f") if abs(value) >= 1000 or value == round(value) else numeral(value, ".4g")
 
 
 def _shortened(names: Sequence[str]) -> list[str]:

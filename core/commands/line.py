@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from core import messages
 from core.errors import Cancelled, InputError, MeninxError
 from core.events import Events, Finished, JobEvent, Notice, Progress, Skipped
-from core.messages import number, sentence, text
+from core.messages import numeral, sentence, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Line:
         if event.detail:
             parts.append(event.detail)
         if event.rate > 0:
-            parts.append(f"{number(event.rate, '.1f')}/s")
+            parts.append(f"{numeral(event.rate, '.1f')}/s")
         if event.seconds_left >= 0:
             parts.append(text("line.left", seconds=round(event.seconds_left)))
         self._note("  ".join(parts))

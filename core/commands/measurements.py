@@ -8,7 +8,7 @@ from typing import Any
 
 from core.commands.line import Line
 from core.errors import InputError
-from core.messages import text
+from core.messages import numeral, text
 from core.project.measurement_files import facts_of, write_measurements
 from core.project.project import Project
 from core.project.records import current_reader
@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     return {"measurements": facts}
 
 
-def _row(facts: dict[str, object]) -> str:
+def _row(facts: dict[str, Any]) -> str:
     shown = ("length", "degrees", "area", "volume", "voxels", "mean")
-    figures = "  ".join(f"{name} {facts[name]:.4g}" for name in shown if name in facts)
+    figures = "  ".join(f"{name} {numeral(facts[name], '.4g')}" for name in shown if name in facts)
     where = f"{facts['axis']}{facts['slice']}" if "slice" in facts else str(facts.get("label", ""))
     return f"{facts['id']}  {facts['scan']}  {facts['kind']:<8}  {where:<12}  {figures}  {facts.get('unit', '')}"

@@ -15,7 +15,7 @@ from core.learning.run_removal import delete_run, ties_of
 from core.learning.runs import Run, best_run, find_run, history, list_runs, read_events, read_split_file
 from core.learning.split import Split
 from core.learning.warnings import cautions, patients_checking
-from core.messages import text
+from core.messages import numeral, text
 from core.project.project import Project
 from core.review.curves import read_curves, write_comparison, write_curves
 from core.review.evaluation import count_looks
@@ -124,10 +124,10 @@ def spread_words(value: Spread | None, *, signed: bool = False) -> str:
     if value is None or value.mean is None:
         return "-"
     digits = 4 if abs(value.mean) < 10 else 1
-    mean = f"{value.mean:{'+' if signed else ''}.{digits}f}"
+    mean = numeral(value.mean, f"{'+' if signed else ''}.{digits}f")
     if value.ci95 is None:
         return mean
-    return text("runs.with_interval", mean=mean, low=f"{value.ci95[0]:.3g}", high=f"{value.ci95[1]:.3g}")
+    return text("runs.with_interval", mean=mean, low=numeral(value.ci95[0], ".3g"), high=numeral(value.ci95[1], ".3g"))
 
 
 def _export(project: Project, arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _row(item: Run, best: Run | None) -> str:
         network=item.network,
         labels=item.config.class_name if item.config.classifies else ", ".join(item.labels),
         measure=text("evaluate.name_auc" if item.config.classifies else "evaluate.name_dice"),
-        dice="-" if item.best_dice is None else f"{item.best_dice:.3f}",
+        dice="-" if item.best_dice is None else numeral(item.best_dice, ".3f"),
         created=item.created,
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.learning.explore_found import Exploration, Heat, Histogram
-from core.messages import text
+from core.messages import THIN, numeral, text
 from core.review.figure import GRID, INK, PAPER, QUIET, ticks
 
 Picture = NDArray[np.uint8]
@@ -149,7 +149,9 @@ def _balance(found: Exploration, labels: str) -> Picture:
             sheet.bar(x, top, x + wide, top + 44, color)
             if wide > 34:
                 ink = INK if color == OPEN else PAPER
-                sheet.words((x + wide / 2, top + 22), f"{count:,}".replace(",", " "), 15, ink, side="m", strong=True)
+                sheet.words(
+                    (x + wide / 2, top + 22), numeral(count, ",").replace(THIN, " "), 15, ink, side="m", strong=True
+                )
             x += wide
     return sheet.content()
 
@@ -231,10 +233,10 @@ class _Axes:
     def grid(self, across: str, up: str) -> None:
         for value in ticks(self.low, self.high):
             self.sheet.line([(self.left, self.y(value)), (self.right, self.y(value))], GRID, 1)
-            self.sheet.words((self.left - 10, self.y(value)), f"{value:g}", 12, QUIET, side="r")
+            self.sheet.words((self.left - 10, self.y(value)), numeral(value, "g"), 12, QUIET, side="r")
         for value in ticks(self.first, self.last, 9):
             self.sheet.line([(self.x(value), self.bottom), (self.x(value), self.bottom + 5)], QUIET, 1)
-            self.sheet.words((self.x(value), self.bottom + 20), f"{value:g}", 12, QUIET, side="m")
+            self.sheet.words((self.x(value), self.bottom + 20), numeral(value, "g"), 12, QUIET, side="m")
         self.sheet.words(((self.left + self.right) / 2, self.bottom + 46), across, 13, QUIET, side="m")
         self.sheet.words((_MARGIN, self.top - 14), up, 13, QUIET)
 
@@ -255,8 +257,8 @@ def _heat(heat: Heat, labels: str) -> Picture:
     sheet.paste(_colored(np.repeat(steps, 2, axis=1)), left, top, 20, tall)
     for value in ticks(0, 100 * most, 6):
         y = top + tall * (1 - value / max(100 * most, 1e-9))
-        sheet.words((left + 30, y), f"{value:g} %", 12, QUIET)
-    note = text("explore.picture_heat_most", percent=f"{100 * most:.3g}")
+        sheet.words((left + 30, y), f"{numeral(value, 'g')} %", 12, QUIET)
+    note = text("explore.picture_heat_most", percent=numeral(100 * most, ".3g"))
     sheet.words((_MARGIN, tall + 92), f"{note}; {text('explore.picture_heat_rim')}", 13, QUIET)
     return sheet.content()
 

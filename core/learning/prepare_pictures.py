@@ -15,7 +15,7 @@ from core.errors import LearningError
 from core.io import atomic
 from core.learning.prepare import Preparation, Preparer
 from core.learning.prepare_steps import CT_WINDOWS, GREY, canonical, value_of
-from core.messages import sentence, text
+from core.messages import numeral, sentence, text
 from core.review.figure import INK, QUIET
 from core.volume import Volume
 
@@ -139,7 +139,7 @@ def _tiles(volume: Volume, index: int, preparation: Preparation, name: str) -> l
 
 
 def _range(values: _Values, channel: str) -> str:
-    words = text("prepare.values", low=f"{float(values.min()):.2f}", high=f"{float(values.max()):.2f}")
+    words = text("prepare.values", low=numeral(float(values.min()), ".2f"), high=numeral(float(values.max()), ".2f"))
     return f"{channel}: {words}" if channel else words
 
 
@@ -152,7 +152,7 @@ def _taken(before: tuple[_Values, Tile], after: tuple[_Values, Tile]) -> Tile:
     values = before[0]
     spread = max(float(values.max() - values.min()), 1e-6)
     rest = (values - after[0]) * np.float32(_MOST_TAKEN * 255 / spread)
-    return Tile(np.clip(128 + rest, 0, 255).astype(np.uint8), text("prepare.taken", times=f"{_MOST_TAKEN:g}"))
+    return Tile(np.clip(128 + rest, 0, 255).astype(np.uint8), text("prepare.taken", times=numeral(_MOST_TAKEN, "g")))
 
 
 def sheet(shown: Shown, scan: str, index: int) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.learning.class_rule import expit
-from core.messages import text
+from core.messages import numeral, text
 from core.review.figure import Figure, Plot, Series, png, svg
 from core.volume import fitting_levels
 
@@ -70,11 +70,13 @@ def curves_figure(title: str, measures: Mapping[str, Any], stamp: str) -> Figure
     """
     area = measures["auc"]
     interval = area["ci95"]
-    words = "-" if area["mean"] is None else f"{area['mean']:.4f}"
+    words = "-" if area["mean"] is None else numeral(area["mean"], ".4f")
     if interval is not None:
-        words = text("runs.with_interval", mean=words, low=f"{interval[0]:.3f}", high=f"{interval[1]:.3f}")
+        words = text(
+            "runs.with_interval", mean=words, low=numeral(interval[0], ".3f"), high=numeral(interval[1], ".3f")
+        )
     lines = [
-        text("evaluate.class_auc", auc=words, threshold=f"{measures['threshold']:.3f}"),
+        text("evaluate.class_auc", auc=words, threshold=numeral(measures["threshold"], ".3f")),
         text("evaluate.class_counts", count=measures["count"], yes=measures["yes"], patients=measures["patients"]),
     ]
     even = Series("", "#9aa3ad", (0.0, 1.0), (0.0, 1.0), dashed=True)
@@ -85,7 +87,7 @@ def curves_figure(title: str, measures: Mapping[str, Any], stamp: str) -> Figure
     plots = (
         Plot(text("evaluate.class_roc"), (even, curve), 0.0, 1.0, text("evaluate.class_false"), span=(0.0, 1.0)),
         Plot(
-            text("evaluate.class_reliability", ece=f"{measures['ece']:.3f}"),
+            text("evaluate.class_reliability", ece=numeral(measures["ece"], ".3f")),
             (even, share),
             0.0,
             1.0,
@@ -117,7 +119,7 @@ def confusion_picture(confusion: Mapping[str, Any]) -> bytes:
             cv2.rectangle(picture, (x + 3, y + 3), (x + _CELL - 3, y + _CELL - 3), shade, -1, cv2.LINE_AA)
             ink = (255, 255, 255) if share > 0.5 else (36, 31, 27)
             _words(picture, f"{value}", (x + _CELL // 2, middle - 14), 1.2, ink)
-            _words(picture, f"{share:.1%}", (x + _CELL // 2, middle + 32), 0.6, ink)
+            _words(picture, numeral(share, ".1%"), (x + _CELL // 2, middle + 32), 0.6, ink)
     return encoded(picture)
 
 

@@ -15,7 +15,7 @@ from core.errors import LearningError, ProjectError
 from core.io import atomic
 from core.learning import runs
 from core.learning.events import EpochEnded, TrainingStarted
-from core.messages import text
+from core.messages import numeral, text
 from core.project.project import Project
 from core.review.evaluation import stamp_of
 from core.review.figure import Figure, Plot, Series, png, svg
@@ -157,10 +157,10 @@ def _facts(curves: RunCurves) -> list[str]:
         return []
     counts = text("curves.counts", train=started.train, validation=started.validation, test=started.test)
     name = text(f"train.network_{started.network}")
-    size = text("train.parameters", count=f"{started.parameters / 1e6:.1f}")
+    size = text("train.parameters", count=numeral(started.parameters / 1e6, ".1f"))
     last = curves.epochs[-1]
     line = "curves.best_line_class" if curves.classifies else "curves.best_line"
-    best = text(line, epoch=last.best_epoch, dice=f"{last.best_dice:.4f}")
+    best = text(line, epoch=last.best_epoch, dice=numeral(last.best_dice, ".4f"))
     return [f"{name}, {size}. {counts}", best]
 
 
@@ -178,7 +178,7 @@ def _plot(
         if high - low < 1e-3:
             low = high - 1e-3
     kind = "_class" if classifies and measure == "accuracy" else ""
-    floor = None if baseline is None else (baseline, text(f"curves.baseline{kind}", baseline=f"{baseline:.4f}"))
+    floor = None if baseline is None else (baseline, text(f"curves.baseline{kind}", baseline=numeral(baseline, ".4f")))
     title = text(f"train.{measure}_curve{kind}")
     return Plot(title, series, low, high, text("curves.epoch"), floor, mark)
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from xml.sax.saxutils import escape
 
+from core.messages import numeral
+
 Point = tuple[float, float]
 Anchor = Literal["start", "middle", "end"]
 
@@ -202,12 +204,12 @@ def _panel(plot: Plot, canvas: Canvas, place: tuple[float, float, float, float])
     for value in levels:
         y = at(first, value)[1]
         canvas.line([(x0, y), (x1, y)], GRID, 1.0, None)
-        _write(canvas, (x0 - 8, y), f"{value:.{digits}f}", 12, QUIET, anchor="end")
+        _write(canvas, (x0 - 8, y), numeral(value, f".{digits}f"), 12, QUIET, anchor="end")
     places = ticks(first, last, 8, whole=plot.span is None) or [first]
     for value in places:
         x = at(value, plot.low)[0]
         canvas.line([(x, y0), (x, y0 + 5)], QUIET, 1.0, None)
-        _write(canvas, (x, y0 + 16), f"{value:.{digits_of(places)}f}", 12, QUIET, anchor="middle")
+        _write(canvas, (x, y0 + 16), numeral(value, f".{digits_of(places)}f"), 12, QUIET, anchor="middle")
     canvas.line([(x0, y1), (x0, y0), (x1, y0)], QUIET, 1.2, None)
     _write(canvas, ((x0 + x1) / 2, y0 + 34), plot.across, 12, QUIET, anchor="middle")
     if plot.floor is not None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.messages import text
+from core.messages import numeral, text
 
 TERMS = ("unsure", "mirrored", "beside", "previous")
 """What makes a slice doubtful: entropy at the edge; the mirrored slice drawn otherwise; unlike the slices
@@ -96,7 +96,7 @@ class Pick:
 
     def _word(self, name: str) -> str:
         doubt = self.candidate.doubts.get(name, 0.0)
-        return text(f"ranking.best_{name}", doubt=f"{doubt:.2f}", percent=round(100 * doubt), run=self.before)
+        return text(f"ranking.best_{name}", doubt=numeral(doubt, ".2f"), percent=round(100 * doubt), run=self.before)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from core.learning import runs
 from core.learning.events import TrainingStarted
 from core.learning.split import Part, Split
 from core.learning.warnings import cautions, patients_checking
-from core.messages import text
+from core.messages import numeral, text
 from core.project.predictions import list_predictions, read_prediction
 from core.project.project import Project
 from core.project.records import Scan, utc_now
@@ -156,7 +156,10 @@ def _facts(project: Project, found: Compared) -> tuple[tuple[str, str], ...]:
         facts.append((text("report.fact_split"), words))
     if run.best_dice is not None:
         facts.append(
-            (text("report.fact_best"), text("report.best_epoch", dice=f"{run.best_dice:.4f}", epoch=run.best_epoch))
+            (
+                text("report.fact_best"),
+                text("report.best_epoch", dice=numeral(run.best_dice, ".4f"), epoch=run.best_epoch),
+            )
         )
     if run.parent is not None:
         names = {one.id: one.name for one in runs.list_runs(project)}
@@ -173,7 +176,8 @@ def _network(run: runs.Run, started: TrainingStarted | None) -> str:
         name = run.network
     if started is None:
         return name
-    return f"{name}, {text('train.parameters', count=f'{started.parameters / 1e6:.1f}')}"
+    parameters = text("train.parameters", count=numeral(started.parameters / 1e6, ".1f"))
+    return f"{name}, {parameters}"
 
 
 def _cautions(project: Project, run: runs.Run) -> list[str]:
@@ -230,12 +234,12 @@ def _numbers(found: Compared, part: str, facts: Mapping[str, Any]) -> Section:
         value = measured.figure(part, name)
         if value is None or value.mean is None:
             continue
-        digits = 3 if abs(value.mean) < 10 else 1
-        median = "" if value.median is None else f"{value.median:.{digits}f}"
+        form = ".3f" if abs(value.mean) < 10 else ".1f"
+        median = "" if value.median is None else numeral(value.median, form)
         interval = ""
         if value.ci95 is not None:
-            interval = text("report.interval", low=f"{value.ci95[0]:.{digits}f}", high=f"{value.ci95[1]:.{digits}f}")
-        summary.append((text(f"evaluate.name_{name}"), f"{value.mean:.{digits}f}", median, interval, str(value.count)))
+            interval = text("report.interval", low=numeral(value.ci95[0], form), high=numeral(value.ci95[1], form))
+        summary.append((text(f"evaluate.name_{name}"), numeral(value.mean, form), median, interval, str(value.count)))
     counts = tuple(
         (text(f"train.counts_{name}"), str(count))
         for name in ("scans", "patients", "missed", "spurious", "missed_slices", "spurious_slices")
@@ -276,15 +280,15 @@ def cell(row: Mapping[str, Any], name: str) -> str:
     if name in ("hd95", "assd"):
         unit = "mm" if f"{name}_mm" in row else "px"
         value = row.get(f"{name}_{unit}")
-        return "–" if value is None else f"{value:.1f} {unit}"
+        return "–" if value is None else f"{numeral(value, '.1f')} {unit}"
     if name == "lesions":
         return f"{row.get('lesions_found', 0)} / {row.get('lesions', 0)}"
     value = row.get(name)
     if value is None:
         return "–"
     if name.endswith("_ml"):
-        return f"{value:+.1f}".replace("-", "−")
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+        return numeral(value, "+.1f").replace("-", "−")
+    return str(value) if isinstance(value, int) else numeral(value, ".3f")
 
 
 def _pictures(
@@ -312,7 +316,7 @@ def _pictures(
         for index, which in sorted(picks.items()):
             _check(go_on)
             row = measured[index]
-            caption = text(f"report.{which}", scan=row["scan"], label=label, dice=f"{row['dice']:.3f}")
+            caption = text(f"report.{which}", scan=row["scan"], label=label, dice=numeral(row["dice"], ".3f"))
             stripped = index == last
             shown += _scan_pictures(project, made, names[str(row["scan"])], label, caption, stripped=stripped)
     return tuple(shown)

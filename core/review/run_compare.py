@@ -11,7 +11,7 @@ from core.errors import LearningError, ProjectError
 from core.io import atomic
 from core.learning import runs
 from core.learning.config import TrainingConfig
-from core.messages import text
+from core.messages import numeral, text
 from core.project.project import Project
 from core.review.curves import MOST, RunCurves, read_curves, slug
 from core.review.evaluation import count_looks
@@ -210,7 +210,7 @@ def _words(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value) or "—"
     if isinstance(value, float):
-        return f"{value:g}"
+        return numeral(value, "g")
     return str(value) if value not in (None, "") else "—"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from core.messages import text
+from core.messages import numeral, text
 from core.review.figure import (
     GRID,
     INK,
@@ -185,7 +185,9 @@ def _frame(
     for level in levels:
         y = bottom + (level - low) / (high - low) * (top - bottom)
         canvas.line([(left, y), (right, y)], inks.grid, 1.0, None)
-        canvas.words((left - 8, y), f"{level:.{digits}f}".replace("-", "−"), 12, inks.quiet, "end", strong=False)
+        canvas.words(
+            (left - 8, y), numeral(level, f".{digits}f").replace("-", "−"), 12, inks.quiet, "end", strong=False
+        )
     canvas.line([(left, top), (left, bottom), (right, bottom)], inks.quiet, 1.2, None)
     return left, right, bottom, top
 
@@ -216,7 +218,7 @@ def _bland_altman(canvas: Canvas, found: BlandAltman, inks: Inks, title: str) ->
     for mark in marks:
         x = left + (mark - first) / (last - first) * (right - left)
         canvas.line([(x, bottom), (x, bottom + 5)], inks.quiet, 1.0, None)
-        canvas.words((x, bottom + 16), f"{mark:.{digits}f}", 12, inks.quiet, "middle", strong=False)
+        canvas.words((x, bottom + 16), numeral(mark, f".{digits}f"), 12, inks.quiet, "middle", strong=False)
     canvas.words(
         ((left + right) / 2, bottom + 36), text("review.figure_mean_ml"), 12, inks.quiet, "middle", strong=False
     )
@@ -256,7 +258,7 @@ def _boxes(canvas: Canvas, found: Sequence[Box], inks: Inks, title: str) -> None
             _dot(canvas, x + place, up(value), 2.6, inks.dot)
         canvas.line([(x - half, middle), (x + half, middle)], inks.line, 2.6, None)
         canvas.words((x, bottom + 16), text(f"review.column_{box.name}"), 12, inks.ink, "middle", strong=False)
-        words = text("review.figure_median", value=f"{box.quartiles[1]:.3f}")
+        words = text("review.figure_median", value=numeral(box.quartiles[1], ".3f"))
         canvas.words((x, bottom + 34), words, 12, inks.quiet, "middle", strong=False)
 
 
@@ -268,7 +270,7 @@ def _strewn(values: Sequence[float], half: float) -> list[tuple[float, float]]:
 
 def _signed(value: float) -> str:
     sign = "+" if value > 0.0499 else "−" if value < -0.0499 else ""
-    return f"{sign}{abs(value):.1f}"
+    return f"{sign}{numeral(abs(value), '.1f')}"
 
 
 __all__ = ["PRINT", "SCORES", "SCREEN", "BlandAltman", "Box", "Inks", "bland_altman", "boxes", "figures"]

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
+from core.messages import numeral
 from core.volume import Volume, Window
 from gui import theme
 from gui.loading import Histogram
@@ -165,8 +166,8 @@ class HistogramView(QWidget):
 def figure(value: float) -> str:
     """Write a grey value with as many digits as help."""
     if abs(value) >= 100 or float(value).is_integer():
-        return f"{value:,.0f}".replace(",", "\u202f").replace("-", "\u2212")
-    return f"{value:.3g}".replace("-", "\u2212")
+        return numeral(value, ",.0f").replace("-", "\u2212")
+    return numeral(value, ".3g").replace("-", "\u2212")
 
 
 def value_words(volume: Volume, xyz: tuple[int, int, int]) -> str:

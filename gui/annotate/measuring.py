@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from core.editing.tools.measures import STATISTICS, Figures, exact, of_label, on_slice
 from core.geometry import PlaneView, bounding_box
 from core.labels import Label
-from core.messages import text
+from core.messages import numeral, text
 from core.project.measurements import Measurement
 from core.volume import Volume
 from gui.annotate.tools.bench import Bench, PointerTool, screen_distance
@@ -224,21 +224,21 @@ def figure_words(kind: str, figures: Mapping[str, float | str], label: str = "",
     """Word figures of :mod:`core.editing.tools.measures`; in short without the values inside."""
     unit = figures.get("unit", "")
     if kind == "distance":
-        return text("measure.distance", amount=f"{figures['length']:.1f}", unit=unit)
+        return text("measure.distance", amount=numeral(float(figures["length"]), ".1f"), unit=unit)
     if kind == "angle":
-        return text("measure.angle", degrees=f"{figures['degrees']:.1f}")
+        return text("measure.angle", degrees=numeral(float(figures["degrees"]), ".1f"))
     if kind == "area":
-        told = text("measure.area", amount=f"{figures['area']:.1f}", unit=unit)
+        told = text("measure.area", amount=numeral(float(figures["area"]), ".1f"), unit=unit)
     else:
-        voxels = f"{round(float(figures['voxels'])):,}".replace(",", "\u202f")
+        voxels = numeral(round(float(figures["voxels"])), ",")
         told = text("measure.voxels", name=label, voxels=voxels)
         if "volume" in figures:
-            told = text("measure.volume", name=label, voxels=voxels, ml=f"{figures['volume']:.2f}")
+            told = text("measure.volume", name=label, voxels=voxels, ml=numeral(float(figures["volume"]), ".2f"))
         elif unit == "mm" and not short:
             told = f"{told} {text('measure.no_ml')}"
     if short or "mean" not in figures:
         return told
-    shown = {name: f"{figures[name]:.4g}" for name in STATISTICS}
+    shown = {name: numeral(float(figures[name]), ".4g") for name in STATISTICS}
     return f"{told}\n{text('measure.values', **shown)}"
 
 

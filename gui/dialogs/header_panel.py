@@ -24,7 +24,7 @@ from core.errors import MeninxError
 from core.io.sandbox import Decoder
 from core.io.sniff import Format
 from core.io.source import HIDDEN, HeaderEntry, Source
-from core.messages import sentence, text
+from core.messages import comma, numeral, sentence, text
 from core.project.project import Project
 from core.volume import Volume
 from gui import theme
@@ -95,18 +95,22 @@ def facts_of(volume: Volume) -> list[HeaderEntry]:
     rows = [
         ("modality", volume.modality or unknown),
         ("size", f"{x} × {y} × {z}" + (f" × {len(volume.channels)}" if volume.channels else "")),
-        ("spacing", f"{dx:.4g} × {dy:.4g} × {between_slices(geometry, 4)} mm" if geometry.spacing_known else unknown),
+        (
+            "spacing",
+            comma(f"{dx:.4g} × {dy:.4g} × {between_slices(geometry, 4)} mm") if geometry.spacing_known else unknown,
+        ),
         ("axes", geometry.axis_codes if geometry.orientation_known else unknown),
         ("stored", f"{volume.array.dtype}"),
-        ("rescale", f"× {volume.slope:g} {'−' if volume.intercept < 0 else '+'} {abs(volume.intercept):g}"),
+        ("rescale", comma(f"× {volume.slope:g} {'−' if volume.intercept < 0 else '+'} {abs(volume.intercept):g}")),
     ]
     rows += [
-        ("window", f"{one.name + ': ' if one.name else ''}{one.center:g} / {one.width:g}") for one in volume.windows
+        ("window", f"{one.name + ': ' if one.name else ''}{numeral(one.center, 'g')} / {numeral(one.width, 'g')}")
+        for one in volume.windows
     ]
     lines = [HeaderEntry("", text(f"header.{name}"), value) for name, value in rows]
     for name, value in volume.facts.items():
         words = text(f"header.fact_{name}") if name in _FACTS else name.replace("_", " ").capitalize()
-        lines.append(HeaderEntry("", words, f"{value:g}" if isinstance(value, float) else str(value)))
+        lines.append(HeaderEntry("", words, numeral(value, "g") if isinstance(value, float) else str(value)))
     return lines
 
 

@@ -14,7 +14,7 @@ from core.errors import MeninxError
 from core.geometry import Geometry
 from core.io.sandbox import Decoder
 from core.io.source import MaskData
-from core.messages import sentence, text
+from core.messages import numeral, sentence, text
 from gui import theme
 from gui.dialogs.base import Dialog
 from gui.dialogs.importing import words
@@ -170,7 +170,7 @@ class MaskDialog(Dialog):
             field.currentTextChanged.connect(self._check)
             self.fields[value] = field
             self._grid.addWidget(theme.label(word), place, 0)
-            count = f"{found.counts[value]:,}".replace(",", "\u202f")
+            count = numeral(found.counts[value], ",")
             self._grid.addWidget(theme.label(text("maskfile.voxels", count=count), "muted"), place, 1)
             self._grid.addWidget(field, place, 2)
         self._scroll.setFixedHeight(_ROW * min(_MOST_ROWS, max(1, len(self.fields))) + 4)

@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, Signal, SignalInstance, Slot
 from core.errors import LearningError, MeninxError, ProjectError
 from core.events import Failed, Finished, JobEvent, Progress, WasCancelled
 from core.learning.events import EpochEnded, RunEnded, TrainingStarted
-from core.messages import text
+from core.messages import numeral, text
 from gui.jobs import runners
 from gui.jobs.job_thread import JobThread
 from gui.jobs.runners import Job
@@ -382,4 +382,4 @@ def time_left(seconds: float) -> str:
         )
     if seconds < 5400:
         return text("jobs.left_minutes", minutes=round(seconds / 60))
-    return text("jobs.left_hours", hours=f"{seconds / 3600:.1f}")
+    return text("jobs.left_hours", hours=numeral(seconds / 3600, ".1f"))

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from core.geometry import Geometry
-from core.messages import text
+from core.messages import numeral, text
 from core.project.project import Project
 from core.project.records import Scan
 from core.review.gating import LOST, MISSED, SAVED, GatedSlice, GateLook, look_at_gate
@@ -85,7 +85,7 @@ class GateBox(QWidget):
             text("review.gate_words", clean=found.clean, slices=found.slices, emptied=found.emptied, removed=removed)
         )
         self._words.setToolTip(
-            text("review.gate_tip", name=found.class_name, threshold=f"{found.threshold:.3f}", run=found.name)
+            text("review.gate_tip", name=found.class_name, threshold=numeral(found.threshold, ".3f"), run=found.name)
         )
         cost = cost_words(found)
         self._cost.setText(cost)
@@ -118,7 +118,9 @@ def cost_words(found: GateLook) -> str:
     """Say what the gate cost and gained; empty where nothing is known of it."""
     parts = []
     if found.dice is not None and found.dice_before is not None:
-        parts.append(text("review.gate_dice", before=f"{found.dice_before:.3f}", after=f"{found.dice:.3f}"))
+        parts.append(
+            text("review.gate_dice", before=numeral(found.dice_before, ".3f"), after=numeral(found.dice, ".3f"))
+        )
     cost = found.count(LOST) + found.count(MISSED)
     if cost:
         parts.append(text("review.gate_cost_one" if cost == 1 else "review.gate_cost", count=cost))

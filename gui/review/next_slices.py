@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from core.messages import text
+from core.messages import numeral, text
 from core.review.ranking import RankedSlice
 from gui import theme
 
@@ -66,5 +66,5 @@ def words_of(ranked: RankedSlice) -> str:
     """Return a line: slice, reason, and its Dice where there is one."""
     reason = text(f"review.reason_{ranked.reason.removeprefix('reason_')}")
     if math.isfinite(ranked.dice) and ranked.dice > 0:
-        reason = text("review.next_dice", reason=reason, dice=f"{ranked.dice:.3f}")
+        reason = text("review.next_dice", reason=reason, dice=numeral(ranked.dice, ".3f"))
     return text("review.next_line", slice=ranked.slice + 1, reason=reason)

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from core.geometry import Geometry
-from core.messages import text
+from core.messages import numeral, text
 from core.review.compare import LabelComparison
 from core.review.effort import Effort
 from core.review.lesions import LesionScores, SliceScores
@@ -46,7 +46,7 @@ class Figures:
 
 def fraction(value: float | None) -> str:
     """Write a fraction with three decimals."""
-    return DASH if value is None else f"{value:.3f}"
+    return DASH if value is None else numeral(value, ".3f")
 
 
 def volume_words(voxels: int, geometry: Geometry) -> str:
@@ -58,7 +58,7 @@ def volume_words(voxels: int, geometry: Geometry) -> str:
 
 def grouped_decimal(value: float) -> str:
     """Write a number with one decimal and thin groups: ``1 482.6``."""
-    return f"{value:,.1f}".replace(",", "\u2009")
+    return numeral(value, ",.1f")
 
 
 def difference_words(measures: Measures, geometry: Geometry) -> str:
@@ -68,8 +68,8 @@ def difference_words(measures: Measures, geometry: Geometry) -> str:
     words = f"{sign}{volume_words(abs(voxels), geometry)}"
     if measures.difference_percent is not None:
         size = abs(measures.difference_percent)
-        percent = f"{size:.1f}" if size < 100 else f"{size:.0f}"
-        words += f" ({sign if percent != '0.0' else ''}{percent} %)"
+        percent = numeral(size, ".1f") if size < 100 else numeral(size, ".0f")
+        words += f" ({sign if percent not in ('0.0', '0,0') else ''}{percent} %)"
     return words
 
 
@@ -147,7 +147,7 @@ def figures(
 
 
 def _distance(value: float | None, unit: str) -> str:
-    return DASH if value is None else f"{value:.1f} {unit}"
+    return DASH if value is None else f"{numeral(value, '.1f')} {unit}"
 
 
 def _missed(scores: SliceScores) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
-from core.messages import text
+from core.messages import numeral, text
 from core.review.set_numbers import SCAN_COLUMNS
 from gui.review.numbers import DASH, time_words
 
@@ -31,12 +31,12 @@ def words_of(row: Row, name: str) -> str:
     if name == "finished":
         return f"{value} / {row['slices']}"
     if name in ("hd95", "assd"):
-        return f"{value:.1f} {row['unit']}"
+        return f"{numeral(value, '.1f')} {row['unit']}"
     if name in ("difference_ml", "difference_percent"):
-        return f"{value:+.1f}".replace("-", "−")
+        return numeral(value, "+.1f").replace("-", "−")
     if name.endswith("_ml"):
-        return f"{value:.1f}"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+        return numeral(value, ".1f")
+    return numeral(value, ".3f") if isinstance(value, float) else str(value)
 
 
 class NumbersModel(QAbstractTableModel):

@@ -8,7 +8,7 @@ from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QButtonGroup, QComboBox, QHeaderView, QPushButton, QTableView, QWidget
 
-from core.messages import text
+from core.messages import numeral, text
 from core.review.effort import Effort
 from core.review.set_figures import SCREEN
 from core.review.set_numbers import SCAN_COLUMNS, SLICE_COLUMNS, ScanNumbers, means
@@ -235,19 +235,21 @@ class NumbersPage(QWidget):
         for name, (mean, median, _) in means(rows).items():
             if name in ("hd95", "assd"):
                 unit = str(rows[0].get("unit", ""))
-                figure = text("review.sum_mean", mean=f"{mean:.1f} {unit}", median=f"{median:.1f}")
+                figure = text("review.sum_mean", mean=f"{numeral(mean, '.1f')} {unit}", median=numeral(median, ".1f"))
             elif name == "difference_ml":
                 sign = "+" if mean > 0 else "−" if mean < 0 else ""
                 figure = f"{sign}{grouped_decimal(abs(mean))} mL"
             else:
-                figure = text("review.sum_mean", mean=f"{mean:.3f}", median=f"{median:.3f}")
+                figure = text("review.sum_mean", mean=numeral(mean, ".3f"), median=numeral(median, ".3f"))
             title = text("review.column_volume") if name == "difference_ml" else text(f"review.column_{name}")
             parts.append(f"{title} {figure}")
         effort = sum((row["effort"] for row in rows if "effort" in row), Effort())
         if effort.slices:
             # how much of the predictions was corrected: the honest measure of whether the loop pays
             pace = time_words(effort.pace or 0.0)
-            parts.append(text("review.sum_effort", dice=f"{effort.dice or 0:.3f}", pace=pace, slices=effort.slices))
+            parts.append(
+                text("review.sum_effort", dice=numeral(effort.dice or 0, ".3f"), pace=pace, slices=effort.slices)
+            )
         self.summary.setText("   ·   ".join(parts) if rows else "")
         self.warning.setText(text("review.sum_learnt", count=len(learnt)) if learnt else "")
         self.warning.setVisible(bool(learnt))

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QWidget
 
 from core.geometry import Geometry
-from core.messages import text
+from core.messages import numeral, text
 from gui import theme
 from gui.review.dice_strip import DiceStrip
 from gui.review.next_slices import NextSlices
@@ -93,7 +93,7 @@ class ReadersSide(QFrame):
             words = {
                 "dice": fraction(found.dice),
                 "kappa": fraction(found.kappa),
-                "hd95": DASH if found.hd95 is None else f"{found.hd95:.1f} {found.unit}",
+                "hd95": DASH if found.hd95 is None else f"{numeral(found.hd95, '.1f')} {found.unit}",
                 "both": text("review.of", part=found.slices, whole=geometry.shape[0]),
                 "first_volume": volume_words(found.first_voxels, geometry),
                 "second_volume": volume_words(found.second_voxels, geometry),

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from core.errors import MeninxError
 from core.io import atomic
-from core.messages import text
+from core.messages import numeral, text
 from core.project.project import Project
 from core.review.agreement import Agreement, agreements, summary
 from core.review.evaluation_files import table
@@ -32,7 +32,7 @@ _AT_ONCE = 16
 
 
 def _distance(value: Any) -> str:
-    return plain(None) if value is None else f"{value:.1f}"
+    return plain(None) if value is None else numeral(value, ".1f")
 
 
 AGREEMENT = (
@@ -211,8 +211,8 @@ def summary_words(found: list[Agreement]) -> str:
     """Word the mean of every pair of readers and label, a line each."""
     lines = []
     for row in summary(found):
-        figures = [("Dice", row["dice"]["mean"]), ("kappa", row["kappa"]["mean"])]
-        said = ", ".join(f"{name} {value:.3f}" for name, value in figures if value is not None)
+        figures = [(text(f"team.row_{name}"), row[name]["mean"]) for name in ("dice", "kappa")]
+        said = "  ".join(f"{name} {numeral(value, '.3f')}" for name, value in figures if value is not None)
         lines.append(text("team.summary_line", **{key: row[key] for key in ("label", "first", "second", "scans")},
                           said=said or "—"))  # fmt: skip
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QButtonGroup, QDialog, QWidget
 from core.errors import MeninxError
 from core.geometry import Geometry
 from core.labels import Label
-from core.messages import text
+from core.messages import numeral, text
 from core.review.surface import Body, body_of, look
 from core.review.surface_distance import REACH, Distances, distances, shade
 from gui import theme
@@ -129,7 +129,7 @@ class SurfaceWindow(QDialog):
         for share, key in ((-1, "inside"), (0, "same"), (1, "outside")):
             red, green, blue = (int(part) for part in shade(np.array([share * REACH], dtype=np.float32))[0])
             legend.addWidget(Spot(f"#{red:02x}{green:02x}{blue:02x}"))
-            legend.addWidget(theme.label(text(f"surface_distance.{key}", reach=f"{REACH:g}"), "muted"))
+            legend.addWidget(theme.label(text(f"surface_distance.{key}", reach=numeral(REACH, "g")), "muted"))
             legend.addSpacing(theme.space("s"))
         legend.addStretch()
         lay = theme.column(self, margin=theme.space("m"), gap=theme.space("s"))
@@ -173,8 +173,8 @@ class SurfaceWindow(QDialog):
             self.words.setText(
                 text(
                     "surface_distance.words",
-                    most_out=f"{max(0.0, float(values.max())):.1f}",
-                    most_in=f"{max(0.0, -float(values.min())):.1f}",
+                    most_out=numeral(max(0.0, float(values.max())), ".1f"),
+                    most_in=numeral(max(0.0, -float(values.min())), ".1f"),
                     unit=solid.found.unit,
                     other=solid.pair.words,
                 )

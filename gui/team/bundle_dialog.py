@@ -9,7 +9,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QFileDialog, QLineEdit, QRadioButton, QWidget
 
 from core.errors import MeninxError
-from core.messages import sentence, text
+from core.messages import numeral, sentence, text
 from core.team.bundle_file import ENDING
 from gui import theme
 from gui.dialogs.base import Dialog
@@ -147,7 +147,7 @@ class BundleDialog(Dialog):
 
     @Slot(dict)
     def _made(self, result: dict[str, int]) -> None:
-        size = f"{max(result['bytes'] / _MEGA, 0.1):.1f}"
+        size = numeral(max(result["bytes"] / _MEGA, 0.1), ".1f")
         words = text("team.bundle_made", file=self.target.name, folder=self.target.parent, scans=result["scans"],
                      annotations=result["annotations"], size=size)  # fmt: skip
         self._say(words, "good")

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from core.messages import text
+from core.messages import numeral, text
 from gui.quiet_table import make_quiet
 
 Row = Mapping[str, Any]
@@ -23,7 +23,7 @@ def plain(value: Any) -> str:
     """Write a value for people; a dash for none."""
     if value is None or value == "":
         return DASH
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return numeral(value, ".3f") if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)

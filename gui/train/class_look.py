@@ -11,7 +11,7 @@ from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from core.messages import text
+from core.messages import numeral, text
 from gui import plots, theme
 from gui.jobs.asking import Asker
 from gui.plots import QuietPlot
@@ -71,7 +71,7 @@ class Confusion(QWidget):
             painter.drawText(cell.adjusted(0, 0, 0, -16), centred, str(count))
             painter.setFont(theme.font("small"))
             painter.setPen(theme.qcolor("text"))
-            painter.drawText(cell.adjusted(0, 18, 0, 0), centred, f"{share:.1%}" if total else "–")
+            painter.drawText(cell.adjusted(0, 18, 0, 0), centred, numeral(share, ".1%") if total else "–")
         painter.end()
 
 
@@ -154,7 +154,7 @@ class WrongTile(Tile):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         title = text("train.sample_title", scan=row["scan"], slice=row["slice"])
         truth = text(f"train.word_{row['truth']}")
-        words = text("train.sample_class", truth=truth, percent=f"{100 * float(row['probability']):.0f}")
+        words = text("train.sample_class", truth=truth, percent=numeral(100 * float(row["probability"]), ".0f"))
         self.show_picture(picture, title, words if not picture.isNull() else f"{title}\n{words}")
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -252,13 +252,15 @@ class ClassLook(QWidget):
         false = summary["specificity"]["mean"]
         caught = summary["sensitivity"]["mean"]
         at = None if false is None or caught is None else (1 - false, caught)
-        self.roc.show_curve(curves["roc"], "" if auc is None else text("train.roc_auc", auc=f"{auc:.3f}"), at=at)
+        self.roc.show_curve(curves["roc"], "" if auc is None else text("train.roc_auc", auc=numeral(auc, ".3f")), at=at)
         bins = [(one["mean"], one["share"]) for one in curves["reliability"]]
-        self.calibration.show_curve(bins, text("train.calibration_error", error=f"{summary['ece']:.3f}"), dots=True)
+        self.calibration.show_curve(
+            bins, text("train.calibration_error", error=numeral(summary["ece"], ".3f")), dots=True
+        )
         self.confusion.show_cells(summary)
         counted = text("evaluate.class_counts", **{key: summary[key] for key in ("count", "yes", "patients")})
         self._counts.setText(
-            f"{counted}  ·  {text('train.class_threshold', threshold=format(summary['threshold'], '.3f'))}"
+            f"{counted}  ·  {text('train.class_threshold', threshold=numeral(summary['threshold'], '.3f'))}"
         )
         self._asker.ask(_load, self._folder, facts["most_wrong"][:SHOWN])
 

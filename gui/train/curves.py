@@ -11,7 +11,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QSizePolicy, QWidget
 
 from core.learning.events import EpochEnded
-from core.messages import text
+from core.messages import numeral, text
 from gui import plots, theme
 from gui.plots import QuietPlot
 from gui.train.caution import CautionBar
@@ -217,7 +217,7 @@ class CurveCard(QFrame):
             self._curves[part].setData(numbers[shown], values[shown])
             # A point alone has no line: it needs its dot to be seen.
             self._curves[part].setSymbol("o" if shown.sum() == 1 else None)
-            self._now[part].setText(f"{values[-1]:.3f}" if len(values) and shown[-1] else "")
+            self._now[part].setText(numeral(values[-1], ".3f") if len(values) and shown[-1] else "")
             if shown.any():
                 low, high = min(low, float(values[shown].min())), max(high, float(values[shown].max()))
         self._mark(epochs)
@@ -231,7 +231,7 @@ class CurveCard(QFrame):
         if self._baseline is not None:
             self._floor.setValue(self._baseline)
             # where the title has no room for it, the line itself says what it is
-            mark = text(self._floor_key, baseline=f"{self._baseline:.2f}") if self.width() < NARROW else ""
+            mark = text(self._floor_key, baseline=numeral(self._baseline, ".2f")) if self.width() < NARROW else ""
             self._floor.label.setFormat(mark)
 
     def _range(self, numbers: np.ndarray, low: float, high: float) -> None:
@@ -305,5 +305,5 @@ class Curves(QWidget):
         if baseline is None:
             self.accuracy.set_title(text(f"train.accuracy_curve{kind}"))
         else:
-            self.accuracy.set_title(text(f"train.accuracy_baseline{kind}", baseline=f"{baseline:.2f}"))
+            self.accuracy.set_title(text(f"train.accuracy_baseline{kind}", baseline=numeral(baseline, ".2f")))
         self.accuracy.show_epochs(epochs, baseline=baseline, floor=f"train.baseline_mark{kind}")

@@ -14,7 +14,7 @@ from core.labels import Label
 from core.learning.class_survey import ClassSurvey, survey_class
 from core.learning.config import TrainingConfig
 from core.learning.survey import FEW_PATIENTS, FEW_SLICES, Survey, survey
-from core.messages import sentence, text
+from core.messages import numeral, sentence, text
 from core.project.project import Project
 from gui import plots, theme
 from gui.jobs.asking import Asker
@@ -170,7 +170,7 @@ class DataBox(QWidget):
                 )
             )
         if found.areas.size:
-            words += "\n" + text("train.data_area", area=f"{100 * found.median_area:.1f}")
+            words += "\n" + text("train.data_area", area=numeral(100 * found.median_area, ".1f"))
         self._say(words, advice(found, self._names))
         self._draw(found)
         self.counted.emit()

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QImage, QLinearGradient, QPainte
 from PySide6.QtWidgets import QFrame, QGridLayout, QSizePolicy, QWidget
 
 from core.learning.explore_found import Heat, Histogram, Remark
-from core.messages import text
+from core.messages import numeral, text
 from gui import plots, theme
 from gui.train.watch import grouped
 
@@ -90,7 +90,7 @@ class HeatView(QWidget):
         painter.fillRect(bar, gradient)
         painter.setPen(theme.scan_qcolor("muted"))
         painter.setFont(theme.font("heading"))
-        painter.drawText(round(bar.right() + 5), round(bar.top() + 9), f"{100 * self._most:.0f} %")
+        painter.drawText(round(bar.right() + 5), round(bar.top() + 9), f"{numeral(100 * self._most, '.0f')} %")
         painter.drawText(round(bar.right() + 5), round(bar.bottom()), "0 %")
 
 
@@ -161,7 +161,7 @@ class HistogramCard(Card):
             return
         self.plot.show_parts(found.edges, found.outside, found.inside)
         unit = text(f"explore_page.unit_{found.unit}")
-        peaks = [f"{peak:.3g}" if np.isfinite(peak) else "—" for peak in (found.peak_inside, found.peak_outside)]
+        peaks = [numeral(peak, ".3g") if np.isfinite(peak) else "—" for peak in (found.peak_inside, found.peak_outside)]
         self.note.setText(text("explore_page.peaks", inside=peaks[0], outside=peaks[1], unit=unit))
 
     def show_areas(self, areas: np.ndarray) -> None:
@@ -173,7 +173,11 @@ class HistogramCard(Card):
         counts, edges = np.histogram(percent, bins=AREA_BINS, range=(0.0, max(float(percent.max()), 1e-3)))
         self.plot.show_parts(edges, None, counts.astype(float))
         low, middle, high = np.percentile(percent, (5, 50, 95))
-        self.note.setText(text("explore_page.areas", middle=f"{middle:.2g}", low=f"{low:.2g}", high=f"{high:.2g}"))
+        self.note.setText(
+            text(
+                "explore_page.areas", middle=numeral(middle, ".2g"), low=numeral(low, ".2g"), high=numeral(high, ".2g")
+            )
+        )
 
 
 class _Swatch(QWidget):

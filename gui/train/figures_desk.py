@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from core.errors import MeninxError
 from core.learning.runs import run_folder
-from core.messages import text
+from core.messages import numeral, text
 from core.review.run_compare import RunComparison, compare_runs
 from gui.jobs.asking import Asker
 from gui.jobs.jobs import Work
@@ -115,7 +115,7 @@ class FiguresDesk(QObject):
     def _tell(self, work: Work) -> None:
         classifies = work.result.get("task") == "classify"
         dice = work.result["summary"]["auc" if classifies else "dice"]["mean"]
-        words = "" if dice is None else f"{dice:.3f}"
+        words = "" if dice is None else numeral(dice, ".3f")
         key = "told_measured" if work.result.get("on") == "val" else "told_tested"
         key = f"{key}_class" if classifies and words else key if words else f"{key}_empty"
         self._session.notifier.tell(text(f"train.{key}", run=work.result["run"], dice=words), "good")

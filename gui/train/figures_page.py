@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
-from core.messages import text
+from core.messages import numeral, text
 from core.review.curves import CLASS_MEASURES, MEASURES
 from core.review.run_compare import Compared, RunComparison, setting_words
 from core.review.summary import Spread
@@ -288,7 +288,7 @@ def rows_of(found: RunComparison) -> list[tuple[str, list[str]]]:
     names = [one.run.name for one in found.runs]
     broken = len(names) > BESIDE
     rows: list[tuple[str, list[str]]] = [("", names)] if len(names) > 1 else []
-    best = [DASH if one.run.best_dice is None else f"{one.run.best_dice:.4f}" for one in found.runs]
+    best = [DASH if one.run.best_dice is None else numeral(one.run.best_dice, ".4f") for one in found.runs]
     classifies = all(one.run.config.classifies for one in found.runs)
     rows.append((text("train.row_best_class" if classifies else "train.row_best"), best))
     rows.append((text("runs.looks"), [str(one.looks) for one in found.runs]))
@@ -316,9 +316,9 @@ def spread_words(value: Spread | None, *, signed: bool = False, broken: bool = F
         return DASH
     digits = 3 if abs(value.mean) < 10 else 1
     sign = "+" if signed else ""
-    mean = f"{value.mean:{sign}.{digits}f}"
+    mean = numeral(value.mean, f"{sign}.{digits}f")
     if value.ci95 is None:
         return mean
-    low, high = (f"{bound:{sign}.{digits}f}" for bound in value.ci95)
+    low, high = (numeral(bound, f"{sign}.{digits}f") for bound in value.ci95)
     words = text("train.with_interval", mean=mean, low=low, high=high)
     return words.replace("  ", "\n", 1) if broken else words

@@ -9,7 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 
 from core.learning.explore_found import Exploration, Size, Twin
-from core.messages import text
+from core.messages import numeral, text
 from gui import theme
 from gui.train.explore_cards import Bar, Card, HeatView, HistogramCard, RemarksCard, RowsCard
 from gui.train.watch import counted, grouped
@@ -86,8 +86,10 @@ class Findings(QScrollArea):
             (text("explore_page.unfinished"), found.slices - found.known, "line_strong"),
         ]
         self.balance.show_parts([part for part in parts if part[1]])
-        share = f"{100 * found.label_share:.3g}"
-        self.balance_note.setText(text("explore_page.share", share=share, baseline=f"{1 - found.label_share:.2%}"))
+        share = numeral(100 * found.label_share, ".3g")
+        self.balance_note.setText(
+            text("explore_page.share", share=share, baseline=numeral(1 - found.label_share, ".2%"))
+        )
         self.heat.show_heat(found.heat)
         heat = found.heat
         self.heat_note.setText(
@@ -160,7 +162,7 @@ def size_rows(sizes: Sequence[Size]) -> tuple[list[list[str]], str]:
         deep = str(low) if low == high else f"{low}–{high}"
         spacing = text("explore_page.unknown")
         if size.spacing is not None:
-            spacing = " × ".join(f"{step:.3g}" for step in reversed(size.spacing)) + " mm"
+            spacing = " × ".join(numeral(step, ".3g") for step in reversed(size.spacing)) + " mm"
         kind = size.modality or (text("explore_page.picture") if size.spacing is None else "")
         if size.channels > 1:
             kind = text("explore_page.colour", kind=kind).strip()
@@ -174,7 +176,7 @@ def twin_rows(twins: Sequence[Twin], compared: int) -> tuple[list[list[str]], st
     rows = []
     for twin in twins[:MOST_ROWS]:
         (one, other), (first, second) = twin.scans, twin.slices
-        alike = text("explore_page.exact", count=twin.exact) if twin.exact else f"{twin.likeness:.0%}"
+        alike = text("explore_page.exact", count=twin.exact) if twin.exact else numeral(twin.likeness, ".0%")
         places = f"{one} {first + 1}  ~  {other} {second + 1}"
         rows.append(["  ~  ".join(twin.patients), places, alike])
     if not rows:

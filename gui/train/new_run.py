@@ -23,7 +23,7 @@ from core.learning.config import (
     TrainingConfig,
 )
 from core.learning.starters import starts_shipped
-from core.messages import text
+from core.messages import numeral, text
 from core.project.project import Project
 from gui import theme
 from gui.train.class_choice import ClassChoice
@@ -191,7 +191,7 @@ class NewRunPanel(QFrame):
         starts = [row for row in rows if row.run.usable and row.run.config.classifies == self.classifies]
         self._parents = {row.run.id: row.run.config for row in starts}
         for row in starts:
-            figure = f"{row.run.best_dice:.3f}" if row.run.best_dice is not None else "-"
+            figure = numeral(row.run.best_dice, ".3f") if row.run.best_dice is not None else "-"
             key = "train.from_run_class" if self.classifies else "train.from_run"
             words = text(key, run=row.run.name, dice=figure) + ("  ★" if row.best else "")
             self.parent_run.addItem(words, row.run.id)

@@ -16,7 +16,7 @@ from core.learning.config import TrainingConfig
 from core.learning.run_files import export_run
 from core.learning.run_removal import Ties, delete_run, ties_of
 from core.learning.runs import MODEL_FILE, Run, RunState, find_run, list_runs
-from core.messages import text
+from core.messages import numeral, text
 from core.project.predictions import list_predictions
 from core.project.project import Project
 from core.review.curves import RunCurves, slug, write_comparison, write_curves
@@ -164,7 +164,7 @@ class RunActs(QObject):
         elif live is not None and live.last is not None and live.state in (RunState.DONE, RunState.STOPPED):
             name = live.started.name if live.started is not None else ""
             key = "train.told_done_class" if live.classifies else "train.told_done"
-            words = text(key, run=name, dice=f"{live.last.best_dice:.3f}", epoch=live.last.best_epoch)
+            words = text(key, run=name, dice=numeral(live.last.best_dice, ".3f"), epoch=live.last.best_epoch)
             self._told = words
             review = functools.partial(self.look_at if live.classifies else self.review, live.run)
             offered = text("train.told_look" if live.classifies else "train.told_review")
@@ -230,7 +230,7 @@ class RunActs(QObject):
 
 def delete_words(run: Run, ties: Ties) -> str:
     """Say what goes with a run, and what stays."""
-    parts = [text("train.delete_words", run=run.name, size=f"{ties.size / 1e6:.0f}")]
+    parts = [text("train.delete_words", run=run.name, size=numeral(ties.size / 1e6, ".0f"))]
     if ties.predictions:
         parts.append(text("train.delete_predictions", predictions=counted("prediction", ties.predictions)))
     if ties.looks:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 from core.errors import ProjectError
 from core.learning.run_files import origin_of
 from core.learning.runs import Run, RunState, best_run, list_runs, read_evaluation
-from core.messages import text
+from core.messages import numeral, text
 from core.project.project import Project
 from core.review.evaluation import count_looks
 from gui import theme
@@ -80,10 +80,10 @@ class RunRow:
             return _DASH
         what = f"{text('evaluate.name_auc')} " if self.run.config.classifies else ""
         if self.test_interval is None:
-            return f"{what}{self.test_dice:.3f}"
+            return f"{what}{numeral(self.test_dice, '.3f')}"
         return what + text(
             "train.test_dice",
-            dice=f"{self.test_dice:.3f}",
+            dice=numeral(self.test_dice, ".3f"),
             low=_hundredths(self.test_interval[0]),
             high=_hundredths(self.test_interval[1]),
         )
@@ -125,7 +125,7 @@ def _with_test(project: Project, row: RunRow) -> RunRow:
 
 
 def _hundredths(value: float) -> str:
-    return f"{value:.2f}"
+    return numeral(value, ".2f")
 
 
 class RunModel(QAbstractTableModel):
@@ -238,7 +238,7 @@ class RunModel(QAbstractTableModel):
             case "val_dice":
                 dice = live.last.best_dice if live is not None and live.last is not None else run.best_dice
                 what = f"{text('evaluate.name_auc')} " if run.config.classifies else ""
-                return _DASH if dice is None else f"{what}{dice:.4f}"
+                return _DASH if dice is None else f"{what}{numeral(dice, '.4f')}"
             case "test_dice":
                 return row.test_words
             case "looks":

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from core.errors import MeninxError
 from core.learning.events import Sample
-from core.messages import text
+from core.messages import numeral, text
 from core.project.project import Project
 from gui import theme
 from gui.jobs.asking import Asker
@@ -148,5 +148,7 @@ def sample_words(sample: Sample) -> str:
     """Say how well a slice was drawn, or what was said of it."""
     if sample.truth is not None and sample.probability is not None:
         truth = text("train.word_yes" if sample.truth else "train.word_no")
-        return text("train.sample_class", truth=truth, percent=f"{100 * sample.probability:.0f}")
-    return text("train.sample_empty") if sample.dice < 0 else text("train.sample_dice", dice=f"{sample.dice:.3f}")
+        return text("train.sample_class", truth=truth, percent=numeral(100 * sample.probability, ".0f"))
+    return (
+        text("train.sample_empty") if sample.dice < 0 else text("train.sample_dice", dice=numeral(sample.dice, ".3f"))
+    )

@@ -8,7 +8,7 @@ from core.events import Failed, JobEvent, Notice, Progress, WasCancelled
 from core.learning.config import CLASSIFIERS
 from core.learning.events import EpochEnded, RunEnded, Sample, SamplesDrawn, TrainingStarted
 from core.learning.warnings import cautions
-from core.messages import sentence, text
+from core.messages import numeral, sentence, text
 from core.review.curves import RunCurves
 from gui.jobs.jobs import time_left
 
@@ -134,7 +134,7 @@ class RunWatch:
             return ""
         parts = [
             network_words(event.network),
-            text("train.parameters", count=f"{event.parameters / 1e6:.1f}"),
+            text("train.parameters", count=numeral(event.parameters / 1e6, ".1f")),
             f"{counted('scan', event.scans)}, {counted('slice', event.slices)}",
             text(
                 "train.split_counts",
@@ -173,7 +173,7 @@ class RunWatch:
                 text(
                     f"train.best_so_far{kind}" if self.state == "running" else f"train.best{kind}",
                     epoch=last.best_epoch,
-                    dice=f"{last.best_dice:.4f}",
+                    dice=numeral(last.best_dice, ".4f"),
                 )
             )
         return "  ·  ".join(parts)
@@ -190,14 +190,14 @@ def device_words(device: str) -> str:
     return text(f"train.device_{kind}") if kind in ("cpu", "cuda", "mps") else device
 
 
-def grouped(number: float) -> str:
+def grouped(amount: float) -> str:
     """Write a count with thin groups of three: ``1 180``."""
-    return f"{number:,.0f}".replace(",", "\u2009") if number >= 10 or number == int(number) else f"{number:.1f}"
+    return numeral(amount, ",.0f" if amount >= 10 or amount == int(amount) else ".1f")
 
 
-def counted(what: str, number: int) -> str:
+def counted(what: str, amount: int) -> str:
     """Write a count with its noun: ``1 scan``, ``34 scans``; ``what`` is a key ending of ``train.count_``."""
-    return text(f"train.count_{what}" if number == 1 else f"train.count_{what}s", count=grouped(number))
+    return text(f"train.count_{what}" if amount == 1 else f"train.count_{what}s", count=grouped(amount))
 
 
 def clock(seconds: float) -> str:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, QRect, QRectF
 from PySide6.QtGui import QColor, QPainter, QRegion
 
 from core.geometry import PlaneView
-from core.messages import text
+from core.messages import numeral, text
 from core.volume import Window
 from gui import theme
 from gui.viewer import words
@@ -30,8 +30,8 @@ _BAR_LEAST_PANE = 170
 def number(value: float) -> str:
     """Word a grey level: whole from 10 up, else three digits."""
     if abs(value) >= 10 or value == round(value):
-        return f"{value:.0f}".replace("-", "\N{MINUS SIGN}")
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+        return numeral(value, ".0f").replace("-", "\N{MINUS SIGN}")
+    return numeral(value, ".3g").replace("-", "\N{MINUS SIGN}")
 
 
 def _details(view: PlaneView, window: Window, unit: str) -> str:
@@ -39,7 +39,7 @@ def _details(view: PlaneView, window: Window, unit: str) -> str:
     said = text("viewer.window", width=number(window.width), level=number(window.center))
     if unit != "mm":
         return said
-    return text("viewer.details", window=said, thickness=f"{view.slice_size:.2f}", unit=unit)
+    return text("viewer.details", window=said, thickness=numeral(view.slice_size, ".2f"), unit=unit)
 
 
 def bar_length(zoom: float, most: float = _BAR_MOST) -> float:
@@ -184,5 +184,5 @@ class Corner:
             painter.fillRect(part.adjusted(-1, -1, 1, 1), _SHADOW)
         for part in parts:
             painter.fillRect(part, theme.scan_qcolor("muted"))
-        said = text("viewer.length", length=f"{length:g}", unit=self.unit)
+        said = text("viewer.length", length=numeral(length, "g"), unit=self.unit)
         words.draw(painter, QPoint(left, bottom - 9 - words.line_height(False)), said, "muted")

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.geometry import Geometry
 from core.io.remarks import remarks
-from core.messages import text
+from core.messages import numeral, text
 from core.volume import Volume
 
 _OBLIQUE_DEGREES = 5.0
@@ -51,12 +51,12 @@ def remarks_on(volume: Volume) -> Remarks:
         found.append(("uneven", {}))
     tilt = facts.get("tilt_degrees", 0)
     if isinstance(tilt, (int, float)) and tilt:
-        found.append(("tilted", {"degrees": f"{tilt:.1f}"}))
+        found.append(("tilted", {"degrees": numeral(tilt, ".1f")}))
     warns = bool(found)
     angle = oblique_degrees(geometry)
     # a tilted gantry is oblique too, and has been told
     if geometry.orientation_known and angle >= _OBLIQUE_DEGREES and not tilt:
-        found.append(("oblique", {"degrees": f"{angle:.0f}"}))
+        found.append(("oblique", {"degrees": numeral(angle, ".0f")}))
     if not geometry.spacing_known:
         found.append(("pixels", {}))
     if not geometry.orientation_known and not volume.is_picture and geometry.spacing_known:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.commands.line import Line
 from core.errors import InputError
-from core.messages import text
+from core.messages import numeral, text
 from core.review.summary import MASK_FIGURES
 from models.evaluating import evaluate_job, measure_files_job
 
@@ -102,7 +102,9 @@ def _show_classes(facts: dict[str, Any], line: Line) -> None:
             line.say(text("evaluate.line", name=text(f"evaluate.name_{called}"), **measured).rstrip())
         line.say(text("evaluate.class_calibration", **summary))
     line.say(text("evaluate.class_interval"))
-    wrong = [f"{row['scan']}:{row['slice']} ({row['probability']:.2f})" for row in facts["most_wrong"][:_WRONG]]
+    wrong = [
+        f"{row['scan']}:{row['slice']} ({numeral(row['probability'], '.2f')})" for row in facts["most_wrong"][:_WRONG]
+    ]
     if wrong:
         line.say(text("evaluate.class_wrong", rows=", ".join(wrong)))
     if facts["stamp"]:
@@ -122,4 +124,4 @@ def _spread(summary: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _short(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
+    return numeral(value, ".4f") if abs(value) < 10 else numeral(value, ".1f")

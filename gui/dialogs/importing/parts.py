@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHeaderView, QProgressBar, QTreeWidget, QT
 
 from core.events import Progress
 from core.io.source import Passed
-from core.messages import sentence, text
+from core.messages import numeral, sentence, text
 from gui import theme
 from gui.icons import pixmap
 from gui.jobs.jobs import time_left
@@ -170,7 +170,7 @@ class Taking(QWidget):
         parts = [text("importing.taken_of", done=progress.done, total=progress.total)]
         if progress.rate > 0:
             key, rate = ("rate", progress.rate) if progress.rate >= 1 else ("rate_minute", progress.rate * 60)
-            parts.append(text(f"importing.{key}", rate=f"{rate:.1f}" if rate < 10 else f"{rate:.0f}"))
+            parts.append(text(f"importing.{key}", rate=numeral(rate, ".1f") if rate < 10 else numeral(rate, ".0f")))
         if progress.seconds_left >= 0 and progress.done < progress.total:
             parts.append(time_left(progress.seconds_left))
         self.words.setText("  ·  ".join(parts))
@@ -182,7 +182,7 @@ class Taking(QWidget):
 
 
 def _grouped(count: int) -> str:
-    return f"{count:,}".replace(",", "\u202f")
+    return numeral(count, ",")
 
 
 def fitting(parent: QWidget | None, size: QSize, smallest: QSize) -> QSize:

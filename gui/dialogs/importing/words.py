@@ -11,7 +11,7 @@ from core.io import remarks as odd
 from core.io.conventions import colour_word
 from core.io.sniff import PICTURES, Format
 from core.io.source import MaskData, Preview, Source
-from core.messages import sentence, text
+from core.messages import comma, numeral, sentence, text
 from gui.dialogs.importing.looker import Seen, SeenMask
 
 STRAY = "slice-stray"
@@ -69,7 +69,7 @@ def size(preview: Preview) -> str:
         return f"{pixels}  ·  {text('importing.no_spacing')}"
     _, dy, dx = geometry.spacing
     millimetres = f"{dx:.3g} × {dy:.3g} × {between_slices(geometry)} mm" if z > 1 else f"{dx:.3g} × {dy:.3g} mm"
-    return f"{pixels}  ·  {millimetres}"
+    return f"{pixels}  ·  {comma(millimetres)}"
 
 
 def files(source: Source) -> str:
@@ -100,7 +100,7 @@ def remarks(seen: Seen | None) -> list[str]:
     if preview is None or not preview.volume.geometry.orientation_known or preview.volume.facts.get("tilt_degrees"):
         return []
     degrees = preview.volume.geometry.oblique_degrees
-    return [text("importing.oblique", degrees=f"{degrees:.0f}")] if degrees >= OBLIQUE_DEGREES else []
+    return [text("importing.oblique", degrees=numeral(degrees, ".0f"))] if degrees >= OBLIQUE_DEGREES else []
 
 
 def mask(source: Source, seen: Seen | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core import messages
-from core.messages import comma, number, speak, take_language, text
+from core.messages import comma, numeral, speak, take_language, text
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -56,8 +56,8 @@ def test_a_damaged_translation_leaves_english(tongues):
 def test_figures_have_a_comma_and_names_keep_their_point(tongues):
     assert text("a.share", percent="3.5", name="2.5") == "3,5 % von 2.5"
     assert text("a.loss", loss=0.25, facts={"share": 0.5}, scale=1.5) == "loss 0,2500, 50,00%, 1,5"
-    assert number(1234567.25, ",.1f") == "1\u202f234\u202f567,2"
-    assert number(0.5, ".3f") == "0,500"
+    assert numeral(1234567.25, ",.1f") == "1\u202f234\u202f567,2"
+    assert numeral(0.5, ".3f") == "0,500"
     assert comma("1.5 × 2.25 mm") == "1,5 × 2,25 mm"
 
 
@@ -65,7 +65,7 @@ def test_english_has_a_point(tongues, monkeypatch):
     monkeypatch.setenv(messages.VARIABLE, "en")
     assert text("a.share", percent="3.5", name="2.5") == "3.5 % of 2.5"
     assert text("a.loss", loss=0.25, facts={"share": 0.5}, scale=1.5) == "loss 0.2500, 50.00%, 1.5"
-    assert number(1234.5, ",.1f") == "1\u202f234.5"
+    assert numeral(1234.5, ",.1f") == "1\u202f234.5"
     assert comma("1.5") == "1.5"
 
 
