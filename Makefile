@@ -66,6 +66,8 @@ campaign-ct: setup
 CAMPAIGN_BRAIN ?= ../campaign/brain
 campaign-brain: setup
 	nice $(PY) tests/campaigns/brain.py $(CAMPAIGN_BRAIN)
+	nice $(PY) tests/campaigns/brain_folds.py $(CAMPAIGN_BRAIN)-folds --begin $(CAMPAIGN_BRAIN)
+	nice $(PY) tests/campaigns/brain.py $(CAMPAIGN_BRAIN)-real --begin $(CAMPAIGN_BRAIN)
 
 CAMPAIGN_CIRCLE ?= ../campaign/circle
 campaign-circle: setup

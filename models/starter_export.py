@@ -25,6 +25,7 @@ from core.learning.config import TrainingConfig
 from core.learning.prepare import Preparation
 from core.learning.run_files import LEARNT_FILE
 from core.learning.runs import CONFIG_FILE, MODEL_FILE, ONNX_FILE, WEIGHTS_FILE
+from core.learning.split import Part
 from core.learning.synth import DISTANCE_SCALE
 from models.checkpoint import EXPORT_TOLERANCE, onnx_bytes
 from models.inference import Predictor
@@ -68,7 +69,7 @@ def export_starter(folder: Path, network: nn.Module, config: TrainingConfig, fac
     config
         As a run with these weights would have it: network, size, slices, preparation.
     facts
-        For ``model.json``.
+        For ``model.json``. ``real_heads``, if there are any, each with its ``sha256``: no child may be tested on them.
 
     Returns
     -------
@@ -105,8 +106,8 @@ def export_starter(folder: Path, network: nn.Module, config: TrainingConfig, fac
     atomic.write_bytes(folder / WEIGHTS_FILE, safetensors.torch.save(_apart(network, config)))
     atomic.write_bytes(folder / ONNX_FILE, content)
     atomic.write_bytes(folder / CONFIG_FILE, _json(config.to_json()))
-    # no real scan was learnt from: there is nothing that a child's test could leak
-    atomic.write_bytes(folder / LEARNT_FILE, _json({"schema": 1, "name": record.get("name", ""), "scans": []}))
+    scans = [{"sha256": head["sha256"], "part": Part.TRAIN.value} for head in facts.get("real_heads", ())]
+    atomic.write_bytes(folder / LEARNT_FILE, _json({"schema": 1, "name": record.get("name", ""), "scans": scans}))
     atomic.write_bytes(folder / MODEL_FILE, _json(record))
     return difference
 

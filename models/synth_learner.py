@@ -20,14 +20,15 @@ from torch.nn import functional
 from core.learning.synth import DISTANCE_SCALE, MadeUp, make_up
 from core.learning.synth_maps import HeadMap
 from core.learning.synth_plane import STACK
+from core.learning.synth_real import RealHead, make_real
 from models.device import PRECISION, autocast, onto, pick_device, pick_precision, precision_name, seed_everything
 from models.losses import dice_ce_loss, main_head, supervised_loss
 from models.networks.registry import build_network
 
 OUTPUTS = 2
 """Channels of the network: logit of Brain, and what the distance is the tanh of."""
-TRAIN, CHECK = 1, 2
-"""First number of the seed of an example: those that are learnt from, and those that check."""
+TRAIN, CHECK, REAL = 1, 2, 3
+"""First number of the seed of an example: those that are learnt from, those that check, those of real heads."""
 _WARM_UP = 300
 _POWER = 0.9
 _CLIP = 1.0
@@ -57,6 +58,8 @@ class Recipe:
         Everything random follows from it.
     checked
         Slices that check, the same ones always, from heads that are not learnt from.
+    real
+        How many slices of a step show real heads.
     """
 
     network: str = "unet"
@@ -66,6 +69,7 @@ class Recipe:
     decay: float = 1e-4
     seed: int = 11
     checked: int = 128
+    real: int = 0
 
     @property
     def steps(self) -> int:
@@ -117,10 +121,11 @@ class Batch:
         return Batch(onto(self.slices, device), onto(self.brain, device), onto(self.distance, device))
 
 
-def examples_of(maps: Sequence[HeadMap], recipe: Recipe, step: int) -> list[MadeUp]:
-    """Return the examples of a step."""
-    seeds = ((recipe.seed, TRAIN, step, row) for row in range(recipe.batch))
-    return [make_up(maps, seed, recipe.size(step)) for seed in seeds]
+def examples_of(maps: Sequence[HeadMap], recipe: Recipe, step: int, heads: Sequence[RealHead] = ()) -> list[MadeUp]:
+    """Return the examples of a step: those of real heads last."""
+    size, made_up = recipe.size(step), recipe.batch - recipe.real
+    examples = [make_up(maps, (recipe.seed, TRAIN, step, row), size) for row in range(made_up)]
+    return examples + [make_real(heads, (recipe.seed, REAL, step, row), size) for row in range(recipe.real)]
 
 
 def checking(maps: Sequence[HeadMap], recipe: Recipe, size: int) -> list[MadeUp]:
@@ -161,6 +166,12 @@ class SynthLearner:
         self.step = 0
         self.seconds = 0.0
         self._counted = time.process_time()
+
+    def begin_from(self, state: Mapping[str, Any]) -> None:
+        """Take the averaged weights of another training (its :meth:`state`), and its precision."""
+        self.network.load_state_dict(state["average"])
+        self.average.load_state_dict(state["average"])
+        self.precision = PRECISION[str(state["precision"])]
 
     def probe(self, batch: Batch) -> None:
         """Choose the precision by trial."""
@@ -242,9 +253,10 @@ def losses(output: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     known = torch.ones(len(batch.brain), 1, device=batch.brain.device)
     brain = supervised_loss(dice_ce_loss, output[..., :1, :, :], batch.brain, known)
     found = torch.tanh(main_head(output.float())[:, 1:])
-    weight = torch.where(batch.distance.abs() < 1, 1.0, _FAR_WEIGHT)
-    apart = functional.smooth_l1_loss(found, batch.distance, beta=0.1, reduction="none")
-    return brain, (apart * weight).sum() / weight.sum()
+    known_distance = torch.nan_to_num(batch.distance)
+    weight = torch.where(known_distance.abs() < 1, 1.0, _FAR_WEIGHT) * ~batch.distance.isnan()
+    apart = functional.smooth_l1_loss(found, known_distance, beta=0.1, reduction="none")
+    return brain, (apart * weight).sum() / weight.sum().clamp(min=1.0)
 
 
 @torch.no_grad()

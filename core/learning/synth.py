@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.learning import synth_artefacts as artefacts
 from core.learning.prepare import AIR as AIR_PART
 from core.learning.prepare import CT_RANGE
+from core.learning.prepare_fit import UNKNOWN
 from core.learning.synth_contrast import Contrast, draw_contrast, painted
 from core.learning.synth_maps import HeadMap
 from core.learning.synth_plane import STACK, Cut, Float, Random, cut
@@ -36,9 +37,10 @@ class MadeUp:
     slices
         float32 ``[3, size, size]``, as :mod:`core.learning.prepare` prepares real ones.
     brain
-        uint8 ``[size, size]``, 0 and 1: the Brain on the middle slice.
+        uint8 ``[size, size]``, 0 and 1: the Brain on the middle slice; 255 where nobody knows.
     distance
-        float32 ``[size, size]``, -1 (deep inside) to 1 (far outside), see :data:`DISTANCE_SCALE`.
+        float32 ``[size, size]``, -1 (deep inside) to 1 (far outside), see :data:`DISTANCE_SCALE`; no number (nan)
+        where nobody knows.
     kind
         Contrast, or ``nothing`` where there is no head.
     view
@@ -70,23 +72,40 @@ def make_up(maps: Sequence[HeadMap], seed: Sequence[int], size: int) -> MadeUp:
     head = maps[int(random.integers(len(maps)))]
     found = cut(head, random, size)
     contrast = draw_contrast(random)
-    picture = painted(found, contrast, random)
+    return finished(painted(found, contrast, random), found, contrast, random)
+
+
+def finished(picture: Float, found: Cut, contrast: Contrast, random: Random) -> MadeUp:
+    """Do to a stack what happens on the way from a head to a file, and bring it to the grey scale of real scans.
+
+    Parameters
+    ----------
+    picture
+        ``[3, size, size]``, about 0 (air) to 1 (bright), or Hounsfield units where the contrast has them.
+    found
+        Where it was cut; a distance that is no number is not known.
+    contrast
+        Its kind.
+    random
+        Whatever is drawn comes from it.
+    """
     if random.random() < 0.3:
         picture = artefacts.lesioned(picture, found, contrast, random)
     distance = found.distance
     gone = artefacts.missing(found, random)
     if gone is not None:
         picture = np.where(gone, np.float32(-1000.0 if contrast.hounsfield else 0.0), picture)
-        distance = np.where(gone, np.maximum(distance, np.float32(0.5)), distance)
+        distance = np.where(gone, np.fmax(distance, np.float32(0.5)), distance)
     picture, there = _scanned(picture, found, contrast, random)
     picture = _at_an_end(picture, found, random)
     middle = distance[1] / np.float32(found.pixel * DISTANCE_SCALE)
     if there is not None:
         # what is not on the picture is not Brain; its surface is where the picture ends
         edge = cv2.distanceTransform(there.astype(np.uint8), cv2.DIST_L2, 3)
-        middle = np.where(there, np.maximum(middle, -edge / np.float32(DISTANCE_SCALE)), np.maximum(middle, 0.05))
+        middle = np.where(there, np.maximum(middle, -edge / np.float32(DISTANCE_SCALE)), np.fmax(middle, 0.05))
     middle = np.clip(middle, -1, 1).astype(np.float32)
-    return MadeUp(prepared(picture, contrast, random), (middle < 0).astype(np.uint8), middle, contrast.kind, found.view)
+    brain = np.where(np.isnan(middle), np.uint8(UNKNOWN), (middle < 0).astype(np.uint8))
+    return MadeUp(prepared(picture, contrast, random), brain, middle, contrast.kind, found.view)
 
 
 def _at_an_end(picture: Float, found: Cut, random: Random) -> Float:

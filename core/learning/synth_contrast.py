@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.learning.synth_maps import AIR, BRAIN_TISSUES, CODES, CSF, OUTSIDE_TISSUES, tissue_of
-from core.learning.synth_plane import Cut, Float, Random, Waves
+from core.learning.synth_plane import Float, Random, TissueCut, Waves
 
 BINS = 4
 """Parts that a tissue may be divided into."""
@@ -180,7 +180,7 @@ def _divide(table: NDArray[np.float64], kind: str, random: Random) -> None:
         table[CSF, random.integers(BINS)] = random.uniform(0.6, 1.6)
 
 
-def painted(cut: Cut, contrast: Contrast, random: Random) -> Float:
+def painted(cut: TissueCut, contrast: Contrast, random: Random) -> Float:
     """Return the grey values ``[3, size, size]`` of a stack, without noise of the scanner.
 
     Parameters
@@ -205,7 +205,7 @@ def painted(cut: Cut, contrast: Contrast, random: Random) -> Float:
     return np.asarray(picture + contrast.spread.ravel()[middle] * grain, dtype=np.float32)
 
 
-def _bins(cut: Cut, random: Random) -> NDArray[np.int32]:
+def _bins(cut: TissueCut, random: Random) -> NDArray[np.int32]:
     """Return which part of its tissue each pixel ``[3, size, size]`` is in: patches, or layers around the brain."""
     size = cut.tissue.shape[-1]
     coarse = np.ascontiguousarray(cut.points[:, ::4, ::4])

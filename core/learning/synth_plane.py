@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from core.learning.synth_maps import STEPS_PER_MM, HeadMap
 
+Reach = tuple[tuple[int, int], ...]
+
 Random = np.random.Generator
 Float = NDArray[np.float32]
 STACK = 3
@@ -67,8 +69,6 @@ class Cut:
 
     Parameters
     ----------
-    tissue
-        uint8 ``[3, parts, size, size]``: planes of which each slice is the mean (thick slices have several).
     distance
         float32 ``[3, size, size]``: signed distance to the Brain in mm of the head as it is shown, negative inside.
     points
@@ -81,7 +81,6 @@ class Cut:
         0 axial, 1 coronal, 2 sagittal, before it was tilted.
     """
 
-    tissue: NDArray[np.uint8]
     distance: Float
     points: Float
     pixel: float
@@ -89,7 +88,52 @@ class Cut:
     view: int
 
 
-def cut(head: HeadMap, random: Random, size: int) -> Cut:
+@dataclass(frozen=True, slots=True, eq=False)
+class TissueCut(Cut):
+    """A stack of slices through a map.
+
+    Parameters
+    ----------
+    tissue
+        uint8 ``[3, parts, size, size]``: planes of which each slice is the mean (thick slices have several).
+    """
+
+    tissue: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Where a stack is cut, before anything is looked up there.
+
+    Parameters
+    ----------
+    points
+        float32 ``[3, size, size, 3]``: as of :class:`Cut`.
+    within
+        float32 ``[parts, 3]``: where the planes of which a slice is the mean lie, from its points on.
+    shrunk
+        How much smaller the head is there than it is shown.
+    pixel, gap, view
+        As of :class:`Cut`.
+    """
+
+    points: Float
+    within: Float
+    shrunk: float
+    pixel: float
+    gap: float
+    view: int
+
+    def distance(self, parts: list[Float]) -> Float:
+        """Return the distance in mm of the head as it is shown, of those (in steps) in the planes of each slice."""
+        scale = np.float32(1 / (len(parts) * STEPS_PER_MM * self.shrunk))
+        total = np.zeros(self.points.shape[:3], dtype=np.float32)
+        for part in parts:
+            total = total + part
+        return np.stack([cv2.GaussianBlur(plane * scale, (0, 0), 0.6) for plane in total])
+
+
+def cut(head: HeadMap, random: Random, size: int) -> TissueCut:
     """Cut a stack at a random place in a random direction through a head that is bent at random.
 
     Parameters
@@ -101,7 +145,28 @@ def cut(head: HeadMap, random: Random, size: int) -> Cut:
     size
         Rows and columns.
     """
-    shape = np.array(head.tissue.shape[::-1], dtype=np.float32)
+    plan = planned(head.tissue.shape, head.reach, random, size)
+    found = [_looked_up(head, plan.points + within) for within in plan.within]
+    tissue = np.stack([part for part, _ in found], axis=1)
+    distance = plan.distance([far for _, far in found])
+    return TissueCut(distance, plan.points, plan.pixel, plan.gap, plan.view, tissue)
+
+
+def planned(extent: tuple[int, ...], reach: Reach, random: Random, size: int) -> Plan:
+    """Draw where a stack is cut through a head that is bent at random.
+
+    Parameters
+    ----------
+    extent
+        Voxels of 1 mm of the head along z, y and x.
+    reach
+        First and last slice with Brain along z, y and x.
+    random
+        Whatever is drawn comes from it.
+    size
+        Rows and columns.
+    """
+    shape = np.array(extent[::-1], dtype=np.float32)
     view = int(random.choice(3, p=_VIEWS))
     gap = _gap(random)
     single = random.random() < 0.12
@@ -109,7 +174,7 @@ def cut(head: HeadMap, random: Random, size: int) -> Cut:
     shrink = np.exp(random.normal(0, 0.07, 3) + random.normal(0, 0.08)).astype(np.float32)
     turn = _basis(view) @ _rotation(random, 0.1 if random.random() < 0.75 else 0.35)
     columns, rows, normal = _flipped(turn, random)
-    middle = _middle(head, view, random)
+    middle = _middle(shape, reach, view, random)
     pixel = _pixel(shape / shrink, view, random, size)
     shift = random.normal(0, 0.05, 2) * size * pixel
     # the picture shows the middle of the head, in the plane that goes through the chosen point
@@ -129,14 +194,8 @@ def cut(head: HeadMap, random: Random, size: int) -> Cut:
     points = (points - mid) * shrink + mid
     points += np.stack([_bent(bend, plane, strength) for plane in points])
     along = (normal * shrink).astype(np.float32)
-    tissue = np.empty((STACK, parts, size, size), dtype=np.uint8)
-    distance = np.zeros((STACK, size, size), dtype=np.float32)
-    for part in range(parts):
-        found, far = _looked_up(head, points + along * np.float32(within[part]))
-        tissue[:, part], distance = found, distance + far
-    scale = np.float32(1 / (parts * STEPS_PER_MM * float(np.prod(shrink)) ** (1 / 3)))
-    distance = np.stack([cv2.GaussianBlur(plane * scale, (0, 0), 0.6) for plane in distance])
-    return Cut(tissue, distance, points, float(pixel), 0.0 if single else gap, view)
+    planes = np.stack([along * np.float32(offset) for offset in within])
+    return Plan(points, planes, float(np.prod(shrink)) ** (1 / 3), float(pixel), 0.0 if single else gap, view)
 
 
 def _gap(random: Random) -> float:
@@ -175,13 +234,12 @@ def _flipped(turn: Float, random: Random) -> tuple[Float, Float, Float]:
     return columns, rows, normal
 
 
-def _middle(head: HeadMap, view: int, random: Random) -> Float:
+def _middle(shape: Float, reach: Reach, view: int, random: Random) -> Float:
     """Return a point (x, y, z) that the slice goes through: mostly in the Brain, sometimes anywhere."""
-    shape = head.tissue.shape
     axis = (2, 1, 0)[view]
-    first, last = head.reach[2 - axis]
-    low, high = (first - 4, last + 4) if random.random() < 0.75 else (0, shape[2 - axis] - 1)
-    point = np.array(shape[::-1], dtype=np.float32) / np.float32(2)
+    first, last = reach[2 - axis]
+    low, high = (first - 4, last + 4) if random.random() < 0.75 else (0, int(shape[axis]) - 1)
+    point = shape / np.float32(2)
     point[axis] = random.uniform(low, high)
     return point
 

@@ -24,18 +24,16 @@ def card(result: Mapping[str, Any]) -> str:
         "",
         f"- Network: {model['network']}, 5.2 million numbers kept in 16 bits; three neighbouring slices of",
         f"  {model['preparation']['size']} pixels in, probability and signed distance out.",
-        f"- Learnt from made-up slices alone, of {len(model['maps']) - len(model['check_maps'])} maps of tissues",
-        "  (SynthSeg, Billot et al. 2023, Apache-2.0), bent, cut, given contrast at random and spoilt anew for every",
-        f"  slice. {len(model['check_maps'])} further heads were kept to check. No real scan was learnt from, nor",
-        "  was anything chosen by one: there are no hashes of training scans.",
-        f"- Spent: {model['steps']} of {model['of_steps']} steps of {model['recipe']['batch']} slices,",
+        *_learnt_from(model),
+        f"- Spent: {_steps(model)} steps of {model['recipe']['batch']} slices,",
         f"  {model['core_hours']} core-hours on a CPU. Again from nothing: `make campaign-brain`",
         f"  (commit {model['commit'][:12]}).",
         f"- On the made-up slices that check: Dice {check.get('dice', 0):.4f} over all pixels,",
         f"  {check.get('slice_dice', 0):.4f} per slice, distance {check.get('distance', 0):.2f} pixels off.",
         "",
-        f"## Real heads it never saw ({result['at']}, {'three views' if result['three_views'] else 'one view'})",
+        f"## Real heads ({result['at']}, {'three views' if result['three_views'] else 'one view'})",
         "",
+        *_seen(model),
         "Heads with a mask of their own. In brackets: 95 % interval, people drawn again. There are few of them: two",
         "patients with multiple sclerosis and one average of 152 people.",
         "",
@@ -61,6 +59,40 @@ def card(result: Mapping[str, Any]) -> str:
         "CT and what has no mask: see the pictures that `tests/campaigns/brain_eval.py` writes.",
         "",
     ]) + "\n"  # fmt: skip
+
+
+def _learnt_from(model: Mapping[str, Any]) -> list[str]:
+    heads, check = model.get("real_heads", ()), len(model["check_maps"])
+    lines = [
+        f"- Learnt from made-up slices{'' if heads else ' alone'}, of {len(model['maps']) - check} maps",
+        "  of tissues (SynthSeg, Billot et al. 2023, Apache-2.0), bent, cut, given contrast at random and spoilt anew",
+        f"  for every slice. {check} further heads were kept to check.",
+    ]
+    if not heads:
+        return [*lines, "  No real scan was learnt from, nor was anything chosen by one: no hashes of training scans."]
+    licences = sorted({head["licence"] for head in heads})
+    people = len({head["person"] for head in heads})
+    return [
+        *lines,
+        f"- Then also from {len(heads)} real scans of {people} people, half of each step:",
+        *(f"  - {', '.join(head['name'] for head in heads if head['licence'] == one)} ({one})" for one in licences),
+        "  Masks that another network made were shown less often. Hashes: `learnt.json`.",
+    ]
+
+
+def _steps(model: Mapping[str, Any]) -> str:
+    before = model.get("steps_before", 0)
+    return f"{f'{before} and then ' if before else ''}{model['steps']} of {model['of_steps']}"
+
+
+def _seen(model: Mapping[str, Any]) -> list[str]:
+    names = [head["name"] for head in model.get("real_heads", ())]
+    if not names:
+        return ["None of them was learnt from.", ""]
+    return [
+        f"**Learnt from, and so no test of it: {', '.join(names)}.** Only the others tell of heads it never saw.",
+        "",
+    ]
 
 
 def _number(value: float | None, digits: int = 3) -> str:

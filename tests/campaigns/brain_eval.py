@@ -1,10 +1,11 @@
-"""How good the brain starter is on real heads that it never saw: figures as JSON, pictures, and its card.
+"""How good a brain starter is on real heads: figures as JSON, pictures, and its card.
 
     python tests/campaigns/brain_eval.py STARTER_FOLDER OUT [--three-views] [--only NAME ...]
 
 Every head of ``strip/`` that has a mask of its own (or, named apart, one that another network made) is stripped by
 the starter as ``strip`` does, and by two ways that need no network: Otsu's threshold with its largest component, and
-the program's rough one. Nothing is chosen by what these heads show.
+the program's rough one. Nothing is chosen by what these heads show. ``--unseen`` leaves out the people whose heads
+the starter learnt from (``model.json`` tells), ``brain_folds.py`` puts two such halves together.
 """
 
 from __future__ import annotations
@@ -258,19 +259,21 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--three-views", action="store_true")
     parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--unseen", action="store_true", help="leave out people that the starter learnt from")
     given = parser.parse_args()
     data = Path(os.environ.get("MENINX_DATA", ROOT.parent / "shared" / "data"))
     masker = RunMasker(given.starter, LooseWays(three_views=given.three_views))
     atomic.make_folder(given.out)
     rows = []
+    model = json.loads((given.starter / MODEL_FILE).read_text("utf-8"))
+    seen = {head["person"] for head in model.get("real_heads", ())} if given.unseen else set()
     for case in cases(data):
-        if given.only and not any(word in case.name for word in given.only):
+        if case.person in seen or (given.only and not any(word in case.name for word in given.only)):
             continue
         rows.append(measured(case, masker, given.out))
         dice = rows[-1].get("starter", {}).get("all", {}).get("dice")
         check = rows[-1]["check"]
         print(case.name, "-" if dice is None else round(dice, 4), check and check["reasons"], flush=True)  # noqa: T201
-    model = json.loads((given.starter / MODEL_FILE).read_text("utf-8"))
     result = {"model": model, "three_views": given.three_views, "rows": rows, "summary": summary(rows)}
     result["at"] = time.strftime("%Y-%m-%d", time.gmtime())
     atomic.write_bytes(given.out / "results.json", (json.dumps(result, indent=1) + "\n").encode())

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from core.geometry import Geometry
 from core.learning.synth import make_up
 from core.learning.synth_maps import head_map
+from core.learning.synth_real import real_head
+from core.volume import Volume
 from models.synth_learner import Batch, Recipe, SynthLearner, checking, examples_of, judged, losses
 
 TINY = Recipe(network="unet_light", stages=((3, 32), (2, 64)), batch=2, seed=3, checked=6)
@@ -19,6 +22,14 @@ def maps():
     for radius, code in ((30, 511), (27, 515), (24, 24), (21, 3), (16, 2), (4, 4)):
         codes[far <= radius] = code
     return [head_map("balls", codes)]
+
+
+@pytest.fixture(scope="module")
+def real():
+    z, y, x = np.mgrid[:40, :40, :40]
+    far = np.sqrt((z - 20.0) ** 2 + (y - 20.0) ** 2 + (x - 20.0) ** 2)
+    volume = Volume(np.where(far < 18, 100 + 10 * far, 0).astype(np.float32), Geometry((40, 40, 40), np.eye(4)))
+    return real_head("ball", "somebody", volume, far < 12)
 
 
 def test_a_recipe_goes_through_its_stages_and_back_through_json():
@@ -82,3 +93,37 @@ def test_checking_is_the_same_every_time_and_judges(maps):
     assert figures["distance"] == 0
     empty = ((torch.zeros(32, 32), torch.ones(32, 32)) for _ in first)
     assert judged(empty, first)["dice"] == 0
+
+
+def test_where_nobody_knows_nothing_is_learnt():
+    """A distance that is no number, and a brain of 255, cost nothing and leave every gradient a number."""
+    distance = torch.linspace(-1, 1, 32).repeat(2, 1, 32, 1)
+    brain = (distance < 0).to(torch.uint8)
+    logits = torch.zeros(2, 2, 32, 32, requires_grad=True)
+    slices = torch.zeros(2, 3, 32, 32)
+    unknown_distance, unknown_brain = distance.clone(), brain.clone()
+    unknown_distance[..., :16], unknown_brain[..., :16] = torch.nan, 255
+    parts = losses(logits, Batch(slices, unknown_brain, unknown_distance))
+    sum(parts).backward()
+    assert torch.isfinite(sum(parts))
+    assert torch.isfinite(logits.grad).all()
+    assert not logits.grad[..., :16].any()
+    assert logits.grad[..., 16:].any()
+
+
+def test_real_heads_stand_beside_made_up_ones(maps, real):
+    recipe = Recipe(network="unet_light", stages=((3, 32),), batch=4, seed=3, real=2)
+    mixed = examples_of(maps, recipe, 1, [real])
+    alone = examples_of(maps, Recipe(network="unet_light", stages=((3, 32),), batch=2, seed=3), 1)
+    assert [one.kind for one in mixed[2:]] == ["real", "real"]
+    assert all(np.array_equal(one.slices, other.slices) for one, other in zip(mixed, alone, strict=False))
+
+
+def test_what_another_training_learnt_is_begun_with(maps):
+    first = SynthLearner(TINY, "cpu")
+    first.learn(Batch.of(examples_of(maps, TINY, 0)))
+    second = SynthLearner(TINY, "cpu")
+    second.begin_from(first.state())
+    assert second.step == 0
+    for own, average in zip(second.network.parameters(), first.average.parameters(), strict=True):
+        assert torch.equal(own, average)
