@@ -29,7 +29,7 @@ _CRASH = (
     re.compile(r"^Extension modules: [\w., ():]+$"),
     re.compile(r"^  (<no Python frame>|Garbage-collecting|\.\.\.)$"),
 )
-_PATH = re.compile(r"(?:file://|[A-Za-z]:[\\/]|\\\\|(?<![\w.<>])/)(?:[^\s\\/\"'<>|:]+[\\/])+[^\s\"'<>|:,]*")
+_PATH = re.compile(r"(?:file:///?|[A-Za-z]:[\\/]|\\\\|(?<![\w.<>])/)(?:[^\s\\/\"'<>|:]+[\\/])+[^\s\"'<>|:,]*")
 
 
 def shown_path(file: str) -> str:
