@@ -25,7 +25,7 @@ from core.exchange.taking import TakeOptions, look
 from core.io.regrid import size_words
 from core.io.sandbox import Decoder
 from core.labels import LabelSet
-from core.messages import number, sentence, text
+from core.messages import numeral, sentence, text
 from gui import theme
 from gui.dialogs.base import Dialog
 from gui.dialogs.importing.patients import PatientChoice
@@ -227,7 +227,7 @@ class ForeignDialog(Dialog):
         there = self._labels.find(name) is not None
         self._grid.addWidget(theme.label(name), row, 0)
         self._grid.addWidget(field, row, 1)
-        known = text("foreign.is_there" if there else "foreign.is_new", voxels=number(voxels, ","))
+        known = text("foreign.is_there" if there else "foreign.is_new", voxels=numeral(voxels, ","))
         self._grid.addWidget(theme.label(known, "muted"), row, 2, Qt.AlignmentFlag.AlignRight)
 
     def done(self, result: int) -> None:
