@@ -23,6 +23,7 @@ TOOLS = (
     "lib2to3",
     "matplotlib",
     "mypy",
+    "numpy.distutils",
     "numpy.f2py",
     "openvino.torch",
     "pandas",

@@ -20,10 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ROOTS = ("torch", "monai", "safetensors", "onnx", "onnxscript")
 """What needs torch, and torch: with all that these ask for."""
-IN_THE_PROGRAM = ("numpy", "pip", "setuptools")
+IN_THE_PROGRAM = ("numpy", "pip", "setuptools", "_distutils_hack")
 """Never in a pack: two copies of numpy in one process cannot work."""
 MANIFEST = "manifest.json"
 _UNUSED = (
+    "*.pth",
     "bin",
     "include",
     "share",
