@@ -180,7 +180,7 @@ def _dress_block(block: QTextBlock, level: int, *, caption: bool) -> None:
     shape = QTextBlockFormat(block.blockFormat())
     in_table, in_list, code = cursor.currentTable() is not None, block.textList() is not None, _is_code(block)
     if not _is_picture(block):
-        shape.setLineHeight(_LINE if not (code or in_table) else 125, _PROPORTIONAL)
+        shape.setLineHeight(100 if code else 125 if in_table else _LINE, _PROPORTIONAL)
     if level:
         shape.setTopMargin(_ABOVE.get(level, 16))
         shape.setBottomMargin(_BELOW.get(level, 4))
@@ -190,8 +190,15 @@ def _dress_block(block: QTextBlock, level: int, *, caption: bool) -> None:
         # a long command goes on in the next line
         shape.setNonBreakableLines(False)
         shape.setLeftMargin(0)
-        shape.setTopMargin(0)
-        shape.setBottomMargin(0)
+        shape.setTopMargin(0 if _is_code(block.previous()) else 6)
+        shape.setBottomMargin(0 if _is_code(block.next()) else 14)
+    elif _is_quote(block):
+        # what the program said
+        shape.setBackground(theme.qcolor("backdrop"))
+        shape.setLeftMargin(0)
+        shape.setRightMargin(0)
+        shape.setTopMargin(14)
+        shape.setBottomMargin(4)
     elif not in_table:
         shape.setTopMargin(0 if caption else 3)
         shape.setBottomMargin(18 if caption else 4 if in_list else 14 if _is_picture(block) else 10)
@@ -200,6 +207,8 @@ def _dress_block(block: QTextBlock, level: int, *, caption: bool) -> None:
         _size(block, _SIZES.get(level, _TEXT), "text_bright")
     elif caption:
         _size(block, 13, "muted")
+    elif _is_quote(block):
+        _size(block, _TEXT, "text_bright")
     _dress_words(block, code=code)
 
 
@@ -280,6 +289,10 @@ def _is_code(block: QTextBlock) -> bool:
     return bool(block.blockFormat().nonBreakableLines()) or block.blockFormat().hasProperty(
         QTextFormat.Property.BlockCodeFence
     )
+
+
+def _is_quote(block: QTextBlock) -> bool:
+    return block.blockFormat().hasProperty(QTextFormat.Property.BlockQuoteLevel)
 
 
 def _is_picture(block: QTextBlock) -> bool:

@@ -20,7 +20,7 @@ from gui.guide import pages
 from gui.guide.reader import Reader
 from gui.search_field import SearchField
 
-_SIZE = QSize(1120, 820)
+_SIZE = QSize(1150, 820)
 _ADDRESS = Qt.ItemDataRole.UserRole
 
 
@@ -101,7 +101,7 @@ class GuideWindow(QDialog):
         whole.setChildrenCollapsible(False)
         whole.addWidget(side)
         whole.addWidget(self.reader)
-        whole.setSizes([270, 850])
+        whole.setSizes([300, 850])
         whole.setStretchFactor(1, 1)
         theme.column(self).addWidget(whole)
 
