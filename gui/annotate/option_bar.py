@@ -15,6 +15,7 @@ from gui.annotate.fold import guide_button
 from gui.annotate.tools.hand import LARGEST, SMALLEST, Hand
 from gui.annotate.tools.kit import Kit
 from gui.annotate.tools.options import LimitButton, Progress, ThresholdOptions, WandOptions
+from gui.decimal_spin import DecimalSpin
 from gui.icons import icon
 from gui.session import Session
 
@@ -155,7 +156,7 @@ class OptionBar(QFrame):
         return slider
 
     def _make_spin(self) -> QDoubleSpinBox:
-        spin = QDoubleSpinBox()
+        spin = DecimalSpin()
         spin.setRange(SMALLEST, LARGEST)
         spin.setDecimals(1)
         spin.setSingleStep(0.5)

@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QLineEdit,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from core.messages import text
 from core.review.strip import Stripping
 from gui import theme
+from gui.decimal_spin import DecimalSpin
 from gui.dialogs.base import Dialog
 from gui.review.ways_dialog import WaysBox, length
 
@@ -101,7 +101,7 @@ class StripDialog(Dialog):
         self.crop_box = QCheckBox(text("strip_page.crop"))
         self.crop = length("mm", 200, off=False)
         self.background_box = QCheckBox(text("strip_page.background"))
-        self.background = QDoubleSpinBox()
+        self.background = DecimalSpin()
         self.background.setRange(-1e6, 1e6)
         self.background.setDecimals(1)
         theme.inset(self.background)

@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QLabel, QW
 from core.messages import text
 from core.review.tidy import PLAIN, Tidying
 from gui import theme
+from gui.decimal_spin import DecimalSpin
 from gui.dialogs.base import Dialog
 
 
 def length(unit: str, highest: float, *, lowest: float = 0.0, off: bool = True) -> QDoubleSpinBox:
     """Return a field for a length or a volume; at its lowest value it says *no* where that means nothing is done."""
-    made = QDoubleSpinBox()
+    made = DecimalSpin()
     made.setRange(lowest, highest)
     made.setDecimals(1)
     made.setSingleStep(0.5)

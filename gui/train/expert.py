@@ -36,6 +36,7 @@ from core.learning.config import (
 )
 from core.messages import sentence, text
 from gui import theme
+from gui.decimal_spin import DecimalSpin
 from gui.train.expert_fields import FileField, PrepareFields
 
 NUMBERS: dict[str, tuple[int, int, int]] = {
@@ -183,7 +184,7 @@ class ExpertDialog(QDialog):
             editor.setSingleStep(step)
         elif name in DECIMALS:
             least, most, stride, decimals = DECIMALS[name]
-            editor = QDoubleSpinBox()
+            editor = DecimalSpin()
             editor.setDecimals(decimals)
             editor.setRange(least, most)
             editor.setSingleStep(stride)

@@ -8,7 +8,6 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
     QLineEdit,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 from core.learning.prepare_steps import COLOUR, CT_WINDOWS, DENOISERS, GREY, LEAST_MM, MOST_MM, canonical, value_of
 from core.messages import text
 from gui import theme
+from gui.decimal_spin import DecimalSpin
 
 SWITCHES = ("clip", "zscore", "crop", "table", "bone", "centre")
 CHANNELS = {"grey": GREY, "colour": COLOUR, "ct": CT_WINDOWS}
@@ -84,7 +84,7 @@ class PrepareFields(QWidget):
         self._centre_tip = text("train.prepare_centre_tip" if classifies else "train.prepare_centre_why")
         self.denoise = _combo([("", text("train.denoise_none")), *((n, text(f"train.denoise_{n}")) for n in DENOISERS)])
         self.fit = _combo([(name, text(f"train.fit_{name}")) for name in FITS])
-        self.millimetres = QDoubleSpinBox()
+        self.millimetres = DecimalSpin()
         self.millimetres.setRange(LEAST_MM, MOST_MM)
         self.millimetres.setSingleStep(0.1)
         self.millimetres.setSuffix(text("train.millimetres"))

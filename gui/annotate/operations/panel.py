@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QLabel,
     QLayout,
     QProgressBar,
@@ -24,6 +23,7 @@ from gui import theme
 from gui.actions import Actions
 from gui.annotate.fold import Fold, guide_button
 from gui.annotate.operations.operator import Operator, Result, other_labels
+from gui.decimal_spin import DecimalSpin
 from gui.session import Session
 from gui.viewer.overlay import Overlay, rgb
 
@@ -128,14 +128,14 @@ class OperationsPanel(QWidget):
             button.setToolTip(text(f"operations.{place.value}_tip"))
             self._wheres.addButton(button, number)
         self.where[Where.SLICE].setChecked(True)
-        self.amount = QDoubleSpinBox()
+        self.amount = DecimalSpin()
         self.amount.setRange(0.1, 99.0)
         self.amount.setDecimals(1)
         self.amount.setSingleStep(0.5)
         self.amount.setValue(1.0)
         self.amount.setAccessibleName(text("operations.amount"))
         theme.inset(self.amount)
-        self.least = QDoubleSpinBox()
+        self.least = DecimalSpin()
         self.least.setRange(0.1, 999_999.0)
         self.least.setFixedWidth(_SIZE)
         self.least.setAccessibleName(text("operations.least"))

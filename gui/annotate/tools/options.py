@@ -13,6 +13,7 @@ from gui.actions import Actions
 from gui.annotate.operations.operator import Operator
 from gui.annotate.tools.in_space import SpaceJob
 from gui.annotate.tools.levels import Levels
+from gui.decimal_spin import DecimalSpin
 
 _FINE = 200
 _LEAST = 0.002
@@ -23,7 +24,7 @@ _AT_ONCE_MS = 300
 
 
 def _spin(name: str) -> QDoubleSpinBox:
-    made = QDoubleSpinBox()
+    made = DecimalSpin()
     made.setRange(-1e9, 1e9)
     made.setFixedSize(_WIDE, 30)
     theme.inset(made)
