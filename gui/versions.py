@@ -94,7 +94,9 @@ class Versions(QObject):
     @Slot(object)
     def _refused(self, error: MeninxError) -> None:
         self._session.notifier.error(error)
-        self.look(None)
+        self._wanted = self.preview = None
+        # also where none was shown before: it was chosen, and is not any more
+        self.previewed.emit()
 
     @Slot()
     def clear(self) -> None:

@@ -51,7 +51,7 @@ class VersionsList(QWidget):
         self._later.setInterval(300)
         self._later.timeout.connect(self._ask)
         session.versions.listed.connect(self._fill)
-        session.scan_changed.connect(self._ask_later)
+        session.scan_changed.connect(self._scan_changed)
         session.save_state_changed.connect(self._saved)
         session.versions.previewed.connect(self._previewed)
         self._fill([])
@@ -71,6 +71,12 @@ class VersionsList(QWidget):
     def _saved(self, state: str) -> None:
         if state == SaveState.SAVED:
             self._ask_later()
+
+    @Slot()
+    def _scan_changed(self) -> None:
+        # those of the scan before must not be looked at over this one
+        self._fill([])
+        self._ask_later()
 
     @Slot()
     def _ask_later(self) -> None:
@@ -97,6 +103,9 @@ class VersionsList(QWidget):
             if version == chosen:
                 self.list.setCurrentItem(item)
         self.list.blockSignals(False)
+        if chosen is not None and self.chosen() is None:
+            # it was thinned out, or is of another scan: its outline goes with its row
+            self._session.versions.clear()
         self.nothing.setVisible(not self._found)
         self.list.setVisible(bool(self._found))
         self._enable()
@@ -133,7 +142,7 @@ class VersionsList(QWidget):
 
     @Slot()
     def _previewed(self) -> None:
-        if self._session.versions.preview is None and self.chosen() is not None and self._session.loading:
+        if self._session.versions.preview is None and self.chosen() is not None:
             self.list.setCurrentRow(-1)
 
     @Slot()

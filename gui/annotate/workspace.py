@@ -330,8 +330,8 @@ class AnnotateWorkspace(QWidget):
 
     def peek(self, below: bool) -> None:
         """Hide the masks while a key is held."""
-        if self._session.overlay.visible:
-            self.views.set_overlays_visible(not below)
+        # also where they are hidden: they may be shown before the key is let go
+        self.views.set_overlays_visible(not below)
 
     # ----------------------------------------------------------------- scan
 

@@ -415,6 +415,8 @@ class LinkedViews(QWidget):
         if view is not self._active:
             self._active = view
             self._show_crosshair()
+            # a tool may show its work in the pane alone that is worked in
+            self.sketch_changed()
             self.active_changed.emit()
 
     # ------------------------------------------------------------------ what the panes say

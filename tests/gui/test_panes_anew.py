@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from anew import drawn_anew
 from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtWidgets import QListWidget
 from pytestqt.qtbot import QtBot
 from shell_support import mouse, stroke
 
@@ -160,3 +161,44 @@ def test_the_outline_comes_back_after_something_else_changed_nothing(
     drawn_anew(window, tmp_path)
     assert panel.operation is Operation.GROW
     assert previewed(window, qtbot)[2].sum() > previewed(window, qtbot)[4].sum()
+
+
+def looked_at(window: MainWindow, qtbot: QtBot) -> QListWidget:
+    """Save, and look at the newest version."""
+    window.session.save_now()
+    window.annotate.history.versions_button.click()
+    shown = window.annotate.history.versions.list
+    qtbot.waitUntil(lambda: shown.count() > 0, timeout=30_000)
+    shown.setCurrentRow(0)
+    qtbot.waitUntil(lambda: window.session.versions.preview is not None, timeout=10_000)
+    return shown
+
+
+def test_the_outline_of_a_version_goes_with_its_row(drawn: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    bare = laid(drawn)
+    looked_at(drawn, qtbot)
+    assert laid(drawn) == bare + 1
+    # thinned out meanwhile
+    drawn.session.versions.listed.emit([])
+    assert drawn.session.versions.preview is None
+    assert laid(drawn) == bare
+    drawn_anew(drawn, tmp_path)
+
+
+def test_versions_of_the_scan_before_cannot_be_looked_at(drawn: MainWindow, qtbot: QtBot) -> None:
+    shown = looked_at(drawn, qtbot)
+    with qtbot.waitSignal(drawn.session.scan_changed, timeout=10_000):
+        drawn.session.open_scan(drawn.session.project.scans()[1].id)
+    assert drawn.session.versions.preview is None
+    assert shown.count() == 0
+
+
+def test_a_peek_ends_where_masks_were_hidden_meanwhile(drawn: MainWindow, tmp_path: Path) -> None:
+    views = drawn.annotate.views
+    bare = views.main.grab().toImage()
+    drawn.annotate.peek(True)
+    assert views.main.grab().toImage() != bare
+    drawn.session.set_overlay(visible=False)
+    drawn.annotate.peek(False)
+    drawn.session.set_overlay(visible=True)
+    assert views.main.grab().toImage() == bare
