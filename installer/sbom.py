@@ -112,7 +112,7 @@ def _parts(payload: Path, site: Path) -> Iterator[Part]:
                 continue
             seen.add(name)
             owned |= {Path(file).name for file in recorded if _NATIVE.search(file)}
-            yield _of_distribution(name, distribution)
+            yield of_distribution(name, distribution)
     strangers = [path for path in files if _NATIVE.search(path.name) and path.name not in owned]
     yield from _python_itself()
     yield from _of_system(strangers)
@@ -160,7 +160,8 @@ def _is_in(name: str, recorded: set[str], there: set[str], modules: set[str]) ->
     return bool(names & modules)
 
 
-def _of_distribution(name: str, distribution: metadata.Distribution) -> Part:
+def of_distribution(name: str, distribution: metadata.Distribution) -> Part:
+    """Return what a distribution tells of itself, with the texts of its licences."""
     facts = distribution.metadata
     part = Part(facts["Name"], distribution.version, purl=f"pkg:pypi/{name}@{quote(distribution.version)}")
     part.licence = _licence_of(facts)
