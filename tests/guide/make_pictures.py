@@ -15,6 +15,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PICTURES = ROOT / "docs" / "guide" / "pictures"
 FILM = "loop"
+LEAST = 5_000
+"""Bytes; a picture of fewer shows nothing."""
 
 
 def main(names: list[str]) -> int:
@@ -71,6 +73,10 @@ def main(names: list[str]) -> int:
                 # the others are still wanted
                 failed.append(name)
                 traceback.print_exc()
+                continue
+            if len(content) < LEAST:
+                failed.append(name)
+                sys.stderr.write(f"{name} shows nothing\n")
                 continue
             atomic.write_bytes(out.parents[1] / f"{name}.gif" if name == FILM else out / f"{name}.png", content)
             sys.stdout.write(f"{name:<16} {len(content) / 1000:6.1f} kB\n")

@@ -401,7 +401,8 @@ def pixels_of(picture: QPixmap) -> NDArray[np.uint8]:
     image = picture.toImage().convertToFormat(QImage.Format.Format_RGB888)
     rows, columns, stride = image.height(), image.width(), image.bytesPerLine()
     flat = np.frombuffer(image.constBits(), np.uint8).reshape(rows, stride)[:, : 3 * columns]
-    return np.ascontiguousarray(flat.reshape(rows, columns, 3))
+    # a copy: the image's own memory goes with it
+    return flat.reshape(rows, columns, 3).copy()
 
 
 def palette_of(pixels: NDArray[np.uint8], greys: int = _GREYS) -> Image.Image:

@@ -167,6 +167,11 @@ def for_review(folder: Path) -> None:
     do("classes pilot.meninx --scans S0001 S0002 S0003 S0004 S0005 S0006 --slices 8-14 --set seen no")
     do(short("train pilot.meninx --class seen --network cnn_light --epochs 1"))
     do(short("train pilot.meninx --label Brain --network unet_light --epochs 1"))
+    # scans that nobody has drawn on: the next best slices are theirs
+    for seed in (20, 21):
+        nifti(folder / "more" / f"head_{seed}.nii.gz", head(seed))
+        nifti(folder / "ct-scans" / f"head_{seed}.nii.gz", head(seed, "CT"))
+    do("import pilot.meninx more")
     dicom(folder / "series", (5,), "T1")
 
 
