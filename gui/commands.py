@@ -272,7 +272,7 @@ class Commands(QObject):
         elif isinstance(work.outcome, Finished):
             files = [Path(file) for file in work.result.get("files", [])]
             folder = work.result.get("folder") or (files[0].parent if files else "")
-            key = "dialogs.exported_one" if len(files) == 1 else "dialogs.exported"
+            key = "dialogs.exported_single" if len(files) == 1 else "dialogs.exported"
             name = files[0].name if files else ""
             said = text(key, count=len(files), name=name, folder=folder)
             self._session.notifier.tell(said, "good", seconds=10)

@@ -25,8 +25,13 @@ from core.project.classes import ClassValue
 from core.project.project import Project
 from core.project.records import Scan, ScanStatus
 
-_NO = frozenset({"no", "0", "false", "none", "negative", "neg", "clean", "clear", "normal", "healthy", "absent", "n"})
-_NO_BEFORE = ("no ", "no-", "no_", "non-", "non_", "non ", "not ", "not-", "not_", "without ")
+_ENGLISH_NO = ("no", "0", "false", "none", "negative", "neg", "clean", "clear", "normal", "healthy", "absent", "n")
+_GERMAN_NO = ("nein", "kein", "keine", "keiner", "keines", "negativ", "gesund", "unauffällig", "ohne")
+_NO = frozenset((*_ENGLISH_NO, *_GERMAN_NO))
+_NO_BEFORE = (
+    *("no ", "no-", "no_", "non-", "non_", "non ", "not ", "not-", "not_", "without "),
+    *("kein ", "kein-", "keine ", "keine-", "nicht ", "nicht-", "ohne "),
+)
 
 
 def says_no(value: str) -> bool:

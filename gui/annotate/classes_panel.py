@@ -12,13 +12,14 @@ from PySide6.QtWidgets import QComboBox, QDialog, QGridLayout, QLabel, QLayout, 
 
 from core.errors import MeninxError
 from core.messages import text
-from core.project.classes import Classes, ClassValue
+from core.project.classes import USUAL, Classes, ClassValue
 from gui import theme
 from gui.actions import Actions, shown_key
 from gui.annotate.class_tables import ClassTables
 from gui.annotate.fold import Fold
 from gui.asides import Aside
 from gui.background import Tasks
+from gui.class_words import shown_value
 from gui.dialogs.class_dialog import ClassDialog
 from gui.icons import icon
 from gui.session import Session
@@ -154,7 +155,7 @@ class ClassesPanel(QWidget):
     @property
     def values(self) -> tuple[str, ...]:
         """Its first values: those laid down or in use, or yes and no."""
-        usual = (text("classes.yes"), text("classes.no"))
+        usual = USUAL
         used = self._names.get(self.name, ())
         if set(used) <= set(usual):
             return usual
@@ -194,7 +195,7 @@ class ClassesPanel(QWidget):
             undo = functools.partial(self._put, Given(session.scan.id, self.name, before, place))
             redo = functools.partial(self._put, Given(session.scan.id, self.name, wanted, place))
             where = text("classes.of_scan") if place is None else text("classes.of_slice", slice=place + 1)
-            words = text("classes.said", name=self.name, value=value, where=where)
+            words = text("classes.said", name=self.name, value=shown_value(value), where=where)
             session.walker.asides.did(Aside(words, undo, redo, place))
         self._show()
 
@@ -363,10 +364,10 @@ class ClassesPanel(QWidget):
                 button.setVisible(there)
                 if there:
                     room = 13
-                    shown = values[number]
+                    shown = shown_value(values[number])
                     button.setText(shown if len(shown) <= room else f"{shown[: room - 1]}…")
                     button.setToolTip(f"{shown}\n{button.property('tip')}")
-                    button.setChecked(shown == given)
+                    button.setChecked(values[number] == given)
                     button.setEnabled(possible)
         self.box.setEnabled(self._session.scan is not None)
         self.more.setEnabled(self._session.project is not None and not self._session.read_only)
@@ -377,4 +378,4 @@ class ClassesPanel(QWidget):
     def _note(self) -> str:
         """Say what the slice and the scan are, where the section is shut."""
         here = self._values.get((self.name, self._views.position[2])) or self._values.get((self.name, None))
-        return text("classes.note", name=self.name, value=here) if here else ""
+        return text("classes.note", name=self.name, value=shown_value(here)) if here else ""

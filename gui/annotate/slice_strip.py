@@ -13,6 +13,7 @@ from core.labels import PALETTE
 from core.messages import text
 from core.project.records import Origin
 from gui import theme
+from gui.class_words import shown_value
 from gui.session import Session
 from gui.viewer.remarks import missing_slices
 
@@ -231,7 +232,7 @@ class SliceStrip(QWidget):
             state = "finished" if self._finished[place] else self._marks[place].value
             words = text(f"annotate.strip_{state}", slice=place + 1)
             if place in self._classes:
-                words = text("classes.strip", words=words, name=self._class, value=self._classes[place])
+                words = text("classes.strip", words=words, name=self._class, value=shown_value(self._classes[place]))
             if place in self._said:
                 words = f"{words}\n{self._said[place]}"
             QToolTip.showText(event.globalPos(), words, self)

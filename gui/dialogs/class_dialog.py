@@ -8,7 +8,9 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from core.messages import text
+from core.project.classes import USUAL
 from gui import theme
+from gui.class_words import kept_value, shown_value
 from gui.dialogs.base import Dialog
 
 _LONGEST = 60
@@ -31,8 +33,7 @@ class ClassDialog(Dialog):
         self.name.setPlaceholderText(text("classes.name"))
         self.name.setMaxLength(_LONGEST)
         self.field(text("dialogs.name"), self.name)
-        usual = (text("classes.yes"), text("classes.no"))
-        self.values_field = QLineEdit(", ".join(values or usual))
+        self.values_field = QLineEdit(", ".join(shown_value(value) for value in values or USUAL))
         self.field(text("classes.values"), self.values_field, text("classes.dialog_hint"))
         self.problem = theme.label("", "danger", wrap=True)
         self.body.addWidget(self.problem)
@@ -43,7 +44,7 @@ class ClassDialog(Dialog):
     @property
     def values(self) -> tuple[str, ...]:
         """What is written, each value once."""
-        words = (part.strip() for part in self.values_field.text().split(","))
+        words = (kept_value(part.strip()) for part in self.values_field.text().split(","))
         return tuple(dict.fromkeys(part for part in words if part))
 
     @Slot()

@@ -12,6 +12,7 @@ from core.learning.config import LEVELS
 from core.messages import text
 from core.project.project import Project
 from gui import theme
+from gui.class_words import shown_value
 from gui.jobs.asking import Asker
 
 
@@ -117,7 +118,7 @@ class ClassChoice(QWidget):
         # a word for no is no; of words that say neither a person must say which are yes
         plain = any(says_no(value) for value in values)
         for value in values:
-            check = QCheckBox(value)
+            check = QCheckBox(shown_value(value))
             check.setChecked(plain and not says_no(value))
             check.toggled.connect(self.changed)
             self._checks[value] = check

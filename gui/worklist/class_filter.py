@@ -9,6 +9,7 @@ from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from core.messages import text
+from gui.class_words import shown_value
 from gui.icons import icon
 from gui.session import Session
 from gui.worklist.model import ScanModel
@@ -56,7 +57,9 @@ class ClassFilter(QToolButton):
         for name, values in names.items():
             self._list.addSeparator()
             for value in values:
-                self._add(group, text("worklist.classes_value", name=name, value=value), (name, value), chosen)
+                self._add(
+                    group, text("worklist.classes_value", name=name, value=shown_value(value)), (name, value), chosen
+                )
             self._add(group, text("worklist.classes_none", name=name), (name, ""), chosen)
 
     def _add(
@@ -82,5 +85,5 @@ class ClassFilter(QToolButton):
         if wanted is not None:
             name, value = wanted
             key = "worklist.classes_value" if value else "worklist.classes_none"
-            words = f"{words}\n{text(key, name=name, value=value)}"
+            words = f"{words}\n{text(key, name=name, value=shown_value(value))}"
         self.setToolTip(words)
