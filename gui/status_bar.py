@@ -22,9 +22,8 @@ def place_words(volume: Volume, pointer: Pointer, labels: list[Label]) -> str:
     parts = [text("place.voxel", x=x + 1, y=y + 1, z=z + 1)]
     if volume.geometry.spacing_known:
         world = volume.geometry.to_world((x, y, z))
-        parts.append(
-            text("place.world", words="  ".join(numeral(value, ".1f").replace("-", "\u2212") for value in world))
-        )
+        told = (numeral(value, ".1f").replace("-", "\u2212") for value in world)
+        parts.append(text("place.world", words=text("place.between").join(told)))
     parts.append(text("place.value", value=value_words(volume, (x, y, z))))
     if pointer.second:
         parts.append(pointer.second)

@@ -374,7 +374,7 @@ def test_a_flood_of_events_never_blocks_the_window(folder, opened_page, qtbot):
 
 
 def test_words_of_numbers():
-    assert grouped(1180) == "1\u2009180"
+    assert grouped(1180) == "1\u202f180"
     assert grouped(3.4) == "3.4"
     assert clock(3725) == "1:02:05"
     assert time_left(110) == "about 1 min 50 s left"
