@@ -49,7 +49,7 @@ class QuietPlot(pg.PlotWidget):
     def __init__(self, parent: QWidget | None = None, *, whole: bool = False, values: bool = True) -> None:
         axes = {"bottom": WholeAxis("bottom")} if whole else {}
         # menus that nobody can open take half of the time that a plot takes to make
-        super().__init__(parent, background=theme.color("backdrop"), axisItems=axes, enableMenu=False)
+        super().__init__(parent, background=theme.color("card"), axisItems=axes, enableMenu=False)
         self.setFrameShape(QFrame.Shape.NoFrame)
         item = self.getPlotItem()
         item.hideButtons()
@@ -82,7 +82,7 @@ class QuietPlot(pg.PlotWidget):
             colour()
 
     def _tint_axes(self) -> None:
-        self.setBackground(theme.color("backdrop"))
+        self.setBackground(theme.color("card"))
         for side in ("left", "bottom"):
             axis = self.getPlotItem().getAxis(side)
             axis.setPen(pg.mkPen(theme.color("line_strong")))

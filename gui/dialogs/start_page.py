@@ -35,7 +35,7 @@ class Card(QFrame):
         radius = theme.space("radius") + 4
         theme.style(
             self,
-            "#card { background: $backdrop; border: 1px solid $line;"
+            "#card { background: $card; border: 1px solid $line;"
             f" border-radius: {radius}px; }}"
             "#card:hover, #card:focus { border-color: $accent; background: $card_hover; }",
         )

@@ -40,8 +40,9 @@ class ComparePanes(QWidget):
         self._wanted = [True] * count
         # the hairlines between the panes are this widget's own ground
         self.setAutoFillBackground(True)
-        self._lay_ground()
-        theme.changes().changed.connect(self._lay_ground)
+        palette = self.palette()
+        palette.setColor(self.backgroundRole(), theme.scan_qcolor("panel"))
+        self.setPalette(palette)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(2)
@@ -55,12 +56,6 @@ class ComparePanes(QWidget):
             view.view_range_changed.connect(self._on_range)
             view.hovered.connect(self._on_hovered)
             view.maximise_requested.connect(self._on_maximise)
-
-    @Slot()
-    def _lay_ground(self) -> None:
-        palette = self.palette()
-        palette.setColor(self.backgroundRole(), theme.qcolor("panel"))
-        self.setPalette(palette)
 
     # ------------------------------------------------------------------ what is shown
 

@@ -487,5 +487,5 @@ def _splitter(orientation: Qt.Orientation) -> QSplitter:
     made = QSplitter(orientation)
     made.setHandleWidth(2)
     made.setChildrenCollapsible(False)
-    theme.style(made, "QSplitter::handle { background: $panel; }")
+    made.setStyleSheet(f"QSplitter::handle {{ background: {theme.scan_color('panel')}; }}")
     return made
