@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from core.errors import LearningError
 from core.io import atomic
 from core.project import sums
-from core.project.predictions import prediction_folder
+from core.project.predictions import CLASSES_FILE, SEALED, prediction_folder
 from core.project.project import Project
 from core.project.records import utc_now
-
-CLASSES_FILE = "classes.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +86,7 @@ def write_classes(project: Project, found: ClassPrediction, *, seconds: float = 
         "probabilities": [round(float(value), 6) for value in found.probability],
     }
     atomic.write_bytes(folder / CLASSES_FILE, (json.dumps(facts, indent=1) + "\n").encode())
-    sums.seal(folder, (CLASSES_FILE,))
+    sums.seal(folder, SEALED)
 
 
 def read_classes(project: Project, run: str, scan: str) -> ClassPrediction | None:

@@ -29,6 +29,9 @@ from core.project.records import utc_now
 MASK_FILE = "mask.nii.gz"
 PROBABILITY_FILE = "prob.h5"
 META_FILE = "meta.json"
+CLASSES_FILE = "classes.json"
+SEALED = (MASK_FILE, PROBABILITY_FILE, META_FILE, CLASSES_FILE)
+"""Files of a prediction, of its masks and of its classes: what is there of them has a sum."""
 MOST_LABELS = 16
 THRESHOLD = 128
 """A voxel belongs to a label from this probability (of 255) on."""
@@ -106,7 +109,7 @@ def write_prediction(
     meta = {"schema": 1, "labels": names, "bits": {name: 1 << n for n, name in enumerate(names)}, "sha256": digest}
     meta |= {"run": run, "scan": scan, "seconds": round(seconds, 3), **(facts or {})}
     atomic.write_bytes(folder / META_FILE, (json.dumps(meta, indent=1) + "\n").encode())
-    sums.seal(folder, (MASK_FILE, PROBABILITY_FILE, META_FILE))
+    sums.seal(folder, SEALED)
     record = PredictionRecord(
         run, scan, utc_now(), mask_file.relative_to(project.path).as_posix(), digest, round(seconds, 3)
     )

@@ -19,7 +19,7 @@ from core.geometry import Array, Geometry
 from core.ids import new_id
 from core.io import atomic
 from core.labels import Label, LabelSet
-from core.project import audit, label_table, schema
+from core.project import audit, label_table, row_sums, schema
 from core.project.annotations import Annotations
 from core.project.classes import Classes
 from core.project.links import Links
@@ -129,6 +129,7 @@ class Project:
                     ]
                     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows)
                     audit.append(connection, current_reader(), "create", {"format": FORMAT})
+                    row_sums.write_all(connection)
             finally:
                 store.close()
             atomic.sync_folder(path)
@@ -498,7 +499,7 @@ def _check_version(store: Store, path: Path) -> None:
         if store.read_only:
             raise ProjectError("project-older", file=path)
         _keep_copy(store, path / f"project-v{version}.sqlite")
-        with store.transaction() as changing:
+        with store.transaction(summed=False) as changing:
             schema.migrate(changing)
 
 

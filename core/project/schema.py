@@ -6,10 +6,10 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 
-from core.project import audit
+from core.project import audit, row_sums
 from core.project.state_sums import everything
 
-VERSION = 4
+VERSION = 5
 """``PRAGMA user_version`` of the tables below."""
 APPLICATION = 0x4D4E5831
 """``PRAGMA application_id``: MNX1."""
@@ -345,7 +345,12 @@ def _teams(connection: sqlite3.Connection) -> None:
     audit.append(connection, "", "upgrade", {"index": 4}, standing=everything(connection))
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions, 2: _measurements, 3: _teams}
+def _sums(connection: sqlite3.Connection) -> None:
+    """4 to 5: each table has a sum of its rows (taken at the end of :func:`migrate`)."""
+    audit.append(connection, "", "upgrade", {"index": 5})
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _labels_and_versions, 2: _measurements, 3: _teams, 4: _sums}
 """From a version to the next one. Each runs inside the one transaction of :func:`migrate`;
 none may commit, and none may touch a mask file."""
 
@@ -381,6 +386,8 @@ def migrate(
     for version in range(before, VERSION if target is None else target):
         steps[version](connection)
         connection.execute(f"PRAGMA user_version = {version + 1}")
+    if version_of(connection) >= row_sums.SINCE:
+        row_sums.write_all(connection)
     return before
 
 

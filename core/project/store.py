@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from core.errors import MeninxError, ProjectError, StorageError
 from core.project import medium, sums
+from core.project.row_sums import RowSums
 
 _WAIT_SECONDS = 10.0
 _FULL = {sqlite3.SQLITE_FULL}
@@ -57,6 +58,7 @@ class _Handle:
     life: weakref.ref[_Life]
     connection: sqlite3.Connection
     busy: threading.RLock = field(default_factory=threading.RLock)
+    sums: RowSums = field(default_factory=RowSums)
 
 
 class Store:
@@ -219,10 +221,16 @@ class Store:
         return found[0] if found else None
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, summed: bool = True) -> Iterator[sqlite3.Connection]:
         """Run a block of changes: all of them are on the disk when it ends, or none.
 
         One inside another joins the outer one.
+
+        Parameters
+        ----------
+        summed
+            The sums of the tables follow what is changed; the block that changes the tables themselves
+            takes them anew (:mod:`core.project.row_sums`).
 
         Raises
         ------
@@ -244,7 +252,12 @@ class Store:
                     # inside: no other process can seal what is about to change
                     self._to_seal = True
                     sums.unseal(sums.seal_of(self.file))
+                    row_sums = self._handle().sums
+                    if summed:
+                        row_sums.begin(connection)
                     yield connection
+                    if summed:
+                        row_sums.end(connection)
                     connection.execute("COMMIT")
                 except BaseException:
                     _roll_back(connection)

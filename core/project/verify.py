@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -17,7 +18,7 @@ from core.errors import Cancelled, MeninxError, ProjectError
 from core.events import Events, Finished, Progress, StopCheck, never_stop
 from core.io import atomic
 from core.messages import sentence
-from core.project import audit, maskfile, scanfile, state_sums, sums
+from core.project import audit, maskfile, row_sums, scanfile, state_sums, sums
 from core.project.journal_file import JournalFile, base_hash
 from core.project.records import LayerVersion
 from core.project.thinning import thinned_files
@@ -113,7 +114,7 @@ def verify_job(project: Project, should_stop: StopCheck = never_stop) -> Events:
 def _index_problems(project: Project) -> Iterator[MeninxError]:
     index = project.store.file.name
     try:
-        with project.store.using() as connection:
+        with project.store.using() as connection, _one_moment(connection):
             if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
                 yield ProjectError("project-corrupt", file=index)
                 return
@@ -127,8 +128,11 @@ def _index_problems(project: Project) -> Iterator[MeninxError]:
             else:
                 # only a whole audit can tell which files it does not know
                 yield from _unaudited(connection)
-                for kind, key in state_sums.broken(connection)[:_MOST_ROWS]:
+                changed = state_sums.broken(connection)[:_MOST_ROWS]
+                for kind, key in changed:
                     yield ProjectError("row-changed", what=kind, key=key)
+                for table in row_sums.broken(connection) if not changed else ():
+                    yield ProjectError("rows-changed", table=table)
             # a copy of it, so that a flipped bit in so small a file is seen
             words = connection.execute("SELECT value FROM meta WHERE key = 'manifest'").fetchone()
             if words is not None and (project.path / "meninx.json").read_bytes() != words[0].encode():
@@ -137,6 +141,19 @@ def _index_problems(project: Project) -> Iterator[MeninxError]:
         yield ProjectError("project-corrupt", file="meninx.json")
     except (sqlite3.Error, UnicodeDecodeError):
         yield ProjectError("project-corrupt", file=index)
+
+
+@contextlib.contextmanager
+def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read all of the index as it is now, whoever saves meanwhile."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _unaudited(connection: sqlite3.Connection) -> Iterator[MeninxError]:
@@ -210,12 +227,27 @@ def _sealed_problems(project: Project) -> Iterator[MeninxError]:
             # a prediction's mask is in the index, and has been told of if it is the mask that is wrong
             if relative not in told or (file.is_file() and sums.file_sum(file) == told[relative]):
                 yield ProjectError("file-changed", file=relative)
+    wanted = {(project.path / item.file).parent for item in _items(project) if item.kind == "prediction-file"}
+    wanted |= {
+        file.parent for file in project.runs_folder.glob("*/model.safetensors") if file.parent.name in _ended(project)
+    }
+    for folder in sorted(wanted - {seal.parent for seal in seals}):
+        if folder.is_dir():
+            yield ProjectError("file-changed", file=(folder / sums.NAME).relative_to(project.path).as_posix())
     for events in sorted(project.runs_folder.glob("*/events.jsonl")):
         try:
             for line in events.read_text("utf-8").splitlines():
                 json.loads(line)
         except (OSError, ValueError):
             yield ProjectError("file-changed", file=events.relative_to(project.path).as_posix())
+
+
+def _ended(project: Project) -> set[str]:
+    """Return the runs that ended, and so were sealed."""
+    try:
+        return {str(row[0]) for row in project.store.rows("SELECT id FROM run WHERE state = 'done'")}
+    except ProjectError:
+        return set()
 
 
 def _journal_problems(project: Project) -> Iterator[MeninxError]:

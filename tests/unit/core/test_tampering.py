@@ -15,10 +15,13 @@ from test_merging import begun, bundled, draw, merged, step
 
 from core.editing.opening import open_annotation
 from core.errors import ProjectError
+from core.learning import runs
+from core.learning.config import TrainingConfig
 from core.learning.frozen import freeze_test
 from core.messages import sentence
 from core.project import audit
 from core.project.journal_file import FRAME, HEADER_SIZE
+from core.project.predictions import write_prediction
 from core.project.project import Project
 from core.project.records import Origin
 from core.project.saver import Saver
@@ -48,8 +51,25 @@ def merged_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 freeze_test(project, [project.scans()[0].patient])
     merged(one, bundled(two, folder / "two.mnxbundle"))
     with Project.open(one) as project:
+        learnt(project)
         assert project.verify() == []
+        names = [row[0] for row in project.store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        assert set(names) == set(COLUMNS), "a table that nobody tampers with"
+        assert all(project.store.rows(f"SELECT 1 FROM {table}") for table in COLUMNS), "a table without a row"
     return one
+
+
+def learnt(project: Project) -> None:
+    """Add what a training, a prediction and a look at the test leave in the index and in files."""
+    scan = project.scans()[0]
+    run = runs.create_run(project, TrainingConfig(labels=("Brain",)))
+    runs.pin_scans(project, run.id, [runs.Pin(scan.id, "train", scan.sha256, {})])
+    (project.runs_folder / run.id / runs.WEIGHTS_FILE).write_bytes(b"weights")
+    runs.update_run(project, run.id, state=runs.RunState.DONE, best_dice=0.5)
+    mask = np.ones(scan.shape, np.uint8)
+    write_prediction(project, run.id, scan.id, {"Brain": mask}, {"Brain": mask * 255})
+    with project.store.transaction() as connection:
+        connection.execute("INSERT INTO test_look VALUES (?, '2026-11-22T00:00:00Z', 'anna')", (run.id,))
 
 
 def problems(path: Path) -> list[str]:
@@ -64,6 +84,8 @@ def problems(path: Path) -> list[str]:
 
 COLUMNS = {
     "scan": (
+        "number",
+        "name",
         "patient",
         "modality",
         "depth",
@@ -75,16 +97,24 @@ COLUMNS = {
         "sha256",
         "reason",
     ),
-    "label": ("name", "color", "value", "locked", "removed"),
-    "annotation": ("reader", "created"),
-    "layer_version": ("sha256", "counts"),
+    "label": ("name", "color", "value", "locked", "removed", "position"),
+    "annotation": ("reader", "created", "updated", "round", "journal_sequence"),
+    "layer_version": ("sha256", "content_sha256", "counts", "size", "created", "who", "action", "remap"),
     "slice_state": ("origin", "finished", "reader", "seconds", "run"),
     "class_value": ("value", "updated"),
     "measurement": ("points", "kind", "reader"),
     "assignment": ("role", "blind", "done", "given_by"),
     "tag": ("name",),
     "comment": ("words", "reader", "slice", "settled", "at"),
-    "reader": ("active",),
+    "reader": ("active", "created"),
+    "patient": ("number", "known"),
+    "meta": ("value", "key"),
+    "conflict": ("at", "facts", "settled"),
+    "reading_time": ("scan", "reader", "began", "seconds"),
+    "run": ("name", "created", "state", "network", "labels", "best_dice", "seconds", "config"),
+    "run_scan": ("scan", "part", "scan_sha256", "masks"),
+    "prediction": ("created", "file", "sha256", "seconds"),
+    "test_look": ("at", "reader"),
     "change": ("hash",),
     "audit": ("at", "who", "action", "facts", "previous", "hash"),
     "audit_merged": ("at", "who", "action", "facts", "previous", "hash"),
@@ -99,11 +129,7 @@ def test_any_changed_row_and_any_row_taken_out_is_found(merged_project: Path, tm
         with closing(sqlite3.connect(path / "project.sqlite", isolation_level=None)) as index:
             index.execute("PRAGMA foreign_keys = OFF")
             columns = [row[1] for row in index.execute(f"PRAGMA table_info({table})")]
-            newest = (
-                " WHERE sequence = (SELECT max(sequence) FROM layer_version w "
-                "WHERE w.annotation = t.annotation AND w.layer = t.layer)"
-            )
-            rows = index.execute(f"SELECT * FROM {table} t{newest if table == 'layer_version' else ''}").fetchall()
+            rows = index.execute(f"SELECT * FROM {table}").fetchall()
             chosen = dict(zip(columns, draws.choice(rows), strict=True))
             where = " AND ".join(f"{name} IS ?" for name in columns)
             if column is None:
@@ -121,7 +147,7 @@ def test_any_changed_row_and_any_row_taken_out_is_found(merged_project: Path, tm
 def _other(old: object) -> object:
     if old is None:
         return "x"
-    return old + 1 if isinstance(old, int | float) else f"{old}x"
+    return old + 100 if isinstance(old, int | float) else f"{old}x"
 
 
 @pytest.mark.parametrize(
@@ -159,10 +185,12 @@ def test_a_status_turned_back_with_its_line_is_found(merged_project: Path, tmp_p
 
 def test_any_changed_file_is_found(merged_project: Path, tmp_path: Path) -> None:
     draws = random.Random(2)
-    files = [
-        file for folder in ("scans", "masks") for file in sorted((merged_project / folder).rglob("*")) if file.is_file()
-    ]
-    for file in (*draws.sample(files, 6), merged_project / "meninx.json"):
+    files = {
+        folder: [file for file in sorted((merged_project / folder).rglob("*")) if file.is_file()]
+        for folder in ("scans", "masks", "runs", "predictions")
+    }
+    some = [*draws.sample(files["scans"], 3), *draws.sample(files["masks"], 3)]
+    for file in (*some, *files["runs"], *files["predictions"], merged_project / "meninx.json"):
         path = Path(shutil.copytree(merged_project, tmp_path / "p.meninx"))
         target = path / file.relative_to(merged_project)
         data = bytearray(target.read_bytes())
