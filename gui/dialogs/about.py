@@ -6,12 +6,14 @@ import platform
 
 import pyqtgraph as pg
 from PySide6 import __version__ as pyside_version
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLabel, QWidget
 
 from core.messages import text
 from core.version import VERSION
 from gui import theme
 from gui.dialogs.base import Dialog
+from gui.dialogs.licences_dialog import LicencesDialog
 from gui.icons import pixmap
 
 
@@ -38,3 +40,16 @@ class AboutDialog(Dialog):
         self.body.addWidget(theme.label(facts, "muted", wrap=True))
         self.body.addWidget(theme.label(text("dialogs.about_offline"), "muted", wrap=True))
         self.body.addWidget(theme.label(text("dialogs.about_licence"), "muted", wrap=True))
+        line = theme.row()
+        self.licences_button = theme.button(text("dialogs.licences_button"), "small")
+        self.licences_button.clicked.connect(self.show_licences)
+        line.addWidget(self.licences_button)
+        line.addStretch()
+        self.body.addLayout(line)
+
+    @Slot()
+    def show_licences(self) -> None:
+        """Show what this copy is made of."""
+        dialog = LicencesDialog(self)
+        dialog.exec()
+        dialog.deleteLater()

@@ -164,6 +164,9 @@ class ComputingPage(QWidget):
     def _failed(self, error: MeninxError) -> None:
         self._say(sentence(error), "danger")
         self._ended()
+        if self.reason.text() == self.outcome.text():
+            # a pack that was switched off says so in its card already
+            self._say("", "")
 
     @Slot()
     def _stopped(self) -> None:
