@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from PySide6.QtCore import QPoint, QUrl, Signal, Slot
+from PySide6.QtCore import QPoint, QSize, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QDesktopServices,
@@ -142,7 +142,7 @@ class Reader(QTextBrowser):
         frame.setTopMargin(28)
         frame.setBottomMargin(48)
         self.document().rootFrame().setFrameFormat(frame)
-        fit_pictures(self.document(), text)
+        fit_pictures(self.document(), text, self.devicePixelRatioF())
 
 
 def _airy(markdown: str) -> str:
@@ -305,8 +305,8 @@ def _is_slanted(block: QTextBlock) -> bool:
     return not walk.atEnd() and walk.fragment().charFormat().fontItalic()
 
 
-def fit_pictures(document: QTextDocument, room: int) -> None:
-    """Show pictures as large as they are, or as wide as the text."""
+def fit_pictures(document: QTextDocument, room: int, ratio: float = 1.0) -> None:
+    """Show pictures as large as they are, or as wide as the text; ``ratio`` is that of the screen's pixels."""
     block = document.begin()
     while block.isValid():
         if _is_picture(block):
@@ -315,8 +315,14 @@ def fit_pictures(document: QTextDocument, room: int) -> None:
             picture = QPixmap(str(pages.GUIDE / shape.name()))
             if not picture.isNull():
                 width = min(room - _indent(block), picture.width())
+                height = round(picture.height() * width / picture.width())
                 shape.setWidth(width)
-                shape.setHeight(round(picture.height() * width / picture.width()))
+                shape.setHeight(height)
+                # drawn smaller by the text itself, small words would break up
+                size = (picture.size() if width == picture.width() else QSize(width, height)) * ratio
+                drawn = picture.scaled(size, mode=Qt.TransformationMode.SmoothTransformation)
+                place = document.baseUrl().resolved(QUrl(shape.name()))
+                document.addResource(QTextDocument.ResourceType.ImageResource.value, place, drawn)
                 cursor = QTextCursor(document)
                 cursor.setPosition(fragment.position())
                 cursor.setPosition(fragment.position() + 1, QTextCursor.MoveMode.KeepAnchor)
