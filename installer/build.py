@@ -143,6 +143,10 @@ def freeze(plan: Plan) -> None:
     subprocess.run([str(plan.python), str(HERE / "app_icon.py"), str(plan.icons)], check=True, env=environment)
     words = [str(plan.python), "-m", "PyInstaller", *work, str(HERE / "app.spec")]
     subprocess.run(words, check=True, cwd=plan.out, env=environment)
+    if plan.platform == "linux":
+        from installer.linux import needs
+
+        needs.drop_unasked(plan.payload / "_internal")
 
 
 def add_torch(plan: Plan) -> None:

@@ -23,8 +23,8 @@ TOOLS = (
     "lib2to3",
     "matplotlib",
     "mypy",
+    "_tkinter",
     "numpy.distutils",
-    "numpy.f2py",
     "openvino.torch",
     "pandas",
     "pip",
@@ -48,6 +48,14 @@ _OPENVINO_PART = re.compile(
     r"|openvino_(pytorch|tensorflow|tensorflow_lite|paddle|jax|gguf)_frontend"
 )
 """Of OpenVINO the processor's plugin and the reader of ONNX are used (:mod:`models.inference`)."""
+_QT_PLUGIN = re.compile(
+    r"plugins/(platforms/libq(eglfs|linuxfb|vnc|vkkhrdisplay|minimalegl|minimal)|platformthemes/libqgtk3"
+    r"|egldeviceintegrations|generic|networkinformation|tls|printsupport|qmltooling)\b"
+)
+"""For screens without a desktop, for the network, for printers; and GTK's dialogs, whose libraries would be of two
+systems at once (Qt's own and those of the portal are there)."""
+_SYSTEM_PART = re.compile(r"^lib(stdc\+\+|gcc_s)\.so")
+"""Those of the system: drivers for the screen that are newer than ours need them newer."""
 _QT_PART = re.compile(r"^(libQt6|Qt6)(Qml\w*|Quick\w*|Pdf\w*|VirtualKeyboard\w*|Test|Sql|Designer\w*)\.")
 _QT_WORDS = re.compile(r"^qt(base|declarative|help|multimedia|_help)?_?\w*\.qm$")
 
@@ -94,11 +102,23 @@ def _below(folder: Path, package: str) -> Iterator[str]:
             yield from _below(folder / found.name, name)
 
 
-def unwanted(file_name: str) -> bool:
+def is_library(file_name: str) -> bool:
+    """Whether a file is a native library, with or without a version behind its ending."""
+    return re.search(r"\.(so|dylib|dll)(\.[\d.]+)?$", file_name) is not None
+
+
+def unwanted(place: str) -> bool:
     """Whether a library or data file that PyInstaller found is left out.
 
     Qt's own words for its standard dialogs are kept in the languages that the program speaks.
+
+    Parameters
+    ----------
+    place
+        Where it would lie, in the payload.
     """
-    if _OPENVINO_PART.search(file_name) or _QT_PART.match(file_name):
+    place = place.replace("\\", "/")
+    name = place.rpartition("/")[2]
+    if _OPENVINO_PART.search(name) or _QT_PART.match(name) or _SYSTEM_PART.match(name) or _QT_PLUGIN.search(place):
         return True
-    return _QT_WORDS.match(file_name) is not None and not file_name.endswith(("_de.qm", "_en.qm"))
+    return _QT_WORDS.match(name) is not None and not name.endswith(("_de.qm", "_en.qm"))

@@ -59,6 +59,27 @@ def foreign(told: str, own: Iterable[str]) -> list[str]:
     return sorted(asked - set(own) - {"ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"})
 
 
+def drop_unasked(internal: Path) -> list[str]:
+    """Take out the libraries that only what was left out asked for; return their names.
+
+    Parameters
+    ----------
+    internal
+        ``_internal`` of a payload: PyInstaller puts the libraries of the system right into it.
+    """
+    gone: list[str] = []
+    while True:
+        asked = set(re.findall(r"^\s*NEEDED\s+(\S+)$", headers(libraries(internal.parent)), re.MULTILINE))
+        idle = [file for file in sorted(internal.glob("lib*.so*")) if file.name not in asked | set(gone)]
+        # the starting programs open it by its name
+        idle = [file for file in idle if not file.name.startswith("libpython")]
+        if not idle:
+            return gone
+        for file in idle:
+            file.unlink()
+            gone.append(file.name)
+
+
 def packages_of(names: Iterable[str]) -> dict[str, str]:
     """Return which installed Debian package brings each library; empty words for one that nobody brings."""
     listed = subprocess.run(["ldconfig", "-p"], check=True, capture_output=True, text=True).stdout

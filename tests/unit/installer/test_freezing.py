@@ -54,14 +54,35 @@ def test_nothing_that_needs_torch_is_frozen():
         ("Qt6Pdf.dll", True),
         ("libQt6Gui.so.6", False),
         ("libQt6Svg.so.6", False),
-        ("qtbase_de.qm", False),
-        ("qtbase_fr.qm", True),
+        ("PySide6/Qt/translations/qtbase_de.qm", False),
+        ("PySide6/Qt/translations/qtbase_fr.qm", True),
         ("qt_help_ja.qm", True),
-        ("de.toml", False),
+        ("resources/i18n/de.toml", False),
+        ("PySide6/Qt/plugins/platforms/libqxcb.so", False),
+        ("PySide6/Qt/plugins/platforms/libqwayland.so", False),
+        ("PySide6/Qt/plugins/platforms/libqoffscreen.so", False),
+        ("PySide6\\plugins\\platforms\\qwindows.dll", False),
+        ("PySide6/Qt/plugins/platforms/libqeglfs.so", True),
+        ("PySide6/Qt/plugins/platforms/libqminimalegl.so", True),
+        ("PySide6/Qt/plugins/platformthemes/libqgtk3.so", True),
+        ("PySide6/Qt/plugins/platformthemes/libqxdgdesktopportal.so", False),
+        ("PySide6/Qt/plugins/tls/libqopensslbackend.so", True),
+        ("PySide6/Qt/plugins/xcbglintegrations/libqxcb-glx-integration.so", False),
+        ("libstdc++.so.6", True),
+        ("libgcc_s.so.1", True),
+        ("libpython3.11.so.1.0", False),
     ],
 )
 def test_libraries_that_are_left_out(name, out):
     assert freezing.unwanted(name) is out
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("libopenvino.so.2641", True), ("libtbb.so.12", True), ("a.dll", True), ("x.dylib", True), ("cache.json", False)],
+)
+def test_libraries_are_known_by_their_names(name, is_one):
+    assert freezing.is_library(name) is is_one
 
 
 def test_the_list_of_versions_is_whole_but_for_torch_and_test_tools():
