@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from core import places
+from core import heap, places
 from core.messages import speak, text
 from gui import language, theme
 from gui.faults import Unexpected
@@ -45,6 +45,7 @@ def open_window(arguments: Sequence[str]) -> int:
     int
         Exit status.
     """
+    heap.keep_small()
     places.settle()
     settings = Settings()
     speak(language.wanted(settings.preferences.language))

@@ -20,6 +20,7 @@ from gui.notify import ToastArea
 from gui.review.workspace import ReviewWorkspace
 from gui.session import Session
 from gui.status_bar import StatusBar
+from gui.sweeping import Sweeper
 from gui.team.desk import TeamDesk
 from gui.top_bar import WORKSPACES, TopBar
 from gui.train.workspace import TrainWorkspace
@@ -50,6 +51,7 @@ class MainWindow(QMainWindow):
         self.session = session
         self.actions_table = Actions(session, self)
         self.intake = Intake(session)
+        self.sweeper = Sweeper(session, self)
         self.top = TopBar(session, self.actions_table)
         self.worklist = Worklist(session)
         self.annotate = AnnotateWorkspace(session, self.actions_table)

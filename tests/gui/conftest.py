@@ -9,12 +9,16 @@ import pytest
 from PySide6.QtCore import QThread, QTimer
 from shell_support import opened, project_path, shell_template, window  # noqa: F401 - fixtures for all tests of the window
 
+from core.heap import keep_small
+
 _seen: set[int] = set()
 """What ran already when the first test began, or was told of once."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _before(qapp: object) -> None:
+    # as the program does at its beginning
+    keep_small()
     _seen.update(id(item) for item in _running())
 
 
