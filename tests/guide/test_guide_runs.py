@@ -89,7 +89,7 @@ def test_the_format_of_the_example_goes_out(tmp_path: Path, monkeypatch: pytest.
     found = walking.head(1)
     with Project.create(tmp_path / "p.meninx") as project:
         project.set_labels(LabelSet().with_label("Brain"))
-        scan = project.add_scan(found.volume)
+        scan = project.add_scan(found.volume, patient="one")
         label = project.labels().named("Brain")
         values = found.masks["Brain"].astype(np.uint8) * label.value
         states = [SliceState(z, Origin.DRAWN, None, True, "anna") for z in range(len(values))]

@@ -202,11 +202,6 @@ def ben_comes(_folder: Path) -> None:
     do("merge pilot.meninx from-ben.mnxbundle")
 
 
-def another_is_approved(_folder: Path) -> None:
-    """A training of what is approved needs two patients."""
-    do("status pilot.meninx S0002 --to approved --as Chris")
-
-
 def for_exchange(folder: Path) -> None:
     """A project with masks of scans that are done, and a mask to go on with."""
     pilot(folder)
@@ -286,7 +281,6 @@ READY: dict[str, Callable[[Path], None]] = {
 MEANWHILE: dict[tuple[str, str], Callable[[Path], None]] = {
     ("teams", "assign annas.meninx S0001 --reader Anna --done"): anna_draws,
     ("teams", "agree"): ben_comes,
-    ("teams", "train"): another_is_approved,
     ("skull-stripping", "train skulls.meninx --label Brain --parent brain"): lambda _folder: do(
         "import skulls.meninx scans --label Brain"
     ),
