@@ -29,6 +29,7 @@ TOOLS = (
     "pandas",
     "pip",
     "pytest",
+    "readline",
     "ruff",
     "setuptools",
     "test",
@@ -39,7 +40,7 @@ TOOLS = (
     "wheel",
     "xdist",
 )
-"""Makes or tests the program, or is asked for by a library whose other half we do not use."""
+"""Makes or tests the program, or is asked for by a library whose other half we do not use; readline is GPL."""
 EXCLUDED = [*PACKED, *TOOLS]
 _SPEAKS = {"antigravity", "this", "__main__"}
 """Modules of the standard library that do something when they are imported."""

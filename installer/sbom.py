@@ -40,11 +40,17 @@ _LICENCE_FILE = re.compile(r"(licen[cs]e|copying|notice|copyright|eula)", re.IGN
 _NOT_TEXT = {".py", ".pyc", ".so", ".pyd", ".dll", ".json", ".h", ".hpp", ".pyi"}
 _NATIVE = re.compile(r"\.(so(\.[\d.]+)?|dylib|dll|pyd)$", re.IGNORECASE)
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
+UNFIT = {"libreadline8", "libreadline8t64", "libgdbm6", "libgdbm6t64"}
+"""Packages under the GPL alone that Python would bring along for a prompt and a kind of file that we do not have."""
 _SYSTEM = ("/lib", "/usr/lib", "/usr/local/lib")
 
 
 class LicenceMissing(Exception):
     """Something would be handed on without the text of its licence."""
+
+
+class LicenceUnfit(Exception):
+    """Something would be handed on that may not be, under our licence."""
 
 
 @dataclass
@@ -208,19 +214,25 @@ def _python_itself() -> Iterator[Part]:
 
 
 def _of_system(strangers: list[Path]) -> Iterator[Part]:
-    """Libraries that come from the machine the payload was frozen on."""
-    packages: dict[str, Part] = {}
+    """Tell of libraries that come from the machine the payload was frozen on.
+
+    Raises
+    ------
+    LicenceUnfit
+        For one that would put the whole program under its own licence.
+    """
+    strangers = [path for path in strangers if not _is_pythons(path.name)]
+    owners = _owners({path.name for path in strangers})
+    unfit = sorted(UNFIT & {package.partition(":")[0] for package in owners.values()})
+    if unfit:
+        raise LicenceUnfit(f"under the GPL, and no part of what we hand on: {', '.join(unfit)}")
     for path in strangers:
-        if _is_pythons(path.name):
-            continue
-        owner = _owner(path)
-        if owner is None:
+        if path.name not in owners:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             note = "belongs to no package that was found; see the licence of the program it comes with"
             yield Part(path.name, "", "file", sha256=digest, note=note)
-        elif owner.name not in packages:
-            packages[owner.name] = owner
-    yield from packages.values()
+    for package in sorted(set(owners.values())):
+        yield _of_package(package)
 
 
 def _is_pythons(name: str) -> bool:
@@ -228,16 +240,19 @@ def _is_pythons(name: str) -> bool:
     return bool(re.search(r"\.(cpython|cp)-?\d+.*\.(so|pyd)$|^_[a-z0-9_]+\.pyd$|^(libpython|python)\d", name))
 
 
-def _owner(path: Path) -> Part | None:
-    """Return the Debian package a library was copied from."""
-    if shutil.which("dpkg-query") is None:
-        return None
-    asked = subprocess.run(["dpkg-query", "-S", f"*/{path.name}"], capture_output=True, text=True, check=False)
-    for line in asked.stdout.splitlines():
+def _owners(names: set[str]) -> dict[str, str]:
+    """Return the Debian packages that libraries were copied from, by the name of the file."""
+    if shutil.which("dpkg-query") is None or not names:
+        return {}
+    # all at once: each question reads the lists of every package
+    asked = ["dpkg-query", "-S", *(f"*/{name}" for name in sorted(names))]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    found: dict[str, str] = {}
+    for line in told.splitlines():
         package, _, place = line.partition(": ")
         if place.startswith(_SYSTEM) and "," not in package:
-            return _of_package(package)
-    return None
+            found.setdefault(Path(place).name, package)
+    return {name: package for name, package in found.items() if name in names}
 
 
 def _of_package(package: str) -> Part:

@@ -14,7 +14,7 @@ import pytest
 
 from core.packs import PackFile
 from core.version import VERSION
-from installer import packfile, sbom, torchpack
+from installer import freezing, packfile, sbom, torchpack
 from installer.macos.bundle import info_plist
 from installer.windows import make_installer
 from installer.windows.version_info import numbers, version_info
@@ -115,6 +115,14 @@ def test_a_library_of_nobody_is_listed_with_its_hash(payload: Path, site: Path) 
     strange = next(part for part in told["components"] if part["name"] == "libstrange.so.7")
     assert strange["type"] == "file"
     assert len(strange["hashes"][0]["content"]) == 64
+
+
+def test_a_library_under_the_gpl_is_not_handed_on(payload: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (payload / "_internal" / "libreadline.so.8").write_bytes(b"\x7fELF")
+    monkeypatch.setattr(sbom, "_owners", lambda names: dict.fromkeys(names, "libreadline8:amd64"))
+    with pytest.raises(sbom.LicenceUnfit, match="libreadline8"):
+        sbom.write_sbom(payload, site)
+    assert "readline" in freezing.EXCLUDED
 
 
 def test_what_is_frozen_here_has_its_texts() -> None:
