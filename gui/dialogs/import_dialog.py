@@ -38,7 +38,7 @@ from gui.session import Session
 
 _SIZE = QSize(1160, 760)
 _SMALLEST = QSize(940, 600)
-_SIDE = 312
+_SIDE = 348
 _SOON_MS = 150
 
 

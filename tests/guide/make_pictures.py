@@ -22,11 +22,13 @@ LEAST = 5_000
 def main(names: list[str]) -> int:
     """Take all pictures, or those named; return the exit status."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    # whoever takes them, wherever
+    os.environ.update(LOGNAME="reader", TZ="UTC")
     sys.path[:0] = [str(ROOT), str(HERE), str(HERE.parent / "gui")]
     from film import loop
     from keys_page import keys_page
     from scenes import LEARNT, SCENES, SHARED, STROKE
-    from stage import Stage, make_heads, make_learnt, make_project, make_stroke, packed
+    from stage import Stage, fix_clock, make_heads, make_learnt, make_project, make_stroke, packed
 
     from core.errors import MeninxError
     from core.io import atomic
@@ -54,6 +56,7 @@ def main(names: list[str]) -> int:
         for number, name in enumerate(order):
             kind = "heads" if name == FILM else "learnt" if name in LEARNT else "stroke" if name in STROKE else "plain"
             if kind not in made:
+                fix_clock(19)
                 made[kind] = makers[kind](Path(folder) / f"{kind}.meninx")
             wanted = SHARED.get(name, str(number))
             if stage is None or wanted != place:

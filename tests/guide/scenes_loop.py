@@ -12,6 +12,8 @@ from PySide6.QtGui import QPixmap
 from scene import T1, WHOLE, begin, masks, outline, scene
 from stage import Stage, head
 
+from core.project.saver import SaveState
+
 
 @scene("start")
 def start(stage: Stage) -> QPixmap:
@@ -53,6 +55,8 @@ def annotate(stage: Stage) -> QPixmap:
     stage.window.annotate.hand.set_size(14.0)
     edge = outline(masks()["Brain"][20], 2)
     stage.hover(edge[len(edge) // 3])
+    stage.session.save_now()
+    stage.until(lambda: stage.session.save_state == SaveState.SAVED)
     return stage.shot()
 
 

@@ -84,7 +84,11 @@ def teams_worklist(stage: Stage) -> QPixmap:
     menu.resize(menu.sizeHint())
     readers = menu.actions()[1].menu()
     readers.resize(readers.sizeHint())
-    pieces = [(list_, stage.part(worklist)), *((one.grab(), one.rect()) for one in (menu, readers))]
+    column, bar = stage.part(worklist), stage.part(worklist.chosen_bar)
+    upper = QRect(column.left(), column.top(), column.width(), 330)
+    lower = QRect(column.left(), bar.top() - 8, column.width(), bar.height() + 16)
+    left = together((list_, upper), (list_, lower), gap=0, below=True)
+    pieces = [(left, left.rect()), *((one.grab(), one.rect()) for one in (menu, readers))]
     return together(*pieces)
 
 
@@ -108,7 +112,7 @@ def teams_table(stage: Stage) -> QPixmap:
     stage.settle(0.3)
     picture = stage.whole()
     area = stage.part(page)
-    return together((picture, QRect(area.left(), area.top(), area.width(), 360)))
+    return together((picture, QRect(area.left(), area.top(), area.width(), 343)))
 
 
 @scene("teams-returned")
