@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication, QPen
 from PySide6.QtWidgets import QFrame, QWidget
 
+from core.messages import comma
 from gui import theme
 
 
@@ -27,7 +28,14 @@ def density() -> float:
     return screen.devicePixelRatio() if screen is not None else 1.0
 
 
-class WholeAxis(pg.AxisItem):
+class QuietAxis(pg.AxisItem):
+    """An axis whose figures are written as the language has them."""
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        return [comma(words) for words in super().tickStrings(values, scale, spacing)]
+
+
+class WholeAxis(QuietAxis):
     """An axis whose ticks are whole numbers: epochs, slices."""
 
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
@@ -47,7 +55,7 @@ class QuietPlot(pg.PlotWidget):
     """
 
     def __init__(self, parent: QWidget | None = None, *, whole: bool = False, values: bool = True) -> None:
-        axes = {"bottom": WholeAxis("bottom")} if whole else {}
+        axes = {"bottom": WholeAxis("bottom") if whole else QuietAxis("bottom"), "left": QuietAxis("left")}
         # menus that nobody can open take half of the time that a plot takes to make
         super().__init__(parent, background=theme.color("card"), axisItems=axes, enableMenu=False)
         self.setFrameShape(QFrame.Shape.NoFrame)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtGui import QAction, QActionGroup, QFont, QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QToolButton, QVBoxLayout, QWidget
 
+from core.messages import text
 from gui import theme
 from gui.actions import Actions
 
@@ -21,6 +22,8 @@ _ROOMY = 46
 _ICON, _SMALL_ICON = QSize(20, 20), QSize(15, 15)
 _GAP = 3
 _MARGIN = 6
+_BESIDE = 4
+"""Room beside the longest word."""
 
 
 class ToolRail(QFrame):
@@ -30,11 +33,12 @@ class ToolRail(QFrame):
         super().__init__(parent)
         self.setProperty("area", "rail")
         self.columns = 0
+        self._wide = _width()
         self._groups = [_grid(), _grid()]
         group = QActionGroup(self)
         for name in TOOLS:
             group.addAction(actions[name])
-        self._buttons = [[_button(actions[name]) for name in names] for names in (TOOLS, COMMANDS)]
+        self._buttons = [[_button(actions[name], self._wide) for name in names] for names in (TOOLS, COMMANDS)]
         lay = QVBoxLayout(self)
         lay.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         lay.setSpacing(_GAP)
@@ -65,12 +69,19 @@ class ToolRail(QFrame):
         if columns == self.columns:
             return
         self.columns = columns
-        width = theme.space("rail") - 13
+        width = self._wide
         self.setFixedWidth(columns * width + (columns - 1) * _GAP + 2 * _MARGIN + 1)
         for grid, buttons in zip(self._groups, self._buttons, strict=True):
             for place, button in enumerate(buttons):
                 grid.removeWidget(button)
                 grid.addWidget(button, place // columns, place % columns)
+
+
+def _width() -> int:
+    """Return the width of a button: as wide as the theme has it, wider where a word of the language needs it."""
+    words = (text(f"actions.{name}") for name in (*TOOLS, *COMMANDS))
+    metrics = QFontMetrics(theme.font("heading", weight=QFont.Weight.DemiBold))
+    return max(theme.space("rail") - 13, *(metrics.horizontalAdvance(word) + _BESIDE for word in words))
 
 
 def _grid() -> QGridLayout:
@@ -79,12 +90,12 @@ def _grid() -> QGridLayout:
     return made
 
 
-def _button(action: QAction) -> QToolButton:
+def _button(action: QAction, width: int) -> QToolButton:
     button = QToolButton()
     button.setProperty("kind", "rail")
     button.setDefaultAction(action)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
     button.setIconSize(_ICON)
-    button.setFixedSize(theme.space("rail") - 13, _HEIGHT)
+    button.setFixedSize(width, _HEIGHT)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button

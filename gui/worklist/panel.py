@@ -159,6 +159,7 @@ class Worklist(QFrame):
         line = theme.row()
         line.addWidget(theme.heading(text("worklist.title")))
         line.addStretch()
+        self.count.setToolTip(text("worklist.done_tip"))
         line.addWidget(self.count)
         line.addWidget(self.names_button)
         head.addLayout(line)

@@ -118,9 +118,13 @@ class OperationsPanel(QWidget):
         self.box = QComboBox()
         self.box.setAccessibleName(text("operations.title"))
         self.box.setMaxVisibleItems(20)
+        # names of operations may be wider than the panel; the list below is as wide as they need
+        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.box.setMinimumContentsLength(12)
         self.box.addItem(text("operations.choose"), None)
         for operation in CHOICES:
             self.box.addItem(text(f"annotate.steps.{operation.value}"), operation)
+        self.box.view().setMinimumWidth(self.box.view().sizeHintForColumn(0) + 2 * theme.space("m"))
         self.where = {place: theme.button(text(f"operations.{place.value}"), "small") for place in _FAR}
         self._wheres = QButtonGroup(self)
         for number, (place, button) in enumerate(self.where.items()):
