@@ -1,7 +1,8 @@
 """Make what people install, for the system this runs on: ``python installer/build.py``.
 
-A clean environment from requirements.lock, PyInstaller with ``app.spec``, the pack of torch beside it, licences and
-the bill of materials, and on Linux the packages: everything under ``--out`` (``build/``). A failed step ends it.
+A clean environment with the versions of requirements.lock, PyInstaller with ``app.spec``, the pack of torch beside
+it, licences and the bill of materials, and on Linux the packages: everything under ``--out`` (``build/``). A failed
+step ends it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -28,7 +30,6 @@ from installer import sbom, torchpack  # noqa: E402
 
 NAME = "meninx"
 PLATFORMS = {"linux": "linux", "win32": "windows", "darwin": "macos"}
-NOT_FROZEN = {"torch", "simpleitk", "mypy", "ruff", "hypothesis", "pytest", "import-linter", "grimp"}
 PAPERS = ("LICENSE", "CHANGELOG.md")
 
 
@@ -103,35 +104,30 @@ def committed() -> str:
 
 
 def make_environment(plan: Plan) -> None:
-    """Make a clean environment with the pinned versions; one that holds them already is taken again."""
+    """Make a clean environment with the pinned versions; one that holds them already is taken again.
+
+    Every file is compared with its hash in ``installer/locks``, whose versions are those of requirements.lock and
+    build-requirements.txt.
+    """
+    lock = HERE / "locks" / f"{plan.platform}.txt"
     stamp = plan.environment / "made-from.txt"
-    lists = [ROOT / "requirements.lock", HERE / "build-requirements.txt"]
-    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in lists)).hexdigest()
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted:
         return
     shutil.rmtree(plan.environment, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(plan.environment)], check=True)
     kept = plan.out / "versions.txt"
-    kept.write_text(needed(lists[0].read_text(encoding="utf-8")), encoding="utf-8")
-    # both lists are whole, so that nothing comes in beside them
-    pip = [
-        str(plan.python),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--no-compile",
-    ]
-    subprocess.run([*pip, "-r", str(lists[1]), "-r", str(kept)], check=True)
+    kept.write_text(needed(lock.read_text(encoding="utf-8")), encoding="utf-8")
+    pip = [str(plan.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    # the list is whole, so that nothing comes in beside it
+    subprocess.run([*pip, "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(kept)], check=True)
     stamp.write_text(wanted, encoding="ascii")
 
 
-def needed(versions: str) -> str:
-    """Return the lines of a list of versions without torch, which the pack has by itself, and without test tools."""
-    lines = [line for line in versions.splitlines() if not line.startswith("#")]
-    return "".join(f"{line}\n" for line in lines if line.split("==")[0].casefold() not in NOT_FROZEN)
+def needed(lock: str) -> str:
+    """Return a lock without torch, which the pack has by itself."""
+    blocks = re.split(r"(?m)^(?=\S)", lock)
+    return "".join(block for block in blocks if not block.startswith("torch=="))
 
 
 def freeze(plan: Plan) -> None:

@@ -85,13 +85,15 @@ def test_libraries_are_known_by_their_names(name, is_one):
     assert freezing.is_library(name) is is_one
 
 
-def test_the_list_of_versions_is_whole_but_for_torch_and_test_tools():
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    kept = build.needed(lines).splitlines()
-    names = {line.split("==")[0].casefold() for line in kept}
-    assert not names & {"torch", "simpleitk", "pytest", "mypy"}
-    assert {"numpy", "pyside6_essentials", "openvino", "pydicom", "h5py"} <= names
-    assert all(re.fullmatch(r"\S+==\S+", line) for line in kept)
+@pytest.mark.parametrize("name", ["linux", "windows", "macos"])
+def test_the_environment_is_the_lock_without_torch(name):
+    lock = (ROOT / "installer" / "locks" / f"{name}.txt").read_text(encoding="utf-8")
+    kept = build.needed(lock)
+    names = re.findall(r"(?m)^([\w.-]+)==", kept)
+    assert {*names, "torch"} == set(re.findall(r"(?m)^([\w.-]+)==", lock))
+    assert "torch" not in names
+    assert {"numpy", "pyside6-essentials", "openvino", "pydicom", "pyinstaller"} <= set(names)
+    assert len(re.findall(r"(?m)^\S+==\S+ (?:;.*)?\\\n    --hash=sha256:", kept)) == len(names), "each with its hash"
 
 
 def test_what_builds_is_pinned():
