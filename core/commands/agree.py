@@ -13,6 +13,7 @@ from core.io import atomic
 from core.messages import numeral, text
 from core.project.project import Project
 from core.review.agreement import Agreement, agreements, summary
+from core.review.class_agreement import class_agreements, class_words
 from core.team.assignments import blind_scans
 
 
@@ -30,6 +31,8 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     with Project.open(arguments.project, read_only=True) as project:
         blind = len(blind_scans(project))
         found = list(agreements(project, arguments.labels, arguments.scans, arguments.readers))
+        # labels and scans that are named leave classes out
+        classes = [] if arguments.labels or arguments.scans else class_agreements(project, arguments.readers)
     for one in found:
         figures = {name: _number(getattr(one, name)) for name in ("dice", "kappa", "hd95")}
         facts = {"scan": one.name, "label": one.label, "first": one.first, "second": one.second, "unit": one.unit}
@@ -40,13 +43,16 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         line.say(
             text("hand_over.agree_mean", **pair, dice=_number(row["dice"]["mean"]), kappa=_number(row["kappa"]["mean"]))
         )
-    if not found:
+    for said in classes:
+        line.say(class_words(said))
+    if not found and not classes:
         line.say(text("hand_over.agree_none"))
     if blind:
         line.say(text("hand_over.agree_blind", scans=blind))
     if arguments.csv is not None:
         atomic.write_bytes(arguments.csv, _table(found))
-    return {"agreements": [one.facts() for one in found], "summary": means, "blind_scans": blind}
+    return {"agreements": [one.facts() for one in found], "summary": means, "blind_scans": blind,
+            "classes": [one.facts() for one in classes]}  # fmt: skip
 
 
 def _number(value: float | None) -> str:

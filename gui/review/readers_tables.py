@@ -17,6 +17,7 @@ from core.io import atomic
 from core.messages import numeral, text
 from core.project.project import Project
 from core.review.agreement import Agreement, agreements, summary
+from core.review.class_agreement import ClassAgreement, class_agreements, class_words
 from core.review.evaluation_files import table
 from core.team.statistics import ReaderFigures, reader_figures
 from gui import theme
@@ -54,6 +55,14 @@ FIGURES = (
            figures=True),
     *(Column(name, figures=True) for name in ("approved", "returned", "comments")),
 )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class _Compared:
+    """That all pairs of masks were told of, and how the readers agree on classes."""
+
+    stale: threading.Event
+    classes: list[ClassAgreement]
 
 
 class _Table(QWidget):
@@ -119,6 +128,7 @@ class AgreementTable(_Table):
         super().__init__(session, AGREEMENT, "agreement_table", ("dice", False))
         self._stale: threading.Event | None = None
         self._all: list[Agreement] = []
+        self._classes: list[ClassAgreement] = []
         self._found.connect(self._take)
         self.view.doubleClicked.connect(self._open)
 
@@ -154,10 +164,12 @@ class AgreementTable(_Table):
             self.words.setText(text("team.compared_so_far", count=len(self._all)))
 
     @Slot(object)
-    def _done(self, stale: threading.Event) -> None:
-        if stale is self._stale:
+    def _done(self, compared: _Compared) -> None:
+        if compared.stale is self._stale:
             self._stale = None
-            self.words.setText(summary_words(self._all) or text("team.no_pairs"))
+            self._classes = compared.classes
+            lines = [summary_words(self._all), *map(class_words, self._classes)]
+            self.words.setText("\n".join(line for line in lines if line) or text("team.no_pairs"))
 
     @Slot(object)
     def _failed(self, error: MeninxError) -> None:
@@ -218,7 +230,7 @@ def summary_words(found: list[Agreement]) -> str:
     return "\n".join(lines)
 
 
-def _compare(project: Project, stale: threading.Event, tell: Callable[[list[Agreement]], None]) -> threading.Event:
+def _compare(project: Project, stale: threading.Event, tell: Callable[[list[Agreement]], None]) -> _Compared:
     """Runs in a thread."""
     fresh: list[Agreement] = []
     for one in agreements(project):
@@ -230,7 +242,7 @@ def _compare(project: Project, stale: threading.Event, tell: Callable[[list[Agre
             fresh = []
     if fresh:
         tell(fresh)
-    return stale
+    return _Compared(stale, [] if stale.is_set() else class_agreements(project))
 
 
 def _write(target: Path, content: bytes) -> Path:

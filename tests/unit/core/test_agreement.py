@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from core.geometry import Geometry
 from core.labels import LabelSet
 from core.project.project import Project
 from core.project.records import Origin, Scan, SliceState
-from core.review.agreement import agreements, cohens_kappa, disagreement, summary
+from core.review.agreement import Reading, agree, agreements, cohens_kappa, disagreement, summary
+from core.review.class_agreement import class_agreements, class_words, kappa_of_values
 from core.review.compare import pick_annotation
 from core.review.consensus import majority, staple
 from core.team import assignments
@@ -106,6 +108,43 @@ def test_kappa_by_hand() -> None:
     assert cohens_kappa(np.array([1, 0]), np.array([0, 0])) == 0.0
 
 
+def test_kappa_of_values_by_hand() -> None:
+    # three values of a hundred cases; rows sum to 50, 30, 20 and columns to 60, 30, 10
+    pairs = {"aa": 44, "ab": 5, "ac": 1, "ba": 7, "bb": 20, "bc": 3, "ca": 9, "cb": 5, "cc": 6}
+    first = [pair[0] for pair, count in pairs.items() for _ in range(count)]
+    second = [pair[1] for pair, count in pairs.items() for _ in range(count)]
+    observed = 0.44 + 0.20 + 0.06
+    chance = 0.50 * 0.60 + 0.30 * 0.30 + 0.20 * 0.10
+    assert kappa_of_values(first, second) == pytest.approx((observed - chance) / (1 - chance))
+    assert kappa_of_values(first, first) == 1.0
+    assert kappa_of_values(["a", "a"], ["a", "a"]) is None
+    assert kappa_of_values([], []) is None
+    assert kappa_of_values(["a", "b"], ["b", "a"]) == -1.0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_agreement_says_what_simpleitk_and_plain_counting_say(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    shape = tuple(int(size) for size in chance.integers(3, 12, 3))
+    spacing = tuple(float(size) for size in chance.uniform(0.5, 4, 3))
+    first, second = (chance.random(shape) < chance.uniform(0.1, 0.8) for _ in range(2))
+    first.flat[0] = second.flat[-1] = True
+    geometry = Geometry(shape, np.diag([*spacing[::-1], 1.0]), True, True)
+    known = np.ones(shape[0], bool)
+    scan = SimpleNamespace(id="x", name="S0001")
+    found = agree(scan, "Tumour", Reading("a", first, known), Reading("b", second, known), geometry)
+    assert found is not None
+    images = [SimpleITK.GetImageFromArray(mask.astype(np.uint8)) for mask in (first, second)]
+    for image in images:
+        image.SetSpacing(spacing[::-1])
+    overlap = SimpleITK.LabelOverlapMeasuresImageFilter()
+    overlap.Execute(*images)
+    assert found.dice == pytest.approx(overlap.GetDiceCoefficient())
+    table = np.array([[np.mean((first == one) & (second == two)) for two in (False, True)] for one in (False, True)])
+    by_chance = table.sum(axis=0) @ table.sum(axis=1)
+    assert found.kappa == pytest.approx((np.trace(table) - by_chance) / (1 - by_chance))
+
+
 # in a project
 
 
@@ -166,6 +205,24 @@ def test_a_scan_that_is_read_blind_tells_nothing(tmp_path: Path) -> None:
         for reader in ("anna", "ben"):
             assignments.finish_reading(project, scan.id, reader)
         assert len(list(agreements(project))) == 2
+
+
+def test_two_readers_on_classes(tmp_path: Path) -> None:
+    project, scan = study(tmp_path)
+    with project:
+        for reader, values in (("anna", "yes yes no no"), ("ben", "yes no no no")):
+            for number, value in enumerate(values.split()):
+                if number < SHAPE[0]:
+                    project.classes.set(scan.id, "stroke", value, reader=reader, slices=[number])
+            project.classes.set(scan.id, "stroke", "yes", reader=reader)
+        project.classes.set(scan.id, "side", "left", reader="anna")
+        told = [(one.name, one.whole, one.count, one.alike, one.kappa) for one in class_agreements(project)]
+        slices, alike = min(4, SHAPE[0]), min(4, SHAPE[0]) - 1
+        expected = kappa_of_values(["yes", "yes", "no", "no"][:slices], ["yes", "no", "no", "no"][:slices])
+        assert told == [("stroke", False, slices, alike, expected), ("stroke", True, 1, 1, None)]
+        assert f"{slices} slices: {alike} alike" in class_words(class_agreements(project)[0])
+        assignments.two_readers(project, [scan.id], "anna", "ben", by="chief")
+        assert class_agreements(project) == [], "still read blind"
 
 
 def test_consensus_and_adjudication_leave_the_readers_masks_as_they_are(tmp_path: Path) -> None:
