@@ -59,6 +59,8 @@ class Inks:
 PRINT = Inks()
 SCREEN = Inks("#dce3ec", "#98a3b3", "#232a34", "#0f1319", "#56b4e9", "#f0b93a", (460, 264))
 """For the dark window."""
+SCREEN_LIGHT = Inks("#232b36", "#4d5867", "#d0d7e0", "#ffffff", "#0b6cab", "#8f5000", SCREEN.size)
+"""For the light one."""
 
 
 @dataclass(frozen=True)
@@ -273,4 +275,15 @@ def _signed(value: float) -> str:
     return f"{sign}{numeral(abs(value), '.1f')}"
 
 
-__all__ = ["PRINT", "SCORES", "SCREEN", "BlandAltman", "Box", "Inks", "bland_altman", "boxes", "figures"]
+__all__ = [
+    "PRINT",
+    "SCORES",
+    "SCREEN",
+    "SCREEN_LIGHT",
+    "BlandAltman",
+    "Box",
+    "Inks",
+    "bland_altman",
+    "boxes",
+    "figures",
+]

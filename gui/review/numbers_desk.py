@@ -20,8 +20,9 @@ from core.project.records import Scan
 from core.review.curves import slug
 from core.review.evaluation import count_looks, record_look
 from core.review.evaluation_files import table
-from core.review.set_figures import SCREEN, figures
+from core.review.set_figures import SCREEN, SCREEN_LIGHT, Inks, figures
 from core.review.set_numbers import HIDDEN, Against, ScanNumbers, scan_numbers, scans_to_measure
+from gui import theme
 from gui.background import Tasks
 from gui.jobs.asking import Asker
 from gui.report.apart import write_apart
@@ -72,6 +73,7 @@ class NumbersDesk(QObject):
         self._wait.setInterval(_WAIT_MS)
         self._wait.timeout.connect(self._draw)
         self.page.shown_changed.connect(self._wait.start)
+        theme.changes().changed.connect(self._wait.start)
         self.page.open_asked.connect(self.open_asked)
         self.page.save_asked.connect(self.save_table)
         self.page.test_looked_at.connect(self._count_look)
@@ -177,7 +179,8 @@ class NumbersDesk(QObject):
     def _draw(self) -> None:
         rows = self.page.scan_rows()
         if rows:
-            self._pictures.ask(_drawn, rows)
+            light = theme.changes().worn == "light"
+            self._pictures.ask(_drawn, rows, SCREEN_LIGHT if light else SCREEN)
         else:
             self._pictures.forget()
             self.page.show_figures({})
@@ -237,9 +240,9 @@ def _measured(project: Project, run: str, scan: Scan, against: Against) -> ScanN
     return scan_numbers(project, run, scan, against)
 
 
-def _drawn(rows: Sequence[Row]) -> dict[str, QImage]:
+def _drawn(rows: Sequence[Row], inks: Inks) -> dict[str, QImage]:
     """Runs in a thread: drawn and unpacked there."""
-    return {name: QImage.fromData(content) for name, content in figures(rows, inks=SCREEN).items()}
+    return {name: QImage.fromData(content) for name, content in figures(rows, inks=inks).items()}
 
 
 def _looked(project: Project, run: str) -> int:

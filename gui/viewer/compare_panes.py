@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from core.geometry import Box, Plane
 from core.volume import Volume, Window
-from gui import theme
 from gui.viewer.overlay import Overlay
 from gui.viewer.slice_view import SliceView, Voxel
 
@@ -39,10 +38,8 @@ class ComparePanes(QWidget):
         self._maximised: SliceView | None = None
         self._wanted = [True] * count
         # the hairlines between the panes are this widget's own ground
-        self.setAutoFillBackground(True)
-        palette = self.palette()
-        palette.setColor(self.backgroundRole(), theme.scan_qcolor("panel"))
-        self.setPalette(palette)
+        self.setProperty("area", "gaps")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(2)

@@ -44,10 +44,10 @@ def test_arguments_are_paths_and_addresses() -> None:
 
 def test_a_file_that_is_given_is_opened(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     open_given(window, [nifti(tmp_path / f"{ODD}.nii.gz")])
-    qtbot.waitUntil(lambda: window.session.scan is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: window.session.scan is not None, timeout=60_000)
     wait_loaded(window, qtbot)
     assert window.session.is_scratch
-    qtbot.waitUntil(lambda: not window.session.jobs.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not window.session.jobs.running, timeout=60_000)
 
 
 def test_a_project_and_a_file_are_opened_together(
@@ -58,8 +58,8 @@ def test_a_project_and_a_file_are_opened_together(
     assert project is not None
     assert project.path == project_path
     assert any("none.nii" in toast.told.words for toast in window.toasts.toasts)
-    qtbot.waitUntil(lambda: len(project.scans()) == 4, timeout=30_000)
-    qtbot.waitUntil(lambda: not window.session.jobs.running, timeout=30_000)
+    qtbot.waitUntil(lambda: len(project.scans()) == 4, timeout=60_000)
+    qtbot.waitUntil(lambda: not window.session.jobs.running, timeout=60_000)
 
 
 def test_a_folder_that_is_given_is_asked_about(

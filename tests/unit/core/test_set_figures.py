@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core.review.entropy import LEVELS, entropy, entropy_color, entropy_levels
-from core.review.set_figures import PRINT, SCREEN, bland_altman, boxes, figures
+from core.review.set_figures import PRINT, SCREEN, SCREEN_LIGHT, bland_altman, boxes, figures
 
 
 def test_entropy_is_that_of_the_probability():
@@ -67,7 +67,7 @@ def test_whiskers_end_at_the_last_value_within_reach():
     assert len(box.values) == 6
 
 
-@pytest.mark.parametrize("inks", [PRINT, SCREEN])
+@pytest.mark.parametrize("inks", [PRINT, SCREEN, SCREEN_LIGHT])
 def test_pictures_are_of_the_size_and_the_ground_of_where_they_are_shown(inks):
     facts = [{"dice": 0.9, "iou": 0.8, "truth_ml": 10.0, "predicted_ml": 11.0}] * 2
     drawn = figures(facts, inks=inks)
