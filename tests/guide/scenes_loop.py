@@ -126,7 +126,7 @@ def explore(stage: Stage) -> QPixmap:
     page.explore.start()
     stage.until(lambda: page.explore.found is not None)
     stage.settle(1.0)
-    return stage.shot(page.explore)
+    return stage.shot(page.explore, margin=12)
 
 
 def reviewed(stage: Stage, view: str) -> QPixmap:

@@ -32,11 +32,12 @@ def stroke_train(stage: Stage) -> QPixmap:
 def stroke_mistakes(stage: Stage) -> QPixmap:
     """ROC, calibration, confusion, most wrong slices."""
     run_shown(stage, "Run 1")
+    stage.window.resize(WHOLE[0], 940)
     page = stage.window.train
     page.header.review.click()
     stage.until(lambda: page.figures.look is not None and not page.figures.look._asker.busy)
     stage.settle(0.6)
-    return stage.shot(page.figures)
+    return stage.shot(page.figures, margin=12)
 
 
 @scene("preparation", stroke=True)

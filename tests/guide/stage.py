@@ -316,10 +316,10 @@ class Stage:
             painter.end()
         return picture
 
-    def shot(self, *widgets: QWidget) -> QPixmap:
+    def shot(self, *widgets: QWidget, margin: int = 0) -> QPixmap:
         """Return the window as it is, or only the part of it that some widgets take."""
         picture = self.whole()
-        return together((picture, self.part(*widgets))) if widgets else picture
+        return together((picture, self.part(*widgets, margin=margin))) if widgets else picture
 
     def part(self, *widgets: QWidget, margin: int = 0) -> QRect:
         """Return where widgets are in the window."""

@@ -156,3 +156,17 @@ def test_every_command_is_one_that_the_program_takes(page: str, line: str) -> No
         return
     parser, _module = _parser(given[0])
     parser.parse_args(given[1:])
+
+
+def test_the_readme_shows_what_is_there_and_its_commands_are_commands() -> None:
+    words = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = [link for _picture, link in LINK.findall(FENCE.sub("", words)) if "://" not in link]
+    assert sum(link.endswith((".png", ".gif")) for link in links) >= 3
+    assert all((ROOT / link.partition("#")[0]).exists() for link in links), links
+    with Image.open(ROOT / "docs" / "loop.gif") as film:
+        assert film.n_frames > 20
+    assert (ROOT / "docs" / "loop.gif").stat().st_size < 2_000_000
+    for line in re.findall(r"^python main\.py (.*?)(?: {4,}.*)?$", words, re.MULTILINE):
+        given = shlex.split(line)
+        if is_command(given):
+            _parser(given[0])[0].parse_args(given[1:])
