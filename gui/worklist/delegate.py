@@ -129,7 +129,6 @@ class ScanDelegate(QStyledItemDelegate):
         painter.setFont(theme.font("small"))
         painter.setPen(theme.qcolor("muted"))
         own = scan.name if name != scan.name and said != scan.name else ""
-        status = bottom.adjusted(15, 0, -QFontMetrics(words_font).horizontalAdvance(own) - 6, 0)
         parts = [status_words(scan.status), str(index.data(Role.CLASSES) or "")]
         if isinstance(row, Row):
             if row.finished and scan.status is ScanStatus.IN_PROGRESS:
@@ -137,12 +136,13 @@ class ScanDelegate(QStyledItemDelegate):
                 parts[0] = text("worklist.done_by_me")
             parts += [_initials(row.readers), " ".join(f"#{tag}" for tag in row.tags)]
         line = " · ".join(part for part in parts if part)
-        line = QFontMetrics(words_font).elidedText(line, Qt.TextElideMode.ElideRight, status.width())
+        status = bottom.adjusted(15, 0, 0, 0)
+        line, own = fitting(line, own, status.width(), QFontMetrics(words_font))
         painter.drawText(status, Qt.AlignmentFlag.AlignVCenter, line)
         if own:
             # a patient may have several scans
             painter.setPen(theme.qcolor("muted"))
-            painter.drawText(bottom, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, scan.name)
+            painter.drawText(bottom, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, own)
 
     @staticmethod
     def _comments(painter: QPainter, line: QRect, count: int) -> int:
@@ -169,6 +169,16 @@ class ScanDelegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(color)
             painter.drawPie(place, 90 * 16, 180 * 16)
+
+
+def fitting(line: str, own: str, room: int, metrics: QFontMetrics) -> tuple[str, str]:
+    """Return what of a line, and of the scan's own name at its end, has room.
+
+    In a narrow list what is known of a scan comes before its name, which the tip tells.
+    """
+    if own and metrics.horizontalAdvance(line) > room - metrics.horizontalAdvance(own) - 6:
+        own = ""
+    return metrics.elidedText(line, Qt.TextElideMode.ElideRight, room), own
 
 
 def _initials(readers: tuple[str, ...]) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from core.project.records import ScanStatus
+from gui import theme
 from gui.main_window import MainWindow
 from gui.session import Session
 from gui.settings import Settings
+from gui.worklist.delegate import fitting
 from gui.worklist.model import Role
 from gui.worklist.panel import Worklist
 
@@ -19,6 +23,7 @@ def test_lists_scans_with_status_in_words_and_pictures(opened: MainWindow, qtbot
     assert model.data(model.index(0)) == "P001  T1 head 0"
     tip = str(model.data(model.index(0), Qt.ItemDataRole.ToolTipRole))
     assert "to do" in tip
+    assert "S0001" in tip
     assert "56 × 64 × 8" in tip
     assert opened.worklist.count.text() == "0 / 3 done"
     qtbot.waitUntil(lambda: model.data(model.index(0), Role.THUMBNAIL) is not None, timeout=5000)
@@ -67,3 +72,15 @@ def test_the_panel_without_a_project_says_what_to_do(qtbot: QtBot) -> None:
     assert panel.nothing.text() == "No scans yet. Import some, or drop files here."
     assert panel.model.rowCount(QModelIndex()) == 0
     session.close()
+
+
+def test_in_a_narrow_list_status_and_tags_come_before_the_name_of_the_scan(qapp: QApplication) -> None:
+    metrics = QFontMetrics(theme.font("small"))
+    line = "in progress · AL BM · #pilot"
+    wide = metrics.horizontalAdvance(line) + metrics.horizontalAdvance("S0002") + 6
+    assert fitting(line, "S0002", wide, metrics) == (line, "S0002")
+    assert fitting(line, "S0002", wide - 1, metrics) == (line, "")
+    short, name = fitting(line, "S0002", metrics.horizontalAdvance("in progress · AL BM"), metrics)
+    assert short.startswith("in progress · ")
+    assert short.endswith("…")
+    assert name == ""
