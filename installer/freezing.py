@@ -46,7 +46,7 @@ _SPEAKS = {"antigravity", "this", "__main__"}
 """Modules of the standard library that do something when they are imported."""
 _OPENVINO_PART = re.compile(
     r"openvino_(intel_gpu|intel_npu|auto|auto_batch|hetero)_plugin"
-    r"|openvino_(pytorch|tensorflow|tensorflow_lite|paddle|jax|gguf)_frontend"
+    r"|(openvino|^py)_(pytorch|tensorflow|tensorflow_lite|paddle|jax|gguf)_frontend"
 )
 """Of OpenVINO the processor's plugin and the reader of ONNX are used (:mod:`models.inference`)."""
 _QT_PLUGIN = re.compile(
@@ -57,7 +57,7 @@ _QT_PLUGIN = re.compile(
 systems at once (Qt's own and those of the portal are there)."""
 _SYSTEM_PART = re.compile(r"^lib(stdc\+\+|gcc_s)\.so")
 """Those of the system: drivers for the screen that are newer than ours need them newer."""
-_QT_PART = re.compile(r"^(libQt6|Qt6)(Qml\w*|Quick\w*|Pdf\w*|VirtualKeyboard\w*|Test|Sql|Designer\w*)\.")
+_QT_PART = re.compile(r"^(libQt6|Qt6)(Qml\w*|Quick\w*|Pdf\w*|VirtualKeyboard\w*|Sql|Designer\w*)\.")
 _QT_WORDS = re.compile(r"^qt(base|declarative|help|multimedia|_help)?_?\w*\.qm$")
 
 

@@ -26,6 +26,9 @@ LOADED_BY_NAME = (
 )
 """Asked for by Qt's plugin for X, or read as data: no library names them where the plugin is not scanned."""
 
+NOT_HERE = {"libwayland-cursor.so.0": "libwayland-cursor0", "libwayland-egl.so.1": "libwayland-egl1"}
+"""Who brings what Qt asks for under Wayland: a machine that builds need not have a desktop."""
+
 
 def libraries(payload: Path) -> list[Path]:
     """Return the ELF files of a payload, links left out."""
@@ -107,6 +110,7 @@ def depends(payload: Path) -> str:
     files = libraries(payload)
     told = headers(files)
     found = packages_of(foreign(told, (file.name for file in payload.rglob("*.so*"))))
+    found |= {name: NOT_HERE[name] for name, package in found.items() if not package and name in NOT_HERE}
     missing = sorted(name for name, package in found.items() if not package)
     if missing:
         raise RuntimeError(f"nobody brings {', '.join(missing)}")
