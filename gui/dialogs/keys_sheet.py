@@ -101,7 +101,7 @@ def _caps(keys: tuple[str, ...]) -> QHBoxLayout:
     line = theme.row(gap=4)
     line.addStretch()
     for key in keys:
-        line.addWidget(key_cap(key))
+        line.addWidget(key_cap(key), 0, Qt.AlignmentFlag.AlignVCenter)
     return line
 
 
