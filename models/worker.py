@@ -73,7 +73,8 @@ def events_of(job: Job, should_stop: StopCheck = never_stop) -> Events:
     Raises
     ------
     LearningError
-        ``torch-missing`` if the job needs torch and this copy has none.
+        ``torch-missing`` if the job needs torch and this copy has none; ``pack-gave-up`` if the pack chosen in the
+        settings cannot be loaded: it is switched off, and the next job takes the one that came with the program.
     """
     module_name, function_name = JOBS[job.kind].split(":")
     # read when OpenMP is first loaded: threads that wait sleep instead of spinning on cores that others need
@@ -82,8 +83,12 @@ def events_of(job: Job, should_stop: StopCheck = never_stop) -> Events:
         enable()
     try:
         module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name in {"torch", "monai", "safetensors"}:
+    except (ImportError, OSError) as error:
+        from models.torchpack_choice import gave_up
+
+        if gave_up(error):
+            raise LearningError("pack-gave-up") from error
+        if isinstance(error, ModuleNotFoundError) and error.name in {"torch", "monai", "safetensors"}:
             raise LearningError("torch-missing") from error
         raise
     function: Callable[..., Events] = getattr(module, function_name)

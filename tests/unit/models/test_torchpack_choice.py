@@ -22,7 +22,7 @@ from core.events import Finished, Progress
 from core.io import atomic
 from core.messages import sentence
 from core.packs import MANIFEST, PackFile, is_safe, same_platform
-from models import torchpack, torchpack_choice
+from models import torchpack, torchpack_choice, worker
 from models.torchpack_choice import (
     check_job,
     choice,
@@ -439,6 +439,19 @@ def test_a_job_that_cannot_load_it_goes_back_by_itself(tmp_path, beside):
     assert torchpack.folder() == beside
     assert choice().why.code == "pack-failed"
     assert not gave_up(ImportError("the pack beside the program is another matter"))
+
+
+@pytest.mark.parametrize("fault", ["ImportError('libcudart.so.13')", "OSError('wrong driver')"])
+def test_the_child_of_a_job_says_that_the_pack_gave_up(tmp_path, beside, monkeypatch, fault):
+    choose(make_pack(tmp_path))
+    (tmp_path / "needs_torch.py").write_text(f"raise {fault}", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(worker.JOBS, "learn", "needs_torch:job")
+    with pytest.raises(LearningError, match="pack-gave-up"):
+        worker.events_of(worker.Job("learn"))
+    assert torchpack.folder() == beside
+    with pytest.raises((ImportError, OSError), match=r"libcudart|driver"):
+        worker.events_of(worker.Job("learn"))
 
 
 def test_nothing_to_check(beside):
