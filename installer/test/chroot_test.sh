@@ -19,7 +19,7 @@ seconds() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f", b - a }'
 server=''
 away() {
     [ -z "$server" ] || kill "$server" 2> /dev/null || true
-    for place in dev/shm dev/pts dev proc; do umount -l "$root/$place" 2> /dev/null || true; done
+    for place in tmp/.X11-unix dev proc; do umount -l -R "$root/$place" 2> /dev/null || true; done
 }
 trap away EXIT
 
@@ -35,6 +35,8 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount --make-rslave "$root/dev"
+mkdir -p /tmp/.X11-unix "$root/tmp/.X11-unix"
+mount --bind /tmp/.X11-unix "$root/tmp/.X11-unix"
 chroot "$root" useradd --create-home --shell /bin/sh anna
 # what a person would bring along
 cp -r "$dicom" "$root/home/anna/Scans vom CD-Laufwerk"
