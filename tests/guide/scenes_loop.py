@@ -124,8 +124,8 @@ def explore(stage: Stage) -> QPixmap:
     page.tabs.button(1).click()
     stage.settle(0.5)
     page.explore.start()
-    stage.until(lambda: page.explore.found is not None)
-    stage.settle(1.0)
+    stage.until(lambda: page.explore.found is not None and not stage.session.jobs.running)
+    stage.settle(1.5)
     return stage.shot(page.explore, margin=12)
 
 
@@ -134,8 +134,8 @@ def reviewed(stage: Stage, view: str) -> QPixmap:
     from core.learning.runs import list_runs, read_split
 
     page = stage.window.review
+    stage.window.resize(*WHOLE)
     if stage.window.workspaces.currentWidget() is not page:
-        stage.window.resize(*WHOLE)
         stage.open(0)
         project = stage.session.project
         assert project is not None
@@ -159,13 +159,24 @@ def review(stage: Stage) -> QPixmap:
     return reviewed(stage, "four")
 
 
-LAYOUTS = ("one", "two", "six", "mask", "compared", "stripped", "swipe", "flicker")
-"""Of the panes of Review: each has a picture of the row of buttons and the panes below it."""
+LAYOUTS = {
+    "one": 800,
+    "six": 800,
+    "swipe": 800,
+    "flicker": 800,
+    "two": 680,
+    "mask": 680,
+    "compared": 580,
+    "stripped": 580,
+}
+"""Layouts of the panes of Review, and how high the window is for each: heads side by side need less of it."""
 
 
 def layout(stage: Stage, view: str) -> QPixmap:
-    """Return the panes laid out in a way, without what stands around them."""
+    """Return the row of buttons and the panes below it, laid out in a way."""
     reviewed(stage, view)
+    stage.window.resize(WHOLE[0], LAYOUTS[view])
+    stage.settle(0.5)
     return stage.shot(stage.window.review.views, stage.window.review.panes)
 
 
