@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Slot
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
@@ -25,6 +25,7 @@ from gui.team.desk import TeamDesk
 from gui.top_bar import WORKSPACES, TopBar
 from gui.train.workspace import TrainWorkspace
 from gui.viewer.compare_panes import ComparePanes
+from gui.viewer.rehearsal import rehearse
 from gui.viewer.slice_view import SliceView
 from gui.worklist.panel import Worklist
 
@@ -79,9 +80,15 @@ class MainWindow(QMainWindow):
     def _rehearse(self) -> None:
         # laid out and painted once, unseen, the page is there at once when a project opens
         page = self.pages.widget(1)
-        if page is not None and not page.isVisible():
-            page.resize(self.pages.size())
-            page.grab()
+        if page is None or page.isVisible():
+            return
+        # what is dropped goes into a scratch project, whose banner takes a line
+        self.banner_button.setVisible(True)
+        page.resize(self.pages.size() - QSize(0, self.banner.sizeHint().height()))
+        self.banner_button.setVisible(self.session.is_scratch)
+        page.grab()
+        self.annotate.labels.rehearse()
+        rehearse()
 
     def _lay_out(self) -> None:
         self.workspaces = QStackedWidget()
@@ -148,7 +155,7 @@ class MainWindow(QMainWindow):
             return
         x, y, z = self.annotate.views.position
         if name == "review" and shown is not self.review:
-            self.review.panes.set_index(z)
+            self.review.go_to(z)
         elif shown is self.review and name != "review":
             self.annotate.views.go_to((x, y, self.review.panes.index))
 
@@ -162,19 +169,23 @@ class MainWindow(QMainWindow):
     def _project_changed(self) -> None:
         session = self.session
         there = session.project is not None
-        self.pages.setCurrentIndex(1 if there else 0)
-        self.start.refresh()
+        if not there:
+            self.start.refresh()
         name = session.project.name if session.project is not None else ""
         self.setWindowTitle(f"{name} – {text('app.name')}" if name else text("app.name"))
         words = session.holder if session.read_only and there else ""
         if session.is_scratch and there:
             words = text("window.scratch")
         self.banner_words.setText(words)
-        self.banner.setProperty("kind", "" if session.is_scratch else "warning")
-        theme.restyle(self.banner)
-        theme.restyle(self.banner_words)
+        kind = "" if session.is_scratch else "warning"
+        if kind != self.banner.property("kind"):
+            self.banner.setProperty("kind", kind)
+            theme.restyle(self.banner)
+            theme.restyle(self.banner_words)
         self.banner_button.setVisible(session.is_scratch)
         self.banner.setVisible(bool(words))
+        # last: by now it is known how much room the page has, so that it is laid out once
+        self.pages.setCurrentIndex(1 if there else 0)
 
     @Slot()
     def _show_alike(self) -> None:

@@ -241,19 +241,23 @@ class Session(Tastes):
     def _drop_scan(self, *, discard: bool = False) -> None:
         if self._loaded is not None:
             close_loaded(self._loaded, discard=discard)
-        self._loaded = None
         self._token += 1
+        if self.project is None and self._loaded is None:
+            # nothing was open, so nobody shows anything of it
+            return
+        self._loaded = None
         self._set_save_state(SaveState.SAVED, None)
         self.scan_changed.emit()
 
     def _release(self) -> None:
-        if self._opened is not None:
-            self.jobs.close()
-            self._corrector.close()
-            self.labeller.close()
-            self.versions.close()
-            self.team.close()
-            self._opened.close()
+        if self._opened is None:
+            return
+        self.jobs.close()
+        self._corrector.close()
+        self.labeller.close()
+        self.versions.close()
+        self.team.close()
+        self._opened.close()
         self._opened = self.project = None
         self.is_scratch = False
         self.hidden.clear()

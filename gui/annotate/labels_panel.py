@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QDialog, QScrollArea, QWidget
 
-from core.labels import LabelSet
+from core.labels import BRAIN, LabelSet
 from core.messages import text
 from gui import theme
 from gui.annotate.amounts import amount
@@ -28,6 +28,7 @@ class LabelsPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self.rows: list[LabelRow] = []
+        self._built: tuple[object, ...] = ()
         self._inner = QWidget()
         self._rows_lay = theme.column(self._inner, gap=1)
         self._scroll = QScrollArea()
@@ -53,15 +54,34 @@ class LabelsPanel(QWidget):
         self._later.setSingleShot(True)
         self._later.setInterval(300)
         self._later.timeout.connect(self._measure)
-        session.labels_changed.connect(self._rebuild)
-        session.label_changed.connect(self._rebuild)
+        session.labels_changed.connect(self._refresh)
+        session.label_changed.connect(self._refresh)
         session.scan_changed.connect(self._measure)
         session.mask_changed.connect(self._mask_changed)
-        session.project_changed.connect(self._rebuild)
+        session.project_changed.connect(self._refresh)
         self._rebuild()
 
+    def rehearse(self) -> None:
+        """Draw the icons of a row, so that the first project's labels need not wait for them."""
+        (brain,) = LabelSet().with_label(BRAIN)
+        LabelRow(brain, current=True, visible=True, can_change=True).deleteLater()
+
+    def _wanted(self) -> tuple[object, ...]:
+        """Return all that the rows show, but for the amounts."""
+        session = self._session
+        chosen = session.label.name if session.label is not None else ""
+        return (tuple(session.labels), chosen, frozenset(session.hidden), session.read_only)
+
     @Slot()
+    def _refresh(self) -> None:
+        # labels, the chosen one and the project are told of one after the other: the rows are made once
+        if self._wanted() == self._built:
+            self._measure()
+        else:
+            self._rebuild()
+
     def _rebuild(self) -> None:
+        self._built = self._wanted()
         for row in self.rows:
             self._rows_lay.removeWidget(row)
             row.hide()

@@ -67,6 +67,7 @@ class ReviewWorkspace(QWidget):
         self._build()
         self._connect()
         self._take_project()
+        self.reload()
 
     def _build(self) -> None:
         self.bar = CompareBar()
@@ -150,9 +151,9 @@ class ReviewWorkspace(QWidget):
     def _take_project(self) -> None:
         self._runs.forget()
         self._rows = []
+        # its runs are told of right after it
         self.bar.set_runs([], "")
         self._take_scan()
-        self.reload()
 
     @Slot()
     def reload(self) -> None:
@@ -176,21 +177,29 @@ class ReviewWorkspace(QWidget):
 
     @Slot()
     def _take_scan(self) -> None:
-        session = self._session
         self._forget_case()
-        volume = session.volume
-        scan = session.scan
-        shown = scan.id if scan is not None else ""
-        if shown != self._shown_scan or volume is None:
-            start = session.loaded.start[2] if session.loaded is not None else None
-            # the panes last: they say which slice is shown, and the small view follows
-            self.side.difference.show_volume(volume, session.window)
-            self.panes.show_volume(volume, session.window, start)
-            if self._slice_wanted >= 0 and volume is not None:
-                self.panes.set_index(self._slice_wanted)
-                self._slice_wanted = -1
-            self._shown_scan = shown
+        self._show_scan(seen=self.isVisible())
         self.refresh()
+
+    def _show_scan(self, *, seen: bool = True) -> None:
+        """Show the scan that is open; where nobody looks, only let go of the one before."""
+        session, before = self._session, self._shown_scan
+        shown = session.scan.id if session.scan is not None else ""
+        if (shown == before and session.volume is not None) or not (seen or before):
+            return
+        volume, self._shown_scan = (session.volume, shown) if seen else (None, "")
+        start = session.loaded.start[2] if session.loaded is not None else None
+        # the panes last: they say which slice is shown, and the small view follows
+        self.side.difference.show_volume(volume, session.window)
+        self.panes.show_volume(volume, session.window, start)
+        if self._slice_wanted >= 0 and volume is not None:
+            self.panes.set_index(self._slice_wanted)
+            self._slice_wanted = -1
+
+    def go_to(self, index: int) -> None:
+        """Show a slice of the scan that is open, also where the page is looked at only next."""
+        self._show_scan()
+        self.panes.set_index(index)
 
     def _forget_case(self) -> None:
         self._cases.forget()
@@ -230,6 +239,7 @@ class ReviewWorkspace(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._show_scan()
         if self._stale:
             self.refresh()
 

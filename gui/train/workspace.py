@@ -71,6 +71,8 @@ class TrainWorkspace(QWidget):
         self._build()
         self._connect()
         self._take_project()
+        self._take_labels()
+        self.reload()
 
     def _build(self) -> None:
         self.header = RunHeader()
@@ -166,6 +168,7 @@ class TrainWorkspace(QWidget):
 
     @Slot()
     def _take_project(self) -> None:
+        # its labels are told of right before it, its runs right after it
         self._reader.forget()
         self._past.forget()
         self._about.forget()
@@ -175,9 +178,7 @@ class TrainWorkspace(QWidget):
         self.table.set_rows([])
         self._show_page(EMPTY)
         self.panel.set_runs([])
-        self._take_labels()
         self._show()
-        self.reload()
 
     @Slot()
     def _take_labels(self) -> None:

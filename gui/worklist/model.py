@@ -66,7 +66,8 @@ class ScanModel(QAbstractListModel):
         self.names.changed.connect(self._names_changed)
         self.thumbnails = Thumbnails(session, self)
         self.thumbnails.there.connect(self._row_changed)
-        session.project_changed.connect(self.reload)
+        # its scans are told of right after it
+        session.project_changed.connect(self._project_changed)
         session.scans_changed.connect(self.reload)
         session.scan_updated.connect(self.update_scan)
         session.classes_changed.connect(self._classes_changed)
@@ -85,11 +86,8 @@ class ScanModel(QAbstractListModel):
     @Slot()
     def reload(self) -> None:
         """Read all scans of the project again."""
-        project = self._session.project
-        self._reading.forget()
-        self._missed.clear()
-        if project is not self._project:
-            self._another(project)
+        self._project_changed()
+        project = self._project
         if project is None:
             return
         self._rereading = True
@@ -97,6 +95,14 @@ class ScanModel(QAbstractListModel):
             self._take(rows.read_rows(project, self.names.all_known, self.query, self._session.team.me))
         else:
             self._reading.ask(rows.read_rows, project, self.names.all_known, self.query, self._session.team.me)
+
+    @Slot()
+    def _project_changed(self) -> None:
+        project = self._session.project
+        self._reading.forget()
+        self._missed.clear()
+        if project is not self._project:
+            self._another(project)
 
     def _another(self, project: Project | None) -> None:
         """Forget what is known of the project before."""
