@@ -11,6 +11,7 @@ import os
 import string
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,11 @@ def numeral(value: float, spec: str = "") -> str:
 def comma(words: str) -> str:
     """Put a decimal comma for the point, where the language has one, in words that hold figures and units only."""
     return words.replace(".", ",") if language() in _COMMA else words
+
+
+def day(at: date) -> str:
+    """Write a date (of a date or a moment) for people: ``22.11.2026`` in German, else ``2026-11-22``."""
+    return f"{at:%d.%m.%Y}" if language() == "de" else f"{at:%Y-%m-%d}"
 
 
 def sentence(error: MeninxError) -> str:

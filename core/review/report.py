@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from core.errors import Cancelled, LearningError, ProjectError
@@ -12,7 +13,7 @@ from core.learning import runs
 from core.learning.events import TrainingStarted
 from core.learning.split import Part, Split
 from core.learning.warnings import cautions, patients_checking
-from core.messages import numeral, text
+from core.messages import day, numeral, text
 from core.project.predictions import list_predictions, read_prediction
 from core.project.project import Project
 from core.project.records import Scan, utc_now
@@ -136,7 +137,7 @@ def gather(project: Project, ref: str, *, go_on: GoOn = lambda: True) -> Report:
         rows = tuple((setting_words(name), *values) for name, values in settings if name not in _PRIVATE)
         header = (text("report.setting"), text("report.value"))
         sections.append(Section(text("report.settings"), tables=(Table("", header, rows),)))
-    lines = (text("report.line", project=project.name, made=utc_now()[:10], version=VERSION),)
+    lines = (text("report.line", project=project.name, made=day(datetime.fromisoformat(utc_now())), version=VERSION),)
     title = text("report.title", run=found.run.name)
     told = tuple(dict.fromkeys(stamp for stamp in stamps if stamp))
     return Report(title, lines, _facts(project, found), told, tuple(sections), _card(project, found.run))

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QPushButton, QWidget
 
-from core.messages import text
+from core.messages import day, text
 from gui import theme
 from gui.icons import pixmap, show
 from gui.settings import Settings, last_worked
@@ -135,7 +135,8 @@ class StartPage(QWidget):
                 self._recent_button(path, f"{path.name.removesuffix('.meninx')}    {_short(path.parent)}")
             )
         for path in scratch:
-            words = text("start.scratch", day=f"{last_worked(path):%Y-%m-%d %H:%M}")
+            worked = last_worked(path)
+            words = text("start.scratch", day=f"{day(worked)} {worked:%H:%M}")
             self._recent_lay.addWidget(self._recent_button(path, words))
 
     def _recent_button(self, path: Path, words: str) -> QPushButton:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Slot
 from PySide6.QtWidgets import QCheckBox, QDialog, QFileDialog, QWidget
 
 from core.io import atomic
-from core.messages import text
+from core.messages import day, text
 from core.project.project import Project
 from core.review.evaluation_files import table
 from gui import theme
@@ -27,9 +27,10 @@ _MOST = 20_000
 
 
 def when_made(value: Any) -> str:
-    """Word a time of the index (UTC) in local time, so that it sorts."""
+    """Word a time of the index (UTC) in local time."""
     try:
-        return f"{datetime.fromisoformat(str(value)).astimezone():%Y-%m-%d %H:%M:%S}"
+        made = datetime.fromisoformat(str(value)).astimezone()
+        return f"{day(made)} {made:%H:%M:%S}"
     except ValueError:
         return plain(value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import (
@@ -21,7 +22,7 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 from core.errors import ProjectError
 from core.learning.run_files import origin_of
 from core.learning.runs import Run, RunState, best_run, list_runs, read_evaluation
-from core.messages import numeral, text
+from core.messages import day, numeral, text
 from core.project.project import Project
 from core.review.evaluation import count_looks
 from gui import theme
@@ -122,6 +123,14 @@ def _with_test(project: Project, row: RunRow) -> RunRow:
         stamp=str(facts.get("stamp", "")),
         origin=origin_of(project, row.run.id),
     )
+
+
+def _made(created: str) -> str:
+    try:
+        made = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    return f"{day(made)} {made:%H:%M}"
 
 
 def _hundredths(value: float) -> str:
@@ -265,7 +274,7 @@ class RunModel(QAbstractTableModel):
             looked = text("train.test_looked_one" if row.looks == 1 else "train.test_looked", count=row.looks)
             return "\n".join(part for part in (looked, row.stamp) if part)
         run = row.run
-        facts = {"slices": grouped(run.slices), "time": clock(run.seconds), "created": run.created[:16]}
+        facts = {"slices": grouped(run.slices), "time": clock(run.seconds), "created": _made(run.created)}
         facts["started"] = row.from_words
         return text("train.run_tip", state=text(f"train.state_{run.state.value}"), **facts)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from core import messages
-from core.messages import comma, numeral, speak, take_language, text
+from core.messages import comma, day, numeral, speak, take_language, text
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -59,6 +60,7 @@ def test_figures_have_a_comma_and_names_keep_their_point(tongues):
     assert numeral(1234567.25, ",.1f") == "1\u202f234\u202f567,2"
     assert numeral(0.5, ".3f") == "0,500"
     assert comma("1.5 × 2.25 mm") == "1,5 × 2,25 mm"
+    assert day(date(2026, 11, 2)) == "02.11.2026"
 
 
 def test_english_has_a_point(tongues, monkeypatch):
@@ -67,6 +69,7 @@ def test_english_has_a_point(tongues, monkeypatch):
     assert text("a.loss", loss=0.25, facts={"share": 0.5}, scale=1.5) == "loss 0.2500, 50.00%, 1.5"
     assert numeral(1234.5, ",.1f") == "1\u202f234.5"
     assert comma("1.5") == "1.5"
+    assert day(date(2026, 11, 2)) == "2026-11-02"
 
 
 def test_an_unknown_language_of_the_environment_is_english(monkeypatch):

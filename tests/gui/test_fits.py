@@ -1,0 +1,192 @@
+"""Every page and dialog of the real window at 1280 x 800, in each language: nothing is cut off."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import small_project as small
+from fitting import cut_off
+from PySide6.QtCore import QCoreApplication, QEvent, QLocale
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+from shell_support import wait_loaded
+
+from core import messages
+from core.learning.config import TrainingConfig
+from core.messages import text
+from gui import keymap, language, theme
+from gui.annotate.fold import Fold
+from gui.dialogs.about import AboutDialog
+from gui.dialogs.class_dialog import ClassDialog
+from gui.dialogs.command_palette import CommandPalette
+from gui.dialogs.export_dialog import ExportDialog
+from gui.dialogs.import_dialog import ImportDialog
+from gui.dialogs.keys_sheet import KeysDialog
+from gui.dialogs.label_dialog import LabelDialog
+from gui.dialogs.questions import Question
+from gui.dialogs.settings_dialog import SettingsDialog
+from gui.dialogs.strip_dialog import StripDialog
+from gui.guide.window import GuideWindow
+from gui.main_window import MainWindow
+from gui.review.ways_dialog import WaysDialog
+from gui.session import Session
+from gui.settings import Preferences, Settings
+from gui.team.bundle_dialog import BundleDialog
+from gui.team.reader_dialog import ReaderDialog
+from gui.team.timeline import TimelineDialog
+from gui.train.expert import ExpertDialog
+from gui.worklist.scan_dialogs import NameDialog, TwoReadersDialog, WordsDialog
+
+TOOLS = (
+    "brush", "erase", "background", "suggestions", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold",
+    "navigate", "ruler",
+)  # fmt: skip
+
+OPERATIONS = ("edit_seeds", "edit_smooth", "edit_remove_small", "edit_split_islands", "edit_unite", "edit_move")
+SIZE = (1280, 800)
+
+
+@pytest.fixture(params=["en", "de"])
+def spoken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, qapp: QApplication) -> Iterator[str]:
+    """The language of the window; English again at the end."""
+    before = QLocale()
+    monkeypatch.setenv(messages.VARIABLE, request.param)
+    language.dress(qapp)
+    yield request.param
+    monkeypatch.setenv(messages.VARIABLE, "en")
+    language.dress(qapp)
+    QLocale.setDefault(before)
+
+
+@pytest.fixture
+def window(spoken: str, qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
+    theme.apply(qapp)
+    made = MainWindow(Session(Settings()))
+    made.resize(*SIZE)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.session.put_away()
+    made.close()
+    made.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three scans, the last not drawn; two runs, the better one has predicted."""
+    path = tmp_path_factory.mktemp("fits") / "small.meninx"
+    with small.make_project(path) as project:
+        small.past_run(project, top=0.90)
+        better = small.past_run(project, top=0.97, labels=("Brain", "Tumour"))
+        for number, scan in enumerate(project.scans()):
+            if number != 1:
+                small.predict(project, better.id, scan.id, dict(small.head_of(number + 1, small.SHAPE, True).masks))
+    return path
+
+
+class Look:
+    """Collects what does not fit, place by place; keeps pictures where MENINX_GRABS names a folder."""
+
+    def __init__(self, spoken: str) -> None:
+        self.faults: list[str] = []
+        self._spoken = spoken
+        self._grabs = os.environ.get("MENINX_GRABS", "")
+
+    def at(self, place: str, widget: QWidget) -> None:
+        QTest.qWait(30)
+        self.faults += [f"{place}: {fault}" for fault in cut_off(widget)]
+        if self._grabs:
+            widget.grab().save(f"{self._grabs}/{self._spoken}-{place}.png")
+
+
+def test_the_window_has_room_for_its_words(window: MainWindow, folder: Path, spoken: str, qtbot: QtBot):
+    look = Look(spoken)
+    look.at("start", window)
+    with qtbot.waitSignal(window.session.scan_changed, timeout=60_000):
+        assert window.intake.open_project(folder)
+    wait_loaded(window, qtbot)
+    for fold in window.annotate.findChildren(Fold):
+        fold.open()
+    for tool in TOOLS:
+        window.actions_table[tool].trigger()
+        look.at(f"annotate-{tool}", window)
+    for operation in OPERATIONS:
+        window.actions_table[operation].trigger()
+        look.at(operation, window)
+    window.show_workspace("train")
+    qtbot.waitUntil(lambda: window.train.table.runs.rowCount() == 2, timeout=60_000)
+    qtbot.wait(300)
+    look.at("train", window)
+    for tab in (1, 0):
+        window.train.tabs.button(tab).click()
+        look.at(f"train-tab-{tab}", window)
+    window.show_workspace("review")
+    qtbot.waitUntil(lambda: window.review.panes.isVisible(), timeout=60_000)
+    qtbot.wait(800)
+    look.at("review", window)
+    window.review.show_next(True)
+    look.at("review-next", window)
+    window.review.show_next(False)
+    assert (window.width(), window.height()) == SIZE
+    assert not look.faults, "\n".join(look.faults)
+
+
+def dialogs(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
+    """Make every dialog that needs no more than an open project, one after the other."""
+    session, project = window.session, window.session.project
+    assert project is not None
+    assert session.scan is not None
+    scan = session.scan
+    settings = SettingsDialog(Preferences(), window)
+    for place in range(settings.tabs.count()):
+        settings.tabs.setCurrentIndex(place)
+        yield f"settings-{place}", settings
+    yield "keys", KeysDialog(keymap.load("default"), window)
+    yield "about", AboutDialog(window)
+    yield "palette", CommandPalette(window.actions_table, window)
+    yield "label", LabelDialog(session.labels, "", window)
+    yield "class", ClassDialog("", (), window)
+    export = ExportDialog(
+        session.labels, "Brain", (scan.id, scan.name), [scan.id], Path("/tmp"), window, volume=session.volume
+    )
+    for place in range(export.formats.count()):
+        export.formats.setCurrentRow(place)
+        yield f"export-{export.format}", export
+    yield "import", ImportDialog(session, window.intake.take, (), window)
+    yield (
+        "strip",
+        StripDialog([("brain", "brain"), ("classical", text("strip_page.model_classical"))], [], Path("/tmp"), window),
+    )
+    yield "expert", ExpertDialog(TrainingConfig(("Brain",)), window)
+    yield "ways", WaysDialog({}, window)
+    yield "bundle", BundleDialog(session, [scan.id], ["Anna", "Bernd"], window)
+    yield "reader", ReaderDialog("Anna", ["Anna"], window)
+    yield "timeline", TimelineDialog(session, scan.id, window)
+    yield "returned", WordsDialog("why_returned", 2, window)
+    yield "tag", NameDialog("tag", window)
+    yield "two", TwoReadersDialog(["Anna", "Bernd"], 2, window)
+    yield "question", Question(text("train.delete_title"), text("train.delete_stays"), text("train.delete_yes"), window)
+    yield "guide", GuideWindow(window)
+
+
+def test_the_dialogs_have_room_for_their_words(window: MainWindow, folder: Path, spoken: str, qtbot: QtBot):
+    look = Look(spoken)
+    with qtbot.waitSignal(window.session.scan_changed, timeout=60_000):
+        assert window.intake.open_project(folder)
+    wait_loaded(window, qtbot)
+    made: list[QWidget] = []
+    for place, dialog in dialogs(window):
+        dialog.show()
+        look.at(place, dialog)
+        assert dialog.width() <= SIZE[0], place
+        if dialog not in made:
+            made.append(dialog)
+    for dialog in made:
+        dialog.close()
+        dialog.deleteLater()
+    assert not look.faults, "\n".join(look.faults)
