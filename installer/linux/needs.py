@@ -12,6 +12,8 @@ _GLIBC = re.compile(r"\bGLIBC_(\d+)\.(\d+)\b")
 _OF_LIBC = ("libc6",)
 RENAMED = {"libglib2.0-0": "libglib2.0-0t64", "libcups2": "libcups2t64", "libssl3": "libssl3t64"}
 """Packages that have another name where time has 64 bits (Ubuntu 24.04, Debian 13)."""
+AT_LEAST = {"libstdc++6": "12"}
+"""Packages whose age matters: that of the system this is built on."""
 LOADED_BY_NAME = (
     "libxkbcommon-x11-0",
     "libxcb-cursor0",
@@ -116,4 +118,10 @@ def depends(payload: Path) -> str:
         raise RuntimeError(f"nobody brings {', '.join(missing)}")
     names = sorted({*found.values(), *LOADED_BY_NAME} - set(_OF_LIBC))
     rows = [f"libc6 (>= {newest_glibc(told)})"]
-    return ", ".join([*rows, *(f"{name} | {RENAMED[name]}" if name in RENAMED else name for name in names)])
+    return ", ".join([*rows, *map(_worded, names)])
+
+
+def _worded(name: str) -> str:
+    if name in RENAMED:
+        return f"{name} | {RENAMED[name]}"
+    return f"{name} (>= {AT_LEAST[name]})" if name in AT_LEAST else name
