@@ -90,7 +90,7 @@ def _tell_start(session: Session, began: LogStart, unexpected: Unexpected) -> No
     """Say that the program crashed the last time, or that no log can be kept."""
     if began.crashed:
         words, look = text("faults.crashed"), text("faults.look")
-        session.notifier.offer(words, look, unexpected.show_log, kind="warning", seconds=60.0)
+        session.notifier.offer(words, look, unexpected.show_log, kind="warning", seconds=60.0, lasts=True)
     elif not began.works:
         session.notifier.tell(text("faults.no_log"), "warning", seconds=20)
 

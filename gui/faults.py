@@ -171,7 +171,7 @@ class Unexpected(QObject):
     def _remind(self) -> None:
         if self._session is not None:
             self._session.notifier.offer(
-                text("faults.again"), text("faults.look"), self.show_log, kind="warning", seconds=20.0
+                text("faults.again"), text("faults.look"), self.show_log, kind="warning", seconds=20.0, lasts=True
             )
 
     def _show(self, fault: Fault) -> None:

@@ -31,6 +31,8 @@ class Told:
         How long it stays; 0 until it is closed.
     action_words, action
         One thing the person may do about it.
+    lasts
+        Whether that can be done in another project too.
     """
 
     words: str
@@ -38,6 +40,7 @@ class Told:
     seconds: float = 5.0
     action_words: str = ""
     action: Callable[[], None] | None = None
+    lasts: bool = False
 
 
 class Notifier(QObject):
@@ -47,6 +50,8 @@ class Notifier(QObject):
     """A :class:`Told`."""
     withdrawn = Signal(str)
     """These words are out of date."""
+    project_left = Signal()
+    """What was offered in the project before is out of date."""
     faulted = Signal(str, str)
     """A fault of the program that a thread has caught: its kind, and its place in the program."""
 
@@ -55,10 +60,17 @@ class Notifier(QObject):
         self.told.emit(Told(words, kind, seconds))
 
     def offer(
-        self, words: str, action_words: str, action: Callable[[], None], *, kind: Kind = "info", seconds: float = 12.0
+        self,
+        words: str,
+        action_words: str,
+        action: Callable[[], None],
+        *,
+        kind: Kind = "info",
+        seconds: float = 12.0,
+        lasts: bool = False,
     ) -> None:
-        """Tell something together with one thing to do about it."""
-        self.told.emit(Told(words, kind, seconds, action_words, action))
+        """Tell something together with one thing to do about it; unless it ``lasts``, it ends with the project."""
+        self.told.emit(Told(words, kind, seconds, action_words, action, lasts))
 
     def withdraw(self, words: str) -> None:
         """Take an offer back that is out of date: what it offered was done."""
@@ -139,6 +151,7 @@ class ToastArea(QObject):
         window.installEventFilter(self)
         notifier.told.connect(self.show)
         notifier.withdrawn.connect(self._withdraw)
+        notifier.project_left.connect(self._leave_project)
 
     @Slot(object)
     def show(self, told: Told) -> None:
@@ -151,6 +164,11 @@ class ToastArea(QObject):
             self._remove(self.toasts[0])
         toast.show()
         self._place()
+
+    @Slot()
+    def _leave_project(self) -> None:
+        for toast in [toast for toast in self.toasts if toast.told.action is not None and not toast.told.lasts]:
+            self._remove(toast)
 
     @Slot(str)
     def _withdraw(self, words: str) -> None:

@@ -103,6 +103,7 @@ class Session(Tastes):
         self.versions = Versions(self)
         self.team = Teamwork(self)
         self._saver_spoke.connect(self._hear_saver)
+        self.project_changed.connect(self.notifier.project_left)
         from gui.jobs.jobs import Jobs
 
         self.jobs: Jobs = Jobs(self)

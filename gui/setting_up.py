@@ -49,7 +49,7 @@ class SettingUp(QObject):
             theme.wear(preferences.looks)
             if preferences.language != spoken:
                 words, again = text("settings.language_later"), text("settings.start_again")
-                self._session.notifier.offer(words, again, self.start_again, seconds=60.0)
+                self._session.notifier.offer(words, again, self.start_again, seconds=60.0, lasts=True)
         dialog.deleteLater()
 
     @Slot()

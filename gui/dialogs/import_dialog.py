@@ -101,7 +101,7 @@ class ImportDialog(QDialog):
             self._pages.setCurrentWidget(self.searching if search.result is None else self._result)
             self.searching.stop.setFocus()
             # in a turn of its own: making the page and filling it together would be felt
-            QTimer.singleShot(30, self._take_over)
+            QTimer.singleShot(30, self, self._take_over)
         elif paths:
             self.add(paths)
         self._show_state()

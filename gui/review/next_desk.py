@@ -183,7 +183,7 @@ class NextDesk(QObject):
             return
         if self._session.editor is not None:
             # behind what else hears of the scan: each page first shows its first slice
-            QTimer.singleShot(0, self._go)
+            QTimer.singleShot(0, self, self._go)
 
     @Slot()
     def _go(self) -> None:

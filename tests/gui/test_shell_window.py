@@ -371,3 +371,14 @@ def test_export_dialog_needs_something_to_write(qtbot: QtBot, tmp_path: Path) ->
     dialog.which.setCurrentIndex(1)
     assert dialog.arguments()["scans"] == ["id"]
     assert dialog.arguments()["brain"] is True
+
+
+def test_what_was_offered_ends_with_its_project(opened: MainWindow, tmp_path: Path) -> None:
+    notifier, toasts = opened.session.notifier, opened.toasts
+    done: list[str] = []
+    notifier.offer("A label was deleted.", "Undo", lambda: done.append("undo"))
+    notifier.offer("Another language", "Start again", lambda: done.append("again"), lasts=True)
+    notifier.tell("In passing")
+    opened.session.create_project(tmp_path / "other.meninx")
+    assert [toast.told.words for toast in toasts.toasts] == ["Another language", "In passing"]
+    assert done == []
