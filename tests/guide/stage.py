@@ -319,7 +319,9 @@ class Stage:
     def shot(self, *widgets: QWidget, margin: int = 0) -> QPixmap:
         """Return the window as it is, or only the part of it that some widgets take."""
         picture = self.whole()
-        return together((picture, self.part(*widgets, margin=margin))) if widgets else picture
+        # above stand other things: no margin there
+        part = self.part(*widgets).adjusted(-margin, 0, margin, margin)
+        return together((picture, part)) if widgets else picture
 
     def part(self, *widgets: QWidget, margin: int = 0) -> QRect:
         """Return where widgets are in the window."""
@@ -391,7 +393,7 @@ _TINTED = 6
 """A pixel whose channels differ by more is one with a colour."""
 _HUES = 9
 _LEAST = 8
-_LARGEST = 148_000
+_LARGEST = 125_000
 """Bytes; a picture with more gets fewer greys."""
 
 
@@ -403,7 +405,7 @@ def packed(picture: QPixmap) -> bytes:
     """
     pixels = pixels_of(picture)
     content = b""
-    for greys in (_GREYS, _GREYS * 2 // 3, _GREYS // 2):
+    for greys in (_GREYS, _GREYS * 2 // 3, _GREYS // 2, _GREYS * 2 // 5):
         made = Image.fromarray(pixels).quantize(palette=palette_of(pixels, greys), dither=Image.Dither.NONE)
         out = io.BytesIO()
         made.save(out, "PNG", optimize=True)
