@@ -42,7 +42,6 @@ _NATIVE = re.compile(r"\.(so(\.[\d.]+)?|dylib|dll|pyd)$", re.IGNORECASE)
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 UNFIT = {"libreadline8", "libreadline8t64", "libgdbm6", "libgdbm6t64"}
 """Packages under the GPL alone that Python would bring along for a prompt and a kind of file that we do not have."""
-_SYSTEM = ("/lib", "/usr/lib", "/usr/local/lib")
 
 
 class LicenceMissing(Exception):
@@ -244,13 +243,15 @@ def _owners(names: set[str]) -> dict[str, str]:
     """Return the Debian packages that libraries were copied from, by the name of the file."""
     if shutil.which("dpkg-query") is None or not names:
         return {}
-    # all at once: each question reads the lists of every package
-    asked = ["dpkg-query", "-S", *(f"*/{name}" for name in sorted(names))]
+    # by whole paths, all at once: a pattern would be held against every file of every package
+    roots = (Path("/lib"), Path("/usr/lib"))
+    folders = [place for root in roots for place in (root, *root.glob("*-linux-gnu*"))]
+    asked = ["dpkg-query", "-S", *(f"{folder}/{name}" for folder in folders for name in sorted(names))]
     told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     found: dict[str, str] = {}
     for line in told.splitlines():
         package, _, place = line.partition(": ")
-        if place.startswith(_SYSTEM) and "," not in package:
+        if "," not in package:
             found.setdefault(Path(place).name, package)
     return {name: package for name, package in found.items() if name in names}
 

@@ -13,6 +13,7 @@ from gui import theme
 from gui.background import Tasks
 from gui.jobs import packs
 from gui.jobs.jobs import Jobs
+from gui.jobs.runners import Job
 from gui.team.job_box import JobBox
 
 
@@ -127,7 +128,7 @@ class ComputingPage(QWidget):
         self._checking = True
         self._start(packs.check_pack())
 
-    def _start(self, job: packs.Job) -> None:
+    def _start(self, job: Job) -> None:
         self._say("", "")
         self.box.start(job)
         self.show_choice()
