@@ -118,7 +118,7 @@ class CurveCard(QFrame):
         self._curves = {part: item.plot(antialias=True, symbolSize=5, symbolPen=None) for part in PARTS}
         self._best = pg.InfiniteLine(angle=90)
         self._floor = pg.InfiniteLine(
-            angle=0, label="", labelOpts={"position": 0.98, "anchors": [(1.0, 1.0), (1.0, 1.0)]}
+            angle=0, label="", labelOpts={"position": 0.98, "anchors": [(1.0, 0.0), (1.0, 0.0)]}
         )
         for line in (self._best, self._floor):
             line.setVisible(False)
@@ -244,9 +244,9 @@ class CurveCard(QFrame):
         else:
             if self._baseline is not None:
                 low = min(low, self._baseline)
-            # the words of a line near the top stand above it
-            above = 0.16 if self._baseline is not None and self.width() < NARROW else 0.02
-            low, high = low - 0.06 * (1.0 - low), 1.0 + above * (1.0 - low)
+            # the words of the line stand below it: what has learnt runs above
+            below = 0.18 if self._baseline is not None and self.width() < NARROW else 0.06
+            low, high = low - below * (1.0 - low), 1.0 + 0.02 * (1.0 - low)
         self._plot.setYRange(low, max(high, low + 1e-3), padding=0.02)
 
 
