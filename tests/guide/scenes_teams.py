@@ -85,7 +85,7 @@ def teams_worklist(stage: Stage) -> QPixmap:
     readers = menu.actions()[1].menu()
     readers.resize(readers.sizeHint())
     column, bar = stage.part(worklist), stage.part(worklist.chosen_bar)
-    upper = QRect(column.left(), column.top(), column.width(), 330)
+    upper = QRect(column.left(), column.top(), column.width(), 318)
     lower = QRect(column.left(), bar.top() - 8, column.width(), bar.height() + 16)
     left = together((list_, upper), (list_, lower), gap=0, below=True)
     pieces = [(left, left.rect()), *((one.grab(), one.rect()) for one in (menu, readers))]

@@ -36,7 +36,7 @@ FENCE = re.compile(r"^( *)```([a-z]*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 """Blocks: those without a language are commands of the program, ``sh`` is for a shell, ``python`` is code."""
 TORCHRUN = "torchrun --standalone --nproc-per-node 2 -- main.py "
 """What starts a command on several processes: without the two dashes it takes ``--run`` for its own."""
-SHAPE = (14, 64, 56)
+SHAPE = (16, 64, 56)
 Mask = NDArray[np.bool_]
 
 
@@ -164,7 +164,7 @@ def for_review(folder: Path) -> None:
     """Runs that draw, one that says yes or no, and a DICOM series."""
     pilot(folder)
     do("classes pilot.meninx --scans S0001 S0002 S0003 S0004 S0005 S0006 --slices 1-7 --set seen yes")
-    do("classes pilot.meninx --scans S0001 S0002 S0003 S0004 S0005 S0006 --slices 8-14 --set seen no")
+    do("classes pilot.meninx --scans S0001 S0002 S0003 S0004 S0005 S0006 --slices 8-16 --set seen no")
     do(short("train pilot.meninx --class seen --network cnn_light --epochs 1"))
     do(short("train pilot.meninx --label Brain --network unet_light --epochs 1"))
     # scans that nobody has drawn on: the next best slices are theirs
@@ -248,6 +248,9 @@ def for_attention(folder: Path) -> None:
 def for_commands(folder: Path) -> None:
     """Scans, a mask, labels of Label Studio, a second run; truth and predictions."""
     scans(folder)
+    # two that nobody has drawn on: the next best slices are theirs
+    for seed in (20, 21):
+        nifti(folder / "scans" / f"new_{seed}.nii.gz", head(seed))
     view = '<View><Image name="i" value="$image"/><BrushLabels name="l" toName="i">'
     (folder / "label-studio.xml").write_text(f'{view}<Label value="Oedema"/></BrushLabels></View>', encoding="utf-8")
     for seed in range(2):
