@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -92,6 +93,8 @@ class Tasks(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running: set[Task] = set()
+        self._lock = threading.Lock()
+        self._waiting = 0
 
     def start(
         self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[MeninxError], None]
@@ -107,9 +110,13 @@ class Tasks(QObject):
 
     @Slot()
     def _forget(self) -> None:
-        for task in [task for task in self._running if task.isFinished()]:
-            self._running.discard(task)
-            task.deleteLater()
+        with self._lock:
+            if self._waiting:
+                # another thread holds on to them; the next to end, or the end of all, comes past here again
+                return
+            for task in [task for task in self._running if task.isFinished()]:
+                self._running.discard(task)
+                task.deleteLater()
 
     def wait(self, milliseconds: int = 30_000) -> None:
         """Wait until every task is over (when the window closes)."""
@@ -118,5 +125,12 @@ class Tasks(QObject):
 
     def join(self, milliseconds: int = 30_000) -> None:
         """Wait until every task is over; any thread may call it."""
-        for task in tuple(self._running):
-            task.wait(milliseconds)
+        with self._lock:
+            self._waiting += 1
+            running = tuple(self._running)
+        try:
+            for task in running:
+                task.wait(milliseconds)
+        finally:
+            with self._lock:
+                self._waiting -= 1
