@@ -1,13 +1,12 @@
 """The animated picture of the loop, from the real window on made-up heads: draw, train, predict, correct.
 
 ``python tests/guide/make_pictures.py loop`` writes ``docs/loop.gif``. Each picture of it is the window as it was; the
-line above it says which part of the loop it is. The training in it is a real one: its clock differs from time to time.
+line above it says which part of the loop it is. The training is that of the guide's other pictures, shown epoch by epoch.
 """
 
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -20,15 +19,18 @@ from scene import WHOLE, outline
 from stage import Stage, palette_of, pixels_of
 
 from core.learning.events import EpochEnded
+from core.learning.runs import list_runs, read_events
 from core.messages import text
 from core.phantom import make_head
 from gui import theme
+from gui.train.watch import RunWatch
 
 WIDTH = 900
 PARTS = ("Draw", "Train", "Predict", "Correct")
-EPOCHS = 10
 _LAST = 10
 """Of the heads: the one that nobody has drawn yet."""
+_CORRECTED = 9
+"""The slice that is corrected."""
 _LINE = 34
 
 
@@ -120,39 +122,32 @@ def _train(stage: Stage, film: Film) -> None:
     stage.do("workspace_train")
     page = stage.window.train
     panel = page.panel
-    for box, value in ((panel.network, "unet_light"), (panel.slices, "1"), (panel.budget_unit, "epochs")):
-        box.setCurrentIndex(box.findData(value))
-    panel.budget.setValue(EPOCHS)
-    stage.until(lambda: not panel.data._asker.busy and panel.start.isEnabled())
-    stage.settle(0.4)
-    film.take(1, 900)
-    jobs = stage.session.jobs
-    ended: list[int] = []
-    jobs.said.connect(lambda _work, event: ended.append(event.epoch) if isinstance(event, EpochEnded) else None)
-    config = replace(panel.config(), size=96, steps=10, seed=3, device="cpu")
-    jobs.start_training(config)
-    while jobs.training is not None:
-        stage.until(lambda: bool(ended) or jobs.training is None)
-        if ended:
-            ended.clear()
-            stage.settle(0.2)
-            film.take(1, 420)
-    stage.until(lambda: not page._reader.busy and not page._past.busy)
-    stage.settle(0.8)
-    film.take(1, 1200)
+    stage.until(lambda: not panel.data._asker.busy and panel.start.isEnabled() and page.shown is not None)
+    project = stage.session.project
+    assert project is not None
+    (run,) = list_runs(project)
+    watch = RunWatch(run=run.id)
+    for event in read_events(project, run.id):
+        if isinstance(event, EpochEnded):
+            # what the epoch before brought, with its pictures
+            _show(stage, film, watch, 420)
+        watch.fold(event)
+    _show(stage, film, watch, 1600)
+
+
+def _show(stage: Stage, film: Film, watch: RunWatch, ms: int) -> None:
+    if watch.epochs:
+        stage.window.train._take_past(watch)
+        stage.settle(0.2)
+        film.take(1, ms)
 
 
 def _predict(stage: Stage, film: Film) -> None:
     stage.do("workspace_review")
     page = stage.window.review
-    stage.until(lambda: page.run is not None)
-    stage.settle(0.5)
-    film.take(2, 700)
-    if page.case is None:
-        page.predicting.predict_scan()
     stage.until(lambda: page.case is not None and page.label_case is not None)
     stage.until(lambda: not page._cases.busy and not page.desk.busy)
-    for z in (12, 10, 8):
+    for z in (14, 12, _CORRECTED):
         page.panes.set_index(z)
         stage.settle(0.4)
         film.take(2, 1000)
@@ -169,7 +164,7 @@ def _correct(stage: Stage, film: Film) -> None:
     stage.window.review.bar.correct.click()
     stage.until(lambda: stage.window.workspaces.currentWidget() is stage.window.annotate)
     stage.settle(0.5)
-    z = 8
+    z = _CORRECTED
     stage.go(z, 65, 80)
     stage.do("brush")
     stage.window.annotate.hand.set_size(8.0)

@@ -28,7 +28,7 @@ def main(names: list[str]) -> int:
     from film import loop
     from keys_page import keys_page
     from scenes import LEARNT, SCENES, SHARED, STROKE
-    from stage import Stage, fix_clock, make_heads, make_learnt, make_project, make_stroke, packed
+    from stage import Stage, fix_clock, make_learnt, make_project, make_stroke, packed
 
     from core.errors import MeninxError
     from core.io import atomic
@@ -44,7 +44,7 @@ def main(names: list[str]) -> int:
     sys.excepthook = lambda _kind, fault, _trace: faults.append(fault)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MENINX_HOME"] = str(Path(folder) / "home")
-        makers = {"plain": make_project, "learnt": make_learnt, "stroke": make_stroke, "heads": make_heads}
+        makers = {"plain": make_project, "learnt": make_learnt, "stroke": make_stroke}
         made: dict[str, Path] = {}
         if not names:
             atomic.write_bytes(out.parent / "keys.md", keys_page().encode("utf-8"))
@@ -54,7 +54,7 @@ def main(names: list[str]) -> int:
             names or [*SCENES, FILM], key=lambda name: (name == FILM, name in LEARNT | STROKE, SHARED.get(name, ""))
         )
         for number, name in enumerate(order):
-            kind = "heads" if name == FILM else "learnt" if name in LEARNT else "stroke" if name in STROKE else "plain"
+            kind = "learnt" if name in LEARNT or name == FILM else "stroke" if name in STROKE else "plain"
             if kind not in made:
                 fix_clock(19)
                 made[kind] = makers[kind](Path(folder) / f"{kind}.meninx")
