@@ -44,7 +44,7 @@ class ReviewSide(QFrame):
         self.nothing.asked.connect(self.predict_asked)
         self._strip_heading = theme.heading(text("review.per_slice"))
         figures = QWidget()
-        column = theme.column(figures, margin=theme.space("m"), gap=theme.space("s"))
+        self._column = column = theme.column(figures, margin=theme.space("m"), gap=theme.space("s"))
         column.addWidget(theme.heading(text("review.agreement")))
         column.addWidget(self.label)
         column.addWidget(self.numbers)
@@ -121,7 +121,16 @@ class ReviewSide(QFrame):
         """Leave out what a pane can show as well, where there is no room beside the figures."""
         gated = not self.gate.isHidden()
         self.next.set_room(self.height() >= (GATED if gated else HIGH))
-        self.difference.setVisible(self._differs and (not gated or self.height() >= GATED))
+        self.difference.setVisible(self._differs and (self.height() >= GATED if gated else self._roomy()))
+
+    def _roomy(self) -> bool:
+        """Whether the difference has room beside rows that are not squeezed: on a low screen it has not."""
+        column = self._column
+        column.invalidate()
+        needed = column.minimumSize().height()
+        if self.difference.isHidden():
+            needed += self.difference.minimumSizeHint().height() + column.spacing()
+        return self.height() >= needed
 
     @Slot()
     def _label_changed(self) -> None:
