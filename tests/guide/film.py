@@ -1,7 +1,7 @@
 """The animated picture of the loop, from the real window on made-up heads: draw, train, predict, correct.
 
 ``python tests/guide/make_pictures.py loop`` writes ``docs/loop.gif``. Each picture of it is the window as it was; the
-line above it says which part of the loop it is. The training is that of the guide's other pictures, shown epoch by epoch.
+line above it says which part of the loop it is. The training is that of the guide's other pictures, epoch by epoch.
 """
 
 from __future__ import annotations
