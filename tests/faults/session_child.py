@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = float(os.environ.get("MENINX_PATIENCE", "240"))
 HEADS = 3
 SHAPE = (6, 64, 56)
+MOST = 12
+"""Times that files are taken."""
 ODD = "Müller & Söhne 脳 🧠 100% #1"
 
 
@@ -94,8 +96,12 @@ def first_sitting(project: Path, files: list[Path], folder: Path) -> dict[str, o
     window = shown_window()
     session = window.session
     assert window.intake.create_project(project)
-    window.intake.take(files, ImportOptions(label="Brain"))
-    until(lambda: not session.jobs.running and len(session.project.scans()) == HEADS, "the import")
+    for _ in range(MOST):
+        # on a machine that does much else a file may be given up as too slow; what is here is not taken twice
+        if len(session.project.scans()) < HEADS:
+            window.intake.take(files, ImportOptions(label="Brain"))
+            until(lambda: not session.jobs.running, "the import")
+    assert len(session.project.scans()) == HEADS
     voxels = {scan.id: draw(window, scan.id) for scan in session.project.scans()}
     session.save_now()
     until(lambda: session.save_state.value == "saved", "saving")
