@@ -14,6 +14,7 @@ mkdir -p "$WORK"
 : > "$report"
 say() { echo "$(date +%H:%M:%S) $*" | tee -a "$report"; }
 fail() { say "FAILED: $*"; exit 1; }
+missed='' # bars that were not held: told at the end, for the rest is worth knowing too
 seconds() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f", b - a }'; }
 
 server=''
@@ -65,12 +66,13 @@ begun=$(date +%s.%N)
 as_root apt-get install -y -qq --no-install-recommends /tmp/meninx.deb >> "$WORK/apt.log" 2>&1
 took=$(seconds "$begun")
 say "installed with what it depends on: $took s (at most $MOST_SECONDS_INSTALL)"
-[ "${took%.*}" -lt "$MOST_SECONDS_INSTALL" ] || fail "installing took too long"
+[ "${took%.*}" -lt "$MOST_SECONDS_INSTALL" ] || missed="installing took $took s (load $(cut -d' ' -f1 /proc/loadavg))"
 as_root dpkg --verify meninx | tee -a "$report"
 say "version: $(as_anna meninx-cli --version)"
 
 # ---------------------------------------------------------------- self-test
-listed_home() { (cd "$root/home/anna" && find . -xdev | sort); }
+# fontconfig keeps what it found out about fonts for every program
+listed_home() { (cd "$root/home/anna" && find . -xdev -path ./.cache -prune -o -print | sort); }
 listed_home > "$WORK/home-before.txt"
 begun=$(date +%s.%N)
 # no network at all: a process that needs one would fail
@@ -146,4 +148,5 @@ if [ -n "$archive" ]; then
     listed | diff "$WORK/archive-before.txt" - || fail "the archive left something"
     say "archive removed: nothing left"
 fi
+[ -z "$missed" ] || fail "$missed"
 say "PASSED"
