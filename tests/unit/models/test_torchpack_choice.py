@@ -10,6 +10,7 @@ import stat
 import sys
 import time
 import zipfile
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,6 +34,7 @@ from models.torchpack_choice import (
     sweep,
     switch_off,
 )
+from models.torchpack_trial import run_trial
 
 
 @pytest.fixture(autouse=True)
@@ -483,3 +485,12 @@ def test_the_test_leaves_the_environment_as_it_was(tmp_path, beside):
     choose(make_pack(tmp_path))
     assert (dict(os.environ), list(sys.path)) == before
     assert isinstance(Path(choice().folder), Path)
+
+
+def test_the_torch_of_this_environment_passes_the_whole_test():
+    """As a pack would: with its networks, from one folder."""
+    version = metadata.version("torch")
+    folder = Path(str(metadata.distribution("torch").locate_file("")))
+    passed = run_trial(folder, torch=version, needs_gpu=False)
+    assert passed.torch == version
+    assert passed.device == ""
