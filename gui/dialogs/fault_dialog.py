@@ -56,6 +56,7 @@ class FaultDialog(Dialog):
         self.body.addLayout(line)
         self.cancel_button.setText(text("faults.leave"))
         self.cancel_button.setVisible(goes_on)
+        self.cancel_button.clicked.disconnect(self.reject)
         self.cancel_button.clicked.connect(self._leave)
         self._watch()
 
@@ -92,4 +93,6 @@ class FaultDialog(Dialog):
 
     @Slot()
     def _leave(self) -> None:
+        # before it ends: whoever hears of the end asks
         self.leaves = True
+        self.reject()

@@ -140,6 +140,15 @@ def test_a_stroke_that_a_fault_left_open_is_taken_back(opened: MainWindow, hooks
     assert (editor.mask(label.layer) == before).all()
 
 
+def test_who_would_rather_close_closes(opened: MainWindow, hooks: Unexpected, qtbot: QtBot) -> None:
+    happen(hooks)
+    qtbot.waitUntil(lambda: hooks.dialog is not None)
+    assert hooks.dialog is not None
+    hooks.dialog.cancel_button.click()
+    qtbot.waitUntil(lambda: not opened.isVisible())
+    assert hooks.dialog is None
+
+
 def test_faults_of_threads_are_told_too(opened: MainWindow, hooks: Unexpected, qtbot: QtBot) -> None:
     thread = threading.Thread(target=fail)
     thread.start()
