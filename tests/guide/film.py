@@ -67,7 +67,7 @@ class Film:
 
     def packed(self) -> bytes:
         """Return all of it as an animated GIF with one palette, so that what does not change is not repeated."""
-        by = palette_of(np.concatenate(self.pictures[:: max(1, len(self.pictures) // 8)]))
+        by = palette_of(np.concatenate(self.pictures[:: max(1, len(self.pictures) // 8)]), 24)
         drawn = [Image.fromarray(one).quantize(palette=by, dither=Image.Dither.NONE) for one in self.pictures]
         out = io.BytesIO()
         drawn[0].save(
@@ -128,9 +128,9 @@ def _train(stage: Stage, film: Film) -> None:
     (run,) = list_runs(project)
     watch = RunWatch(run=run.id)
     for event in read_events(project, run.id):
-        if isinstance(event, EpochEnded):
-            # what the epoch before brought, with its pictures
-            _show(stage, film, watch, 420)
+        if isinstance(event, EpochEnded) and len(watch.epochs) % 3 == 1:
+            # what the epochs before brought, with their pictures
+            _show(stage, film, watch, 500)
         watch.fold(event)
     _show(stage, film, watch, 1600)
 
@@ -147,10 +147,10 @@ def _predict(stage: Stage, film: Film) -> None:
     page = stage.window.review
     stage.until(lambda: page.case is not None and page.label_case is not None)
     stage.until(lambda: not page._cases.busy and not page.desk.busy)
-    for z in (14, 12, _CORRECTED):
+    for z in (14, _CORRECTED):
         page.panes.set_index(z)
         stage.settle(0.4)
-        film.take(2, 1000)
+        film.take(2, 1300)
 
 
 def _only_unfinished() -> None:
