@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from core.errors import MeninxError
 from core.messages import text
 from core.review.agreement import Reading
-from core.volume import Window
 from gui import theme
 from gui.empty import EmptyPage
 from gui.jobs.asking import Asker
@@ -19,6 +18,7 @@ from gui.review.readers_bar import VIEWS, ReadersBar, ReadersViews
 from gui.review.readers_case import BOTH, ONLY_FIRST, ONLY_SECOND, ReadersCase, ReadersQuestion, answer
 from gui.review.readers_side import ReadersSide
 from gui.review.readers_tables import AgreementTable, FiguresTable
+from gui.review.same_window import SameWindow
 from gui.viewer.compare_panes import ComparePanes
 from gui.viewer.overlay import Overlay, rgb
 
@@ -84,7 +84,6 @@ class ReadersPage(QWidget):
         session.scan_changed.connect(self.take_scan)
         for signal in (session.scan_updated, session.labels_changed, session.work_changed, session.reader_changed):
             signal.connect(self.refresh)
-        session.window_changed.connect(self._take_window)
         bar.chosen.connect(self.refresh)
         bar.next_asked.connect(self.go_to_next)
         bar.consensus_asked.connect(self._make_consensus)
@@ -93,7 +92,7 @@ class ReadersPage(QWidget):
         self.views.back_asked.connect(self.back_asked)
         self.views.save_asked.connect(self._save)
         self.panes.index_changed.connect(self._say_slice)
-        self.panes.window_changed.connect(self._window_dragged)
+        SameWindow(session, self.panes)
         side.strip.slice_chosen.connect(self.panes.set_index)
         side.next.slice_chosen.connect(self.panes.set_index)
         side.comments.slice_asked.connect(self.panes.set_index)
@@ -230,16 +229,6 @@ class ReadersPage(QWidget):
         self.panes.set_subtitle(0, words)
         self.side.strip.set_index(index)
         self._session.team.sitting.act()
-
-    @Slot(object)
-    def _take_window(self, window: Window | None) -> None:
-        if window is not None:
-            self.panes.set_window(window)
-
-    @Slot(object)
-    def _window_dragged(self, window: Window) -> None:
-        if window != self._session.window:
-            self._session.set_window(window)
 
     # ------------------------------------------------------------ doing
 

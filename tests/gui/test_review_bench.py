@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import small_project as small
+from page_support import page_on
 from PIL import Image
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
@@ -55,15 +56,10 @@ def template(tmp_path_factory):
 
 @pytest.fixture
 def bench(template, qtbot):
-    with small.open_session(template) as session:
-        page = ReviewWorkspace(session)
-        qtbot.addWidget(page)
-        page.resize(1348, 892)
-        page.show()
+    with page_on(qtbot, template, ReviewWorkspace) as (session, page):
         session.open_scan(session.project.scans()[0].id)
         qtbot.waitUntil(lambda: page.case is not None and page.case.predicted, timeout=15000)
         yield session, page
-        page.close_page()
 
 
 def settled(page, qtbot):

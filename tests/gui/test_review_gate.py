@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import small_project as small
+from page_support import page_on
 
 from core.events import Finished
 from core.learning.config import TrainingConfig
@@ -87,14 +88,9 @@ def test_without_a_gate_there_is_nothing_to_say(gated):
 @pytest.fixture
 def page(gated, qtbot):
     path, *_ = gated
-    with small.open_session(path) as session:
-        made = ReviewWorkspace(session)
-        qtbot.addWidget(made)
-        made.resize(1348, 892)
-        made.show()
+    with page_on(qtbot, path, ReviewWorkspace) as (session, made):
         session.open_scan(session.project.scans()[0].id)
         yield session, made
-        made.close_page()
 
 
 def test_review_says_what_the_gate_removed_and_goes_to_the_slices(gated, page, qtbot):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 
 import nibabel as nib
 import numpy as np
 import pytest
 import small_project as small
+from page_support import page_on
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 
@@ -48,22 +50,8 @@ def folder(tmp_path):
 
 @pytest.fixture
 def page_of(qtbot):
-    opened = []
-
-    def make(path):
-        manager = small.open_session(path)
-        session = manager.__enter__()
-        page = ReviewWorkspace(session)
-        qtbot.addWidget(page)
-        page.resize(1348, 892)
-        page.show()
-        opened.append((manager, page))
-        return session, page
-
-    yield make
-    for manager, page in opened:
-        page.close_page()
-        manager.__exit__(None, None, None)
+    with ExitStack() as pages:
+        yield lambda path: pages.enter_context(page_on(qtbot, path, ReviewWorkspace))
 
 
 @pytest.fixture

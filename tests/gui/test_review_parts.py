@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import small_project as small
+from page_support import page_on
 from scipy import ndimage
 
 from core.project.predictions import write_prediction
@@ -31,15 +32,10 @@ def bench(template, qtbot, tmp_path):
     import shutil
 
     path = shutil.copytree(template, tmp_path / "small.meninx")
-    with small.open_session(path) as session:
-        page = ReviewWorkspace(session)
-        qtbot.addWidget(page)
-        page.resize(1348, 892)
-        page.show()
+    with page_on(qtbot, path, ReviewWorkspace) as (session, page):
         session.open_scan(session.project.scans()[1].id)
         qtbot.waitUntil(lambda: page.case is not None and page.case.predicted, timeout=15000)
         yield session, page
-        page.close_page()
 
 
 def drawn(session):

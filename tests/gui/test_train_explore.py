@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_project as small
+from page_support import page_on
 from PySide6.QtWidgets import QFileDialog
 from train_support import told
 
@@ -41,15 +42,10 @@ def found(template):
 def opened(template, tmp_path, qtbot):
     """The page on its Explore tab, and its session."""
     path = Path(shutil.copytree(template[0], tmp_path / "small.meninx"))
-    with small.open_session(path) as session:
-        page = TrainWorkspace(session)
-        qtbot.addWidget(page)
-        page.resize(1348, 892)
-        page.show()
+    with page_on(qtbot, path, TrainWorkspace) as (session, page):
         qtbot.waitUntil(lambda: bool(page.panel.chosen_labels()), timeout=10000)
         page.tabs.button(1).click()
         yield session, page
-        page.close_page()
 
 
 def look(session, page):

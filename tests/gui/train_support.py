@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
-import small_project as small
+from page_support import page_on
 
 from gui.notify import Notifier
 from gui.train.workspace import TrainWorkspace
@@ -12,22 +14,8 @@ from gui.train.workspace import TrainWorkspace
 @pytest.fixture
 def opened_page(qtbot):
     """Return a function that shows the Train page of a project's folder: (session, page)."""
-    opened = []
-
-    def make(path):
-        manager = small.open_session(path)
-        session = manager.__enter__()
-        page = TrainWorkspace(session)
-        qtbot.addWidget(page)
-        page.resize(1348, 892)
-        page.show()
-        opened.append((manager, page))
-        return session, page
-
-    yield make
-    for manager, page in opened:
-        page.close_page()
-        manager.__exit__(None, None, None)
+    with ExitStack() as pages:
+        yield lambda path: pages.enter_context(page_on(qtbot, path, TrainWorkspace))
 
 
 @pytest.fixture
