@@ -25,6 +25,7 @@ from gui.review.numbers_desk import NumbersDesk
 from gui.review.panes import FIRST, ReviewPanes
 from gui.review.predict_desk import PredictDesk
 from gui.review.readers_door import ReadersDoor
+from gui.review.same_window import SameWindow
 from gui.review.saving import Saving
 from gui.review.side import ReviewSide
 from gui.review.space_desk import SpaceDesk
@@ -34,7 +35,6 @@ from gui.train.run_table import RunRow, read_rows
 
 if TYPE_CHECKING:
     from core.editing.editor import Change
-    from core.volume import Window
     from gui.session import Session
 
 
@@ -110,7 +110,6 @@ class ReviewWorkspace(QWidget):
         session.labels_changed.connect(self.refresh)
         session.mask_changed.connect(self._mask_changed)
         session.predictions_changed.connect(self._prediction_changed)
-        session.window_changed.connect(self._take_window)
         session.review_requested.connect(self._review)
         jobs.changed.connect(self._jobs_changed)
         self.predicting.changed.connect(self._show)
@@ -133,7 +132,7 @@ class ReviewWorkspace(QWidget):
         side.gate.slice_chosen.connect(self.panes.set_index)
         self.panes.index_changed.connect(side.strip.set_index)
         self.panes.index_changed.connect(side.difference.set_index)
-        self.panes.window_changed.connect(self._window_dragged)
+        SameWindow(session, self.panes, side.difference.view)
         side.difference.view.index_changed.connect(self.panes.set_index)
         self._empty.asked.connect(self._next_step)
         self._empty.other_asked.connect(self.readers.open)
@@ -386,17 +385,6 @@ class ReviewWorkspace(QWidget):
             return []
         found = (labels.find(name) for name in run.labels)
         return [(editor.mask(label.layer), label.value, label.color) for label in found if label is not None]
-
-    @Slot(object)
-    def _take_window(self, window: Window | None) -> None:
-        if window is not None:
-            self.panes.set_window(window)
-            self.side.difference.view.set_window(window)
-
-    @Slot(object)
-    def _window_dragged(self, window: Window) -> None:
-        if window != self._session.window:
-            self._session.set_window(window)
 
     # ------------------------------------------------------------ doing
 
