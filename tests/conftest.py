@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +13,50 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+_LONGEST = (
+    "unit/models/test_trainer_team.py",
+    "faults/test_kill_store.py",
+    "fuzz/test_fuzz_readers.py",
+    "fuzz/test_fuzz_exchange.py",
+    "unit/models/test_trainer.py",
+    "gui/test_import_tree.py",
+    "unit/models/test_trainer_recipe.py",
+    "e2e/test_whole_loop.py",
+    "gui/test_monkey.py",
+    "unit/models/test_pretrained.py",
+    "faults/test_slow_folder.py",
+    "unit/core/test_dicom_every_file.py",
+    "faults/test_kill_window.py",
+    "faults/test_deidentify.py",
+    "unit/models/test_worker.py",
+    "unit/core/test_readers_real.py",
+    "unit/models/test_classifier.py",
+    "unit/core/test_sandbox.py",
+    "faults/test_identity_canary.py",
+    "guide/test_guide_true.py",
+)
+"""Files that take long with few tests, the longest first (seconds of a run alone on two cores)."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="write tests/snapshots anew; look at them")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, where two processes share the files: else one waits for the other at the end."""
+    if not hasattr(config, "workerinput"):
+        return
+    folder = ROOT / "tests"
+    ranks = {folder / name: rank for rank, name in enumerate(_LONGEST)}
+    count = Counter(item.path for item in items)
+    # a stable sort: the tests of a file stay together and in their order
+    items.sort(key=lambda item: (ranks.get(item.path, len(ranks)), -count[item.path], str(item.path)))
+
+
+def pytest_collection_finish() -> None:
+    # what the imports made stays for good: to look through it again and again was a third of the window's tests
+    gc.collect()
+    gc.freeze()
 
 
 def real_data() -> Path | None:
