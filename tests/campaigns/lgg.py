@@ -145,6 +145,7 @@ class Campaign:
             rounds=BASE.epochs,
             seed=BASE.seed,
             told=lambda number, dice: _say(f"{key} round {number}: check Dice {dice:.4f}"),
+            keep=self.folder / "results" / f"{key}.pt",
         )
 
         def found(names: Sequence[str]) -> dict[str, NDArray[np.float32]]:

@@ -26,6 +26,7 @@ CHECKING = 6
 LABEL = "Tumour"
 READER = "campaign"
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+SHARES = (0.1, 0.5, 1.0)
 SMALLEST = (0, 30, 100, 300)
 """Voxels: connected pieces (in the volume) below it may be dropped."""
 
@@ -120,19 +121,25 @@ def finish_only(project: Project, reader: str, chosen: Mapping[str, Sequence[int
 
 @dataclass(frozen=True)
 class Rule:
-    """What makes a mask of a probability."""
+    """What makes a mask of a probability.
+
+    Pieces of fewer voxels than ``smallest``, or than this ``share`` of the largest one's, are taken away (1: only the
+    largest stays).
+    """
 
     threshold: float = 0.5
     smallest: int = 0
+    share: float = 0.0
 
     def mask(self, probability: NDArray[np.float32]) -> NDArray[np.bool_]:
         mask = np.asarray(probability >= self.threshold)
-        if not self.smallest or not mask.any():
+        if not (self.smallest or self.share) or not mask.any():
             return mask
         pieces, _ = ndimage.label(mask)
         sizes = np.bincount(pieces.ravel())
         sizes[0] = 0
-        return np.asarray((sizes >= self.smallest)[pieces])
+        least = max(1, self.smallest, self.share * sizes.max())
+        return np.asarray((sizes >= least)[pieces])
 
 
 def dice(truth: NDArray[np.bool_], mask: NDArray[np.bool_]) -> float:
@@ -142,7 +149,8 @@ def dice(truth: NDArray[np.bool_], mask: NDArray[np.bool_]) -> float:
 
 def best_rule(pairs: Sequence[tuple[NDArray[np.bool_], NDArray[np.float32]]]) -> Rule:
     """Return the rule of the best mean Dice on the patients that check; the plain one unless another is better."""
-    rules = [Rule(), *(Rule(threshold, smallest) for threshold in THRESHOLDS for smallest in SMALLEST)]
+    pieces = [*((smallest, 0.0) for smallest in SMALLEST), *((0, share) for share in SHARES)]
+    rules = [Rule(), *(Rule(threshold, *piece) for threshold in THRESHOLDS for piece in pieces)]
     means = [float(np.mean([dice(truth, rule.mask(found)) for truth, found in pairs])) for rule in rules]
     return rules[int(np.argmax(np.array(means)))]
 

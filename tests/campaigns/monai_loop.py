@@ -1,9 +1,11 @@
-"""The loop that MONAI's tutorials show: dict transforms, cached files, DataLoader, DiceCE, Adam. Nothing of ours."""
+"""The loop of MONAI's tutorials: dict transforms, cached files, DataLoader, DiceCE, Adam. No learning of ours."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ from monai.transforms import (
 )
 from numpy.typing import NDArray
 from torch import nn
+
+from core.io import atomic
 
 KEYS = ("image", "mask")
 
@@ -102,9 +106,19 @@ def probabilities(network: nn.Module, images: torch.Tensor, batch: int = 8) -> N
 
 
 def train(
-    files: Files, *, size: int, batch: int, slices: int, rounds: int, seed: int, told: Callable[[int, float], None]
+    files: Files,
+    *,
+    size: int,
+    batch: int,
+    slices: int,
+    rounds: int,
+    seed: int,
+    told: Callable[[int, float], None],
+    keep: Path,
 ) -> nn.Module:
     """Train until so many slices were seen; the round of the best mean Dice per checked patient is kept.
+
+    Each round draws its slices anew from a seed of its own: broken off and gone on with, it ends the same.
 
     Parameters
     ----------
@@ -112,22 +126,29 @@ def train(
         Slices seen in all, and how often it is checked on the way.
     told
         Hears (round, Dice).
+    keep
+        File that holds where it is; one that is there is gone on with.
     """
     from monai.utils import set_determinism
 
     set_determinism(seed)
     data = CacheDataset(_items(files.train), Compose([*read_transforms(size), *random_transforms()]), progress=False)
-    loader = DataLoader(data, batch_size=batch, shuffle=True, num_workers=0, drop_last=True)
     network = plain_network()
     loss_of = DiceCELoss(sigmoid=True)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     checked = [_pictures(pairs, size) for pairs in files.check]
-    best, kept = -1.0, {name: value.clone() for name, value in network.state_dict().items()}
-    batches = _for_ever(loader)
-    for number in range(1, rounds + 1):
+    best, kept, done = -1.0, {name: value.clone() for name, value in network.state_dict().items()}, 0
+    if keep.is_file():
+        state = torch.load(keep, weights_only=True)
+        best, kept, done = state["best"], state["kept"], state["round"]
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+    for number in range(done + 1, rounds + 1):
+        set_determinism(1000 * seed + number)
+        # a loader takes its seed when it is made
+        loader = DataLoader(data, batch_size=batch, shuffle=True, num_workers=0, drop_last=True)
         network.train()
-        for _ in range(round(slices / rounds / batch)):
-            found = next(batches)
+        for found in islice(_for_ever(loader), round(slices / rounds / batch)):
             optimizer.zero_grad()
             loss = loss_of(network(torch.as_tensor(found["image"])), torch.as_tensor(found["mask"]))
             loss.backward()
@@ -141,6 +162,10 @@ def train(
         told(number, mean)
         if mean > best:
             best, kept = mean, {name: value.clone() for name, value in network.state_dict().items()}
+        state = {"best": best, "kept": kept, "round": number, "network": network.state_dict()}
+        buffer = io.BytesIO()
+        torch.save({**state, "optimizer": optimizer.state_dict()}, buffer)
+        atomic.write_bytes(keep, buffer.getvalue())
     network.load_state_dict(kept)
     return network
 
