@@ -203,9 +203,18 @@ def sweep() -> None:
 
 def gave_up(error: BaseException) -> bool:
     """Go back to the pack that came with the program if a chosen one cannot be loaded; return whether it was one."""
+    return _go_back(LearningError("pack-failed", reason=type(error).__name__))
+
+
+def died(reason: str) -> bool:
+    """Go back as well where a chosen pack took its process with it; return whether there was one in use."""
+    return _go_back(LearningError("pack-died", reason=reason))
+
+
+def _go_back(why: LearningError) -> bool:
     if not can_choose() or not is_chosen(torchpack.folder()):
         return False
-    switch_off(LearningError("pack-failed", reason=type(error).__name__))
+    switch_off(why)
     return True
 
 

@@ -20,6 +20,7 @@ from core.errors import LearningError, MeninxError
 from core.events import Failed, Finished, JobEvent, Progress, WasCancelled
 from core.ids import new_id
 from core.messages import text
+from gui.jobs import packs
 from gui.jobs.runners import Job, Target, run_job
 
 GRACE_SECONDS = 5.0
@@ -191,8 +192,17 @@ class JobThread(QThread):
         """Word the end of a child that said nothing at its end."""
         if self._cancelled:
             return WasCancelled()
+        if self.job.kind == "train" and crashed(process.exitcode) and packs.died(how_it_died(process.exitcode)):
+            return Failed(LearningError("pack-gave-up"))
         error = LearningError if self.job.kind in ("train", "predict") else MeninxError
         return Failed(error("job-died", reason=how_it_died(process.exitcode)))
+
+
+def crashed(exitcode: int | None) -> bool:
+    """Whether a child fell over by itself, rather than being ended by somebody or for memory."""
+    ended = {-signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM)}
+    # Windows gives such ends a status from 0xC0000000 on
+    return exitcode is not None and (exitcode >= 0xC0000000 or (exitcode < 0 and exitcode not in ended))
 
 
 def how_it_died(exitcode: int | None) -> str:

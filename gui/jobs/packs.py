@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.torchpack_choice import Choice, can_choose, choice, remove
+from models.torchpack_choice import Choice, can_choose, choice, died, remove
 from models.worker import Job
 
-__all__ = ["Choice", "can_choose", "check_pack", "choice", "choose_pack", "remove"]
+__all__ = ["Choice", "can_choose", "check_pack", "choice", "choose_pack", "died", "remove"]
 
 
 def choose_pack(file: Path) -> Job:

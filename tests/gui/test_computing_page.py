@@ -18,6 +18,7 @@ from gui.dialogs.about import AboutDialog
 from gui.dialogs.licences_dialog import LicencesDialog
 from gui.dialogs.settings_dialog import SettingsDialog
 from gui.jobs import packs
+from gui.jobs.job_thread import JobThread, crashed
 from gui.jobs.runners import Job
 from models import torchpack, torchpack_choice
 from models.torchpack_choice import switch_off
@@ -127,3 +128,16 @@ def test_about_shows_the_parts_and_their_licences(
     about = AboutDialog()
     qtbot.addWidget(about)
     assert about.licences_button.text() == text("dialogs.licences_button")
+
+
+def test_a_training_that_fell_over_switches_the_pack_off(tmp_path: Path, qtbot: QtBot) -> None:
+    list(torchpack_choice.choose_job(make_pack(tmp_path), thorough=False))
+    thread = JobThread(Job("train"))
+    for ended in (-9, -15, 1):
+        assert thread._unsaid_end(SimpleNamespace(exitcode=ended)).error.code == "job-died"
+    assert packs.choice().why is None
+    assert thread._unsaid_end(SimpleNamespace(exitcode=-7)).error.code == "pack-gave-up"
+    assert packs.choice().why.code == "pack-died"
+    assert thread._unsaid_end(SimpleNamespace(exitcode=-7)).error.code == "job-died"
+    assert not crashed(0)
+    assert crashed(0xC0000005)
