@@ -31,7 +31,8 @@ def licences() -> str:
 
 def _line(distribution: metadata.Distribution) -> str:
     facts = distribution.metadata
-    words = facts.get("License-Expression") or (facts.get("License") or "").strip().split("\n")[0]
+    told = [*(facts.get_all("License-Expression") or []), *(facts.get_all("License") or [])]
+    words = next((one.strip().split("\n")[0] for one in told if one.strip()), "")
     if not words:
         kinds = [one for one in facts.get_all("Classifier") or [] if one.startswith("License")]
         words = ", ".join(one.split("::")[-1].strip() for one in kinds)
