@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QPoint, QRect, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -16,11 +16,19 @@ from gui.viewer.slice_view import SliceView
 _SOON_MS = 1000
 
 
-def drawn_anew(window: MainWindow, folder: Path) -> None:
-    """Lay every slice and overlay of Annotate on again, from nothing; the panes must not change by it."""
+def drawn_anew(window: MainWindow, folder: Path, *, on_screen: bool = True) -> None:
+    """Lay every slice and overlay of Annotate on again, from nothing; the panes must not change by it.
+
+    With ``on_screen`` what was painted there piece by piece is compared too.
+    """
     views = [view for view in window.annotate.views.findChildren(SliceView) if view.isVisible()]
     assert views
+    for toast in tuple(window.toasts.toasts):
+        # it may lie over a pane
+        toast.closed.emit(toast)
     before = at_rest(window, views)
+    if on_screen:
+        painted(window, views, before, folder)
     for view in views:
         # what was kept of the scan and the masks
         view._source._drop()
@@ -33,6 +41,17 @@ def drawn_anew(window: MainWindow, folder: Path) -> None:
         before[place].save(str(folder / f"before-{place}.png"))
         after[place].save(str(folder / f"after-{place}.png"))
     assert not places, f"see {folder}"
+
+
+def painted(window: MainWindow, views: list[SliceView], whole: list[QImage], folder: Path) -> None:
+    """See that the screen, painted piece by piece as things changed, shows what painting each pane whole does."""
+    screen = window.screen().grabWindow(window.winId()).toImage()
+    for place, (view, wanted) in enumerate(zip(views, whole, strict=True)):
+        shown = screen.copy(QRect(view.mapTo(window, QPoint()), view.size()))
+        if shown != wanted.convertToFormat(shown.format()):
+            shown.save(str(folder / f"screen-{place}.png"))
+            wanted.save(str(folder / f"whole-{place}.png"))
+            raise AssertionError(f"pane {place} on the screen is not what it should be, see {folder}")
 
 
 def at_rest(window: MainWindow, views: list[SliceView]) -> list[QImage]:

@@ -66,7 +66,7 @@ def compare(window: MainWindow, folder: Path) -> None:
         assert np.array_equal(there, np.zeros_like(there) if saved is None else saved), layer
     window.show_workspace("annotate")
     QApplication.processEvents()
-    drawn_anew(window, folder)
+    drawn_anew(window, folder, on_screen=False)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -202,3 +202,16 @@ def test_a_peek_ends_where_masks_were_hidden_meanwhile(drawn: MainWindow, tmp_pa
     drawn.annotate.peek(False)
     drawn.session.set_overlay(visible=True)
     assert views.main.grab().toImage() == bare
+
+
+def test_what_a_tool_shows_goes_with_the_pane_that_is_worked_in(
+    drawn: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    drawn.annotate.views.go_to((28, 30, 4))
+    drawn.actions_table["threshold"].trigger()
+    qtbot.waitUntil(lambda: drawn.annotate.kit.levels.ready, timeout=10_000)
+    qtbot.wait(100)
+    drawn_anew(drawn, tmp_path)
+    click(drawn, 1)
+    qtbot.wait(100)
+    drawn_anew(drawn, tmp_path)
