@@ -65,7 +65,7 @@ class HistogramView(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         plot = QRectF(0, 0, self.width(), self.height() - _AXIS)
-        painter.fillRect(plot, theme.qcolor("backdrop"))
+        painter.fillRect(plot, theme.qcolor("card"))
         if self._histogram is None:
             return
         self._paint_counts(painter, plot)
