@@ -6,6 +6,7 @@ happen in threads; everything here is called and signalled in the window's threa
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal, Slot
 
 from core.editing.editor import Change, Editor, Step
-from core.errors import MeninxError
+from core.errors import InputError, MeninxError
 from core.labels import Label, LabelSet
 from core.messages import sentence, text
 from core.project.project import Project
@@ -316,6 +317,10 @@ class Session(Tastes):
         left = self._loaded
         self._loading = ""
         self._loaded = loaded
+        if self.project is not None:
+            with contextlib.suppress(InputError):
+                # its status may have been changed while it was read, and nobody could be told
+                loaded.scan = self.project.scan(loaded.scan.id)
         if self.project is not None and (labels := self.project.labels()) != self._labels:
             self._take_labels(labels)
         self._floor = 0
