@@ -26,6 +26,7 @@ TOOLS = (
     "_tkinter",
     "numpy.distutils",
     "openvino.torch",
+    "openvino_telemetry",
     "pandas",
     "pip",
     "pytest",

@@ -201,6 +201,15 @@ def lengths(port: Any) -> tuple[int, ...]:
     return tuple(dim.get_length() if dim.is_static else -1 for dim in port.partial_shape)
 
 
+def load_openvino() -> Any:
+    """Return OpenVINO without its telemetry: nothing is counted, written into the person's home or sent anywhere."""
+    # None makes the import of that name fail, and OpenVINO then takes its own silent stub
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # documented meaning of None
+    import openvino
+
+    return openvino
+
+
 def compile_model(file: Path, *, exact: bool) -> Any:
     """Return an exported network, ready to be called.
 
@@ -209,10 +218,7 @@ def compile_model(file: Path, *, exact: bool) -> Any:
     LearningError
         ``model-damaged``.
     """
-    # None makes the import of that name fail, and OpenVINO then takes its own silent stub
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # documented meaning of None
-    import openvino
-
+    openvino = load_openvino()
     if not file.is_file():
         raise LearningError("model-damaged", file=file)
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}

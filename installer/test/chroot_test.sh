@@ -20,7 +20,7 @@ seconds() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f", b - a }'
 server=''
 away() {
     [ -z "$server" ] || kill "$server" 2> /dev/null || true
-    for place in tmp/.X11-unix dev proc; do umount -l -R "$root/$place" 2> /dev/null || true; done
+    for place in tmp/.X11-unix dev sys proc; do umount -l -R "$root/$place" 2> /dev/null || true; done
 }
 trap away EXIT
 
@@ -34,6 +34,7 @@ rm -rf --one-file-system "$root"
 cp -a "$base" "$root"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
 mount --make-rslave "$root/dev"
 mkdir -p /tmp/.X11-unix "$root/tmp/.X11-unix"
@@ -51,7 +52,7 @@ as_anna() {
         LANG=C.UTF-8 ${DISPLAY_THERE:+DISPLAY=$DISPLAY_THERE} sh -c "cd; $*"
 }
 listed() {
-    (cd "$root" && find . -xdev \( -path ./proc -o -path ./dev -o -path ./tmp -o -path ./var/cache -o -path ./var/log \
+    (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./tmp -o -path ./var/cache -o -path ./var/log \
         -o -path ./var/lib/apt -o -path ./var/lib/dpkg \) -prune -o -printf '%y %M %p\n' | sort)
 }
 

@@ -34,10 +34,11 @@ from core.phantom import Phantom, make_head
 from core.places import HOME_VARIABLE
 from core.project.project import Project
 from core.project.records import Origin, SliceState
+from models.inference import load_openvino
 from models.worker import Job, run_job
 
 LIBRARIES = (
-    *("cv2", "h5py", "nibabel", "pydicom", "scipy.ndimage", "openvino", "skimage.graph", "skimage.segmentation"),
+    *("cv2", "h5py", "nibabel", "pydicom", "scipy.ndimage", "skimage.graph", "skimage.segmentation"),
     *("highdicom.seg", "pycocotools.mask", "nrrd", "isal.igzip", "gdcm", "openjpeg", "jpeg_ls", "PIL.Image"),
 )
 SHAPE = (6, 64, 56)
@@ -104,6 +105,7 @@ def _fault(check: Callable[[Path], None], folder: Path) -> str:
 
 
 def _libraries(_folder: Path) -> None:
+    load_openvino()
     for name in LIBRARIES:
         importlib.import_module(name)
 
