@@ -282,7 +282,7 @@ def head_file(tmp_path):
 
 def test_strip_writes_brain_and_mask_in_the_inputs_own_geometry(head_file, tmp_path, capsys):
     path, _ = head_file
-    status, facts, err = said(capsys, "strip", path, "-o", tmp_path / "out")
+    status, facts, err = said(capsys, "strip", path, "-o", tmp_path / "out", "--model", "classical")
     assert status == 0
     assert "rough" in err
     assert facts["scans"] == 1
