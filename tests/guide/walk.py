@@ -292,7 +292,6 @@ MEANWHILE: dict[tuple[str, str], Callable[[Path], None]] = {
 """What happens before a line, because somebody draws or another does something in the story of a page."""
 REFUSED = {
     ("data", "versions pilot.meninx S0001 --restore"): "nothing is damaged",
-    ("skull-stripping", "train skulls.meninx --label Brain --parent brain"): "this version comes without the starter",
 }
 """Lines that end with 1 by what the page itself says."""
 
