@@ -305,7 +305,9 @@ def short(line: str) -> str:
         return line
     line = re.sub(r" --(minutes|epochs) \d+", "", line)
     line = re.sub(r" --size \d+", "", line)
-    return f"{line} --epochs 1 --steps 2 --size 64 --device cpu"
+    # from another run or a starter the size is theirs
+    size = "" if "--parent" in line else " --size 64"
+    return f"{line} --epochs 1 --steps 2{size} --device cpu"
 
 
 def run_line(line: str) -> tuple[int, str]:
