@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QPixmap
-from stage import XY, Stage, head, together
+from stage import XY, Stage, head, padded, together
 
 from core.editing.operations import Operation, Where
 from core.volume import Window
@@ -120,7 +120,7 @@ def with_panel(stage: Stage, at: XY, *panels: object, width: int = 420, least: i
     # up to the bar that scrolls the panels, not into it
     side.setRight(stage.part(*panels).right() + 2)  # type: ignore[arg-type]
     pane = stage.around(at, width, max(side.height(), least))
-    return together((picture, pane), (picture, side))
+    return padded(together((picture, pane), (picture, side)), 8)
 
 
 def unfold(panel: object) -> None:

@@ -82,7 +82,9 @@ def review_gate(stage: Stage) -> QPixmap:
     page = stage.window.review
     stage.until(lambda: page.side.gate.look is not None)
     stage.settle(1.5)
-    if page.side.gate.look is not None and page.side.gate.look.rows:
-        page.side.gate._lines[0].click()
+    lines = [line for line in page.side.gate._lines if not line.isHidden()]
+    if lines:
+        # not one above the head
+        min(lines, key=lambda line: abs(int(line.property("slice")) - 6)).click()
     stage.settle(0.8)
     return stage.shot()

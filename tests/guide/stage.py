@@ -12,6 +12,7 @@ import itertools
 import shutil
 import sys
 import time
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from core.commands.line import run as run_command
 from core.geometry import bounding_box
 from core.labels import LabelSet
 from core.phantom import Phantom, make_head
+from core.project import links
 from core.project.classes import ClassGiven
 from core.project.project import Project
 from core.project.records import Origin, SliceState
@@ -133,13 +135,18 @@ def make_stroke(path: Path) -> Path:
 
 
 def fix_clock(day: int) -> None:
-    """Let the program write times that are the same each time: from a morning on, some seconds later at each look."""
+    """Let the program write times, and keys of patients, that are the same each time.
+
+    From a morning on, some seconds later at each look.
+    """
     begun, looks = datetime(2026, 11, day, 9, 0, tzinfo=UTC), itertools.count()
 
     def now() -> str:
         later = begun + timedelta(seconds=7 * next(looks))
         return later.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
+    # who checks a training follows from the key of a patient, and that from the salt
+    links.secrets = types.SimpleNamespace(token_bytes=bytes)  # type: ignore[assignment]
     for name, module in list(sys.modules.items()):
         if name.startswith("core.") and hasattr(module, "utc_now"):
             module.utc_now = now  # type: ignore[attr-defined]
@@ -383,6 +390,16 @@ def together(*pieces: Piece, gap: int = 8, below: bool = False) -> QPixmap:
     for picture, part in pieces:
         painter.drawPixmap(QPoint(0, place) if below else QPoint(place, 0), picture, part)
         place += (part.height() if below else part.width()) + gap
+    painter.end()
+    return made
+
+
+def padded(picture: QPixmap, right: int) -> QPixmap:
+    """Return a picture with some of the program's own dark at its right."""
+    made = QPixmap(picture.width() + right, picture.height())
+    made.fill(theme.qcolor("panel"))
+    painter = QPainter(made)
+    painter.drawPixmap(0, 0, picture)
     painter.end()
     return made
 

@@ -160,6 +160,9 @@ class Choices(QWidget):
 
     def _make_patients(self) -> None:
         self.patient = PatientChoice(self._folder)
+        # the longest way must not make the page wider than it is shown
+        self.patient.ways.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.patient.ways.setMinimumContentsLength(16)
         self.patient.changed.connect(self.regroup_asked)
         hint = theme.label(text("dialogs.patient_hint"), "muted", wrap=True)
         self._lay.addWidget(_field(text("dialogs.patient"), self.patient, hint))

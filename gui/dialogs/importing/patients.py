@@ -29,9 +29,6 @@ class PatientChoice(QWidget):
         self._folder = folder
         self.ways = QComboBox()
         self.ways.setAccessibleName(text("dialogs.patient"))
-        # the longest way must not make the page wider than it is shown
-        self.ways.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.ways.setMinimumContentsLength(16)
         for key in ("", "folder", "dicom", "none", "name", "csv"):
             self.ways.addItem(text(f"dialogs.patient_{key or 'auto'}"), key)
         self.ways.activated.connect(self._chosen)
