@@ -54,6 +54,7 @@ class NumbersPage(QWidget):
         self.table.setToolTip(text("review.numbers_tip"))
         self.levels = QButtonGroup(self)
         self.label = QComboBox()
+        self.label.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.label.setMinimumWidth(120)
         self.label.currentIndexChanged.connect(self._fill)
         self._said = theme.label("", "muted")

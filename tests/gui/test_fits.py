@@ -11,7 +11,7 @@ import small_project as small
 from fitting import cut_off
 from PySide6.QtCore import QCoreApplication, QEvent, QLocale
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 from shell_support import wait_loaded
 
@@ -125,6 +125,12 @@ def test_the_window_has_room_for_its_words(window: MainWindow, folder: Path, spo
     for tab in (1, 0):
         window.train.tabs.button(tab).click()
         look.at(f"train-tab-{tab}", window)
+    window.train.panel.task.setCurrentIndex(1)
+    look.at("train-class", window)
+    window.train.panel.task.setCurrentIndex(0)
+    window.train.box.figures.click()
+    qtbot.wait(800)
+    look.at("train-figures", window)
     window.show_workspace("review")
     qtbot.waitUntil(lambda: window.review.panes.isVisible(), timeout=60_000)
     qtbot.wait(800)
@@ -132,6 +138,11 @@ def test_the_window_has_room_for_its_words(window: MainWindow, folder: Path, spo
     window.review.show_next(True)
     look.at("review-next", window)
     window.review.show_next(False)
+    for view in window.review.views.findChildren(QPushButton):
+        if view.isCheckable() and view.isEnabled() and view.isVisible():
+            view.click()
+            qtbot.wait(400)
+            look.at(f"review-view-{view.text()}", window)
     assert (window.width(), window.height()) == SIZE
     assert not look.faults, "\n".join(look.faults)
 
