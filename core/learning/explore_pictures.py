@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.learning.explore_found import Exploration, Heat, Histogram
+from core.letters import for_pillow
 from core.messages import THIN, numeral, text
 from core.review.figure import GRID, INK, PAPER, QUIET, ticks
 
@@ -75,6 +76,7 @@ class Sheet:
         # the typeface that Pillow carries has one weight: a hair of outline makes it strong
         hair = round(size * _SCALE / 52) if strong else 0
         place = (at[0] * _SCALE, at[1] * _SCALE)
+        words = for_pillow(words)
         self._pen.text(place, words, fill=color, font=font, anchor=f"{side}m", stroke_width=hair, stroke_fill=color)
         return float(self._pen.textlength(words, font=font)) / _SCALE
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from xml.sax.saxutils import escape
 
+from core.letters import for_pillow
 from core.messages import numeral
 
 Point = tuple[float, float]
@@ -302,7 +303,9 @@ class _Png:
         # the typeface that Pillow carries has one weight: a hair of outline makes it strong
         hair = round(size * self._scale / 52) if strong else 0
         font = self._font(size)
-        self._pen.text(place, words, fill=color, font=font, anchor=f"{side}m", stroke_width=hair, stroke_fill=color)
+        self._pen.text(
+            place, for_pillow(words), fill=color, font=font, anchor=f"{side}m", stroke_width=hair, stroke_fill=color
+        )
 
     def _font(self, size: float) -> Any:
         from PIL import ImageFont

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.errors import MeninxError
 from core.geometry import Array, PlaneView
+from core.letters import plain
 from core.review.strip import apply_mask
 from core.volume import Volume, Window, auto_window
 
@@ -164,7 +165,6 @@ def _grey(volume: Volume, stored: Array, levels: Window) -> Picture:
 def _titled(picture: Picture, title: str) -> Picture:
     bar = np.full((_TITLE, picture.shape[1], 3), 18, dtype=np.uint8)
     # OpenCV's own letters are plain ASCII
-    plain = title.encode("ascii", "replace").decode()
-    cv2.putText(bar, plain, (6, _TITLE - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (205, 210, 216), 1, cv2.LINE_AA)
+    cv2.putText(bar, plain(title), (6, _TITLE - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (205, 210, 216), 1, cv2.LINE_AA)
     edged = np.vstack([bar, picture])
     return np.pad(edged, ((0, 2), (0, 2), (0, 0)), constant_values=10)
