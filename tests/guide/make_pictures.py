@@ -5,6 +5,7 @@ Each is taken from the real window, off the screen, on made-up heads. ``loop`` i
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -39,6 +40,8 @@ def main(names: list[str]) -> int:
         return 2
     out = Path(os.environ.get("GUIDE_PICTURES", PICTURES))
     out.mkdir(parents=True, exist_ok=True)
+    # windows that were closed are swept up by Stage.close, never in a thread of another
+    gc.disable()
     failed: list[str] = []
     faults: list[BaseException] = []
     sys.excepthook = lambda _kind, fault, _trace: faults.append(fault)

@@ -68,6 +68,9 @@ def classes(stage: Stage) -> QPixmap:
         stage.settle(0.1)
     stage.go(z)
     stage.settle(0.3)
+    # what was given may have folded it again
+    unfold(panel)
+    stage.settle(0.2)
     picture = stage.whole()
     pane = stage.around((104, 128), 460, 330)
     strip = stage.part(stage.window.annotate.strip)

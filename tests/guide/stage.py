@@ -7,6 +7,7 @@ seed, the time is a fixed one, and fonts are those of the machine.
 from __future__ import annotations
 
 import functools
+import gc
 import io
 import itertools
 import shutil
@@ -225,6 +226,8 @@ class Stage:
         self.window.close()
         self.window.deleteLater()
         QTest.qWait(50)
+        # here, in the thread of the window: in another one what is left of it could lock both for ever
+        gc.collect()
 
     # -------------------------------------------------------------- waiting
 
