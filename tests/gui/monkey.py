@@ -30,6 +30,7 @@ _HELD = (
     Qt.KeyboardModifier.AltModifier,
     Qt.KeyboardModifier.ShiftModifier,
 )
+_STUCK_MS = 1_000
 _BUTTONS = (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton)
 
 
@@ -64,9 +65,15 @@ class Monkey:
             (2, self.resize),
             (1, self.finish),
         ]
+        self._acts = 0
+        self._stuck: tuple[QWidget | None, int] = None, 0
+        self._watch = QTimer(window)
+        self._watch.timeout.connect(self._unstick)
+        self._watch.start(_STUCK_MS)
 
     def act(self) -> None:
         """Do one thing, and clear away what it opened before."""
+        self._acts += 1
         dialog = QApplication.activeModalWidget() or QApplication.activePopupWidget()
         if dialog is not None:
             self.last.append(f"close {type(dialog).__name__}")
@@ -199,6 +206,13 @@ class Monkey:
     def _shown(self, kind: type[QWidget]) -> list[QWidget]:
         area = self.window.workspaces.currentWidget()
         return [one for one in area.findChildren(kind) if one.isVisible() and one.isEnabled()]
+
+    def _unstick(self) -> None:
+        """Close a question that came up in a later turn, where it is waited for and nothing else is done."""
+        asked = QApplication.activeModalWidget(), self._acts
+        if asked[0] is not None and asked == self._stuck:
+            _close_open()
+        self._stuck = asked
 
     def _closing_later(self) -> None:
         """Close what a click may open: a modal dialog would wait for ever."""
