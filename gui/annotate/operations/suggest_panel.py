@@ -123,7 +123,7 @@ class SuggestPanel(QWidget):
         in_ml = volume is not None and volume.geometry.measurable
         size = amount(region.voxels, volume.geometry.voxel_ml if volume is not None else 0.0, in_ml=in_ml)
         first, last = region.slices
-        key = "suggestions.row_one" if first == last else "suggestions.row"
+        key = "suggestions.row_slice" if first == last else "suggestions.row"
         if region.pieces > 1:
             key = "suggestions.small"
         return text(key, size=size, first=first + 1, last=last + 1, count=region.pieces)
