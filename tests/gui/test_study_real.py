@@ -234,5 +234,7 @@ def decide(window: MainWindow, qtbot: QtBot, project: Project, scan: str) -> Non
     assert after[name].any()
     session.open_scan(scan)
     qtbot.waitUntil(lambda: session.scan is not None and session.scan.id == scan and not session.loading, timeout=LONG)
+    # the action is off until the window has read the scan's status of now: a person would wait for it too
+    qtbot.waitUntil(window.actions_table["approve"].isEnabled, timeout=LONG)
     window.actions_table["approve"].trigger()
     qtbot.waitUntil(lambda: project.scan(scan).status is ScanStatus.APPROVED, timeout=LONG)
