@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from core import heap, places
 from core.messages import speak, text
 from gui import language, theme
+from gui.collecting import Collector
 from gui.faults import Unexpected
 from gui.handed import FileOpener, open_given, paths_of
 from gui.log import LogStart, start_log
@@ -79,7 +80,11 @@ def open_window(arguments: Sequence[str]) -> int:
     breath = QTimer()
     breath.timeout.connect(_breathe)
     breath.start(200)
+    collector = Collector()
+    collector.begin()
+    collector.keep()
     status = app.exec()
+    collector.end()
     breath.stop()
     if window.commands.setting_up.again:
         language.start_again()

@@ -1,4 +1,4 @@
-"""Leak checks of the window: no QThread and no QTimer may outlive its test."""
+"""What all tests of the window share: garbage as in the program, and no QThread or QTimer that outlives its test."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from PySide6.QtCore import QThread, QTimer
 from shell_support import opened, project_path, shell_template, window  # noqa: F401 - fixtures for all tests of the window
 
 from core.heap import keep_small
+from gui.collecting import Collector
 
 _seen: set[int] = set()
 """What ran already when the first test began, or was told of once."""
@@ -20,6 +21,15 @@ def _before(qapp: object) -> None:
     # as the program does at its beginning
     keep_small()
     _seen.update(id(item) for item in _running())
+
+
+@pytest.fixture(autouse=True)
+def collected_here(qapp: object) -> Iterator[None]:
+    """Collect garbage in the window's thread alone, as the program does."""
+    collector = Collector()
+    collector.begin()
+    yield
+    collector.end()
 
 
 @pytest.fixture(autouse=True)
