@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from core import heap, places
 from core.messages import speak, text
 from gui import language, theme
+from gui.background import take_short_turns
 from gui.collecting import Collector
 from gui.faults import Unexpected
 from gui.handed import FileOpener, open_given, paths_of
@@ -47,6 +48,7 @@ def open_window(arguments: Sequence[str]) -> int:
         Exit status.
     """
     heap.keep_small()
+    take_short_turns()
     places.settle()
     settings = Settings()
     speak(language.wanted(settings.preferences.language))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,15 @@ from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, QThread, Signa
 
 from core.errors import MeninxError
 from core.traces import kind_of, place_of, trace_of
+
+_TURN = 0.001
+"""Seconds that a thread may hold Python's lock while another wants it; Python's own 5 ms, a few times in a row, are a
+turn of the window that is felt."""
+
+
+def take_short_turns() -> None:
+    """Let threads that calculate hand Python's lock to the window's thread often; for the beginning of the program."""
+    sys.setswitchinterval(_TURN)
 
 
 class Task(QThread):

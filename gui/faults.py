@@ -197,8 +197,9 @@ class Unexpected(QObject):
     def show_log(self) -> None:
         """Show the log."""
         dialog = LogDialog(self.dialog or self._window)
+        # it goes with the one it lies on, too, should that be closed first
+        dialog.finished.connect(dialog.deleteLater)
         dialog.exec()
-        dialog.deleteLater()
 
     def _tell_the_end(self, fault: Fault) -> None:
         if not isinstance(QApplication.instance(), QApplication) or self.dialog is not None:

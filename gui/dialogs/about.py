@@ -51,5 +51,6 @@ class AboutDialog(Dialog):
     def show_licences(self) -> None:
         """Show what this copy is made of."""
         dialog = LicencesDialog(self)
+        # it goes with the one it lies on, too, should that be closed first
+        dialog.finished.connect(dialog.deleteLater)
         dialog.exec()
-        dialog.deleteLater()

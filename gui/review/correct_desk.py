@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gui.session import Session
 
-Voxel = tuple[int, int, int]
+Place = tuple[float, float, float]
 
 
 class CorrectDesk(QObject):
@@ -50,7 +50,7 @@ class CorrectDesk(QObject):
         self._session, self._bar, self._panes, self._shown = session, bar, panes, shown
         self._parent = parent
         self._choosing = False
-        self._over: Voxel | None = None
+        self._over: Place | None = None
         bar.correct_asked.connect(self.correct)
         bar.slice_asked.connect(self.take_slice)
         bar.region_asked.connect(self.choose_region)
@@ -102,7 +102,7 @@ class CorrectDesk(QObject):
         self._session.notifier.tell(text("review.region_click"), "info")
 
     @Slot(object)
-    def _hovered(self, xyz: Voxel | None) -> None:
+    def _hovered(self, xyz: Place | None) -> None:
         self._over = xyz
 
     @Slot()
@@ -112,19 +112,20 @@ class CorrectDesk(QObject):
             self.take_region(self._over)
 
     @Slot(object)
-    def take_region(self, xyz: Voxel | None) -> None:
-        """Add the predicted region at a voxel (x, y, z) to the annotation; the reader stays here."""
+    def take_region(self, xyz: Place | None) -> None:
+        """Add the predicted region at a place (x, y, z), not rounded, to the annotation; the reader stays here."""
         run, _, label = self._shown()
         if run is None or label is None or not self._session.can_edit:
             return
-        inside = xyz is not None and all(
-            0 <= place < count for place, count in zip(xyz[::-1], label.predicted.shape, strict=True)
+        # a voxel's centre is at a whole number; what is clicked lies between
+        voxel = None if xyz is None else (round(xyz[2]), round(xyz[1]), round(xyz[0]))
+        inside = voxel is not None and all(
+            0 <= place < count for place, count in zip(voxel, label.predicted.shape, strict=True)
         )
-        if xyz is None or not inside or not label.predicted[xyz[2], xyz[1], xyz[0]]:
+        if voxel is None or not inside or not label.predicted[voxel]:
             self._session.notifier.tell(text("review.region_none", label=label.name), "warning")
             return
-        x, y, z = (int(place) for place in xyz)
-        self._session.correct_from(run.id, only=Only(label=label.name, voxel=(z, y, x)))
+        self._session.correct_from(run.id, only=Only(label=label.name, voxel=voxel))
 
     @Slot()
     def train_again(self) -> None:

@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from series_support import write_series
 
+from core.heap import keep_small
 from gui import theme
+from gui.background import take_short_turns
 from gui.collecting import Collector
 from gui.glimpse import Glimpse
 from gui.main_window import MainWindow
@@ -44,6 +46,8 @@ def test_a_dropped_series_is_seen_within_a_second(
 ) -> None:
     monkeypatch.setenv("MENINX_HOME", str(tmp_path / "home"))
     write_series(tmp_path / "series", "raw")
+    keep_small()
+    take_short_turns()
     theme.apply(qapp)
     window = MainWindow(Session(Settings()))
     window.show()

@@ -10,6 +10,7 @@ from PySide6.QtCore import QThread, QTimer
 from shell_support import opened, project_path, shell_template, window  # noqa: F401 - fixtures for all tests of the window
 
 from core.heap import keep_small
+from gui.background import take_short_turns
 from gui.collecting import Collector
 
 _seen: set[int] = set()
@@ -20,6 +21,7 @@ _seen: set[int] = set()
 def _before(qapp: object) -> None:
     # as the program does at its beginning
     keep_small()
+    take_short_turns()
     _seen.update(id(item) for item in _running())
 
 

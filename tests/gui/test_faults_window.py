@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QtMsgType
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QDialog, QLabel
 from pytestqt.qtbot import QtBot
 from shell_support import stroke
 
@@ -21,6 +22,7 @@ from core.project.saver import SaveState
 from core.traces import scrub, scrub_crash, shown_path, trace_of
 from gui import log as logs
 from gui.background import Tasks
+from gui.dialogs.about import AboutDialog
 from gui.dialogs.log_dialog import LogDialog
 from gui.faults import MOST, Unexpected
 from gui.log import LogStart, read_log, start_log
@@ -242,6 +244,22 @@ def test_the_log_is_looked_at_copied_and_saved(opened: MainWindow, log: LogStart
     assert "something" in (tmp_path / "log.txt").read_text("utf-8")
     dialog.save_to(tmp_path / "nowhere" / "log.txt")
     assert "nowhere" in dialog.said.text() or "log.txt" in dialog.said.text()
+
+
+@pytest.mark.parametrize("licences", [True, False])
+def test_what_lies_on_a_dialog_goes_with_it(
+    opened: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, licences: bool
+) -> None:
+    # closed the one below the other: what is left of the upper one is never touched again
+    below = AboutDialog(opened)
+    monkeypatch.setattr(QDialog, "exec", lambda _upper: shiboken6.delete(below))
+    if licences:
+        below.show_licences()
+    else:
+        hooks = Unexpected()
+        hooks.dialog = below
+        hooks.show_log()
+    assert not shiboken6.isValid(below)
 
 
 def test_the_log_turns_over_and_stays_small(log: LogStart, own_home: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import small_project as small
 from page_support import page_on
+from PySide6.QtCore import Qt
 from scipy import ndimage
 
 from core.project.predictions import write_prediction
@@ -65,7 +66,12 @@ def test_a_click_takes_the_region_and_nothing_else(bench, qtbot):
     assert heard == [], "several can be taken one after the other"
     assert not page.correcting.choosing
     # Alt+click takes the other one as well; undo takes it back
-    page.panes.views[0].picked.emit((12, 12, 3))
+    view = page.panes.views[0]
+    page.panes.set_index(3)
+    # a click is between the centres of voxels
+    qtbot.mouseClick(
+        view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.AltModifier, view.point_of((12.3, 11.8, 3)).toPoint()
+    )
     qtbot.waitUntil(lambda: drawn(session).sum() == said.sum(), timeout=15000)
     session.undo()
     np.testing.assert_array_equal(drawn(session), pieces == pieces[5, 42, 45])
