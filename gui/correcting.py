@@ -22,6 +22,7 @@ from core.editing.editor import Editor
 from core.editing.replacing import Replacement, prepare, respecting
 from core.editing.steps import Part
 from core.editing.tools.islands import parts_of
+from core.errors import MeninxError
 from core.labels import SCRIBBLED_BACKGROUND, Label, LabelSet
 from core.messages import text
 from core.project.predictions import read_prediction
@@ -113,12 +114,16 @@ class Base:
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """What was worked out; ``label`` is the one label it is about, None for several."""
+    """What was worked out; ``label`` is the one label it is about, None for several.
+
+    ``unknown`` are the labels of the prediction where the project has none of them: nothing can be taken over then.
+    """
 
     order: Order
     base: Base
     replacement: Replacement
     label: Label | None
+    unknown: tuple[str, ...] = ()
 
 
 def make_ready(order: Order, base: Base) -> Ready:
@@ -154,7 +159,9 @@ def make_ready(order: Order, base: Base) -> Ready:
             new[layer][kept] = base.layers[layer][kept]
     labels = [label for found in by_layer.values() for label, _ in found]
     replacement = prepare(base.revision, base.layers, new)
-    return Ready(replace(order, predicted=predicted), base, replacement, labels[0] if len(labels) == 1 else None)
+    unknown = () if by_layer else tuple(wanted)
+    order = replace(order, predicted=predicted)
+    return Ready(order, base, replacement, labels[0] if len(labels) == 1 else None, unknown)
 
 
 def region_at(mask: NDArray[np.uint8], voxel: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -245,8 +252,26 @@ class Corrector(QObject):
 
     @Slot(object)
     def _there(self, ready: Ready) -> None:
+        if ready.unknown and self._add_labels(ready) and self._session.editor is not None:
+            self._start(ready.order, self._session.editor)
+            return
         self._waiting.append((ready, deque(ready.replacement.parts)))
         self._turns.start()
+
+    def _add_labels(self, ready: Ready) -> bool:
+        """Give the project the labels of a prediction that it has none of; return whether it has them now."""
+        session = self._session
+        if ready.order.token != session.token or not session.can_edit:
+            return False
+        labels = session.labels
+        for name in ready.unknown:
+            labels = labels if labels.find(name) is not None else labels.with_label(name)
+        try:
+            session.change_labels(labels)
+        except MeninxError as error:
+            session.notifier.error(error)
+            return False
+        return True
 
     @Slot()
     def _turn(self) -> None:

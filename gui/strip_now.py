@@ -79,7 +79,8 @@ class StripNow(QObject):
             return
         self._works.discard(work.id)
         if isinstance(work.outcome, Finished) and work.result.get("scans"):
-            # the starter is a run of the project now
+            # the starter is a run of the project now, and its labels are there
+            self._session.reload_labels()
             self._session.runs_changed.emit()
             self._session.review_requested.emit(work.result["run"])
             self._session.workspace_requested.emit("review")

@@ -142,7 +142,7 @@ def taken(project: Project, starter: Starter) -> Run | None:
 
 
 def take(project: Project, starter: Starter) -> Run:
-    """Add a starter to a project as a run.
+    """Add a starter to a project as a run, and the labels it predicts, so that they can be corrected.
 
     Raises
     ------
@@ -157,6 +157,8 @@ def take(project: Project, starter: Starter) -> Run:
     atomic.make_folder(trial)
     try:
         found = unpack_run(starter.folder, trial)
+        for name in starter.labels:
+            project.ensure_label(name)
         return add_foreign(project, replace(found, name=starter.name, id=starter.id))
     finally:
         shutil.rmtree(trial, ignore_errors=True)

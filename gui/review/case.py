@@ -193,7 +193,8 @@ def _misfits(question: Question) -> tuple[str, ...]:
     said = misfits(learnt(question.project, question.run), question.scan)
     gone = lost_labels(question.labels, question.run)
     if gone:
-        said.append(text("review.misfit_labels", labels=", ".join(gone)))
+        key = "misfit_no_label" if len(gone) == len(question.run.labels) else "misfit_labels"
+        said.append(text(f"review.{key}", labels=", ".join(gone)))
     return tuple(said)
 
 

@@ -63,10 +63,10 @@ class CompareBar(QFrame):
         row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
         self._compare = theme.label(text("review.compare"), "muted")
         row.addWidget(self._compare)
-        row.addWidget(self.run, 3)
+        row.addWidget(self.run, 4)
         row.addWidget(theme.label(text("review.with"), "muted"))
         row.addWidget(self.reference, 4)
-        row.addStretch(3)
+        row.addStretch(1)
         for button in (self.predict, self.worst, self.next, self.correct, self.parts):
             row.addWidget(button)
 
@@ -182,7 +182,9 @@ class CompareBar(QFrame):
                 continue
             if row.best:
                 best = self.run.count()
-            self.run.addItem(f"{row.run.name}  ★" if row.best else row.run.name, row.run.id)
+            # a starter, or a run of another project, is known by what it is called there
+            name = f"{row.run.name} · {row.origin}" if row.origin else row.run.name
+            self.run.addItem(f"{name}  ★" if row.best else name, row.run.id)
         self._offer_gates([row for row in rows if row.run.usable and row.run.config.classifies])
         index = self.run.findData(kept)
         self.run.setCurrentIndex(index if index >= 0 else best if self.run.count() else -1)

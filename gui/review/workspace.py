@@ -126,10 +126,9 @@ class ReviewWorkspace(QWidget):
         side.predict_asked.connect(self._next_step)
         side.label_chosen.connect(self._show_label)
         side.save_asked.connect(self._save)
-        side.strip.slice_chosen.connect(self.panes.set_index)
+        for part in (side.strip, side.next, side.gate):
+            part.slice_chosen.connect(self._look_at)
         side.difference.space_asked.connect(self.space.open)
-        side.next.slice_chosen.connect(self.panes.set_index)
-        side.gate.slice_chosen.connect(self.panes.set_index)
         self.panes.index_changed.connect(side.strip.set_index)
         self.panes.index_changed.connect(side.difference.set_index)
         SameWindow(session, self.panes, side.difference.view)
@@ -397,7 +396,14 @@ class ReviewWorkspace(QWidget):
         if label is None or not label.ranked:
             return
         self._ranked = (self._ranked + 1) % len(label.ranked)
-        self.panes.set_index(label.ranked[self._ranked].slice)
+        self._look_at(label.ranked[self._ranked].slice)
+
+    @Slot(int)
+    def _look_at(self, index: int) -> None:
+        """Show a slice, also where figures or a list stand in the place of the panes."""
+        if self._middle.currentWidget() is not self.panes:
+            self.choose_view(self.panes.view_name)
+        self.panes.set_index(index)
 
     @Slot()
     def _next_step(self) -> None:

@@ -154,7 +154,7 @@ class NewRunPanel(QFrame):
         """
         chosen = (
             {name for name, check in self._checks.items() if check.isChecked()}
-            if project is self._project
+            if project is self._project and self._checks
             else {next((label.name for label in labels), "")}
         )
         if project is not self._project:
@@ -191,16 +191,21 @@ class NewRunPanel(QFrame):
         starts = [row for row in rows if row.run.usable and row.run.config.classifies == self.classifies]
         self._parents = {row.run.id: row.run.config for row in starts}
         for row in starts:
-            figure = numeral(row.run.best_dice, ".3f") if row.run.best_dice is not None else "-"
-            key = "train.from_run_class" if self.classifies else "train.from_run"
-            words = text(key, run=row.run.name, dice=figure) + ("  ★" if row.best else "")
-            self.parent_run.addItem(words, row.run.id)
+            self.parent_run.addItem(self._start_words(row), row.run.id)
         for name, config in () if self.classifies else starts_shipped():
             self._parents[name] = config
             self.parent_run.addItem(text("train.from_starter", name=name), name)
         self.parent_run.setCurrentIndex(max(0, self.parent_run.findData(kept)))
         self.parent_run.blockSignals(False)
         self._parent_changed()
+
+    def _start_words(self, row: RunRow) -> str:
+        """Return how a run is offered as a start; one from elsewhere has no figure here, but a name there."""
+        if row.origin and row.run.best_dice is None:
+            return f"{row.run.name} · {row.origin}"
+        figure = numeral(row.run.best_dice, ".3f") if row.run.best_dice is not None else "-"
+        key = "train.from_run_class" if self.classifies else "train.from_run"
+        return text(key, run=row.run.name, dice=figure) + ("  ★" if row.best else "")
 
     def set_running(self, running: bool) -> None:
         """Say whether a training runs: only one may."""

@@ -199,11 +199,11 @@ class Worklist(QFrame):
         row = self.model.row_of(current)
         if row is not None:
             index = self.model.index(row)
-            if self._chosen_count() > 1:
-                # several were chosen by hand: another scan that opens does not let go of them
-                self.list.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
-            else:
-                self.list.setCurrentIndex(index)
+            # several were chosen by hand: another scan that opens does not let go of them
+            flags, several = QItemSelectionModel.SelectionFlag, self._chosen_count() > 1
+            # said outright: with Ctrl held down (Ctrl+B) the list would take it for one row more
+            how = flags.NoUpdate if several else flags.ClearAndSelect
+            self.list.selectionModel().setCurrentIndex(index, how)
             self.list.scrollTo(index)
 
     @Slot()

@@ -10,6 +10,7 @@ import small_project as small
 from PySide6.QtCore import Qt
 from shell_support import SHAPE, stroke, wait_loaded
 
+from core.labels import LabelSet
 from core.project.records import Origin
 from core.project.saver import SaveState
 from gui import correcting
@@ -45,6 +46,16 @@ def wanted(session, run):
 def take(window, qtbot, run, **how):
     with qtbot.waitSignal(window.session.workspace_requested, timeout=10_000):
         window.session.correct_from(run, **how)
+
+
+def test_labels_that_the_project_lacks_are_added(predicted, qtbot):
+    window, run = predicted
+    session = window.session
+    session.change_labels(LabelSet().with_label("Oedema"))
+    take(window, qtbot, run)
+    assert [label.name for label in session.labels] == ["Oedema", *NAMES]
+    assert same(masks_of(session), wanted(session, run))
+    assert all(session.editor.mask(layer).any() for layer in LAYERS)
 
 
 def test_one_ctrl_z_takes_brain_and_tumour_back(predicted, qtbot):

@@ -63,6 +63,18 @@ def test_the_list_is_what_the_core_suggests(window, qtbot):
     assert page.panes.isVisible()
 
 
+def test_a_slice_chosen_at_the_right_is_shown_instead_of_the_list(window):
+    _, made = window
+    page = made.review
+    for go_away in (lambda: page.show_next(True), lambda: page.choose_view("numbers")):
+        go_away()
+        assert not page.panes.isVisible()
+        page.side.next.slice_chosen.emit(3)
+        assert page.panes.isVisible()
+        assert page.panes.index == 3
+        assert not page.bar.next.isChecked()
+
+
 def test_one_key_takes_the_next_one_with_its_prediction(window, qtbot):
     session, made = window
     page = made.review

@@ -13,6 +13,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "models"))
 from review_support import bright_model
 
 import core.learning.starters as shipped
+from core.labels import LabelSet
 from core.learning.config import TrainingConfig
 from core.learning.run_files import origin_of
 from core.learning.runs import CONFIG_FILE, MODEL_FILE, list_runs
@@ -50,6 +51,22 @@ def test_strip_now_shows_the_brain_in_review(opened, starter, qtbot):
     assert np.count_nonzero(read_prediction(session.project, run.id, session.scan.id)["Brain"])
     qtbot.waitUntil(lambda: window.review.isVisible() and window.review.run is not None, timeout=20_000)
     assert window.review.run.id == run.id
+
+
+def test_a_project_without_labels_gets_the_label_of_the_starter(opened, starter, qtbot):
+    session, window = opened.session, opened
+    session.change_labels(LabelSet())
+    assert not list(session.labels)
+    window.actions_table["strip_now"].trigger()
+    page = window.review
+    qtbot.waitUntil(lambda: page.isVisible() and page.case is not None and page.case.predicted, timeout=60_000)
+    assert [label.name for label in session.labels] == ["Brain"]
+    assert not page.case.misfits
+    assert page.bar.run.currentText().endswith("brain")
+    with qtbot.waitSignal(session.workspace_requested, timeout=10_000):
+        page.bar.correct.click()
+    brain = session.labels.named("Brain")
+    assert session.editor.label_voxels(brain) == page.case.labels["Brain"].predicted_voxels > 0
 
 
 def test_an_empty_review_offers_it(opened, starter, qtbot):

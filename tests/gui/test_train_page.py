@@ -13,6 +13,7 @@ from train_support import opened_page, told
 
 from core.errors import LearningError
 from core.events import Failed, Finished, Progress, WasCancelled
+from core.labels import LabelSet
 from core.learning.config import TrainingConfig
 from core.learning.events import RunEnded
 from core.learning.runs import RunState, create_run, update_run, write_evaluation
@@ -54,6 +55,16 @@ def start(session, page, qtbot, *, epochs: int = 50):
     run = create_run(session.project, work.thread.job.arguments["config"], scans=2, slices=24)
     work.thread.say(small.started(run.id, run.name, epochs=epochs))
     return work, run
+
+
+def test_the_first_label_of_a_project_is_ticked_when_it_comes(folder, opened_page):
+    # Strip now, or an import, brings a label into a project that had none
+    session, page = opened_page(folder)
+    labels = session.labels
+    page.panel.set_project(session.project, LabelSet(), read_only=False)
+    assert page.panel.chosen_labels() == []
+    page.panel.set_project(session.project, labels, read_only=False)
+    assert [label.name for label in page.panel.chosen_labels()] == ["Brain"]
 
 
 def test_counts_are_those_of_the_project(folder, opened_page, qtbot):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QFontMetrics
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -50,6 +51,21 @@ def test_a_click_opens_the_scan(opened: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: opened.session.scan is not None and opened.session.scan.id == wanted.id, timeout=10_000)
     assert model.data(model.index(2), Role.CURRENT)
     assert not model.data(model.index(0), Role.CURRENT)
+
+
+def test_a_scan_opened_while_ctrl_is_down_is_the_only_one_chosen(opened: MainWindow, qtbot: QtBot) -> None:
+    # Ctrl+B opens a scan, and the hand is still on Ctrl when it is there
+    worklist, session = opened.worklist, opened.session
+    wanted = worklist.model.scan_at(1)
+    worklist.choose([worklist.model.scan_at(0).id])
+    QTest.keyPress(opened, Qt.Key.Key_Control, Qt.KeyboardModifier.ControlModifier)
+    try:
+        assert QApplication.keyboardModifiers() == Qt.KeyboardModifier.ControlModifier
+        session.open_scan(wanted.id)
+        qtbot.waitUntil(lambda: session.scan is not None and session.scan.id == wanted.id, timeout=10_000)
+        assert worklist.chosen() == [wanted.id]
+    finally:
+        QTest.keyRelease(opened, Qt.Key.Key_Control)
 
 
 def test_status_of_one_scan_is_read_again(opened: MainWindow) -> None:
