@@ -86,7 +86,6 @@ def open_window(arguments: Sequence[str]) -> int:
     collector.begin()
     collector.keep()
     status = app.exec()
-    collector.end()
     breath.stop()
     if window.commands.setting_up.again:
         language.start_again()

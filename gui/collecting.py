@@ -1,9 +1,10 @@
-"""Garbage of Python is collected in the window's thread alone.
+"""Garbage of Python is collected by a timer of the window, and at no other moment.
 
-Python collects in whichever thread asks for memory at the wrong moment. What it finds may be what is left of a closed
-window or a finished task: destroyed in another thread, Qt objects wait there for locks of Qt's while that thread holds
-Python's, and the window's thread, which waits the other way round, stands still for ever. So automatic collection is
-off while the window runs, and a timer of the window does it instead, which also keeps it out of a stroke.
+Python collects wherever somebody asks for memory. What it finds may be what is left of a closed window. In another
+thread its Qt objects wait for locks of Qt's while that thread holds Python's, and the window's thread, which waits the
+other way round, stands still for ever. In the window's own thread as well: a Qt object that is being destroyed holds
+a lock and asks Python whether a method was overridden, and a second one destroyed just then wants the same lock. Both
+were met. So automatic collection is off while the window runs. It also keeps out of a stroke.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ _NEW, _ALL = 1, 2
 
 
 class Collector(QObject):
-    """Collects in the thread it lives in: each second what is new, each half minute all."""
+    """Collects in the thread it lives in: each second what is new, each half minute all.
+
+    Nothing turns automatic collection on again: there are Qt objects to the end of the process.
+    """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -30,7 +34,7 @@ class Collector(QObject):
         self._timer.timeout.connect(self.look)
 
     def begin(self) -> None:
-        """Collect from now on."""
+        """Collect from now on, and only here."""
         gc.disable()
         self._timer.start()
 
@@ -40,9 +44,8 @@ class Collector(QObject):
         gc.freeze()
 
     def end(self) -> None:
-        """Leave it to Python again."""
+        """Collect no more."""
         self._timer.stop()
-        gc.enable()
 
     @Slot()
     def look(self) -> None:

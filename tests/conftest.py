@@ -59,6 +59,25 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def collected_at_rest(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Collect what is left of windows between tests only (gui/collecting.py tells why), all of it now and then."""
+    if "qapp" not in request.fixturenames:
+        if not gc.isenabled():
+            gc.collect()
+            gc.enable()
+        yield
+        return
+    gc.disable()
+    yield
+    _windows.append(1)
+    gc.collect(2 if len(_windows) % 20 == 0 else 1)
+
+
+_windows: list[int] = []
+"""One for each test of a window."""
+
+
 def real_data() -> Path | None:
     """Return the folder of real scans, or None where it is absent."""
     folder = Path(os.environ.get("MENINX_DATA", ROOT.parent / "shared" / "data"))

@@ -26,8 +26,8 @@ def _before(qapp: object) -> None:
 
 
 @pytest.fixture(autouse=True)
-def collected_here(qapp: object) -> Iterator[None]:
-    """Collect garbage in the window's thread alone, as the program does."""
+def collected_here(qapp: object, collected_at_rest: None) -> Iterator[None]:
+    """Collect garbage while a test waits, as the program does."""
     collector = Collector()
     collector.begin()
     yield

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, Qt
@@ -13,6 +16,8 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from gui.collecting import Collector
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class _Ring(QObject):
@@ -29,8 +34,6 @@ def collector(qapp: object) -> Iterator[Collector]:
     made.begin()
     yield made
     made.end()
-    # as the window's tests leave it
-    gc.disable()
 
 
 def _ended_in() -> tuple[weakref.ref[_Ring], list[str]]:
@@ -86,12 +89,62 @@ def test_what_is_old_is_collected_once_the_mouse_button_is_let_go(
     assert asked[40:] == [2] + [1] * 29 + [2] + [1] * 9
 
 
-def test_python_collects_by_itself_again_afterwards(qapp: object) -> None:
+def test_python_never_collects_by_itself_again(qapp: object) -> None:
+    gc.enable()
     made = Collector()
     frozen = gc.get_freeze_count()
     made.begin()
     made.keep()
-    assert not gc.isenabled()
     assert gc.get_freeze_count() > frozen
     made.end()
-    assert gc.isenabled()
+    assert not gc.isenabled()
+
+
+_DESTROYED = """
+import gc, sys
+from PySide6.QtCore import QCoreApplication, QObject, QTimer, Slot
+from gui.collecting import Collector
+
+class Part(QObject):
+    @Slot()
+    def hear(self):
+        pass
+
+app = QCoreApplication([])
+sender, collector = QTimer(), Collector()
+collector.begin()
+collector.keep()
+gc.set_threshold(1, 1, 1)
+for _ in range(20):
+    # what is left of windows: only the collector can free it
+    for _ in range(300):
+        left = Part()
+        left.itself = left
+        sender.timeout.connect(left.hear)
+    going = [Part() for _ in range(50)]
+    for part in going:
+        sender.timeout.connect(part.hear)
+    del left, part
+    # each tells the sender, with a lock of Qt's held; the sender asks Python whether it wants to know
+    if sys.argv[1] == "by itself":
+        gc.enable()
+    going.clear()
+    gc.disable()
+    collector.look()
+print("came through")
+"""
+
+
+def _destroyed(how: str, seconds: float) -> str:
+    words = [sys.executable, "-c", _DESTROYED, how]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=True).stdout.strip()
+
+
+def test_objects_that_go_while_much_is_due_do_not_stand_still(qapp: object) -> None:
+    assert _destroyed("by the collector", 60) == "came through"
+
+
+def test_with_pythons_own_collection_they_do(qapp: object) -> None:
+    # one thread, one lock of Qt's, wanted twice: the other reason why all this is needed
+    with pytest.raises(subprocess.TimeoutExpired):
+        _destroyed("by itself", 6)
