@@ -72,6 +72,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("evaluate", "models.commands.evaluate"),
     Command("predict", "models.commands.predict"),
     Command("suggest", "core.commands.suggest"),
+    Command("gate", "core.commands.gate"),
     Command("report", "gui.report.command"),
     Command("apply", "models.commands.apply"),
     Command("strip", "models.commands.strip"),

@@ -33,6 +33,8 @@ class CompareBar(QFrame):
     region_asked = Signal()
     again_asked = Signal()
     """Train again from the run."""
+    gate_list_asked = Signal()
+    """List where a gate and masks say otherwise."""
     ways_asked = Signal()
     """How to predict."""
 
@@ -112,6 +114,11 @@ class CompareBar(QFrame):
             self.gates.addAction(action)
         if self._gate_choices.checkedAction() is None:
             self._gate_choices.actions()[0].setChecked(True)
+        self.gates.addSeparator()
+        differ = QAction(text("gating.menu"), self.gates)
+        differ.setToolTip(text("gating.all_scans_tip"))
+        differ.triggered.connect(self.gate_list_asked)
+        self.gates.addAction(differ)
         self.gates.setEnabled(bool(rows))
         self._gate_changed()
 

@@ -23,6 +23,8 @@ class GateBox(QWidget):
 
     slice_chosen = Signal(int)
     """Native slice (from 0)."""
+    all_asked = Signal()
+    """List what the gate says otherwise in all scans."""
     changed = Signal()
     """It is there now, or not any more."""
 
@@ -46,6 +48,12 @@ class GateBox(QWidget):
             line.setCursor(Qt.CursorShape.PointingHandCursor)
             line.clicked.connect(self._chosen)
             outer.addWidget(line)
+        self.all = theme.button(text("gating.all_scans"), "small", tip=text("gating.all_scans_tip"))
+        self.all.clicked.connect(self.all_asked)
+        foot = theme.row()
+        foot.addWidget(self.all)
+        foot.addStretch(1)
+        outer.addLayout(foot)
         self.hide()
 
     @property

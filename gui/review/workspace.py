@@ -18,6 +18,7 @@ from gui.review.case import LabelCase, Live, Question, Reference, ReviewCase, an
 from gui.review.compare_bar import CompareBar
 from gui.review.contents import UNSURE, Scene, choices, references
 from gui.review.correct_desk import CorrectDesk
+from gui.review.gate_desk import GateDesk
 from gui.review.job_line import JobLine
 from gui.review.next_desk import NextDesk
 from gui.review.numbers import effort_words, figures
@@ -85,8 +86,8 @@ class ReviewWorkspace(QWidget):
         self._middle.addWidget(self.panes)
         self._middle.addWidget(self.desk.page)
         column.addWidget(self._middle, 1)
-        self.next = NextDesk(self._session, self)
-        self.predicting = PredictDesk(self._session, self.bar, self.line, self._chosen, self)
+        self.next, self.gating = NextDesk(self._session, self), GateDesk(self._session, self)
+        self.predicting = PredictDesk(self._session, self.bar, self.line, lambda: self.run, self)
         self.space = SpaceDesk(self._session, self.panes, self._in_space, self)
         self.correcting = CorrectDesk(self._session, self.bar, self.panes, self._compared, self)
         self.line.lie_over(self.panes)
@@ -116,13 +117,16 @@ class ReviewWorkspace(QWidget):
         bar, side = self.bar, self.side
         self.views.view_chosen.connect(self.choose_view)
         self.views.report_asked.connect(self._save_report)
-        self.desk.open_asked.connect(self._open_at)
         self.views.save_asked.connect(self._save_picture)
         self.panes.contents_changed.connect(self._contents_changed)
         bar.run_chosen.connect(self._run_chosen)
         bar.reference_chosen.connect(self.refresh)
         bar.worst_asked.connect(self.go_to_worst)
         bar.next_asked.connect(self.show_next)
+        bar.gate_list_asked.connect(self.show_gate_list)
+        side.gate.all_asked.connect(self.show_gate_list)
+        for desk in (self.desk, self.gating):
+            desk.open_asked.connect(self._open_at)
         side.predict_asked.connect(self._next_step)
         side.label_chosen.connect(self._show_label)
         side.save_asked.connect(self._save)
@@ -220,9 +224,6 @@ class ReviewWorkspace(QWidget):
 
     def _in_space(self) -> tuple[LabelCase | None, Reference | None]:
         return self.label_case, self.bar.chosen_reference
-
-    def _chosen(self) -> Run | None:
-        return self.run
 
     def _compared(self) -> tuple[Run | None, ReviewCase | None, LabelCase | None]:
         return self.run, self._case, self.label_case
@@ -454,6 +455,15 @@ class ReviewWorkspace(QWidget):
         self.next.show(self.run)
 
     @Slot()
+    def show_gate_list(self) -> None:
+        """List where a gate and masks or predictions say otherwise, in all scans, instead of the panes."""
+        self.views.leave()
+        self.bar.next.setChecked(False)
+        self._middle.addWidget(self.gating.page)
+        self._middle.setCurrentWidget(self.gating.page)
+        self.gating.show(self.run, self.bar.chosen_gate)
+
+    @Slot()
     def take_next(self) -> None:
         """Take the next best slice into Annotate, from anywhere."""
         self.next.use(self.run)
@@ -503,6 +513,7 @@ class ReviewWorkspace(QWidget):
         self.desk.close()
         self.side.gate.close_page()
         self.next.close()
+        self.gating.close()
         self.space.close()
         self.saving.wait()
         self.readers.close()
