@@ -15,7 +15,6 @@ import stat
 import sys
 import sysconfig
 import zipfile
-import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 
 from core.errors import InputError, StorageError
 from core.io import atomic
+from core.io.zips import BROKEN, open_zip
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
@@ -36,18 +36,6 @@ _SPARE = 256 << 20
 _PART = re.compile(r"[^\x00-\x1f<>:\"/\\|?*]{1,120}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    KeyError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    NotImplementedError,
-    RuntimeError,
-    RecursionError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +94,8 @@ class PackFile:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        try:
-            with file.open("rb") as opened:
-                start = opened.read(4)
-            if start != b"PK\x03\x04":
-                raise InputError("pack-not", file=file.name)
-            self._zip = zipfile.ZipFile(file)
-        except FileNotFoundError as error:
-            raise InputError("file-missing", file=file) from error
-        except _BROKEN as error:
-            # the list of what a zip holds stands at its end
-            raise InputError("pack-damaged", file=file.name, part="…") from error
-        except OSError as error:
-            raise StorageError("read-failed", file=file, reason=type(error).__name__) from error
+        damaged = InputError("pack-damaged", file=file.name, part="…")
+        self._zip = open_zip(file, foreign=InputError("pack-not", file=file.name), cut=damaged)
         try:
             self.manifest = self._read_manifest()
             self._check_entries()
@@ -148,7 +125,7 @@ class PackFile:
             told = json.loads(data)
         except KeyError as error:
             raise InputError("pack-not", file=self.file.name) from error
-        except _BROKEN as error:
+        except BROKEN as error:
             raise InputError("pack-damaged", file=self.file.name, part=MANIFEST) from error
         if hashlib.sha256(data).hexdigest().encode() != self._zip.comment:
             raise InputError("pack-damaged", file=self.file.name, part=MANIFEST)
@@ -162,7 +139,7 @@ class PackFile:
             files = dict(told["files"])
             right = all(isinstance(word, str) and 0 < len(word) < 80 and word.isprintable() for word in words.values())
             right = right and all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in files.values())
-        except _BROKEN as error:
+        except BROKEN as error:
             raise InputError("pack-damaged", file=self.file.name, part=MANIFEST) from error
         if not right or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,31}", words["name"]):
             raise InputError("pack-damaged", file=self.file.name, part=MANIFEST)
@@ -271,7 +248,7 @@ class PackFile:
             with self._zip.open(info) as opened:
                 while piece := opened.read(_PIECE):
                     yield piece
-        except _BROKEN as error:
+        except BROKEN as error:
             raise InputError("pack-damaged", file=self.file.name, part=info.filename[:80]) from error
 
 

@@ -176,9 +176,11 @@ def add_packages(plan: Plan) -> None:
     """Make the packages of Linux; those of Windows and macOS are made by scripts of their own."""
     if plan.platform == "linux" and plan.packages:
         from installer.linux import deb, tarball
+        from installer.linux.stage import Goods
 
-        deb.make(plan.payload, plan.out, version())
-        tarball.make(plan.payload, plan.out, version())
+        goods = Goods(plan.payload, plan.out, version())
+        deb.make(goods)
+        tarball.make(goods)
 
 
 STEPS: tuple[tuple[str, Callable[[Plan], None]], ...] = (

@@ -136,7 +136,7 @@ def _packs(payload: Path) -> list[Path]:
 def _frozen_modules(files: Iterable[Path]) -> set[str]:
     """Names of the Python modules within the executables of PyInstaller; empty if it is not here to read them."""
     try:
-        from PyInstaller.archive.readers import CArchiveReader
+        from PyInstaller.archive.readers import ArchiveReadError, CArchiveReader
     except ModuleNotFoundError:
         return set()
     found: set[str] = set()
@@ -145,8 +145,8 @@ def _frozen_modules(files: Iterable[Path]) -> set[str]:
             continue
         try:
             archive = CArchiveReader(str(file))
-        except Exception:  # noqa: BLE001 - any other executable: PyInstaller raises what it likes
-            continue
+        except ArchiveReadError:
+            continue  # another executable: no archive hangs on it. One that is cut off is a reason to stop.
         for name in archive.toc:
             if name.endswith(".pyz"):
                 found |= set(archive.open_embedded_archive(name).toc)

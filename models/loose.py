@@ -30,7 +30,7 @@ from core.review import tidy
 from core.review.brain_check import BrainCheck, brain_notices
 from core.review.rough import classical_brain
 from core.review.strip import PLAIN, Stripping, grown
-from core.review.tidy import LooseWays, Tidying
+from core.review.tidy import USUAL, Tidying, Ways
 from core.volume import Volume
 from models.sharding import Shards, leading, share
 
@@ -77,10 +77,10 @@ class ClassicalMasker:
 class RunMasker:
     """A run of a project."""
 
-    def __init__(self, folder: Path, ways: LooseWays | None = None) -> None:
+    def __init__(self, folder: Path, ways: Ways = USUAL) -> None:
         from models.brain import DISTANCE, predictor_of
 
-        self._ways = ways or LooseWays()
+        self._ways = ways
         self._predictor = predictor_of(folder, mirrored=self._ways.mirrored)
         self.labels: tuple[str, ...] = tuple(name for name in self._predictor.labels if name != DISTANCE)
         self.check: BrainCheck | None = None
@@ -106,7 +106,7 @@ def default_model() -> str:
     return CLASSICAL if starter is None else starter.name
 
 
-def masker_for(model: str, ways: LooseWays | None = None) -> Masker:
+def masker_for(model: str, ways: Ways = USUAL) -> Masker:
     """Return what a ``--model`` names: ``classical``, a starter or ``PROJECT:RUN``.
 
     Raises
@@ -119,7 +119,7 @@ def masker_for(model: str, ways: LooseWays | None = None) -> Masker:
         ``project-missing``.
     """
     if model.casefold() == CLASSICAL:
-        return ClassicalMasker(ways.tidying if ways else tidy.PLAIN)
+        return ClassicalMasker(ways.tidying)
     starter = find_starter(model)
     if starter is not None:
         return RunMasker(starter.folder, ways)
@@ -168,7 +168,7 @@ def strip_job(
     *,
     model: str = "",
     masks_only: bool = False,
-    ways: LooseWays | None = None,
+    ways: Ways = USUAL,
     stripping: Stripping = PLAIN,
     volume: int | None = None,
     dicom: bool = False,
@@ -226,7 +226,7 @@ def apply_job(
     folder: Path,
     *,
     model: str,
-    ways: LooseWays | None = None,
+    ways: Ways = USUAL,
     volume: int | None = None,
     should_stop: StopCheck = never_stop,
 ) -> Events:

@@ -6,7 +6,6 @@ import functools
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from core.project.records import Scan
 from core.review.brain_check import brain_notices
 from core.review.fitness import learnt, unlike
 from core.review.suggest import MIRRORED
-from core.review.tidy import PLAIN, Tidying
+from core.review.tidy import USUAL, Ways
 from models.brain import predictor_of, tidied
 from models.classifying import ClassPredictor, Gate, classify_scan
 from models.inference import Predictor
@@ -35,10 +34,8 @@ def predict_job(
     scans: Sequence[str] = (),
     *,
     missing_only: bool = False,
-    mirrored: bool = False,
     gate: str = "",
-    three_views: bool = False,
-    tidying: Tidying = PLAIN,
+    ways: Ways = USUAL,
     should_stop: StopCheck = never_stop,
 ) -> Events:
     """Predict scans of a project with one of its runs.
@@ -48,37 +45,26 @@ def predict_job(
 
     Parameters
     ----------
-    project_path
-        The project's folder.
     run
         Id, name, number, ``last`` or ``best``; or a starter, which the project takes in as a run.
     scans
-        Ids or display names; none means all.
-    missing_only
-        Pass over scans that this run has predicted already.
-    mirrored
-        Average each slice with its left-right mirror image: half as fast, a little better.
+        Ids or display names; none means all. With ``missing_only`` those that it has predicted are passed over.
     gate
         A run that classifies: slices it calls clean stay empty.
-    three_views
-        Predict along all three axes and average (:mod:`models.views`): takes three times as long.
-    tidying
-        What is done to the masks after the network.
     should_stop
         Any word ends it; what is predicted by then stays.
 
     Yields
     ------
     JobEvent
-        Progress in slices, ``ScanReady`` with the id of each stored scan, ``Skipped`` for a scan
-        that could not be read, ``Finished`` with ``{"run", "name", "scans", "slices", "seconds"}``; a run
-        that classifies leaves :mod:`core.project.class_predictions` instead of masks and adds ``yes``.
+        Progress in slices, ``ScanReady``, ``Skipped`` for a scan that could not be read, ``Finished`` with
+        ``{"run", "name", "scans", "slices", "seconds"}``; a run that classifies leaves
+        :mod:`core.project.class_predictions` instead of masks and adds ``yes``.
 
     Raises
     ------
     LearningError
-        ``run-unknown``, ``run-unusable``, ``model-damaged``; ``run-draws`` for a gate that draws,
-        ``run-classifies`` for a gate before a run that classifies.
+        ``run-unknown``, ``run-unusable``, ``model-damaged``; ``run-draws``, ``run-classifies`` for a wrong gate.
     InputError
         ``scan-unknown``.
     Cancelled
@@ -88,57 +74,48 @@ def predict_job(
         yield Progress(0, 0, "loading-model")
     with Project.open(project_path) as project:
         found = run_of(project, run)
-        wanted = [project.scan(ref) for ref in scans] if scans else project.scans()
-        if missing_only:
-            there = _predicted(project, found, wanted)
-            wanted = [scan for scan in wanted if scan.id not in there]
+        wanted = _wanted(project, found, scans, missing_only=missing_only)
         shards = Shards(project.predictions_folder, f"predicting-{found.id}")
-        mine = share(wanted)
-        total = sum(scan.shape[0] for scan in mine)
-        ways = Ways(mirrored, gate, three_views, tidying)
-        work = _work(project, found, total, ways)
+        work = _work(project, found, sum(scan.shape[0] for scan in share(wanted)), gate, ways)
         odd = unlike(learnt(project, found), wanted)
         if odd and leading():
             yield Notice("run-unlike", {"run": found.name, "count": len(odd), "scans": ", ".join(odd[:5])})
-        skipped: list[Skipped] = []
-        for event in work.predict_all(mine, should_stop):
-            if isinstance(event, Skipped):
-                skipped.append(event)
-            if shards.rank == 0:
-                yield event
-        shards.tell({"scans": work.names, "slices": work.predicted, **work.told}, skipped)
-        yield from shards.gather(should_stop)
+        yield from _with_others(work, share(wanted), shards, should_stop)
         word = should_stop()
         if word == "cancel":
             raise Cancelled
         result = _result(found, wanted, work, shards.others)
-        if word and shards.rank == 0:
+        if word and leading():
             yield Notice("predicting-stopped", {"done": len(result["scans"]), "total": len(wanted)})
         yield Finished(result)
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """How is predicted; see :func:`predict_job`."""
-
-    mirrored: bool = False
-    gate: str = ""
-    three_views: bool = False
-    tidying: Tidying = PLAIN
-
-    def facts(self) -> dict[str, Any]:
-        """Return what a prediction's ``meta.json`` tells of it: nothing of what was not asked for."""
-        told: dict[str, Any] = {"mirrored": True} if self.mirrored else {}
-        return told | ({"tidying": self.tidying.to_json()} if self.tidying != PLAIN else {})
+def _wanted(project: Project, run: runs.Run, refs: Sequence[str], *, missing_only: bool) -> list[Scan]:
+    """Return the scans that are asked for, perhaps without those that the run has predicted already."""
+    scans = [project.scan(ref) for ref in refs] if refs else project.scans()
+    there = _predicted(project, run, scans) if missing_only else set()
+    return [scan for scan in scans if scan.id not in there]
 
 
-def _work(project: Project, run: runs.Run, total: int, ways: Ways) -> _Work:
+def _with_others(work: _Work, mine: Sequence[Scan], shards: Shards, should_stop: StopCheck) -> Events:
+    """Predict this process's share and put it together with the others'; only the first one tells of it."""
+    skipped: list[Skipped] = []
+    for event in work.predict_all(mine, should_stop):
+        if isinstance(event, Skipped):
+            skipped.append(event)
+        if leading():
+            yield event
+    shards.tell({"scans": work.names, "slices": work.predicted, **work.told}, skipped)
+    yield from shards.gather(should_stop)
+
+
+def _work(project: Project, run: runs.Run, total: int, gate: str, ways: Ways) -> _Work:
     """Make ready what predicts with a run, and refuse what does not go together."""
     folder = runs.require_usable(project, run)
     if not run.config.classifies:
-        before = Gate(project, ways.gate) if ways.gate else None
+        before = Gate(project, gate) if gate else None
         return _MaskWork(project, run.id, predictor_of(folder, mirrored=ways.mirrored), total, before, ways)
-    if ways.gate:
+    if gate:
         raise LearningError("run-classifies", name=run.name)
     return _ClassWork(project, run.id, ClassPredictor(folder, mirrored=ways.mirrored), total)
 

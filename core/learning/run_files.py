@@ -17,6 +17,7 @@ from typing import Any
 
 from core.errors import LearningError, ProjectError
 from core.io import atomic
+from core.io.zips import BROKEN
 from core.learning import runs
 from core.learning.config import TrainingConfig
 from core.learning.prepare import Preparation
@@ -226,7 +227,7 @@ def _from_zip(source: Path, folder: Path) -> list[str]:
                     left.append(member.filename)
                     continue
                 _unzip(zipped, member, folder / name)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except BROKEN as error:
         raise LearningError("foreign-damaged", file=source.name) from error
     return left
 

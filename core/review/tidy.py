@@ -45,18 +45,32 @@ PLAIN = Tidying()
 
 
 @dataclass(frozen=True, slots=True)
-class LooseWays:
-    """How loose files are predicted, and what is done to the masks after it.
+class Ways:
+    """How scans and loose files are predicted, and what is done to the masks after it.
+
+    The rough mask heeds only the tidying, a run that classifies only the mirror.
 
     Parameters
     ----------
-    mirrored, three_views, tidying
-        As :func:`models.predicting.predict_job`; the rough mask heeds only the last.
+    mirrored
+        Average each slice with its left-right mirror image: half as fast, a little better.
+    three_views
+        Predict along all three axes and average (:mod:`models.views`): takes three times as long.
+    tidying
+        What is done to the masks after the network.
     """
 
     mirrored: bool = False
     three_views: bool = False
     tidying: Tidying = PLAIN
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a prediction's ``meta.json`` tells of it: nothing of what was not asked for."""
+        told: dict[str, Any] = {"mirrored": True} if self.mirrored else {}
+        return told | ({"tidying": self.tidying.to_json()} if self.tidying != PLAIN else {})
+
+
+USUAL = Ways()
 
 
 def masks_of(

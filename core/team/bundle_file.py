@@ -12,9 +12,7 @@ import json
 import re
 import shutil
 import sqlite3
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
@@ -24,6 +22,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from core.errors import InputError, StorageError
+from core.io.zips import BROKEN, open_zip
 from core.project import schema
 
 ENDING = ".mnxbundle"
@@ -63,18 +62,6 @@ _MOST_PACKED = 400
 """So many times smaller than its rows is no packed table: rows hold hashes, which do not shrink."""
 _PIECE = 1 << 20
 _COMMENT = 64
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    KeyError,
-    ValueError,
-    TypeError,
-    NotImplementedError,
-    RuntimeError,
-    RecursionError,
-)
 _WHEN = (1980, 1, 1, 0, 0, 0)
 
 Row = dict[str, Any]
@@ -179,27 +166,14 @@ class BundleReader:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        try:
-            with file.open("rb") as opened:
-                start = opened.read(4)
-            if not start.startswith(b"PK"):
-                raise InputError("bundle-cut" if not start else "bundle-not", file=file)
-            try:
-                self._zip = zipfile.ZipFile(file)
-            except _BROKEN as error:
-                # a zip's list of contents stands at its end
-                raise InputError("bundle-cut", file=file) from error
-        except FileNotFoundError as error:
-            raise InputError("file-missing", file=file) from error
-        except OSError as error:
-            raise StorageError("read-failed", file=file, reason=type(error).__name__) from error
+        self._zip = open_zip(file, foreign=InputError("bundle-not", file=file), cut=InputError("bundle-cut", file=file))
         try:
             self._infos = {info.filename: info for info in self._zip.infolist()}
             self.facts, self.files = self._head()
         except InputError:
             self.close()
             raise
-        except (*_BROKEN, OSError) as error:
+        except (*BROKEN, OSError) as error:
             self.close()
             raise InputError("bundle-damaged", file=file) from error
 
@@ -336,7 +310,7 @@ class _Worded:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, _BROKEN):
+        if isinstance(error, BROKEN):
             raise InputError("bundle-damaged", file=self._file) from error
 
 

@@ -69,16 +69,23 @@ def predict(
     ``three_views`` and ``tidying``.
     """
     facts: dict[str, Any] = {"project_path": project, "run": run, "scans": list(scans), "missing_only": missing_only}
-    return Job("predict", facts | ({"gate": gate} if gate else {}) | dict(ways or {}))
+    return Job("predict", facts | ({"gate": gate} if gate else {}) | _ways(ways or {}))
 
 
 def strip(arguments: Mapping[str, Any]) -> Job:
     """Return the job that strips files; ``mirrored``, ``three_views`` and ``tidying`` among what it takes."""
-    from core.review.tidy import LooseWays  # loads numpy's friends: not before it is needed
-
     ways = {name: arguments[name] for name in ("mirrored", "three_views", "tidying")}
     others = {name: value for name, value in arguments.items() if name not in ways}
-    return Job("strip", {**others, "ways": LooseWays(**ways)})
+    return Job("strip", others | _ways(ways))
+
+
+def _ways(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was chosen as a job takes it; nothing for the usual."""
+    if not chosen:
+        return {}
+    from core.review.tidy import Ways  # loads numpy's friends: not before it is needed
+
+    return {"ways": Ways(**chosen)}
 
 
 def evaluate(project: Path, run: str, part: str) -> Job:

@@ -13,12 +13,12 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from installer.linux import desktop, needs
+from installer.linux.stage import PROGRAMS, Goods, tidy_modes
 
 HERE = Path(__file__).resolve().parent
 MAINTAINER = os.environ.get("MENINX_MAINTAINER", "The Meninx maintainers <maintainers@meninx.invalid>")
 LEVEL = 12
 """Of zstd: the bar for the size is met, and a build machine has other things to do."""
-PROGRAMS = ("meninx", "meninx-cli")
 _WORDS = """\
 draw, train and review brain masks
 Meninx is for radiologists and researchers who need masks of brains, tumours
@@ -29,51 +29,27 @@ predictions go wrong. There is no account, no server and no network.
 For research only, not for diagnosis."""
 
 
-def make(payload: Path, out: Path, version: str) -> Path:
-    """Make ``meninx_VERSION_ARCHITECTURE.deb``.
-
-    Parameters
-    ----------
-    payload
-        As :mod:`installer.build` makes it.
-    out
-        Where it goes; ``icons`` lies there already.
-
-    Returns
-    -------
-    Path
-        The package.
-    """
-    stage = out / "deb"
-    shutil.rmtree(stage, ignore_errors=True)
-    program = stage / "usr" / "lib" / "meninx"
-    shutil.copytree(payload, program, symlinks=True, copy_function=link)
+def make(goods: Goods) -> Path:
+    """Make ``meninx_VERSION_ARCHITECTURE.deb`` and return it."""
+    stage, version = goods.out / "deb", goods.version
+    goods.lay_out(stage, stage / "usr" / "lib" / "meninx", stage / "usr" / "share")
     (stage / "usr" / "bin").mkdir()
     for name in PROGRAMS:
         (stage / "usr" / "bin" / name).symlink_to(f"../lib/meninx/{name}")
-    desktop.lay(stage / "usr" / "share", out / "icons", version)
-    _papers(stage, payload, version)
+    _papers(stage, goods.payload, version)
     tidy_modes(stage)
     architecture = subprocess.run(
         ["dpkg", "--print-architecture"], check=True, capture_output=True, text=True
     ).stdout.strip()
     control = stage / "DEBIAN"
     control.mkdir()
-    told = control_file(debian_version(version), architecture, _kilobytes(stage), needs.depends(payload))
+    told = control_file(debian_version(version), architecture, _kilobytes(stage), needs.depends(goods.payload))
     (control / "control").write_text(told, encoding="utf-8")
     (control / "md5sums").write_text(_sums(stage), encoding="utf-8")
-    target = out / f"meninx_{version}_{architecture}.deb"
+    target = goods.out / f"meninx_{version}_{architecture}.deb"
     words = ["dpkg-deb", "--root-owner-group", "-Zzstd", f"-z{LEVEL}", "--build", str(stage), str(target)]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     return target
-
-
-def link(source: str, target: str) -> None:
-    """Give a file a second name where the file system can."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def debian_version(version: str) -> str:
@@ -89,15 +65,6 @@ def control_file(version: str, architecture: str, kilobytes: int, depends: str) 
         f"Installed-Size: {kilobytes}\nDepends: {depends}\nRecommends: desktop-file-utils, shared-mime-info\n"
         f"Section: science\nPriority: optional\nDescription: {short}\n{textwrap.indent(long, ' ')}\n"
     )
-
-
-def tidy_modes(stage: Path) -> None:
-    """Let everybody read everything, and only the owner change it; programs alone can be run."""
-    for path in stage.rglob("*"):
-        if path.is_symlink():
-            continue
-        runs = path.is_dir() or path.name in PROGRAMS or path.parent.name == "bin"
-        path.chmod(0o755 if runs or path.name.endswith(".sh") else 0o644)
 
 
 def _papers(stage: Path, payload: Path, version: str) -> None:

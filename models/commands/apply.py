@@ -8,8 +8,7 @@ from typing import Any
 
 from core.commands.line import Line
 from core.messages import text
-from core.review.tidy import LooseWays
-from models.commands.ways import add_ways, tidying
+from models.commands.ways import add_ways, ways
 from models.loose import apply_job
 from models.sharding import hush_others, leading
 
@@ -30,7 +29,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         arguments.inputs,
         arguments.output,
         model=arguments.model,
-        ways=LooseWays(arguments.tta, arguments.three_views, tidying(arguments)),
+        ways=ways(arguments),
         volume=arguments.volume,
         should_stop=line.should_stop,
     )

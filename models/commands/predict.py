@@ -8,7 +8,7 @@ from typing import Any
 
 from core.commands.line import Line
 from core.messages import text
-from models.commands.ways import add_ways, tidying
+from models.commands.ways import add_ways, ways
 from models.sharding import hush_others, leading
 from models.worker import Job, events_of
 
@@ -33,10 +33,8 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
             "run": arguments.run,
             "scans": _names(arguments.scans),
             "missing_only": arguments.missing_only,
-            "mirrored": arguments.tta,
             "gate": arguments.gate,
-            "three_views": arguments.three_views,
-            "tidying": tidying(arguments),
+            "ways": ways(arguments),
         },
     )
     result = line.follow(events_of(job, line.should_stop))

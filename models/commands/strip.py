@@ -9,8 +9,7 @@ from typing import Any
 from core.commands.line import Line
 from core.messages import text
 from core.review.strip import Stripping
-from core.review.tidy import LooseWays
-from models.commands.ways import add_ways, millimetres, number, tidying
+from models.commands.ways import add_ways, millimetres, number, ways
 from models.loose import default_model, strip_job
 from models.sharding import hush_others, leading
 
@@ -38,7 +37,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         arguments.output,
         model=model,
         masks_only=arguments.masks_only,
-        ways=LooseWays(arguments.tta, arguments.three_views, tidying(arguments)),
+        ways=ways(arguments),
         stripping=Stripping(arguments.background, arguments.soft, arguments.crop),
         volume=arguments.volume,
         dicom=arguments.dicom,

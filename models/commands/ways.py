@@ -6,7 +6,7 @@ import argparse
 import math
 
 from core.messages import text
-from core.review.tidy import Tidying
+from core.review.tidy import Tidying, Ways
 
 
 def add_ways(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +18,10 @@ def add_ways(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--margin", type=number, default=0.0, metavar="MM", help=text("strip.help_margin"))
 
 
-def tidying(arguments: argparse.Namespace) -> Tidying:
+def ways(arguments: argparse.Namespace) -> Ways:
     """Return what the line asks for."""
-    return Tidying(arguments.bridges, arguments.smallest, arguments.margin)
+    tidying = Tidying(arguments.bridges, arguments.smallest, arguments.margin)
+    return Ways(arguments.tta, arguments.three_views, tidying)
 
 
 def number(given: str) -> float:

@@ -37,8 +37,9 @@ from core.io.source import OpenScan, Source  # noqa: E402
 from core.learning.runs import MODEL_FILE  # noqa: E402
 from core.review.metrics import measure  # noqa: E402
 from core.review.rough import classical_brain, otsu  # noqa: E402
+from core.review.tidy import Ways  # noqa: E402
 from core.volume import Volume  # noqa: E402
-from models.loose import LooseWays, RunMasker  # noqa: E402
+from models.loose import RunMasker  # noqa: E402
 
 Mask = NDArray[np.bool_]
 OWN: tuple[tuple[str, str, str], ...] = (
@@ -262,7 +263,7 @@ def main() -> None:
     parser.add_argument("--unseen", action="store_true", help="leave out people that the starter learnt from")
     given = parser.parse_args()
     data = Path(os.environ.get("MENINX_DATA", ROOT.parent / "shared" / "data"))
-    masker = RunMasker(given.starter, LooseWays(three_views=given.three_views))
+    masker = RunMasker(given.starter, Ways(three_views=given.three_views))
     atomic.make_folder(given.out)
     rows = []
     model = json.loads((given.starter / MODEL_FILE).read_text("utf-8"))

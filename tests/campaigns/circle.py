@@ -37,6 +37,7 @@ from core.project.project import Project  # noqa: E402
 from core.project.records import Scan  # noqa: E402
 from core.review.next_best import LOT, Pick  # noqa: E402
 from core.review.suggest import Wish, suggest  # noqa: E402
+from core.review.tidy import Ways  # noqa: E402
 from models.inference import Predictor, masks_of  # noqa: E402
 from models.predicting import predict_job  # noqa: E402
 from models.trainer import train_job  # noqa: E402
@@ -151,7 +152,7 @@ class Circle:
         known = self.result(f"{key}-picks")
         if known is None:
             pool = [self.scans[name].id for name in self.roles.pool]
-            for event in predict_job(self.project.path, run.id, pool, missing_only=True, mirrored=True):
+            for event in predict_job(self.project.path, run.id, pool, missing_only=True, ways=Ways(mirrored=True)):
                 if isinstance(event, Skipped):
                     raise SystemExit(f"{event.source}: {event.error}")
             wish = Wish(run.id, COUNT, scans=tuple(pool), reader=f"circle-{seed}-begin", lot=lot, seed=seed)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDialog
 from core.errors import InputError
 from core.events import Finished, Skipped
 from core.review.strip import Stripping
-from core.review.tidy import Tidying
+from core.review.tidy import Tidying, Ways
 from gui.dialogs.strip_dialog import StripDialog
 from gui.main_window import MainWindow
 from gui.review.ways_dialog import WaysDialog
@@ -40,7 +40,7 @@ def test_what_is_chosen_once_holds_for_each_prediction(window, qtbot, monkeypatc
     desk = made.review.predicting
     desk.predict_scan()
     usual = session.jobs.of_kind("predict")[0]
-    assert not {"mirrored", "three_views", "tidying"} & usual.thread.job.arguments.keys()
+    assert "ways" not in usual.thread.job.arguments
     usual.thread.end(Finished({"scans": [], "name": "Run 1"}))
 
     def answer(dialog: WaysDialog) -> int:
@@ -54,9 +54,7 @@ def test_what_is_chosen_once_holds_for_each_prediction(window, qtbot, monkeypatc
     made.review.bar.ways_asked.emit()
     desk.predict_all()
     arguments = session.jobs.of_kind("predict")[0].thread.job.arguments
-    assert arguments["mirrored"]
-    assert arguments["three_views"]
-    assert arguments["tidying"] == Tidying(0.0, 30.0, -0.5)
+    assert arguments["ways"] == Ways(mirrored=True, three_views=True, tidying=Tidying(0.0, 30.0, -0.5))
     # what was chosen is shown the next time
     assert WaysDialog(desk.ways, made).ways() == desk.ways
     monkeypatch.setattr(WaysDialog, "exec", lambda dialog: QDialog.DialogCode.Rejected)

@@ -14,6 +14,7 @@ import pytest
 
 from core.commands.line import COMMANDS
 from installer.linux import deb, desktop, needs, tarball
+from installer.linux.stage import PROGRAMS, Goods
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="packages of Linux")
 HERE = Path(deb.__file__).parent
@@ -41,7 +42,7 @@ def payload(tmp_path):
     """A program that is a script, with everything that lies beside the real one."""
     folder = tmp_path / "payload" / "meninx"
     (folder / "_internal" / "resources").mkdir(parents=True)
-    for name in deb.PROGRAMS:
+    for name in PROGRAMS:
         (folder / name).write_text("#!/bin/sh\necho Meninx\n")
         (folder / name).chmod(0o700)
     (folder / "CHANGELOG.md").write_text("# Changes\n")
@@ -79,7 +80,7 @@ def test_the_package_has_everything_in_its_place(payload, monkeypatch):
     monkeypatch.setattr(needs, "depends", lambda _payload: "libc6 (>= 2.36)")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000000")
     out = payload.parents[1]
-    made = deb.make(payload, out, "0.1.0rc2")
+    made = deb.make(Goods(payload, out, "0.1.0rc2"))
     read = subprocess.run(["dpkg-deb", "-f", str(made)], check=True, capture_output=True, text=True).stdout
     assert "Version: 0.1.0~rc2-1" in read
     assert "Depends: libc6 (>= 2.36)" in read
@@ -140,7 +141,7 @@ def everything(home: Path) -> list[str]:
 
 @pytest.fixture
 def unpacked(payload, tmp_path):
-    made = tarball.make(payload, tmp_path, "0.1.0")
+    made = tarball.make(Goods(payload, tmp_path, "0.1.0"))
     target = tmp_path / "Downloads von Änne"
     target.mkdir()
     subprocess.run(["tar", "-xJf", str(made), "-C", str(target)], check=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import plistlib
 import re
+import struct
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -106,6 +108,40 @@ def test_without_the_text_of_a_licence_nothing_is_handed_on(payload: Path, site:
     with pytest.raises(sbom.LicenceMissing, match="bare"):
         sbom.write_sbom(payload, site)
     assert not (payload / sbom.SBOM).exists()
+
+
+def test_modules_within_an_executable_are_in_the_bill_and_a_cut_one_is_no_other_program(
+    payload: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoArchive(RuntimeError):
+        """As PyInstaller says of what no archive hangs on."""
+
+    class Archive:
+        """As PyInstaller's: ``toc`` names what is in it, the modules are in an archive of their own."""
+
+        def __init__(self, file: str) -> None:
+            content = Path(file).read_bytes()
+            if b"MEI" not in content:
+                raise NoArchive("no cookie")
+            struct.unpack("!8s", content[:8])
+            self.toc = {"PYZ.pyz": ()}
+
+        def open_embedded_archive(self, name: str) -> SimpleNamespace:
+            return SimpleNamespace(toc={"unused": ()})
+
+    readers = SimpleNamespace(ArchiveReadError=NoArchive, CArchiveReader=Archive)
+    monkeypatch.setitem(sys.modules, "PyInstaller", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "PyInstaller.archive", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "PyInstaller.archive.readers", readers)
+    for name, content in (("meninx", b"\x7fELF MEI"), ("helper", b"\x7fELF of somebody else's")):
+        (payload / name).write_bytes(content)
+        (payload / name).chmod(0o755)
+    sbom.write_sbom(payload, site)
+    told = json.loads((payload / sbom.SBOM).read_text(encoding="utf-8"))
+    assert "unused" in {part["name"] for part in told["components"]}
+    (payload / "meninx").write_bytes(b"MEI")
+    with pytest.raises(struct.error):
+        sbom.write_sbom(payload, site)
 
 
 def test_a_library_of_nobody_is_listed_with_its_hash(payload: Path, site: Path) -> None:

@@ -25,12 +25,12 @@ from core.learning.starters import brain_starter, find_starter, run_of, starters
 from core.project.predictions import read_meta, read_prediction
 from core.project.project import Project
 from core.review.strip import grown
-from core.review.tidy import PLAIN, Tidying
+from core.review.tidy import PLAIN, Tidying, Ways
 from core.volume import Volume
 from models import checkpoint
 from models.brain import DISTANCE, BrainPredictor, predictor_of, tidied, with_margin
 from models.inference import Predictor
-from models.loose import CLASSICAL, LooseWays, default_model, masker_for, strip_job
+from models.loose import CLASSICAL, default_model, masker_for, strip_job
 from models.networks.registry import build_network
 from models.predicting import predict_job
 from models.starter_export import DISTANCE_PREFIX, export_starter, load_starter
@@ -205,9 +205,7 @@ def test_strip_takes_the_starter_where_nothing_is_named(starter, tmp_path):
     assert [event.key for event in told] == ["brain-odd"]
     written = np.asarray(nib.load(tmp_path / "out" / "head_mask.nii.gz").dataobj).transpose(2, 1, 0) > 0
     assert dice(written, far <= 0) > 0.99
-    grew, _ = last(
-        strip_job([tmp_path / "head.nii.gz"], tmp_path / "wide", ways=LooseWays(tidying=Tidying(margin=5.0)))
-    )
+    grew, _ = last(strip_job([tmp_path / "head.nii.gz"], tmp_path / "wide", ways=Ways(tidying=Tidying(margin=5.0))))
     assert grew["checks"] == result["checks"]
     wide = np.asarray(nib.load(tmp_path / "wide" / "head_mask.nii.gz").dataobj).transpose(2, 1, 0) > 0
     assert dice(wide, far <= 5) > 0.985
@@ -243,7 +241,7 @@ def test_predict_takes_a_starter(starter, tmp_path):
     volume, far = ball()
     with Project.create(tmp_path / "p.meninx") as project:
         scan = project.add_scan(volume, patient="one")
-    result, events = last(predict_job(tmp_path / "p.meninx", "brain", mirrored=True))
+    result, events = last(predict_job(tmp_path / "p.meninx", "brain", ways=Ways(mirrored=True)))
     assert result["scans"] == [scan.name]
     assert any(isinstance(event, Notice) and event.key == "brain-odd" for event in events)
     with Project.open(tmp_path / "p.meninx", read_only=True) as project:

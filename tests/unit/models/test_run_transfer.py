@@ -295,6 +295,13 @@ def test_a_zip_cannot_choose_where_it_is_written(project, tmp_path, capsys):
     (tmp_path / "cut.zip").write_bytes((tmp_path / "evil.zip").read_bytes()[:-400])
     status, facts, _ = said(capsys, "import-run", other, tmp_path / "cut.zip")
     assert (status, facts["error"]["code"]) in {(1, "foreign-damaged"), (1, "foreign-missing")}
+    with zipfile.ZipFile(tmp_path / "flipped.zip", "w", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.write(tmp_path / "out" / "model.json", "run/model.json")
+    data = bytearray((tmp_path / "flipped.zip").read_bytes())
+    data[60:80] = b"\xff" * 20
+    (tmp_path / "flipped.zip").write_bytes(data)
+    status, facts, _ = said(capsys, "import-run", other, tmp_path / "flipped.zip")
+    assert (status, facts["error"]["code"]) == (1, "foreign-damaged")
 
 
 def test_safetensors_are_known_by_their_bytes(tmp_path):

@@ -25,6 +25,7 @@ from core.learning import runs
 from core.learning.events import EpochEnded
 from core.learning.runs import RunState
 from core.project.records import Origin, SliceState
+from core.review.tidy import Ways
 from models import learner, trainer
 from models.networks.freezing import encoder_modules
 from models.predicting import predict_job
@@ -125,7 +126,7 @@ def test_a_label_of_a_side_is_not_mirrored_and_that_is_said_kept_and_held(tmp_pa
         assert (run.config.mirror, run.config.mirrors) == ("no", False)
         assert runs.read_model_facts(project, run.id)["mirror"] == "no"
         with pytest.raises(LearningError, match="run-not-mirrored"):
-            list(predict_job(project.path, run.id, mirrored=True))
+            list(predict_job(project.path, run.id, ways=Ways(mirrored=True)))
         list(predict_job(project.path, run.id))
         train(project, changed(labels=("Hippocampus_L",), epochs=1, steps=1, mirror="yes"))
         assert runs.find_run(project, "last").config.mirror == "yes"

@@ -12,7 +12,7 @@ from core.project.predictions import read_meta, read_prediction, read_probabilit
 from core.project.project import Project
 from core.review.doubt import disagreement
 from core.review.suggest import MIRRORED
-from core.review.tidy import Tidying
+from core.review.tidy import Tidying, Ways
 from core.volume import Volume
 from models.inference import Predictor
 from models.predicting import predict_job
@@ -87,11 +87,8 @@ def test_the_job_keeps_what_was_asked_and_what_the_mirror_said(tmp_path):
         plain = list(predict_job(project.path, run.id))
         assert MIRRORED not in read_meta(project, run.id, thick.id)
         before = read_prediction(project, run.id, thick.id)["Tumour"]
-        events = list(
-            predict_job(
-                project.path, run.id, mirrored=True, three_views=True, tidying=Tidying(smallest=60.0, margin=-0.5)
-            )
-        )
+        ways = Ways(mirrored=True, three_views=True, tidying=Tidying(smallest=60.0, margin=-0.5))
+        events = list(predict_job(project.path, run.id, ways=ways))
         assert type(plain[-1]) is type(events[-1])
         notices = [event for event in events if getattr(event, "key", "") == "predict-one-view"]
         assert [notice.fields["scan"] for notice in notices] == [thin.name]
