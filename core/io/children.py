@@ -16,9 +16,14 @@ from core.errors import MeninxError
 from core.geometry import Array
 from core.io.decoding import serve
 from core.io.handover import Ring, offer
+from core.io.processor import Patience, Spell
 
-_STARTING = 60.0
-"""Seconds that a child may take to start on a busy machine, before any file is to blame."""
+_STARTING = Patience(60.0, 300.0)
+"""What a child may take to start on a busy machine, before any file is to blame."""
+_LOOK = 0.25
+"""Seconds after which is looked what a child that says nothing does."""
+_END = 5.0
+"""Seconds that an ended process may take to go: one that waits for a dead disk cannot."""
 _AHEAD = 3
 """Slices asked of a child before it has sent the last one: enough never to wait, few enough to share fairly."""
 
@@ -47,14 +52,18 @@ class Child:
     ----------
     memory
         Bytes by which it may grow.
+    entry
+        What runs in it.
     """
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: int, entry: Callable[[Connection[Any, Any], int], None] = serve) -> None:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, memory), name="meninx-decoder", daemon=True)
+        self.process = context.Process(target=entry, args=(theirs, memory), name="meninx-decoder", daemon=True)
         self.process.start()
         theirs.close()
+        assert self.process.pid is not None
+        self.pid: int = self.process.pid
         self.connection: Connection[Any, Any] = ours
         self.ready = False
 
@@ -63,18 +72,21 @@ class Child:
         """Whether the process still runs."""
         return self.process.is_alive()
 
-    def receive(self, patience: float) -> Word:
+    def receive(self, patience: Patience) -> Word:
         """Return its next word.
 
         Raises
         ------
         GoneError
-            If it is dead, or silent for longer than ``patience`` seconds.
+            If it is dead, or silent for longer than it may be.
         """
         while True:
+            spell: Spell | None = None
             try:
-                if not self.connection.poll(patience if self.ready else max(patience, _STARTING)):
-                    raise GoneError("file-decoder-slow")
+                while not self.connection.poll(_LOOK):
+                    spell = spell or Spell(self.pid)
+                    if spell.outlasts(patience) and (self.ready or spell.outlasts(_STARTING)):
+                        raise GoneError("file-decoder-slow")
                 kind, payload = self.connection.recv()
             except (EOFError, OSError) as error:
                 raise GoneError("file-killed-decoder") from error
@@ -82,7 +94,7 @@ class Child:
                 return kind, payload
             self.ready = True
 
-    def last_word(self, patience: float) -> Word:
+    def last_word(self, patience: Patience) -> Word:
         """Return the word that ends what it is doing; slices on the way are let go."""
         while True:
             kind, payload = self.receive(patience)
@@ -97,8 +109,9 @@ class Child:
     def end(self) -> None:
         """End the process, whatever it is doing."""
         self.process.kill()
-        self.process.join()
-        self.process.close()
+        self.process.join(_END)
+        if self.process.exitcode is not None:
+            self.process.close()
         self.connection.close()
 
 
@@ -109,6 +122,7 @@ class _Member:
     free: list[int]
     busy: int = 0
     heard: float = 0.0
+    spell: Spell | None = None
 
 
 class Intake:
@@ -123,7 +137,7 @@ class Intake:
     on_slice
         Called with the number of each slice that is there.
     patience
-        Seconds that a child may be busy with one slice.
+        What a child may take for one slice.
     """
 
     def __init__(
@@ -131,7 +145,7 @@ class Intake:
         array: Array,
         order: Sequence[int],
         on_slice: Callable[[int], None],
-        patience: float,
+        patience: Patience,
     ) -> None:
         self._array = array
         self._todo = deque(order)
@@ -191,7 +205,7 @@ class Intake:
 
     def _ask(self, member: _Member) -> None:
         """Ask a child for the next slices."""
-        member.heard = time.monotonic()
+        member.heard, member.spell = time.monotonic(), None
         while self._todo and member.free and member.busy < _AHEAD:
             member.child.say((self._todo.popleft(), member.free.pop()))
             member.busy += 1
@@ -216,15 +230,18 @@ class Intake:
     def _heard(self, connections: list[Connection[Any, Any]]) -> list[Any]:
         """Wait for words."""
         try:
-            return wait(connections, self._patience)
+            return wait(connections, _LOOK)
         except OSError as error:
             # closed from elsewhere meanwhile
             raise GoneError("file-killed-decoder") from error
 
     def _look(self) -> None:
         now = time.monotonic()
-        if any(member.busy and now - member.heard > self._patience for member in self._crew.values()):
-            raise GoneError("file-decoder-slow")
+        for member in self._crew.values():
+            if member.busy and now - member.heard > _LOOK:
+                member.spell = member.spell or Spell(member.child.pid)
+                if member.spell.outlasts(self._patience):
+                    raise GoneError("file-decoder-slow")
 
 
 def _starts(helper: Child) -> bool:

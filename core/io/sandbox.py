@@ -26,6 +26,7 @@ from core.geometry import Array, Geometry
 from core.io.children import Child, GoneError, Intake, Word, cores
 from core.io.files import MAX_VOLUME
 from core.io.handover import decode_order
+from core.io.processor import Patience
 from core.io.source import FindOptions, Found, HeaderEntry, MaskData, Preview, Source
 from core.volume import Volume
 
@@ -42,8 +43,8 @@ OnIncoming = Callable[[Line, bytes], None]
 
 MEMORY = 2 * MAX_VOLUME + (1 << 30)
 """Bytes by which the child may grow: a packed file, the decoded scan and what is handed over."""
-PATIENCE = 10.0
-"""Seconds without a sign of life after which a file is given up."""
+PATIENCE = Patience(10.0, 120.0)
+"""After so much work, or so long a silence, without a sign of life a file is given up."""
 _SECONDS_PER_BYTE = 1 / (20 << 20)
 """More of it for what is large: a busy machine inflates and decodes 20 MB a second."""
 _SECONDS_PER_FILE = 0.005
@@ -64,10 +65,10 @@ class Decoder:
     memory
         Bytes by which the child may grow.
     patience
-        Seconds without a sign of life after which the child is ended.
+        How long the child may go without a sign of life before it is ended.
     """
 
-    def __init__(self, *, memory: int = MEMORY, patience: float = PATIENCE) -> None:
+    def __init__(self, *, memory: int = MEMORY, patience: Patience = PATIENCE) -> None:
         self._memory = memory
         self._patience = patience
         self._turn = threading.Lock()
@@ -176,7 +177,7 @@ class Decoder:
     ) -> Word:
         """Take all slices of an array in; return the word after them."""
         order = decode_order(array.shape[0])
-        patience = self._patience + more + array.nbytes / max(1, array.shape[0]) * _SECONDS_PER_BYTE
+        patience = self._patience.more(more + array.nbytes / max(1, array.shape[0]) * _SECONDS_PER_BYTE)
         intake = Intake(array, order, on_slice or (lambda _index: None), patience)
         self._helping = helper is not None
         try:
@@ -389,9 +390,9 @@ class Decoder:
         return child
 
     def _receive(self, child: Child, more: float, at: Path | None = None) -> Word:
-        """Return the child's next word, within the patience and ``more`` seconds; a refusal of a file is raised."""
+        """Return the child's next word, with ``more`` seconds of patience; a refusal of a file is raised."""
         try:
-            return self._heard(child.receive(self._patience + more), at)
+            return self._heard(child.receive(self._patience.more(more)), at)
         except GoneError as gone:
             raise self._broken(gone.code, at) from gone
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from reader_support import noise, write_picture
 
 from core.errors import InputError
 from core.geometry import Geometry
+from core.io.processor import Patience, processor_seconds
 from core.io.sandbox import Decoder
 from core.messages import sentence
 
@@ -34,7 +34,7 @@ class Watched:
     """A decoder whose child is measured step by step."""
 
     def __init__(self) -> None:
-        self.decoder = Decoder(patience=PATIENCE)
+        self.decoder = Decoder(patience=Patience(PATIENCE, 4 * PATIENCE))
         self.worst = 0.0
         self._child = 0
         self._base = 0
@@ -58,8 +58,9 @@ class Watched:
 
     def spent(self) -> float:
         """Return the processor seconds of the child."""
-        facts = Path(f"/proc/{self._child}/stat").read_text("ascii").rsplit(")", 1)[1].split()
-        return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+        spent = processor_seconds(self._child)
+        assert spent is not None
+        return spent
 
     def same_child(self) -> bool:
         return self.decoder._process is not None and self.decoder._process.pid == self._child

@@ -19,6 +19,7 @@ from shell_support import stroke, wait_loaded
 
 from core.errors import MeninxError
 from core.events import Finished, ScanReady, Skipped
+from core.io.processor import Patience
 from core.io.sandbox import Decoder
 from core.io.sniff import Format
 from core.project.exporting import export_job
@@ -178,7 +179,7 @@ def _fail(window: MainWindow, places: dict[str, Path], monkeypatch: pytest.Monke
 def test_a_crash_of_the_decoder_keeps_nobody(places: dict[str, Path], log: None) -> None:
     del log
     path = canary_dicom(places["whole"] / f"{WORD} late.dcm").filename
-    with Decoder(patience=5.0) as decoder:
+    with Decoder(patience=Patience(5.0, 5.0)) as decoder:
         found = decoder.find([Path(str(path))])
         process = decoder._process
         assert process is not None

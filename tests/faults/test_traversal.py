@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import re
 import socket
 import sys
 import zipfile
@@ -20,6 +21,7 @@ from reader_support import make_series, noise, picture_bytes, write_dicom, write
 
 from core.errors import InputError, MeninxError
 from core.events import Notice, ScanReady, Skipped
+from core.io.processor import Patience
 from core.io.sandbox import Decoder
 from core.io.source import Found
 from core.messages import sentence, text
@@ -41,7 +43,7 @@ NAMES = (
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:
-    with Decoder(patience=30.0) as opened:
+    with Decoder(patience=Patience(30.0, 120.0)) as opened:
         yield opened
 
 
@@ -88,7 +90,9 @@ def clean(project: Path) -> None:
         relative = path.relative_to(project).as_posix()
         assert relative.isascii(), relative
         assert len(relative) <= 120, relative
-        assert not any(word in relative for word in ("outside", "CON", "gnp", "server"))
+        # the names it gives by lot may hold any three letters
+        words = re.sub(r"[0-9a-hj-km-np-tv-z]{26}", "", relative)
+        assert not any(word in words for word in ("outside", "CON", "gnp", "server"))
         if path.is_file():
             data = path.read_bytes()
             assert SECRET not in data

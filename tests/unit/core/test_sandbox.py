@@ -19,6 +19,7 @@ from reader_support import make_series, noise, write_nifti, write_picture
 from core.errors import Cancelled, InputError
 from core.io import sandbox
 from core.io.handover import RING
+from core.io.processor import Patience
 from core.io.reading import FindOptions, Source, read_source
 from core.io.sandbox import Decoder
 from core.io.sniff import Format
@@ -162,7 +163,7 @@ def test_a_search_goes_on_without_the_file_that_hung_it(tmp_path: Path) -> None:
             struck.append(path.name)
             os.kill(child(decoder), signal.SIGSTOP)
 
-    with Decoder(patience=4.0) as decoder:
+    with Decoder(patience=Patience(4.0, 4.0)) as decoder:
         found = decoder.find([tmp_path], FindOptions(as_="pictures"), strike)
     assert [one.error.code for one in found.passed] == ["file-decoder-slow"]
     assert len(found.sources) == 119
@@ -170,12 +171,12 @@ def test_a_search_goes_on_without_the_file_that_hung_it(tmp_path: Path) -> None:
 
 def test_a_hanging_child_is_given_up(tmp_path: Path) -> None:
     make_series(tmp_path, count=30)
-    with Decoder(patience=20.0) as decoder:
+    with Decoder(patience=Patience(20.0, 20.0)) as decoder:
         source = one(decoder, tmp_path)
-        decoder._patience = 0.5
+        decoder._patience = Patience(0.5, 0.5)
         with pytest.raises(InputError, match="file-decoder-slow"):
             decoder.read(source, lambda _volume: os.kill(child(decoder), signal.SIGSTOP))
-        decoder._patience = 20.0
+        decoder._patience = Patience(20.0, 20.0)
         assert decoder.read(source).shape[0] == 30
 
 
@@ -282,7 +283,7 @@ def test_the_window_side_loads_no_decoder() -> None:
     assert not {"core.io.reading", "core.io.dicom", "core.io.raster", "core.io.nifti"} & set(
         ast.literal_eval(done.stdout)
     )
-    assert sandbox.PATIENCE == 10
+    assert sandbox.PATIENCE.busy == 10
 
 
 def test_a_scan_larger_than_the_ring_comes_over_whole(decoder: Decoder, tmp_path: Path) -> None:

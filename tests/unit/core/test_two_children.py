@@ -18,8 +18,10 @@ from reader_support import make_series, noise
 from core.errors import Cancelled, InputError
 from core.io import children, sandbox
 from core.io.handover import Ring
+from core.io.processor import Patience
 from core.io.reading import Source, read_source
 from core.io.sandbox import Decoder
+from core.project.lock import is_alive
 
 SLICES = 40
 
@@ -122,11 +124,11 @@ def test_a_helper_that_dies_is_one_refused_file(decoder: Decoder, packed: Path) 
 
 def test_a_helper_that_hangs_is_given_up(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "cores", lambda: 2)
-    with Decoder(patience=30.0) as decoder:
+    with Decoder(patience=Patience(30.0, 30.0)) as decoder:
         decoder.warm()
         wait_for_helper(decoder)
         source = found(decoder, packed)
-        decoder._patience = 0.7
+        decoder._patience = Patience(0.7, 0.7)
         begun = time.monotonic()
         with pytest.raises(InputError, match="file-decoder-slow"):
             decoder.read(source, lambda _volume: os.kill(helper_pid(decoder), signal.SIGSTOP))
@@ -176,7 +178,7 @@ def test_breaking_off_and_closing_leave_nothing(
         decoder.read(source, None, lambda _index: decoder.close())
     assert len(rings) >= 4
     assert not any(ring.exists() for ring in rings)
-    assert not any(alive(pid) for pid in pids)
+    assert not any(is_alive(pid) for pid in pids)
 
 
 def child_pid(decoder: Decoder) -> int:
@@ -184,14 +186,6 @@ def child_pid(decoder: Decoder) -> int:
     pid = decoder._lead.process.pid
     assert pid is not None
     return pid
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_colour_found_late_needs_no_help(decoder: Decoder, tmp_path: Path) -> None:
