@@ -19,7 +19,7 @@ from core.errors import Cancelled, InputError, LearningError, MeninxError
 from core.events import Events, Finished, JobEvent, Notice, Progress, Skipped, StopCheck, never_stop
 from core.exchange.stripped_series import write_series
 from core.io.sandbox import Decoder
-from core.io.sniff import Format
+from core.io.sniff import Format, plain_stem, stem
 from core.io.source import FindOptions, Source
 from core.labels import BRAIN, layer_name
 from core.learning.runs import find_run, require_usable
@@ -141,7 +141,6 @@ class _Batch:
     written: list[str] = field(default_factory=list)
     scans: int = 0
     failed: int = 0
-    stems: set[str] = field(default_factory=set)
     checks: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -149,17 +148,37 @@ class _Batch:
         paths = tuple(Path(one) for one in inputs)
         return cls(Path(folder), paths, frozenset(one.absolute() for one in paths if not one.is_dir()))
 
-    def stem(self, source: Source) -> str:
-        """Return a name that no other scan of the batch has."""
-        plain = stem_of(source.name)
-        stem, number = plain, 2
-        while stem.casefold() in self.stems:
-            stem, number = f"{plain}_{number}", number + 1
-        self.stems.add(stem.casefold())
-        return stem
+    def names(self, sources: Sequence[Source]) -> list[str]:
+        """Return a name for what is written of each scan that no other has, and that no other file could claim.
+
+        A mask that lies beside a scan is taken for its own when both are imported: what lies in the folder already
+        under a plain name comes first.
+        """
+        there = {stem(file) for file in self.folder.iterdir() if file.is_file()} if self.folder.is_dir() else set()
+        found: dict[int, str] = {}
+        taken: set[str] = set()
+        for number in sorted(range(len(sources)), key=lambda number: self._rank(sources[number])):
+            file = _file_of(sources[number])
+            plain = plain_stem(file) if file is not None else stem_of(sources[number].name)
+            others = there if file is not None and stem(file) != plain else set()
+            name, count = plain, 2
+            while name.casefold() in taken or name in others:
+                name, count = f"{plain}_{count}", count + 1
+            taken.add(name.casefold())
+            found[number] = name
+        return [found[number] for number in range(len(sources))]
+
+    def _rank(self, source: Source) -> tuple[bool, bool]:
+        file = _file_of(source)
+        return file is None or stem(file) != plain_stem(file), file is None or file.parent != self.folder.absolute()
 
     def guarded(self, source: Source) -> tuple[Path, ...]:
         return tuple({file.absolute().parent for file in source.files})
+
+
+def _file_of(source: Source) -> Path | None:
+    """Return the file that a scan is called after; None where it is a folder."""
+    return source.files[0] if len(source.files) == 1 and source.name == source.files[0].name else None
 
 
 def strip_job(
@@ -268,7 +287,7 @@ def _run(batch: _Batch, masker: Masker, wanted: _Wanted, stage: str, should_stop
             # what all of them find is counted once
             batch.failed = 0
         # named before they are shared out: no two processes may take one name
-        named = share([(source, batch.stem(source)) for source in sources])
+        named = share(list(zip(sources, batch.names(sources), strict=True)))
         for event in _do(decoder, batch, masker, wanted, named, stage, should_stop):
             if isinstance(event, Skipped):
                 passed.append(event)
@@ -302,7 +321,7 @@ def _do(
     should_stop: StopCheck,
 ) -> Events:
     started = time.monotonic()
-    for number, (source, stem) in enumerate(named):
+    for number, (source, name) in enumerate(named):
         if should_stop():
             return
         rate = number / max(time.monotonic() - started, 1e-6)
@@ -311,7 +330,7 @@ def _do(
         try:
             scan = decoder.read(source)
             masks = masker.masks(scan, should_stop)
-            _write(scan, masks, wanted, source, batch, stem, decoder)
+            _write(scan, masks, wanted, source, batch, name, decoder)
         except Cancelled:
             return
         except MeninxError as error:
@@ -320,7 +339,7 @@ def _do(
             continue
         yield from source.notices
         if masker.check is not None:
-            batch.checks[stem] = masker.check.to_json()
+            batch.checks[name] = masker.check.to_json()
             yield from brain_notices(source.name, masker.check)
         batch.scans += 1
 
@@ -344,7 +363,7 @@ def _find(decoder: Decoder, batch: _Batch, volume: int | None, sources: list[Sou
 
 
 def _write(
-    scan: Volume, masks: Masks, wanted: _Wanted, source: Source, batch: _Batch, stem: str, decoder: Decoder
+    scan: Volume, masks: Masks, wanted: _Wanted, source: Source, batch: _Batch, name: str, decoder: Decoder
 ) -> None:
     series = wanted.dicom and wanted.brain and source.format is Format.DICOM
     for label, suffix in wanted.suffixes.items():
@@ -354,7 +373,7 @@ def _write(
         outputs = Outputs(batch.folder, brain, True, 0.0, suffix, batch.guarded(source), how)
         mask = np.asarray(masks[label])
         if series:
-            folder = batch.folder / f"{stem}{suffix}_brain"
+            folder = batch.folder / f"{name}{suffix}_brain"
             made = write_series(decoder, source.files, scan, mask, folder, how=how)
             batch.written += [file.as_posix() for file in made]
-        batch.written += [file.as_posix() for file in save_outputs(scan, mask, stem, outputs, source.files)]
+        batch.written += [file.as_posix() for file in save_outputs(scan, mask, name, outputs, source.files)]

@@ -6,12 +6,12 @@ reason; nothing is passed over in silence.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 
 from core.errors import InputError, MeninxError
@@ -20,10 +20,11 @@ from core.io import raster
 from core.io.archive import entries_of, pick
 from core.io.dicomdir import files_of, is_directory
 from core.io.files import members, natural, split_member, there
+from core.io.mask_names import Names
 from core.io.pairs import header_beside
 from core.io.patients import CONTAINERS, Patients, owner
 from core.io.series import find_series
-from core.io.sniff import PICTURES, READABLE, VOLUMES, Format, sniff, stem
+from core.io.sniff import PICTURES, READABLE, VOLUMES, Format, plain_name, sniff, stem
 from core.io.source import FindOptions, Found, Passed, Source
 
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "gt", "groundtruth", "ground_truth")
@@ -69,16 +70,7 @@ class _Walk:
     seen: set[Path] = field(default_factory=set)
 
     inside: dict[Path, dict[str, Path]] = field(default_factory=dict)
-    stems: dict[Path, set[str]] = field(default_factory=dict)
-
-    def stems_of(self, folder: Path) -> set[str]:
-        if folder not in self.stems:
-            try:
-                self.stems[folder] = {stem(file) for file in folder.iterdir() if file.is_file()}
-            except OSError:
-                # inside a zip there is no folder to list
-                self.stems[folder] = set()
-        return self.stems[folder]
+    names: Names = field(default_factory=Names)
 
     def skip(self, path: Path, error: MeninxError) -> None:
         if error.fields.get("file") == "":
@@ -266,13 +258,13 @@ def _take_mask(walk: _Walk, path: Path) -> bool:
         return True
     images = _images_beside(path.parent)
     if path.parent.name.casefold() in _mask_folders(walk.options) and (
-        images is not None or name in walk.stems_of(path.parent.parent)
+        images is not None or name in walk.names.stems(path.parent.parent)
     ):
         walk.masks[path.parent].setdefault(name, path)
         return True
     if images is None:
         return False
-    if path.parent.name.casefold() not in IMAGE_FOLDERS and name in walk.stems_of(images):
+    if path.parent.name.casefold() not in IMAGE_FOLDERS and name in walk.names.stems(images):
         walk.skip(path, InputError("mask-other-set", file=path.name, folder=path.parent.name))
         return True
     return False
@@ -308,18 +300,18 @@ def _mask_folders_of(walk: _Walk, path: Path) -> list[Path]:
 
 def _masks_of_folder(walk: _Walk, images: Path) -> None:
     """Find the masks of an ``images`` folder that was named by itself."""
+    known = walk.names.of_folder(images)
     for folder in _mask_folders_of(walk, images / "x"):
         for mask in sorted(folder.iterdir()):
-            if mask.is_file() and stem(mask).removesuffix("_mask") in walk.stems_of(images):
+            if mask.is_file() and stem(mask).removesuffix("_mask") in known:
                 walk.seen.add(mask)
                 walk.masks[folder].setdefault(stem(mask).removesuffix("_mask"), mask)
 
 
 def _masks_beside(walk: _Walk, path: Path) -> None:
     """Find the mask of a file that was named by itself."""
-    name = stem(path)
     folders = [path.parent, *_mask_folders_of(walk, path)]
-    for folder in folders:
+    for name, folder in itertools.product(walk.names.of(path), folders):
         if not folder.is_dir():
             continue
         wanted = f"{name}_mask" if folder == path.parent else name
@@ -333,9 +325,8 @@ def _masks_beside(walk: _Walk, path: Path) -> None:
 
 def _mask_of(walk: _Walk, path: Path, *, predicted: bool = False) -> Path | None:
     """Return the mask (or predicted mask) that pairs with a scan file, and take it off the list."""
-    name = stem(path)
     listed = walk.predicted if predicted else walk.masks
-    for folder in (path.parent, *_mask_folders_of(walk, path)):
+    for name, folder in itertools.product(walk.names.of(path), (path.parent, *_mask_folders_of(walk, path))):
         mask = listed.get(folder, {}).pop(name, None)
         if mask is not None:
             return mask
@@ -463,7 +454,7 @@ def _remarks(group: list[_Item], name: str) -> tuple[Notice, ...]:
 def _left_out(numbers: list[int]) -> list[int]:
     """Return the numbers that a numbering passes over, counted in its own steps."""
     ordered = sorted(set(numbers))
-    step = min((after - before for before, after in pairwise(ordered)), default=1)
+    step = min((after - before for before, after in itertools.pairwise(ordered)), default=1)
     # so far apart that it is no numbering of slices
     if (ordered[-1] - ordered[0]) // step > _MOST_NUMBERS:
         return []
@@ -478,7 +469,8 @@ def shortened(numbers: Sequence[int], most: int = 8) -> str:
 
 def _orphan_masks(walk: _Walk, sources: list[Source]) -> None:
     """List the masks whose scan is not there, or has a mask already."""
-    stems = {stem(file) for source in sources for file in source.files}
+    files = {stem(file) for source in sources for file in source.files}
+    stems = files | set(map(plain_name, files))
     for named in (*walk.masks.values(), *walk.predicted.values()):
         for name, mask in named.items():
             walk.skip(mask, InputError("mask-second" if name in stems else "mask-alone", file=mask.name, scan=name))

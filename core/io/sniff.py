@@ -191,3 +191,13 @@ def stem(path: Path) -> str:
         if lower.endswith(ending):
             return name[: -len(ending)]
     return path.stem if path.suffix and len(path.suffix) <= 6 and not path.suffix[1:].isdigit() else name
+
+
+def plain_name(words: str) -> str:
+    """Return words made safe as part of a file name on any system."""
+    return re.sub(r"[^\w.-]+", "_", words).strip("._") or "scan"
+
+
+def plain_stem(path: Path) -> str:
+    """Return after what files are named that are written for a scan file."""
+    return plain_name(stem(path))

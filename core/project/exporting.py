@@ -6,7 +6,6 @@ with; a picture becomes a PNG of the same size. Nothing is resampled or reorient
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from core.errors import InputError, MeninxError
 from core.events import Events, Finished, Notice, Progress, Skipped, StopCheck
 from core.geometry import Array
 from core.io import atomic
+from core.io.sniff import plain_name, plain_stem
 from core.labels import BRAIN, layer_name
 from core.project import maskfile
 from core.project.nifti_header import header_of
@@ -42,7 +42,7 @@ def stem_of(name: str) -> str:
     lower = name.casefold()
     ending = next((one for one in _ENDINGS if lower.endswith(one)), "")
     plain = name[: len(name) - len(ending)] if ending else name
-    return re.sub(r"[^\w.-]+", "_", plain).strip("._") or "scan"
+    return plain_name(plain)
 
 
 def encode_volume(volume: Volume) -> bytes:
@@ -232,7 +232,7 @@ def _planned(
     for z in range(volume.shape[0]):
         one = stem
         if len(files) == volume.shape[0] and len(files) > 1:
-            one = f"{stem_of(files[z].name)}{outputs.suffix}"
+            one = f"{plain_stem(files[z])}{outputs.suffix}"
         elif volume.shape[0] > 1:
             one = f"{stem}_{z + 1:04d}"
         if outputs.brain:
