@@ -358,9 +358,11 @@ class _Training:
         return SamplesDrawn(self.record.run.id, number, self.record.draw(number, self.data, self.pinned, masks))
 
     def _close(self, state: RunState) -> Events:
-        self.end(state)
         run = self.record.run
-        yield self.record.kept(RunEnded(run.id, state.value, self.best_epoch, max(0.0, self.best_dice)))
+        # the last of its events: what ends a run seals them
+        ended = self.record.kept(RunEnded(run.id, state.value, self.best_epoch, max(0.0, self.best_dice)))
+        self.end(state)
+        yield ended
         yield Finished(
             {
                 "run": run.id,

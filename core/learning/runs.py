@@ -26,6 +26,7 @@ from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded, event_from_json, event_to_json
 from core.messages import text
 from core.project import audit, sums
+from core.project.lock import is_alive
 from core.project.project import Project
 from core.project.records import current_reader, utc_now
 
@@ -40,8 +41,8 @@ CARD_FILE = "card.md"
 EVALUATION_FILE = "evaluation-{part}.json"
 SAMPLES_FOLDER = "samples"
 _ALIVE_FILE = "running.json"
-_SEALED = (CONFIG_FILE, SPLIT_FILE, WEIGHTS_FILE, ONNX_FILE, MODEL_FILE, RESUME_FILE)
-"""Files that do not change once a run has ended; the card may be written on by hand."""
+_SEALED = (CONFIG_FILE, SPLIT_FILE, EVENTS_FILE, WEIGHTS_FILE, ONNX_FILE, MODEL_FILE, RESUME_FILE, CARD_FILE)
+"""Files that do not change once a run has ended. Runs of before have a seal without events and card, which holds."""
 
 
 class RunState(StrEnum):
@@ -445,16 +446,7 @@ def _owner_alive(folder: Path) -> bool:
         host, pid = str(owner["host"]), int(owner["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    if host != socket.gethostname() or os.name == "nt":
-        # Windows: os.kill(pid, 0) would end the process
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return host != socket.gethostname() or is_alive(pid)
 
 
 def _json_bytes(data: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -221,8 +221,10 @@ def _sealed_problems(project: Project) -> Iterator[MeninxError]:
     """Find files of runs and predictions that are not as they were written."""
     told = {item.file: item.sha256 for item in _items(project)}
     seals = [*project.runs_folder.glob(f"*/{sums.NAME}"), *project.predictions_folder.glob(f"*/*/{sums.NAME}")]
+    found: set[Path] = set()
     for folder in sorted(seal.parent for seal in seals):
         for file in sums.broken(folder):
+            found.add(file)
             relative = file.relative_to(project.path).as_posix()
             # a prediction's mask is in the index, and has been told of if it is the mask that is wrong
             if relative not in told or (file.is_file() and sums.file_sum(file) == told[relative]):
@@ -234,7 +236,7 @@ def _sealed_problems(project: Project) -> Iterator[MeninxError]:
     for folder in sorted(wanted - {seal.parent for seal in seals}):
         if folder.is_dir():
             yield ProjectError("file-changed", file=(folder / sums.NAME).relative_to(project.path).as_posix())
-    for events in sorted(project.runs_folder.glob("*/events.jsonl")):
+    for events in sorted(set(project.runs_folder.glob("*/events.jsonl")) - found):
         try:
             for line in events.read_text("utf-8").splitlines():
                 json.loads(line)

@@ -17,9 +17,10 @@ from core.editing.opening import open_annotation
 from core.errors import ProjectError
 from core.learning import runs
 from core.learning.config import TrainingConfig
+from core.learning.events import EpochEnded, Scores
 from core.learning.frozen import freeze_test
 from core.messages import sentence
-from core.project import audit
+from core.project import audit, sums
 from core.project.journal_file import FRAME, HEADER_SIZE
 from core.project.predictions import write_prediction
 from core.project.project import Project
@@ -65,6 +66,9 @@ def learnt(project: Project) -> None:
     run = runs.create_run(project, TrainingConfig(labels=("Brain",)))
     runs.pin_scans(project, run.id, [runs.Pin(scan.id, "train", scan.sha256, {})])
     (project.runs_folder / run.id / runs.WEIGHTS_FILE).write_bytes(b"weights")
+    (project.runs_folder / run.id / runs.CARD_FILE).write_text("What it is good for.\n")
+    scores = Scores(0.5, 0.5, 0.4, 0.9)
+    runs.EventLog(project, run.id).append(EpochEnded(run.id, 1, 1, scores, scores, 1, 0.5, 1.0, 1e-3))
     runs.update_run(project, run.id, state=runs.RunState.DONE, best_dice=0.5)
     mask = np.ones(scan.shape, np.uint8)
     write_prediction(project, run.id, scan.id, {"Brain": mask}, {"Brain": mask * 255})
@@ -200,6 +204,30 @@ def test_any_changed_file_is_found(merged_project: Path, tmp_path: Path) -> None
         target.unlink()
         assert target.name == "meninx.json" or problems(path), file
         shutil.rmtree(path)
+
+
+def test_words_and_figures_of_a_run_are_vouched_for_and_an_older_seal_holds(
+    merged_project: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copytree(merged_project, tmp_path / "p.meninx"))
+    (folder,) = (path / "runs").iterdir()
+    was = {name: (folder / name).read_text("utf-8") for name in (runs.EVENTS_FILE, runs.CARD_FILE)}
+    (folder / runs.EVENTS_FILE).write_text(was[runs.EVENTS_FILE].replace("0.5", "0.9"), "utf-8")
+    (folder / runs.CARD_FILE).write_text("Good for anything.\n", "utf-8")
+    told = problems(path)
+    assert len(told) == 2
+    assert all(any(name in words for words in told) for name in was)
+    for name, words in was.items():
+        (folder / name).write_text(words, "utf-8")
+    assert problems(path) == []
+    # a run of before: its seal says nothing of the two
+    seal = folder / sums.NAME
+    lines = [line for line in seal.read_text().splitlines(keepends=True) if line.split()[1] not in was]
+    assert len(lines) == len(seal.read_text().splitlines()) - 2
+    seal.write_text("".join(lines))
+    assert problems(path) == []
+    (folder / runs.CARD_FILE).write_text("Written on by hand.\n", "utf-8")
+    assert problems(path) == []
 
 
 def test_a_changed_record_of_a_journal_is_found_even_with_its_check_sum(merged_project: Path, tmp_path: Path) -> None:
