@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
@@ -59,6 +60,25 @@ class Labeller(QObject):
         """Bring back a label that was deleted, merged or moved."""
         self._start(relabel.plan_back, gone)
 
+    def change(self, labels: LabelSet) -> None:
+        """Store other labels as a part of a step of the history, which takes them along when it is taken back.
+
+        Raises
+        ------
+        MeninxError
+            As :meth:`gui.session.Session.change_labels`.
+        """
+        with self._not_by_hand():
+            self._session.change_labels(labels)
+
+    @contextlib.contextmanager
+    def _not_by_hand(self) -> Iterator[None]:
+        self._taking_back = True
+        try:
+            yield
+        finally:
+            self._taking_back = False
+
     def edited(self, before: LabelSet, after: LabelSet) -> None:
         """Hear that labels were added, named, coloured, locked or put in another order: that can be taken back."""
         if self._taking_back or before == after:
@@ -80,17 +100,15 @@ class Labeller(QObject):
             # it was drawn with, and went as a deleted label does
             self.bring_back(gone[-1])
             return
-        self._taking_back = True
-        try:
-            session.change_labels(wanted)
-        except MeninxError as error:
-            if error.code == "label-in-use" and added:
-                # saved masks hold it: then it goes as a deleted label does, with its voxels
-                self.delete(added[0].name)
-            else:
-                session.notifier.error(error)
-        finally:
-            self._taking_back = False
+        with self._not_by_hand():
+            try:
+                session.change_labels(wanted)
+            except MeninxError as error:
+                if error.code == "label-in-use" and added:
+                    # saved masks hold it: then it goes as a deleted label does, with its voxels
+                    self.delete(added[0].name)
+                else:
+                    session.notifier.error(error)
 
     def again(self, place: tuple[str, int]) -> None:
         """Do once more what was taken back of the label with this layer and value."""

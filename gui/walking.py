@@ -12,6 +12,8 @@ from core.errors import MeninxError
 from core.messages import text
 from core.project.relabel import ACTION
 from gui.asides import Asides
+from gui.splitting import ACTION as SPLIT
+from gui.splitting import SplitLabels
 
 if TYPE_CHECKING:
     from gui.session import Session
@@ -33,6 +35,7 @@ class Walker(QObject):
         super().__init__(session)
         self._session = session
         self.asides = Asides(session)
+        self._split = SplitLabels(session)
         self._target = 0
         self._editor: Editor | None = None
         self._sequence = 0
@@ -88,7 +91,11 @@ class Walker(QObject):
         if not editor.stroking and self._concerns_labels(editor, forward=forward):
             return False
         try:
+            if forward and not self._labels_back(editor):
+                return False
             step = editor.redo() if forward else editor.undo()
+            if step is not None and not forward and step.action == SPLIT:
+                self._split.undone(step)
         except MeninxError as error:
             self._session.notifier.error(error)
             return False
@@ -98,6 +105,14 @@ class Walker(QObject):
         elif editor.forgotten > before:
             self._session.notifier.tell(text("session.forgotten"), "warning", seconds=10)
         return step is not None
+
+    def _labels_back(self, editor: Editor) -> bool:
+        """Bring the labels back that the next step needs; False if they cannot be."""
+        steps, place = editor.steps(), editor.position
+        if editor.stroking or place >= len(steps) or steps[place].action != SPLIT:
+            return True
+        step = editor.step_at(place)
+        return step is None or self._split.again(step)
 
     def _concerns_labels(self, editor: Editor, *, forward: bool) -> bool:
         """Whether the step changed the labels of the project: then it is no business of this scan alone."""

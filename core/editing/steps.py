@@ -205,6 +205,21 @@ def unpack(payload: bytes, box: Box) -> NDArray[np.uint8]:
     return xor.reshape(box.shape)
 
 
+def flipped(part: Part) -> tuple[int, ...]:
+    """Return the values other than 0 that occur in the XOR of a part, ascending.
+
+    Raises
+    ------
+    ProjectError
+        As :func:`unpack`.
+    """
+    payload = part.payload
+    if payload[:1] == bytes((_PLANES,)) and len(payload) > 1:
+        # a plane each
+        return tuple(payload[2 : 2 + payload[1]])
+    return tuple(int(value) for value in np.unique(unpack(payload, part.box)) if value)
+
+
 def _inflate(data: bytes, size: int) -> bytes:
     """Decompress to exactly ``size`` bytes and never to more."""
     inflater = zlib.decompressobj()

@@ -15,7 +15,8 @@ class HeldKey(QObject):
     """Makes an action of one that is held.
 
     A shortcut tells when its key goes down; when it comes up is heard from the
-    application while it is down. Chosen from a menu the action is a switch.
+    application while it is down. Chosen from a menu or by its name the action is a
+    switch: no key that comes up then has anything to do with it.
 
     Parameters
     ----------
@@ -34,19 +35,27 @@ class HeldKey(QObject):
         self._show = show
         self._shown = shown
         self._since = QElapsedTimer()
-        self._was = self._held = False
+        self._was = self._held = self._by_key = False
+        # before it is triggered: an action is told which shortcut it was
+        action.installEventFilter(self)
         action.triggered.connect(self._pressed)
 
     @Slot()
     def _pressed(self) -> None:
+        by_key, self._by_key = self._by_key, False
         self._was, self._held = self._shown(), False
         self._show(not self._was)
+        if not by_key:
+            return
         self._since.start()
         app = QApplication.instance()
         if app is not None:
             app.installEventFilter(self)
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Shortcut:
+            self._by_key = True
+            return False
         if isinstance(event, QKeyEvent) and event.isAutoRepeat():
             # a busy window hears the key late: that it repeats says better than the clock that it is held
             self._held = True

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QListView, QSlider, QWidget
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QSlider, QWidget
 
 from core.frames import Frames
 from core.messages import text
@@ -11,27 +11,9 @@ from core.project.records import Scan
 from gui import theme
 from gui.actions import Actions, shown_key
 from gui.annotate.fold import Fold
+from gui.annotate.scan_box import ScanBox
 from gui.annotate.second_scan import SecondScan
 from gui.viewer import colormaps
-
-
-class ScanBox(QComboBox):
-    """A list that is asked for only when it is opened: a project may hold ten thousand scans."""
-
-    opening = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        view = QListView()
-        view.setUniformItemSizes(True)
-        self.setView(view)
-        self.setMaxVisibleItems(16)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
-
-    def showPopup(self) -> None:
-        self.opening.emit()
-        super().showPopup()
 
 
 class SecondPanel(QWidget):
@@ -43,8 +25,8 @@ class SecondPanel(QWidget):
         self.box = ScanBox()
         self.box.setAccessibleName(text("annotate.second"))
         self.box.setToolTip(text("annotate.second_tip", key=shown_key(actions["flip"])))
-        self.box.addItem(text("annotate.second_none"), "")
-        self.box.opening.connect(self._list)
+        self.box.opening.connect(second.ask_choices)
+        second.listed.connect(self._listed)
         self.box.activated.connect(self._chosen)
         tip = text("annotate.second_mode_tip", key=shown_key(actions["second_blend"]))
         self.beside = theme.button(text("annotate.second_beside"), "small", tip=tip)
@@ -94,18 +76,9 @@ class SecondPanel(QWidget):
 
     # ------------------------------------------------------------------ choosing
 
-    @Slot()
-    def _list(self) -> None:
-        own, others = self._second.choices()
-        self.box.clear()
-        self.box.addItem(text("annotate.second_none"), "")
-        for scan in own:
-            self.box.addItem(_words(scan, own=True), scan.id)
-        if own and others:
-            self.box.insertSeparator(self.box.count())
-        for scan in others:
-            self.box.addItem(_words(scan, own=False), scan.id)
-        self._select()
+    @Slot(object)
+    def _listed(self, found: tuple[list[Scan], list[Scan]]) -> None:
+        self.box.offer(*found, self._second.scan)
 
     @Slot(int)
     def _chosen(self, place: int) -> None:
@@ -125,19 +98,11 @@ class SecondPanel(QWidget):
 
     # ------------------------------------------------------------------ showing
 
-    def _select(self) -> None:
-        scan = self._second.scan
-        place = self.box.findData(scan.id if scan is not None else "")
-        if place < 0 and scan is not None:
-            self.box.addItem(_words(scan, own=True), scan.id)
-            place = self.box.count() - 1
-        self.box.setCurrentIndex(place)
-
     @Slot()
     def _show(self) -> None:
         second = self._second
         preferences = second.preferences
-        self._select()
+        self.box.select(second.scan)
         self.how.setVisible(second.scan is not None)
         self.fold.set_note(second.scan.name if second.scan is not None else text("annotate.second_none"))
         self.fold.suggest(second.scan is not None)
@@ -166,9 +131,3 @@ class SecondPanel(QWidget):
         if not self._second.there:
             return text("annotate.second_reading")
         return text(f"annotate.second_{self._second.frames.value}")
-
-
-def _words(scan: Scan, *, own: bool) -> str:
-    """Name a scan in the list; whose it is only where it is somebody else's."""
-    parts = (scan.name, "" if own else scan.patient_name, scan.description)
-    return "   ".join(part for part in parts if part)

@@ -20,6 +20,7 @@ from gui.settings import Preferences, Settings
 from gui.viewer.reslice import Reslicer, places_agree
 from gui.viewer.second import Second, SecondPlanes
 from gui.viewer.slice_source import first_window
+from gui.worklist.model import AT_ONCE
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,8 @@ class SecondScan(QObject):
 
     changed = Signal()
     """Which scan, how it is shown, or what is known of it."""
+    listed = Signal(object)
+    """Scans to choose from, as :meth:`ask_choices` found them: two lists of :class:`core.project.records.Scan`."""
     shown = Signal(object, bool)
     """A :class:`gui.viewer.second.Second` (or None) to show, and whether beside."""
 
@@ -68,14 +71,26 @@ class SecondScan(QObject):
 
     # ------------------------------------------------------------------ which
 
-    def choices(self) -> tuple[list[Scan], list[Scan]]:
-        """Return the other scans of this patient, and all others."""
+    @Slot()
+    def ask_choices(self) -> None:
+        """Ask for the other scans of this patient, and all others: :attr:`listed` tells them."""
         project, drawn = self._session.project, self._session.scan
         if project is None or drawn is None:
-            return [], []
-        others = [scan for scan in project.scans() if scan.id != drawn.id]
-        own = [scan for scan in others if scan.patient == drawn.patient]
-        return own, [scan for scan in others if scan.patient != drawn.patient]
+            self.listed.emit(([], []))
+        elif sum(project.counts().values()) <= AT_ONCE:
+            self.listed.emit(_choices(project, drawn))
+        else:
+            # ten thousand scans take a tenth of a second to read
+            self._tasks.start(functools.partial(_choices, project, drawn), self._listed, self._not_listed)
+
+    @Slot(object)
+    def _listed(self, found: tuple[list[Scan], list[Scan]]) -> None:
+        self.listed.emit(found)
+
+    @Slot(object)
+    def _not_listed(self, error: MeninxError) -> None:
+        if error.code != "project-closed":
+            self._session.notifier.error(error)
 
     def choose(self, scan_id: str) -> None:
         """Show a scan of the project with the drawn one; empty for none."""
@@ -220,6 +235,13 @@ class SecondScan(QObject):
         self._drawn = None
         self._drop()
         self.changed.emit()
+
+
+def _choices(project: Project, drawn: Scan) -> tuple[list[Scan], list[Scan]]:
+    """Return the other scans of a scan's patient, and all others. In any thread."""
+    others = [scan for scan in project.scans() if scan.id != drawn.id]
+    own = [scan for scan in others if scan.patient == drawn.patient]
+    return own, [scan for scan in others if scan.patient != drawn.patient]
 
 
 def _read(project: Project, scan: Scan, known: Volume | None, onto: Volume) -> _Read | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QThread, QTimer
 from shell_support import opened, project_path, shell_template, window  # noqa: F401 - fixtures for all tests of the window
+from viewer_support import linked  # noqa: F401
 
 from core.heap import keep_small
 from gui.background import take_short_turns

@@ -13,16 +13,6 @@ from gui.viewer.linked import LinkedViews
 from gui.viewer.overlay import Overlay
 
 
-@pytest.fixture
-def linked(qtbot) -> LinkedViews:
-    made = LinkedViews()
-    qtbot.addWidget(made)
-    made.resize(900, 600)
-    with qtbot.waitExposed(made):
-        made.show()
-    return made
-
-
 def shown(linked: LinkedViews) -> list[bool]:
     return [view.isVisible() for view in linked.views]
 

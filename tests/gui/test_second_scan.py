@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtCore import QEvent, QModelIndex, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 from scipy.ndimage import map_coordinates
 from shell_support import stroke, wait_loaded
@@ -15,7 +16,9 @@ from viewer_support import LEFT, RIGHT, drag, mouse, phantom, pixels_of, wheel
 from core.frames import Frames
 from core.geometry import Geometry, Plane
 from core.project.project import Project
+from core.project.records import Scan
 from core.volume import Volume, Window
+from gui.annotate import second_scan
 from gui.main_window import MainWindow
 from gui.viewer.linked import LinkedViews
 from gui.viewer.reslice import Reslicer, places_agree
@@ -119,14 +122,10 @@ def test_pixel_on_pixel_where_neither_says() -> None:
 
 
 @pytest.fixture
-def linked(qtbot) -> LinkedViews:
-    made = LinkedViews()
-    qtbot.addWidget(made)
-    made.resize(900, 600)
-    with qtbot.waitExposed(made):
-        made.show()
-    made.set_volume(phantom("LPS"), Window(550, 1100))
-    return made
+def linked(linked: LinkedViews) -> LinkedViews:
+    """The panes of all tests of the window, with a scan in them."""
+    linked.set_volume(phantom("LPS"), Window(550, 1100))
+    return linked
 
 
 @pytest.fixture
@@ -280,16 +279,24 @@ def two_of_one(window: MainWindow, tmp_path, qtbot) -> MainWindow:
     return window
 
 
+def listed(window: MainWindow) -> tuple[list[Scan], list[Scan]]:
+    heard = []
+    window.annotate.second.listed.connect(heard.append)
+    window.annotate.second.ask_choices()
+    window.annotate.second.listed.disconnect(heard.append)
+    return heard[0]
+
+
 def choose(window: MainWindow, qtbot, name: str) -> None:
     second = window.annotate.second
-    own, others = second.choices()
+    own, others = listed(window)
     found = next(scan for scan in (*own, *others) if scan.name == name)
     second.choose(found.id)
     qtbot.waitUntil(lambda: second.there or second.refused, timeout=5000)
 
 
 def test_scans_of_the_patient_come_first(two_of_one: MainWindow) -> None:
-    own, others = two_of_one.annotate.second.choices()
+    own, others = listed(two_of_one)
     assert [scan.name for scan in own] == ["S0002", "S0004"]
     assert [scan.name for scan in others] == ["S0003"]
     panel = two_of_one.annotate.second_panel
@@ -298,6 +305,42 @@ def test_scans_of_the_patient_come_first(two_of_one: MainWindow) -> None:
     assert words[0] == "None"
     assert words[1].startswith("S0002")
     assert "P002" in words[-1]
+    # a line between the two that nobody can choose
+    assert not panel.box.model().flags(panel.box.model().index(3, 0)) & Qt.ItemFlag.ItemIsEnabled
+
+
+def test_a_long_list_is_read_in_a_thread_and_drops_down_then(
+    two_of_one: MainWindow, qtbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_scan, "AT_ONCE", 0)
+    box = two_of_one.annotate.second_panel.box
+    two_of_one.annotate.second_panel.fold.open()
+    box.showPopup()
+    assert not box.view().isVisible()
+    qtbot.waitUntil(box.view().isVisible, timeout=5000)
+    assert box.count() == 5
+    box.hidePopup()
+
+
+def test_of_ten_thousand_scans_those_that_are_looked_at_are_there(two_of_one: MainWindow) -> None:
+    own, (other,) = listed(two_of_one)
+    many = [replace(other, id=f"{number:026}", name=f"S{number:05}") for number in range(10_000)]
+    box = two_of_one.annotate.second_panel.box
+    box.offer(own, many, many[7777])
+    model = box.model()
+    assert model.rowCount() < 1000
+    assert box.currentData() == many[7777].id
+    assert [box.itemData(place) for place in range(4, 7)] == [many[7777].id, many[0].id, many[1].id]
+    # the end of what is there leads on, and what is typed is found anywhere
+    there = model.rowCount()
+    model.fetchMore(QModelIndex())
+    assert model.rowCount() > there
+    (found,) = model.match(model.index(0, 0), Qt.ItemDataRole.DisplayRole, "s09", 1, Qt.MatchFlag.MatchStartsWith)
+    assert found.data().startswith("S09000")
+    assert model.rowCount() > found.row()
+    while model.canFetchMore(QModelIndex()):
+        model.fetchMore(QModelIndex())
+    assert model.rowCount() == 10_000 + 2 + len(own)
 
 
 def test_what_is_known_of_the_frames_is_told(two_of_one: MainWindow, qtbot) -> None:
@@ -365,10 +408,28 @@ def test_the_key_flips_while_held_and_stays_where_tapped(two_of_one: MainWindow,
     assert views.main.second == ("S0002", False)
 
 
+def test_chosen_by_its_name_it_is_a_switch(two_of_one: MainWindow, qtbot) -> None:
+    views, action = two_of_one.annotate.views, two_of_one.actions_table["flip"]
+    choose(two_of_one, qtbot, "S0002")
+    for flipped in (True, False, True):
+        action.trigger()
+        assert views.flipped is flipped
+        # the Return that chose it in the list of commands comes up late, and other keys come up later
+        time.sleep(0.35)
+        qtbot.keyClick(views.main, Qt.Key.Key_Return)
+        assert views.flipped is flipped
+    # and its key goes on from there
+    qtbot.keyPress(views.main, Qt.Key.Key_V)
+    assert not views.flipped
+    time.sleep(0.35)
+    qtbot.keyRelease(views.main, Qt.Key.Key_V)
+    assert views.flipped
+
+
 def test_closing_while_it_is_read_harms_nothing(two_of_one: MainWindow, qtbot) -> None:
     stroke(two_of_one, (20, 20), (26, 20))
     second = two_of_one.annotate.second
-    second.choose(second.choices()[0][0].id)
+    second.choose(listed(two_of_one)[0][0].id)
     two_of_one.session.close_project()
     QApplication.processEvents()
     assert second.scan is None

@@ -20,21 +20,9 @@ from gui.annotate.slice_strip import Mark, marks_of
 from gui.loading import histogram_of
 from gui.main_window import MainWindow
 from gui.viewer import colormaps
-from gui.viewer.linked import LinkedViews
 from gui.viewer.linking import world_place
 from gui.viewer.remarks import remarks_on
 from gui.window_memory import WindowMemory
-
-
-@pytest.fixture
-def linked(qtbot) -> LinkedViews:
-    made = LinkedViews()
-    qtbot.addWidget(made)
-    made.resize(900, 600)
-    with qtbot.waitExposed(made):
-        made.show()
-    return made
-
 
 # ------------------------------------------------------------------ zoom and place
 

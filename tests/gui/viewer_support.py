@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
 from core.geometry import Geometry
 from core.volume import Volume
 from gui.viewer.events import ViewEvent
+from gui.viewer.linked import LinkedViews
 
 LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton
 NONE = Qt.MouseButton.NoButton
@@ -91,3 +94,14 @@ class Pen:
 
     def release(self, event: ViewEvent) -> None:
         self.told.append(("release", event))
+
+
+@pytest.fixture
+def linked(qtbot: QtBot) -> LinkedViews:
+    """Linked panes on the screen, without a scan."""
+    made = LinkedViews()
+    qtbot.addWidget(made)
+    made.resize(900, 600)
+    with qtbot.waitExposed(made):
+        made.show()
+    return made

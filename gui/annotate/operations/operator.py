@@ -346,9 +346,10 @@ class Operator(QObject):
 
     def _put(self, result: Result, editor: Editor) -> None:
         order, session = result.job.order, self._session
+        before = session.labels
         if result.labels is not None:
             try:
-                session.change_labels(result.labels)
+                session.labeller.change(result.labels)
             except MeninxError as error:
                 session.notifier.error(error)
                 return
@@ -368,6 +369,8 @@ class Operator(QObject):
             states=states,
         )
         if step is None:
+            if result.labels is not None:
+                session.labeller.change(before)
             session.notifier.tell(text("operations.same", name=order.label.name), "info")
         else:
             self._follow(order)
