@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from core.errors import InputError
+from core.io.reading import Source, read_source
+from core.io.sniff import Format, sniff
+from core.volume import Volume
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
@@ -136,3 +143,22 @@ def picture_bytes(pixels: NDArray[Any], kind: str, **options: Any) -> bytes:
 def noise(shape: tuple[int, ...], seed: int = 0, top: int = 256, dtype: str = "uint8") -> NDArray[Any]:
     """Random pixels."""
     return np.random.default_rng(seed).integers(0, top, shape).astype(dtype)
+
+
+@dataclass(frozen=True)
+class OneKind:
+    """Files of one format, each a scan."""
+
+    kind: Format
+
+    def read(self, path: Path, volume: int | None = None) -> Volume:
+        """Return what is in a file, which is known by its bytes."""
+        assert sniff(path) is self.kind
+        return read_source(Source(self.kind, (path,), path.name, volume=volume))
+
+    def refused(self, path: Path, volume: int | None = None) -> InputError:
+        """Return what is said of a file that cannot be read; it names the file."""
+        with pytest.raises(InputError) as caught:
+            self.read(path, volume)
+        assert caught.value.fields["file"]
+        return caught.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,14 +138,7 @@ def read_single_mask(path: Path, geometry: Geometry, *, resample: bool = False) 
         # before anything is read into the numbers: another size is the plainer reason
         check_size(theirs.shape, geometry.shape, path.name)
     masks = meaning(numbers, (True,) * theirs.shape[0], path.name)
-    brought = bring(masks.array, theirs, geometry, path.name, resample=resample)
-    return replace(
-        masks,
-        array=brought.array,
-        present=brought.covered,
-        resampled=brought.resampled,
-        notices=(*masks.notices, *notes, *brought.notices),
-    )
+    return _brought(masks, theirs, geometry, path.name, resample, notes)
 
 
 def _read_segmentation(path: Path, geometry: Geometry, resample: bool) -> MaskData:
@@ -165,7 +159,14 @@ def _read_segmentation(path: Path, geometry: Geometry, resample: bool) -> MaskDa
     if array is not None:
         present = (True,) * geometry.shape[0]
         return replace(masks, array=array, present=present, notices=(*masks.notices, *notes))
-    brought = bring(masks.array, found.geometry, geometry, path.name, resample=resample)
+    return _brought(masks, found.geometry, geometry, path.name, resample, notes)
+
+
+def _brought(
+    masks: MaskData, theirs: Geometry, geometry: Geometry, name: str, resample: bool, notes: Sequence[Notice]
+) -> MaskData:
+    """Bring masks to the grid of the scan, and say what was done to them."""
+    brought = bring(masks.array, theirs, geometry, name, resample=resample)
     return replace(
         masks,
         array=brought.array,

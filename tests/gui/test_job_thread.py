@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QThread, Slot
 from core.errors import MeninxError
 from core.events import Failed, Finished, JobEvent, Notice, Progress, WasCancelled
 from core.messages import sentence
+from core.project.lock import is_alive
 from gui.jobs.job_thread import JobThread
 from models.worker import Job
 
@@ -66,14 +67,6 @@ def wait_end(qtbot, thread: JobThread, ear: Ear, seconds: float = 20.0) -> None:
 def wait_ready(qtbot, ear: Ear) -> Notice:
     qtbot.waitUntil(lambda: any(isinstance(event, Notice) for event in ear.events), timeout=20000)
     return next(event for event in ear.events if isinstance(event, Notice))
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_events_come_in_order_with_the_job_id_in_the_windows_thread(qtbot):
@@ -162,7 +155,7 @@ def test_a_deaf_child_is_killed_after_the_grace(qtbot):
     wait_end(qtbot, thread, ear)
     assert isinstance(ear.last, WasCancelled)
     assert 0.6 <= time.monotonic() - begun < 5.0
-    assert not alive(pid)
+    assert not is_alive(pid)
 
 
 def test_cancel_before_the_child_is_up_is_not_lost(qtbot):
@@ -176,7 +169,7 @@ def test_a_child_that_does_not_go_is_put_away(qtbot):
     thread, ear = watch(job_targets.linger, grace=0.5)
     wait_end(qtbot, thread, ear)
     assert isinstance(ear.last, Finished)
-    assert not alive(ear.last.result["pid"])
+    assert not is_alive(ear.last.result["pid"])
 
 
 @pytest.mark.parametrize("target", [job_targets.be_deaf, job_targets.freeze_mid_message])
@@ -187,7 +180,7 @@ def test_closing_is_bounded_whatever_the_child_does(qtbot, target):
     assert thread.close(1.0)
     assert time.monotonic() - begun < 4.0
     assert not thread.isRunning()
-    assert not alive(pid)
+    assert not is_alive(pid)
 
 
 def test_closing_a_job_that_never_ran_is_nothing(qtbot):
@@ -229,7 +222,8 @@ def test_the_child_ends_when_its_parent_dies(tmp_path):
     done = subprocess.run([sys.executable, str(script)], timeout=60, check=False)
     assert done.returncode == -9
     deadline = time.monotonic() + 10
-    while not mark.exists() and time.monotonic() < deadline:
+    # there is a moment between making a file and writing it
+    while not (mark.exists() and mark.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert mark.read_text(encoding="utf-8") == "parent gone"
 

@@ -146,12 +146,26 @@ def begin(stage: Stage, scan: int, z: int, label: str, *, alone: bool = True, zo
     stage.settle()
 
 
-def on_tumour(stage: Stage, *, zoom: float = 1.3) -> tuple[Mask, int]:
-    """Open the FLAIR at the slice with most of its tumour, ready to draw on; return the tumour and the slice."""
+def on_tumour(stage: Stage, scan: int = FLAIR, *, zoom: float = 1.3, alone: bool = True) -> tuple[Mask, int]:
+    """Open a scan at the slice with most of the tumour, ready to draw on; return the tumour and the slice."""
     tumour = masks()["Tumour"]
     z = fullest(tumour)
-    begin(stage, FLAIR, z, "Tumour", zoom=zoom)
+    begin(stage, scan, z, "Tumour", zoom=zoom, alone=alone)
     return tumour, z
+
+
+def on_blood(stage: Stage) -> tuple[Mask, int]:
+    """Open the CT in the brain window, at the slice with most of its blood; return the blood and the slice."""
+    blood = masks(103, "CT")["Haemorrhage"]
+    z = fullest(blood)
+    begin(stage, CT, z, "Haemorrhage")
+    stage.do("window_2")
+    return blood, z
+
+
+def with_operations(stage: Stage, at: XY, width: int = 420, least: int = 300) -> QPixmap:
+    """Return a part of the slice with the operations beside it."""
+    return with_panel(stage, at, stage.window.annotate.operations, width=width, least=least)
 
 
 def order(stage: Stage, operation: Operation, *, where: Where | None = None, amount: float | None = None) -> None:

@@ -21,6 +21,7 @@ from scene import (
     outline,
     scene,
     with_bar,
+    with_operations,
     with_panel,
 )
 from stage import Piece, Stage, together
@@ -58,7 +59,7 @@ def smooth(stage: Stage) -> QPixmap:
         ragged = ragged | dab if number % 2 else ragged & ~dab
     stage.put("Tumour", ragged)
     order(stage, Operation.SMOOTH, amount=3.0)
-    return with_panel(stage, middle(tumour[z]), stage.window.annotate.operations)
+    return with_operations(stage, middle(tumour[z]))
 
 
 @scene("grow")
@@ -67,7 +68,7 @@ def grow(stage: Stage) -> QPixmap:
     tumour, z = on_tumour(stage)
     stage.put("Tumour", tumour)
     order(stage, Operation.GROW, amount=5.0)
-    return with_panel(stage, middle(tumour[z]), stage.window.annotate.operations)
+    return with_operations(stage, middle(tumour[z]))
 
 
 @scene("fill-holes")
@@ -96,7 +97,7 @@ def islands(stage: Stage) -> QPixmap:
         crumbs |= ball(tumour.shape, z, (x + dx, y + dy), radius)
     stage.put("Tumour", crumbs)
     order(stage, Operation.LARGEST)
-    return with_panel(stage, (x + 10, y), stage.window.annotate.operations)
+    return with_operations(stage, (x + 10, y))
 
 
 @scene("boolean")
@@ -109,7 +110,7 @@ def boolean(stage: Stage) -> QPixmap:
     stage.put("Tumour", on_slices(found["Tumour"], z))
     stage.session.choose_label("Brain")
     order(stage, Operation.SUBTRACT)
-    return with_panel(stage, (104, 128), stage.window.annotate.operations, width=440, least=380)
+    return with_operations(stage, (104, 128), width=440, least=380)
 
 
 @scene("copy-paste")
@@ -158,7 +159,7 @@ def seeds(stage: Stage) -> QPixmap:
     tumour, z = on_tumour(stage)
     scribble(stage, z, tumour)
     order(stage, Operation.SEEDS)
-    return with_panel(stage, middle(tumour[z]), stage.window.annotate.operations)
+    return with_operations(stage, middle(tumour[z]))
 
 
 @scene("suggest")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtGui import QPixmap
 from scene import (
-    FLAIR,
     T1,
     begin,
-    fullest,
     grown,
     masks,
     middle,
@@ -199,10 +197,8 @@ def area(stage: Stage) -> QPixmap:
 @scene("navigate")
 def navigate(stage: Stage) -> QPixmap:
     """Three planes that meet at the crosshair."""
-    tumour = masks()["Tumour"]
-    z = fullest(tumour)
     stage.window.resize(1304, 700)
-    begin(stage, FLAIR, z, "Tumour", alone=False)
+    tumour, z = on_tumour(stage, zoom=1.0, alone=False)
     stage.window.annotate.views.main.set_crosshair_visible(True)
     stage.put("Tumour", tumour)
     stage.do("navigate")

@@ -6,7 +6,6 @@ import numpy as np
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QPixmap
 from scene import (
-    CT,
     FLAIR,
     T1,
     ball,
@@ -14,6 +13,7 @@ from scene import (
     fullest,
     masks,
     middle,
+    on_blood,
     on_slices,
     on_tumour,
     outline,
@@ -42,20 +42,14 @@ def labels(stage: Stage) -> QPixmap:
 @scene("grey-levels")
 def grey_levels(stage: Stage) -> QPixmap:
     """The histogram of a CT, in the brain window."""
-    blood = masks(103, "CT")["Haemorrhage"]
-    z = fullest(blood)
-    begin(stage, CT, z, "Haemorrhage")
-    stage.do("window_2")
+    on_blood(stage)
     return with_panel(stage, (104, 128), stage.window.annotate.window_panel, least=360)
 
 
 @scene("classes")
 def classes(stage: Stage) -> QPixmap:
     """A class given to some slices, shown in the strip."""
-    blood = masks(103, "CT")["Haemorrhage"]
-    z = fullest(blood)
-    begin(stage, CT, z, "Haemorrhage")
-    stage.do("window_2")
+    blood, z = on_blood(stage)
     panel = stage.window.annotate.classes
     unfold(panel)
     panel.box.setEditText("haemorrhage")
@@ -83,10 +77,8 @@ def classes(stage: Stage) -> QPixmap:
 @scene("second-beside")
 def second_beside(stage: Stage) -> QPixmap:
     """T1 and FLAIR of one person beside one another."""
-    tumour = masks()["Tumour"]
-    z = fullest(tumour)
     stage.window.resize(1440, 700)
-    begin(stage, T1, z, "Tumour", alone=False)
+    tumour, z = on_tumour(stage, T1, zoom=1.0, alone=False)
     stage.put("Tumour", tumour)
     annotate = stage.window.annotate
     annotate.second.set_beside(True)
@@ -103,9 +95,7 @@ def second_beside(stage: Stage) -> QPixmap:
 @scene("second-blend")
 def second_blend(stage: Stage) -> QPixmap:
     """FLAIR laid over T1 in colour."""
-    tumour = masks()["Tumour"]
-    z = fullest(tumour)
-    begin(stage, T1, z, "Tumour")
+    on_tumour(stage, T1, zoom=1.0)
     annotate = stage.window.annotate
     annotate.second.set_beside(False)
     annotate.second.set_colors("hot")

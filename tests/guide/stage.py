@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QColor, QImage, QKeySequence, QMouseEvent, QPainter, QPen, QPixmap, QPolygonF
+from PySide6.QtGui import QColor, QImage, QKeySequence, QPainter, QPen, QPixmap, QPolygonF
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
+from shell_support import mouse
 
 from core.commands.line import run as run_command
 from core.geometry import bounding_box
@@ -276,7 +277,7 @@ class Stage:
         """Move the pointer there."""
         place = self.at(xy)
         self.pointer = self.main.mapTo(self.window, place.toPoint())
-        send(self.main, QEvent.Type.MouseMove, place, button=Qt.MouseButton.NoButton)
+        mouse(self.main, QEvent.Type.MouseMove, place, button=Qt.MouseButton.NoButton)
         self.settle(0.05)
 
     def click(self, xy: XY, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
@@ -292,11 +293,11 @@ class Stage:
     ) -> None:
         """Drag along a path, and let go or not."""
         places = [self.at(xy) for xy in path]
-        send(self.main, QEvent.Type.MouseButtonPress, places[0], keys=keys)
+        mouse(self.main, QEvent.Type.MouseButtonPress, places[0], keys=keys)
         for place in places[1:]:
-            send(self.main, QEvent.Type.MouseMove, place, keys=keys)
+            mouse(self.main, QEvent.Type.MouseMove, place, keys=keys)
         if release:
-            send(self.main, QEvent.Type.MouseButtonRelease, places[-1], keys=keys)
+            mouse(self.main, QEvent.Type.MouseButtonRelease, places[-1], keys=keys)
         self.pointer = self.main.mapTo(self.window, places[-1].toPoint())
         self.settle(0.05)
 
@@ -349,21 +350,6 @@ class Stage:
         rect.moveLeft(min(max(rect.left(), pane.left()), pane.right() - width + 1))
         rect.moveTop(min(max(rect.top(), pane.top()), pane.bottom() - height + 1))
         return rect.intersected(pane)
-
-
-def send(
-    widget: QWidget,
-    kind: QEvent.Type,
-    place: QPointF,
-    *,
-    button: Qt.MouseButton = Qt.MouseButton.LeftButton,
-    keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
-) -> None:
-    """Send one mouse event as the window system would."""
-    down = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseButtonRelease else button
-    pressed = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else button
-    event = QMouseEvent(kind, place, widget.mapToGlobal(place), pressed, down, keys)
-    QApplication.sendEvent(widget, event)
 
 
 def draw_pointer(painter: QPainter, tip: QPoint) -> None:

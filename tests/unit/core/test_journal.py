@@ -68,6 +68,14 @@ def draw(opened, todo):
     return seen
 
 
+def drawn(project, scan):
+    """Do some operations and close, unsaved; return the states as :func:`draw` does."""
+    opened = open_annotation(project, scan, "anna")
+    seen = draw(opened, SOME)
+    opened.close()
+    return seen
+
+
 @pytest.fixture
 def project(tmp_path):
     with small_project(tmp_path) as (project, scan):
@@ -135,9 +143,7 @@ def test_a_plain_stroke_costs_about_two_hundred_bytes(project):
 
 def test_a_crash_at_any_byte_leaves_a_prefix_of_the_steps(project):
     project, scan = project
-    opened = open_annotation(project, scan, "anna")
-    seen = draw(opened, SOME)
-    opened.close()
+    seen = drawn(project, scan)
     file = journal_of(project, scan)
     whole = file.read_bytes()
     ends = ends_of(file)
@@ -234,9 +240,7 @@ def test_a_step_with_one_bad_part_is_not_applied_in_part(project, wrong):
 
 def test_a_header_that_was_cut_short_is_set_aside(project):
     project, scan = project
-    opened = open_annotation(project, scan, "anna")
-    draw(opened, SOME)
-    opened.close()
+    drawn(project, scan)
     file = journal_of(project, scan)
     file.write_bytes(file.read_bytes()[: HEADER_SIZE - 1])
     again = open_annotation(project, scan, "anna")
@@ -246,9 +250,7 @@ def test_a_header_that_was_cut_short_is_set_aside(project):
 
 def test_a_damaged_byte_is_never_applied(project):
     project, scan = project
-    opened = open_annotation(project, scan, "anna")
-    seen = draw(opened, SOME)
-    opened.close()
+    seen = drawn(project, scan)
     file = journal_of(project, scan)
     whole = file.read_bytes()
     ends = ends_of(file)
@@ -279,9 +281,7 @@ def test_a_damaged_byte_is_never_applied(project):
 
 def test_zeros_after_a_power_cut_are_a_torn_tail(project):
     project, scan = project
-    opened = open_annotation(project, scan, "anna")
-    seen = draw(opened, SOME)
-    opened.close()
+    seen = drawn(project, scan)
     with journal_of(project, scan).open("ab") as stream:
         stream.write(bytes(5000))
     again = open_annotation(project, scan, "anna")
@@ -325,9 +325,7 @@ def test_saving_and_reopening_changes_nothing(tmp_path_factory, first, second):
 
 def test_recovered_strokes_are_saved_without_a_new_one(project):
     project, scan = project
-    opened = open_annotation(project, scan, "anna")
-    seen = draw(opened, SOME)
-    opened.close()
+    seen = drawn(project, scan)
     again = open_annotation(project, scan, "anna")
     saver = Saver(project, again, delay=0.01)
     deadline = time.monotonic() + 10
@@ -417,9 +415,7 @@ def test_a_journal_older_than_the_saved_masks_is_set_aside(project):
 
 def test_read_only_reads_the_journal_and_changes_nothing(project):
     project, scan = project
-    opened = open_annotation(project, scan, "anna")
-    seen = draw(opened, SOME)
-    opened.close()
+    seen = drawn(project, scan)
     file = journal_of(project, scan)
     before = file.read_bytes()
     with type(project).open(project.path, read_only=True) as looking:

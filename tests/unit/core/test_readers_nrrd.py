@@ -12,29 +12,18 @@ import numpy as np
 import pytest
 import SimpleITK
 from numpy.typing import NDArray
-from reader_support import noise
+from reader_support import OneKind, noise
 from scipy.spatial.transform import Rotation
 
-from core.errors import InputError
-from core.io.reading import FindOptions, Source, find_sources, read_source
-from core.io.sniff import Format, sniff
-from core.volume import Volume
+from core.io.reading import FindOptions, find_sources
+from core.io.sniff import Format
 
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 KINDS = ["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"]
 
 
-def read(path: Path, volume: int | None = None) -> Volume:
-    kind = sniff(path)
-    assert kind is Format.NRRD
-    return read_source(Source(kind, (path,), path.name, volume=volume))
-
-
-def refused(path: Path, volume: int | None = None) -> InputError:
-    with pytest.raises(InputError) as caught:
-        read(path, volume)
-    assert caught.value.fields["file"]
-    return caught.value
+KIND = OneKind(Format.NRRD)
+read, refused = KIND.read, KIND.refused
 
 
 def itk_affine(image: SimpleITK.Image) -> NDArray[np.float64]:
