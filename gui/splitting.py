@@ -8,6 +8,7 @@ from core.editing.orders import Operation
 from core.editing.steps import Step, flipped
 from core.errors import MeninxError
 from core.labels import Label, LabelSet
+from core.project.label_table import held_beside
 from core.project.records import utc_now
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ class SplitLabels:
             return
         chosen, labels = session.label, session.labels
         annotation = project.annotation(scan.id, session.reader)
+        if annotation is None:
+            return
+        held = held_beside(project.store, step.layer, annotation.id)
         for label in _made(step, labels):
-            if annotation is not None and not project.scans_with_label(label, beside=annotation.id):
+            if label.value not in held:
                 # remembered, so that no other label ever gets its value: the history still holds it
                 labels = labels.without(label.name, "delete", None, utc_now())
         if labels == session.labels or not self._change(labels) or chosen in session.labels.labels:

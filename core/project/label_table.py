@@ -108,14 +108,24 @@ def _used(connection: sqlite3.Connection, label: Label) -> bool:
     return found is not None
 
 
-def scans_with(store: Store, label: Label, beside: str = "") -> int:
-    """Return on how many scans the newest saved masks hold a label; those of the annotation ``beside`` do not count."""
+def held_beside(store: Store, layer: str, annotation: str) -> set[int]:
+    """Return the values of a layer that saved masks hold, old ones too, but for those of one annotation."""
+    rows = store.rows(
+        "SELECT DISTINCT CAST(held.key AS INTEGER) FROM layer_version v, json_each(v.counts) held "
+        "WHERE v.layer = ? AND v.annotation <> ?",
+        layer,
+        annotation,
+    )
+    return {int(row[0]) for row in rows}
+
+
+def scans_with(store: Store, label: Label) -> int:
+    """Return on how many scans the newest saved masks hold a label."""
     row = store.row(
         "SELECT count(DISTINCT a.scan) FROM layer_version v JOIN annotation a ON a.id = v.annotation "
-        "WHERE v.layer = ? AND json_extract(v.counts, ?) IS NOT NULL AND a.id <> ? AND v.sequence = "
-        "(SELECT max(sequence) FROM layer_version w WHERE w.annotation = v.annotation AND w.layer = v.layer)",
+        "WHERE v.layer = ? AND json_extract(v.counts, ?) IS NOT NULL AND v.sequence = (SELECT max(sequence) "
+        "FROM layer_version w WHERE w.annotation = v.annotation AND w.layer = v.layer)",
         label.layer,
         f'$."{label.value}"',
-        beside,
     )
     return 0 if row is None else int(row[0])

@@ -201,9 +201,9 @@ class Project:
         """
         label_table.write(self.store, labels)
 
-    def scans_with_label(self, label: Label, *, beside: str = "") -> int:
-        """Return on how many scans the newest saved masks hold a label, but for the annotation ``beside`` (id)."""
-        return label_table.scans_with(self.store, label, beside)
+    def scans_with_label(self, label: Label) -> int:
+        """Return on how many scans the newest saved masks hold a label."""
+        return label_table.scans_with(self.store, label)
 
     def ensure_label(self, name: str, *, color: str = "") -> Label:
         """Return the label of this name, added if it is not there."""
