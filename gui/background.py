@@ -97,6 +97,28 @@ def wait_for(work: Callable[[], Any]) -> None:
         raise outcome.error
 
 
+class InTurn:
+    """Lets work that threads do happen in the order in which it was asked for."""
+
+    def __init__(self) -> None:
+        self._last = threading.Event()
+        self._last.set()
+
+    def after_the_others(self, work: Callable[[], Any]) -> Callable[[], Any]:
+        """Return work that waits, in its thread, for what was asked for before. Each must be done in a thread."""
+        before, mine = self._last, threading.Event()
+        self._last = mine
+
+        def wait_and_work() -> Any:
+            before.wait()
+            try:
+                return work()
+            finally:
+                mine.set()
+
+        return wait_and_work
+
+
 class Tasks(QObject):
     """Keeps running tasks alive and waits for them at the end."""
 

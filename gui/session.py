@@ -442,7 +442,7 @@ class Session(Tastes):
             return
         if loaded.opened.editor.dirty and not self.read_only:
             self._set_save_state(SaveState.SAVING, None)
-        work = functools.partial(leave, loaded, self.project, status)
+        work = self.team.in_turn.after_the_others(functools.partial(leave, loaded, self.project, status))
         self._tasks.start(work, self._was_saved, self._was_not_saved)
 
     @Slot(object)

@@ -16,7 +16,7 @@ from core.team import adjudication, assignments, comments, readers, statuses, ta
 from core.team.comments import Comment
 from core.team.finishing import close_finished
 from gui.ahead import Ahead
-from gui.background import Tasks
+from gui.background import InTurn, Tasks
 from gui.jobs.asking import Asker
 from gui.loading import leave
 from gui.sitting import Sitting
@@ -53,12 +53,15 @@ class Teamwork(QObject):
         Scans that are read before they are asked for.
     sitting
         Counts the time spent on the scan shown.
+    in_turn
+        Order of what is asked for: saving, marking, and what people say of scans.
     """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
         self._tasks = Tasks(self)
+        self.in_turn = InTurn()
         self._reading = Asker(self)
         self._reading.answered.connect(self._take)
         self._reading.refused.connect(session.notifier.error)
@@ -186,7 +189,8 @@ class Teamwork(QObject):
             leave(loaded, None, None)
             return act(project, tuple(scans), **facts)
 
-        self._tasks.start(work, self._was_done, session.notifier.error)
+        # after what was asked for before: a scan that is done and then approved must not end as done
+        self._tasks.start(self.in_turn.after_the_others(work), self._was_done, session.notifier.error)
 
     @Slot(object)
     def _was_done(self, done: _Done) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from core.team.bundle import bundle_job
 from core.team.finishing import close_finished, finish
 from core.team.readers import CONSENSUS_MAJORITY, adjudication_reader
 from core.team.reading_time import seconds_of
+from gui import loading
 from gui.main_window import MainWindow
 from gui.review.readers_page import ReadersPage
 from gui.team.bundle_dialog import BundleDialog
@@ -394,6 +396,30 @@ def test_approved_from_the_keyboard_until_it_is_drawn_on(study: MainWindow, qtbo
     stroke(study, (2, 2), (20, 2))
     study.session.save_now()
     qtbot.waitUntil(lambda: row(study, 0).scan.status is ScanStatus.IN_PROGRESS, timeout=5000)
+
+
+def test_done_and_at_once_approved_ends_as_approved(
+    study: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show(study, 0, qtbot)
+    session = study.session
+    project, scan = session.project, session.scan
+    assert project is not None
+    assert scan is not None
+    project.set_status(scan.id, ScanStatus.DONE)
+    finish = loading.finish
+
+    def slowly(*facts: object) -> bool:
+        # a busy disk: the approval is asked for meanwhile, and must not be overtaken
+        time.sleep(0.3)
+        return finish(*facts)
+
+    monkeypatch.setattr(loading, "finish", slowly)
+    session.mark(ScanStatus.DONE)
+    session.team.move([scan.id], ScanStatus.APPROVED)
+    qtbot.waitUntil(lambda: project.scan(scan.id).status is ScanStatus.APPROVED, timeout=10_000)
+    qtbot.waitUntil(lambda: not session.team._tasks._running and not session._tasks._running, timeout=10_000)
+    assert project.scan(scan.id).status is ScanStatus.APPROVED
 
 
 def test_a_training_can_learn_from_approved_scans_alone(study: MainWindow, qtbot: QtBot) -> None:
