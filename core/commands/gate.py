@@ -40,14 +40,16 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
 
         found = list_gate(project, gate, drawing, go_on=lambda: not line.should_stop(), told=told)
         patients = {scan.id: scan.patient_name for scan in project.scans()}
+    facts = [row_facts(row, patients) for row in found.rows]
+    if arguments.output is not None:
+        # first: whoever reads only the beginning of the list closes the pipe
+        atomic.write_bytes(arguments.output, table(facts).encode())
     line.say(heading(found))
     for row in found.rows:
         line.say(f"{row.name:<7} {place(row):<14} {row.words}")
     for words in left_out(found):
         line.say(words)
-    facts = [row_facts(row, patients) for row in found.rows]
     if arguments.output is not None:
-        atomic.write_bytes(arguments.output, table(facts).encode())
         line.say(text("gating.written", file=arguments.output))
     return {
         "gate": found.gate,

@@ -97,7 +97,8 @@ def find_class_sources(project: Project, config: TrainingConfig) -> list[ClassSo
     Raises
     ------
     LearningError
-        ``class-not-there``, ``class-only-scans``, ``class-one``, ``class-which``, ``class-yes-unknown``.
+        ``class-not-there``, ``class-only-scans``, ``class-only-slices``, ``class-one``, ``class-which``,
+        ``class-yes-unknown``.
     """
     everything = project.classes.all()
     known = sorted({one.name for one in everything})
@@ -117,7 +118,7 @@ def find_class_sources(project: Project, config: TrainingConfig) -> list[ClassSo
     kinds = {kind for source in sources for kind in source.said.values()}
     if len(kinds) < 2:
         if values and {value in yes for value in values} == {True, False}:
-            raise LearningError("class-only-scans", name=name)
+            raise LearningError("class-only-slices" if config.level == "scan" else "class-only-scans", name=name)
         raise LearningError("class-one", name=name, value=", ".join(values) or "-")
     return sources
 

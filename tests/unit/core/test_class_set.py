@@ -100,6 +100,15 @@ def test_bad_input_has_a_sentence_each(project):
     assert scans.value.code == "class-only-scans"
 
 
+def test_slices_that_make_no_scan_a_no_are_told_at_the_level_of_scans(project):
+    # one is yes; of another only some slices were looked at, so that nobody knows what it is as a whole
+    _set(project, 0, "yes", [0])
+    _set(project, 1, "no", [0, 1])
+    with pytest.raises(LearningError) as slices:
+        find_class_sources(project, TrainingConfig.for_class("stroke", level="scan"))
+    assert slices.value.code == "class-only-slices"
+
+
 def test_only_known_slices_are_read_and_it_is_said(project):
     _set(project, 0, "yes", [0, 2])
     _set(project, 1, "no", [1, 2])
