@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
 from core.errors import MeninxError
 from core.events import Finished, JobEvent, Notice
+from core.learning.runs import Run, RunState
 from core.learning.starters import brain_starter, has_starter
 from core.messages import text
 
@@ -16,15 +18,18 @@ if TYPE_CHECKING:
     from gui.session import Session
 
 
-def without_run(session: Session) -> tuple[str, str]:
-    """Return what Review says, and offers, while a project has no run: keys of its words.
+def without_run(session: Session, runs: Iterable[Run] = ()) -> tuple[str, str]:
+    """Return what Review says, and offers, while none of a project's runs can be compared: keys of its words.
 
-    A run that trains is waited for, the scan shown can be stripped by a starter, or something is to be trained.
+    A run that trains is waited for, one whose model is gone is told of, the scan shown can be stripped by a starter,
+    or something is to be trained.
     """
     if session.jobs.training is not None:
         return "training", "to_train"
     if session.jobs.of_kind("predict"):
         return "stripping", ""
+    if any(run.state is RunState.DONE and not run.usable and not run.config.classifies for run in runs):
+        return "model_gone", "to_train"
     can_strip = session.scan is not None and not session.read_only and has_starter()
     return ("strip_now", "strip_now") if can_strip else ("no_run", "to_train")
 

@@ -44,9 +44,11 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     Raises
     ------
     LearningError
-        ``model-damaged``.
+        ``model-missing``, ``model-damaged``.
     """
     file = folder / WEIGHTS_FILE
+    if not file.is_file():
+        raise LearningError("model-missing", file=file)
     try:
         return dict(safetensors.torch.load(file.read_bytes()))
     except (OSError, SafetensorError, ValueError) as error:

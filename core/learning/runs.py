@@ -282,11 +282,16 @@ def require_usable(project: Project, run: Run) -> Path:
     Raises
     ------
     LearningError
-        ``run-unusable`` if its training did not get as far as a model.
+        ``run-unusable`` if its training did not get as far as a model; ``model-missing`` if the model is gone.
     """
+    folder = run_folder(project, run.id)
     if not run.usable:
+        gone = [name for name in (MODEL_FILE, ONNX_FILE) if not (folder / name).is_file()]
+        if run.state is RunState.DONE and gone:
+            # it had one: a copy that is not whole, or somebody tidied up
+            raise LearningError("model-missing", file=folder / gone[0])
         raise LearningError("run-unusable", name=run.name)
-    return run_folder(project, run.id)
+    return folder
 
 
 def mark_alive(project: Project, run: str) -> None:

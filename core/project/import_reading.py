@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from core.errors import Cancelled, InputError, MeninxError
 from core.events import JobEvent, Notice, Skipped
-from core.io.remarks import remarks
+from core.io.remarks import not_numbers, remarks
 from core.io.sandbox import Decoder
 from core.io.source import MaskData, Source
 from core.project.imported_masks import Told, check_values, merged
@@ -125,7 +125,7 @@ class ScanReader:
                 if less is None:
                     return None
                 source = less
-        told = remarks(source.name, volume)
+        told = (*remarks(source.name, volume), *not_numbers(source.name, volume))
         if source is not given:
             unread = {"name": source.name, "count": len(given.files) - len(source.files)}
             told = (*told, Notice("slices-unread", unread))

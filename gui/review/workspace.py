@@ -332,7 +332,7 @@ class ReviewWorkspace(QWidget):
         elif session.project is None:
             self._say_empty("no_project")
         elif not usable:
-            key, action = without_run(session)
+            key, action = without_run(session, [row.run for row in self._rows])
             self._say_empty(key, action=action)
         elif session.scan is None:
             self._say_empty("no_scan")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QPushButton
+import small_project as small
+from PySide6.QtWidgets import QLabel, QPushButton
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "models"))
 
@@ -16,7 +17,7 @@ import core.learning.starters as shipped
 from core.labels import LabelSet
 from core.learning.config import TrainingConfig
 from core.learning.run_files import origin_of
-from core.learning.runs import CONFIG_FILE, MODEL_FILE, list_runs
+from core.learning.runs import CONFIG_FILE, MODEL_FILE, ONNX_FILE, list_runs, run_folder
 from core.messages import text
 from core.project.predictions import list_predictions, read_prediction
 from gui.strip_now import without_run
@@ -77,6 +78,17 @@ def test_an_empty_review_offers_it(opened, starter, qtbot):
     next(one for one in shown_buttons(window.review) if one.text() == words).click()
     qtbot.waitUntil(lambda: len(list_runs(session.project)) == 1, timeout=60_000)
     qtbot.waitUntil(lambda: not session.jobs.of_kind("predict"), timeout=60_000)
+
+
+def test_a_run_whose_model_is_gone_is_told_in_review(opened, qtbot):
+    session = opened.session
+    run = small.past_run(session.project)
+    for name in (ONNX_FILE, MODEL_FILE):
+        (run_folder(session.project, run.id) / name).unlink(missing_ok=True)
+    session.runs_changed.emit()
+    session.workspace_requested.emit("review")
+    words = text("review.model_gone_title")
+    qtbot.waitUntil(lambda: words in {one.text() for one in opened.review.findChildren(QLabel) if one.isVisible()})
 
 
 def test_without_a_starter_it_says_so(opened, tmp_path, monkeypatch, qtbot):

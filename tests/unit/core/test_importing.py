@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
@@ -267,3 +268,14 @@ def test_the_original_tif_layout_is_the_same_as_the_packed_one(project: Path, tm
         np.testing.assert_array_equal(layers[0], layers[1])
         assert layers[0] is not None
         assert layers[0].any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_voxels_that_are_no_numbers_are_told(tmp_path, bad):
+    voxels = np.ones((6, 5, 4), np.float32)
+    voxels[2, 1:4, 1] = bad
+    nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "holes.nii")
+    Project.create(tmp_path / "one.meninx").close()
+    events = list(import_job(tmp_path / "one.meninx", [tmp_path / "holes.nii"]))
+    (told,) = [one for one in events if isinstance(one, Notice) and one.key == "scan-not-numbers"]
+    assert (told.fields["count"], told.fields["total"]) == (3, 120)

@@ -82,7 +82,8 @@ def test_missing_weights_are_one_sentence_and_what_was_predicted_stays(project, 
     (run_folder(project, run.id) / gone).unlink()
     assert command(["predict", str(project.path), "--run", run.name, "--json"]) == 1
     caught = capsys.readouterr()
-    assert json.loads(caught.out)["error"]["code"] in ("run-unusable", "model-damaged")
+    assert json.loads(caught.out)["error"]["code"] == "model-missing"
+    assert gone in json.loads(caught.out)["error"]["sentence"]
     # behind how far it got
     assert [line for line in caught.err.splitlines() if "loading" not in line] == [
         json.loads(caught.out)["error"]["sentence"]
