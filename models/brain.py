@@ -16,7 +16,7 @@ from core.geometry import Geometry
 from core.labels import BRAIN
 from core.learning.prepare_fit import Fit
 from core.learning.runs import MODEL_FILE
-from core.review.brain_check import BrainCheck, check_brain
+from core.review.brain_check import BrainCheck, check_brain, unlearnt
 from core.review.strip import grown
 from core.review.tidy import Tidying, masks_of
 from models.inference import Predictor, read_facts
@@ -69,7 +69,7 @@ def predictor_of(folder: Path, *, mirrored: bool = False) -> Predictor:
     return kind(folder, mirrored=mirrored)
 
 
-def tidied(found: Found, geometry: Geometry, tidying: Tidying) -> tuple[Masks, BrainCheck | None]:
+def tidied(found: Found, geometry: Geometry, tidying: Tidying, modality: str = "") -> tuple[Masks, BrainCheck | None]:
     """Turn what was predicted into masks, and judge the Brain where there is one.
 
     The margin of a Brain whose distance is known follows the distance: at once smoother than a mask and finer than
@@ -83,6 +83,8 @@ def tidied(found: Found, geometry: Geometry, tidying: Tidying) -> tuple[Masks, B
         Their grid.
     tidying
         What is asked for.
+    modality
+        Of the scan, where the network never learnt from such scans (:meth:`models.inference.Predictor.unlearnt`).
     """
     distance = found.get(DISTANCE)
     probabilities = {name: one for name, one in found.items() if name != DISTANCE}
@@ -91,7 +93,7 @@ def tidied(found: Found, geometry: Geometry, tidying: Tidying) -> tuple[Masks, B
         return masks_of(probabilities, geometry, tidying), None
     masks = masks_of(probabilities, geometry, replace(tidying, margin=0.0))
     inside = None if distance is None else distance > _SURFACE
-    check = check_brain(probabilities[brain], masks[brain], geometry, inside)
+    check = unlearnt(check_brain(probabilities[brain], masks[brain], geometry, inside), modality)
     if tidying.margin:
         for name, mask in masks.items():
             level = distance if name == brain and abs(tidying.margin) < REACH else None

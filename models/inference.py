@@ -66,6 +66,8 @@ class Predictor:
         self.mirrored_doubt: dict[str, NDArray[np.float64]] = {}
         facts = read_facts(folder / MODEL_FILE)
         self._mirrored = may_mirror(facts, mirrored)
+        # heads that were made up are MR, whatever their contrast
+        self._learnt: tuple[str, ...] = ("MR",) if facts.get("made_up") else ()
         if facts.get("task") == "classify":
             raise LearningError("run-classifies", name=facts.get("name", folder.name))
         try:
@@ -98,6 +100,10 @@ class Predictor:
 
     def _run(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.array(self._compiled(np.ascontiguousarray(stacks, dtype=np.float32))[0], dtype=np.float32)
+
+    def unlearnt(self, volume: Volume) -> str:
+        """Return the modality of a scan if the model is known to have learnt from others alone; else nothing."""
+        return volume.modality if self._learnt and volume.modality not in ("", *self._learnt) else ""
 
     def predict_volume(
         self, volume: Volume, on_slices: OnSlices | None = None, should_stop: StopCheck = never_stop

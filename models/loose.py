@@ -96,7 +96,7 @@ class RunMasker:
                 found = so_far
         else:
             found = self._predictor.predict_volume(volume, should_stop=should_stop)
-        masks, self.check = tidied(found, volume.geometry, self._ways.tidying)
+        masks, self.check = tidied(found, volume.geometry, self._ways.tidying, self._predictor.unlearnt(volume))
         return masks
 
 

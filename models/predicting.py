@@ -211,7 +211,8 @@ class _MaskWork(_Work):
         for done, found in predict(volume, should_stop):
             yield self._progress(done, scan)
             probabilities = found
-        masks, check = tidied(probabilities, volume.geometry, self.ways.tidying)
+        strange = self.predictor.unlearnt(volume)
+        masks, check = tidied(probabilities, volume.geometry, self.ways.tidying, strange)
         probabilities = {name: probabilities[name] for name in masks}
         facts = self.ways.facts() | ({"views": 3} if three else {})
         if check is not None:

@@ -7,7 +7,7 @@ of which a tenth is unsure is not to be trusted unseen.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,10 @@ PIECE = 0.05
 """A second piece of this part of the largest is told of."""
 _ENOUGH = 64
 """Voxels along an axis that suffice to see pieces."""
-DOUBTS = ("nothing", "unsure", "disagree")
-FLAGS = ("small", "large", "pieces", "border")
+TALLEST_MM = 170.0
+"""From the top of an adult's brain to the foramen magnum it is less: a mask that is taller holds neck."""
+DOUBTS = ("modality", "nothing", "unsure", "disagree")
+FLAGS = ("small", "large", "tall", "pieces", "border")
 Masks = NDArray[Any]
 
 
@@ -45,11 +47,17 @@ class BrainCheck:
         Of :data:`DOUBTS` and :data:`FLAGS`.
     volume_ml
         None where the spacing is unknown, and of a picture.
+    height_mm
+        From top to bottom; None where that is unknown.
+    modality
+        Of the scan, where the network never learnt from such scans.
     """
 
     confidence: float
     reasons: tuple[str, ...]
     volume_ml: float | None = None
+    height_mm: float | None = None
+    modality: str = ""
 
     @property
     def doubtful(self) -> bool:
@@ -59,14 +67,21 @@ class BrainCheck:
     @property
     def words(self) -> str:
         """The reasons as one line; empty where there is none."""
-        volume = self.volume_ml or 0.0
-        return "; ".join(text(f"brain.reason_{reason}", volume=volume) for reason in self.reasons)
+        fields = {"volume": self.volume_ml or 0.0, "height": self.height_mm or 0.0, "modality": self.modality}
+        return "; ".join(text(f"brain.reason_{reason}", **fields) for reason in self.reasons)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         volume = None if self.volume_ml is None else round(self.volume_ml, 1)
         told = {"confidence": round(self.confidence, 4), "doubtful": self.doubtful, "reasons": list(self.reasons)}
         return {**told, "volume_ml": volume}
+
+
+def unlearnt(check: BrainCheck, modality: str) -> BrainCheck:
+    """Return the same, with the doubt that the network never learnt from scans of this modality (empty: it did)."""
+    if not modality:
+        return check
+    return replace(check, reasons=("modality", *check.reasons), modality=modality)
 
 
 def check_brain(
@@ -100,11 +115,14 @@ def check_brain(
         reasons.append("disagree")
     if volume is not None and not SMALLEST_ML <= volume <= LARGEST_ML:
         reasons.append("small" if volume < SMALLEST_ML else "large")
+    height = _height(kept, geometry)
+    if height is not None and height > TALLEST_MM:
+        reasons.append("tall")
     if _second_piece(raw) > PIECE:
         reasons.append("pieces")
     if _at_border(kept, geometry):
         reasons.append("border")
-    return BrainCheck(min(sure, agree), tuple(reasons), volume)
+    return BrainCheck(min(sure, agree), tuple(reasons), volume, height)
 
 
 def brain_notices(name: str, check: BrainCheck) -> Iterator[Notice]:
@@ -141,6 +159,16 @@ def _second_piece(mask: NDArray[np.bool_]) -> float:
         return 0.0
     sizes = np.sort(np.bincount(pieces.ravel())[1:])
     return float(sizes[-2] / sizes[-1])
+
+
+def _height(mask: NDArray[np.bool_], geometry: Geometry) -> float | None:
+    """Return how far it is from the top of a mask to its bottom, in mm; None of a picture or where up is unknown."""
+    codes = geometry.axis_codes[::-1] if geometry.spacing_known and len(geometry.axis_codes) == 3 else ""
+    axis = next((number for number, code in enumerate(codes) if code in "SI"), -1)
+    if axis < 0 or mask.shape[axis] == 1:
+        return None
+    there = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+    return float((there[-1] - there[0] + 1) * geometry.spacing[::-1][axis]) if there.size else None
 
 
 def _at_border(mask: NDArray[np.bool_], geometry: Geometry) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.geometry import Geometry
-from core.review.brain_check import brain_notices, check_brain
+from core.review.brain_check import brain_notices, check_brain, unlearnt
 
 SHAPE = (60, 70, 66)
 MM = 2.5
@@ -89,3 +89,33 @@ def test_a_brain_may_end_below_and_nowhere_else(shift, axes, told):
     mask = head(centre=tuple(np.add((30, 35, 33), shift)))
     found = check_brain(sure(mask), mask, grid(axes=axes))
     assert ("border" in found.reasons) is told
+
+
+@pytest.mark.parametrize(
+    ("lowest", "axes", "tall"), [(19, (1, 1, 1), False), (0, (1, 1, 1), True), (0, (1, 1, -1), True)]
+)
+def test_a_neck_below_the_brain_is_told(lowest, axes, tall):
+    mask = head(60.0, (39, 35, 33), mm=3.0)
+    mask[lowest:39, 32:38, 30:36] = True
+    found = check_brain(sure(mask), mask, grid(3.0, axes), mask)
+    assert ("tall" in found.reasons) is tall
+    assert not found.doubtful
+    there = np.flatnonzero(mask.any(axis=(1, 2)))
+    assert found.height_mm == (there[-1] - there[0] + 1) * 3.0
+
+
+def test_where_up_is_unknown_nothing_is_said_of_height():
+    mask = head(60.0, (39, 35, 33), mm=3.0)
+    mask[:39, 32:38, 30:36] = True
+    assert check_brain(sure(mask), mask, grid(3.0, known=False), mask).height_mm is None
+
+
+def test_another_modality_than_was_learnt_is_doubtful():
+    mask = head()
+    found = check_brain(sure(mask), mask, grid(), mask)
+    assert unlearnt(found, "") is found
+    strange = unlearnt(found, "CT")
+    assert strange.doubtful
+    (told,) = brain_notices("S0001", strange)
+    assert told.key == "brain-doubtful"
+    assert "this is a CT scan" in told.fields["reasons"]

@@ -308,3 +308,14 @@ def test_a_training_starts_from_a_starter(exported, tmp_path):
     with Project.open(path, read_only=True) as project:
         runs = {run.id: run for run in list_runs(project)}
         assert origin_of(project, runs[result["run"]].parent) == "brain"
+
+
+def test_a_model_of_made_up_heads_never_learnt_ct(starter):
+    volume = Volume(np.zeros((3, 8, 8), np.int16), Geometry((3, 8, 8), np.eye(4)), modality="CT")
+    assert predictor_of(starter).unlearnt(volume) == ""
+    facts = json.loads((starter / MODEL_FILE).read_text())
+    (starter / MODEL_FILE).write_text(json.dumps(facts | {"made_up": True}))
+    made_up = predictor_of(starter)
+    assert made_up.unlearnt(volume) == "CT"
+    assert made_up.unlearnt(replace(volume, modality="MR")) == ""
+    assert made_up.unlearnt(replace(volume, modality="")) == ""
