@@ -21,6 +21,7 @@ from core.project.project import Project
 from core.project.saver import SaveState
 from gui.app import make_application
 from gui.main_window import MainWindow
+from gui.notify import Told
 from gui.session import Session
 from gui.settings import Settings
 
@@ -73,7 +74,18 @@ class _Runner(QTimer):
         self._since = time.monotonic()
         self.fault: Exception | None = None
         self.timeout.connect(self._look)
+        window.session.notifier.told.connect(self._told)
         self.start(_LOOK_EVERY_MS)
+
+    @property
+    def _step(self) -> str:
+        return self._met.__name__.replace("_", " ")
+
+    @Slot(object)
+    def _told(self, told: Told) -> None:
+        # what the window words as an error will not come right by waiting
+        if told.kind == "danger" and self.isActive():
+            self._end(MeninxError("selftest-failed", step=f"{self._step} ({told.words})"))
 
     @Slot()
     def _look(self) -> None:
@@ -82,7 +94,7 @@ class _Runner(QTimer):
                 self._met = next(self._script)
                 self._since = time.monotonic()
             elif time.monotonic() - self._since > PATIENCE:
-                raise MeninxError("selftest-failed", step=self._met.__name__.replace("_", " "))
+                raise MeninxError("selftest-failed", step=self._step)
         except StopIteration:
             self._end(None)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with this copy is the finding
