@@ -34,6 +34,7 @@ from fuzz_volumes import mutate_hdf5, mutate_mgh, mutate_mha, mutate_nifti, muta
 
 from core.errors import InputError, MeninxError
 from core.geometry import Geometry
+from core.io.processor import Patience
 from core.io.sandbox import Decoder
 from core.io.source import Source
 from core.messages import sentence
@@ -146,7 +147,7 @@ class Runner:
         self._seeds = seeds
         self._folder = folder
         self._seed = seed
-        self.decoder = Decoder(memory=MEMORY, patience=patience)
+        self.decoder = Decoder(memory=MEMORY, patience=Patience(patience, 6 * patience))
         self._base = (0, 0)
 
     def make(self, number: int) -> tuple[str, Path, tuple[Seed, ...]]:
@@ -214,7 +215,7 @@ class Runner:
         """Start the child, so that its size before any file is known."""
         empty = self._folder / "warm"
         empty.mkdir(parents=True, exist_ok=True)
-        patience, self.decoder._patience = self.decoder._patience, 120.0
+        patience, self.decoder._patience = self.decoder._patience, Patience(120.0, 240.0)
         # the first answer comes once everything is loaded, which a busy machine takes its time for
         self.decoder.find([empty])
         self.decoder._patience = patience

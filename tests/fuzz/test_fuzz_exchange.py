@@ -28,6 +28,7 @@ from fuzz_volumes import mutate_hdf5, mutate_nifti, mutate_nrrd
 from core.errors import InputError
 from core.exchange.incoming import Line
 from core.io import sandbox
+from core.io.processor import Patience
 from core.io.sandbox import Decoder
 from core.messages import sentence, text
 
@@ -166,7 +167,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(exports: tuple[Path, dict[str, list[Path]]], reader: str, count: int) -> Counter[str]:
     folder, places = exports
     made = Run(folder, reader, places[reader])
-    with Decoder(patience=SLOWEST) as decoder, nothing_else_changed(folder, made.root):
+    with Decoder(patience=Patience(SLOWEST, 20 * SLOWEST)) as decoder, nothing_else_changed(folder, made.root):
         for number in range(count):
             made.mutant(number, decoder)
     print(reader, dict(made.tally))  # noqa: T201 - make soak shows it
