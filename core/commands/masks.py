@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.commands.classes import parse_slices
 from core.commands.line import Line
 from core.editing.opening import open_annotation
 from core.errors import InputError
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help=text("project.help_file"))
     parser.add_argument("--label", required=True, help=text("project.help_label"))
     parser.add_argument("--reader", default="", help=text("project.help_reader"))
+    parser.add_argument("--slices", default="", metavar="1,4-9", help=text("project.help_mask_slices"))
     parser.add_argument("--resample-masks", action="store_true", help=text("import.help_resample"))
 
 
@@ -42,13 +45,14 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         scan = project.scan(arguments.scan)
         masks = read_mask(arguments.file, project.geometry(scan.id), resample=arguments.resample_masks)
         check_values(masks, arguments.label, arguments.file.name)
+        slices = wanted_slices(arguments.slices, scan)
         notices = (*masks.notices, *merged(masks, arguments.label, arguments.file.name))
         for notice in notices:
             line.say(text(f"notices.{notice.key}", **notice.fields))
         # nobody may draw meanwhile: the window would go on from a mask that is not the newest
         with AnnotationLock(project.path, reader):
-            changed, voxels = put_masks(project, scan, masks, arguments.label, reader)
-    finished = sum(masks.present)
+            changed, voxels = put_masks(project, scan, masks, arguments.label, reader, slices)
+    finished = sum(present and z in slices for z, present in enumerate(masks.present))
     key = "mask_done" if changed else "mask_same"
     line.say(text(f"project.{key}", voxels=voxels, label=arguments.label, scan=scan.name, slices=finished))
     return {
@@ -83,13 +87,31 @@ def read_mask(file: Path, geometry: Geometry, *, resample: bool = False) -> Mask
         raise InputError(code, **error.fields) from error
 
 
-def put_masks(project: Project, scan: Scan, masks: MaskData, label: str, reader: str) -> tuple[bool, int]:
+def wanted_slices(words: str, scan: Scan) -> range | list[int]:
+    """Return native slices (from 0) of a scan that words such as ``1,4-9`` name; all of them for no words.
+
+    Raises
+    ------
+    InputError
+        ``slices-bad``, ``slices-beyond``.
+    """
+    found = parse_slices(words)
+    if found is not None and max(found) >= scan.shape[0]:
+        raise InputError("slices-beyond", given=words, scan=scan.name, slices=scan.shape[0])
+    return range(scan.shape[0]) if found is None else found
+
+
+def put_masks(
+    project: Project, scan: Scan, masks: MaskData, label: str, reader: str, slices: Sequence[int]
+) -> tuple[bool, int]:
     """Give labels the shape of masks, on the reader's annotation; other labels of their layers give way.
 
     Parameters
     ----------
     label
         One name, or names by value (:func:`core.project.imported_masks.parse_labels`).
+    slices
+        Native slices that are taken; all others stay as they are.
 
     Returns
     -------
@@ -104,9 +126,11 @@ def put_masks(project: Project, scan: Scan, masks: MaskData, label: str, reader:
         editor = opened.editor
         changed = False
         for one, hits in parts.items():
-            new = painted(editor.mask(one.layer), hits, one.value)
+            new = editor.mask(one.layer).copy()
+            wanted = list(slices)
+            new[wanted] = painted(new, hits, one.value)[wanted]
             changed |= editor.replace(one.layer, new, action="import", label=one, origin=Origin.IMPORTED) is not None
-        there = [index for index, present in enumerate(masks.present) if present]
+        there = [index for index in slices if masks.present[index]]
         layers = list(dict.fromkeys(one.layer for one in parts))
         changed |= editor.set_finished(layers, there, True) is not None
         saver.close()

@@ -51,7 +51,7 @@ class ImportOptions:
     volume
         Which volume of a 4-D scan (from 0).
     masks
-        ``pair`` or ``none``.
+        ``pair``, or ``none``: what lies beside a scan as its mask is left alone, and is no scan either.
     strict
         Fail at the first input that cannot be used.
     reader
@@ -82,7 +82,9 @@ class ImportOptions:
     def find_options(self) -> FindOptions:
         """Return the part of it that the finder needs."""
         name = self.label if self.label is not None and "=" not in self.label else ""
-        return FindOptions(self.as_, self.volume, self.masks == "pair", self.patient_from, name, dataset=self.dataset)
+        return FindOptions(
+            self.as_, self.volume, patient_from=self.patient_from, mask_folder=name, dataset=self.dataset
+        )
 
 
 def import_job(
@@ -156,7 +158,8 @@ def _import_all(
             raise Cancelled
         return asked
 
-    reader = ScanReader(decoder, options.label, resample=options.resample_masks, strict=options.strict, heard=heard)
+    label = options.label if options.masks == "pair" else None
+    reader = ScanReader(decoder, label, resample=options.resample_masks, strict=options.strict, heard=heard)
     with contextlib.closing(reader.answers(found.sources)) as answers:
         for done, source in enumerate(found.sources):
             if heard():
@@ -175,7 +178,7 @@ def _import_all(
     yield from reader.told.at_the_end()
     for run, number in count.runs.items():
         yield Notice("predictions-taken", {"count": number, "run": run})
-    if reader.unlabelled:
+    if reader.unlabelled and options.masks == "pair":
         yield Notice("masks-not-taken", {"scans": reader.unlabelled})
     if not count.scans and not count.present and not should_stop():
         code = "nothing-usable" if count.skipped else "nothing-there"

@@ -245,6 +245,28 @@ def test_a_mask_is_put_on_with_its_origin_and_can_be_undone(path: Path, tmp_path
     assert facts["changed"] is False
 
 
+def test_only_some_slices_of_a_mask_are_taken(path: Path, tmp_path: Path, capsys: Capture) -> None:
+    # two suggested slices were drawn elsewhere: the others stay unfinished, and what was drawn on them stays
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[:, 4:9, 3:7] = 1
+    file = save_nifti(tmp_path / "m.nii.gz", mask)
+    line = ("masks", path, "S0002", file, "--label", "Tumour", "--reader", "ben")
+    status, facts = call(capsys, *line, "--slices", "2,4")
+    assert (status, facts["voxels"], facts["finished"]) == (0, 40, 2)
+    with Project.open(path) as project:
+        label = project.labels().named("Tumour")
+        annotation = project.annotation(project.scan("S0002").id, "ben")
+        layer = project.read_layer(annotation.id, label.layer)
+        assert [bool(one.any()) for one in layer] == [False, True, False, True]
+        finished = {state.slice for state in project.slice_states(annotation.id, label.layer) if state.finished}
+        assert finished == {1, 3}
+    empty = save_nifti(tmp_path / "empty.nii.gz", np.zeros(SHAPE, np.uint8))
+    _, facts = call(capsys, "masks", path, "S0002", empty, "--label", "Tumour", "--reader", "ben", "--slices", "4")
+    assert (facts["voxels"], facts["finished"]) == (20, 1)
+    status, facts = call(capsys, *line, "--slices", "3-9")
+    assert (status, facts["error"]["code"]) == (1, "slices-beyond")
+
+
 def test_a_mask_leaves_other_layers_labels_and_readers_alone(path: Path, tmp_path: Path, capsys: Capture) -> None:
     first = np.zeros(SHAPE, np.uint8)
     first[1] = 1

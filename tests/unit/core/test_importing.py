@@ -279,3 +279,10 @@ def test_voxels_that_are_no_numbers_are_told(tmp_path, bad):
     events = list(import_job(tmp_path / "one.meninx", [tmp_path / "holes.nii"]))
     (told,) = [one for one in events if isinstance(one, Notice) and one.key == "scan-not-numbers"]
     assert (told.fields["count"], told.fields["total"]) == (3, 120)
+
+
+def test_masks_that_are_to_be_left_alone_are_no_scans_either(project: Path, tmp_path: Path) -> None:
+    patient(tmp_path / "set" / "a")
+    result, events = imported(project, tmp_path / "set", label="Tumour", masks="none")
+    assert (len(result["scans"]), result["masks"], result["skipped"]) == (1, 0, 0)
+    assert not [one for one in events if isinstance(one, Notice) and one.key == "masks-not-taken"]
