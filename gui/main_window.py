@@ -29,9 +29,9 @@ from gui.viewer.rehearsal import rehearse
 from gui.viewer.slice_view import SliceView
 from gui.worklist.panel import Worklist
 
-_SMALLEST = (1080, 680)
+_SMALLEST = (920, 440)
+"""Full HD at 200 % leaves 960 x 540, less what the desktop takes."""
 _FIRST = (1600, 960)
-_WIDE = 1500
 _PAUSE = 400
 """Milliseconds from the window's first picture to the rehearsal of the next."""
 _PEEK = (Qt.Key.Key_AsciiTilde, Qt.Key.Key_QuoteLeft, Qt.Key.Key_Dead_Tilde, Qt.Key.Key_AsciiCircum)
@@ -232,7 +232,7 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         # on a small screen the scan needs the room more than the list
-        self.worklist.setFixedWidth(theme.space("worklist") if self.width() >= _WIDE else theme.space("worklist_small"))
+        self.worklist.fit(self.width())
         super().resizeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

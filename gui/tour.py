@@ -66,7 +66,6 @@ class Tour(QObject):
     def _make_card(self) -> QFrame:
         card = QFrame(self._window)
         card.setObjectName("tour")
-        card.setFixedWidth(_CARD)
         theme.style(
             card,
             "#tour { background: $raised; border: 1px solid $accent;"
@@ -92,6 +91,12 @@ class Tour(QObject):
         for button in (self.skip_button, self.back_button, self.next_button):
             line.addWidget(button)
         lay.addLayout(line)
+        # some languages need more words to leave
+        ends = (self.count, self.skip_button, self.back_button, self.next_button)
+        self.count.setText(text("tour.step", step=len(STEPS), steps=len(STEPS)))
+        wide = sum(part.sizeHint().width() for part in ends) + line.spacing() * len(ends) + 2 * theme.space("l")
+        self._wide = max(_CARD, wide)
+        card.setFixedWidth(self._wide)
         return card
 
     @Slot()
@@ -137,8 +142,8 @@ class Tour(QObject):
         self._shade.setGeometry(inside)
         self._shade.lit = lit.intersected(inside.adjusted(1, 1, -1, -1))
         lay = self.card.layout()
-        height = lay.totalHeightForWidth(_CARD) if lay is not None else self.card.sizeHint().height()
-        self.card.resize(_CARD, max(height, self.card.minimumSizeHint().height()))
+        height = lay.totalHeightForWidth(self._wide) if lay is not None else self.card.sizeHint().height()
+        self.card.resize(self._wide, max(height, self.card.minimumSizeHint().height()))
         self.card.move(self._beside(lit, inside))
         self._shade.raise_()
         self.card.raise_()

@@ -27,6 +27,8 @@ _NARROW = 700
 """Narrower, what can be set about a tool gets a line of its own."""
 _NARROW_RANGE = 800
 """A range has two values, a slider and four buttons."""
+_TINY = 480
+"""Narrower, the shapes of the brush are pictures alone."""
 _SECOND = 36
 _DRAW = ("brush", "erase", "background")
 _WITH_OPTIONS = (*_DRAW, "wand", "threshold")
@@ -34,7 +36,7 @@ _BETWEEN = "  \N{MIDDLE DOT}  "
 
 
 class HintLabel(QLabel):
-    """Muted hints; those there is no room for are left out whole, and are in the tooltip."""
+    """Muted hints; those there is no room for are left out whole, but for the first, and are in the tooltip."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,10 +53,10 @@ class HintLabel(QLabel):
     @property
     def shown(self) -> str:
         """The hints there is room for."""
-        hints = self.text().split(_BETWEEN)
-        while hints and self.fontMetrics().horizontalAdvance(_BETWEEN.join(hints)) > self.width():
+        hints, metrics = self.text().split(_BETWEEN), self.fontMetrics()
+        while len(hints) > 1 and metrics.horizontalAdvance(_BETWEEN.join(hints)) > self.width():
             hints.pop()
-        return _BETWEEN.join(hints)
+        return metrics.elidedText(_BETWEEN.join(hints), Qt.TextElideMode.ElideRight, self.width())
 
 
 class OptionBar(QFrame):
@@ -85,6 +87,7 @@ class OptionBar(QFrame):
         for number, (button, name) in enumerate(((self.disc, "disc"), (self.sphere, "sphere"))):
             button.setCheckable(True)
             button.setIcon(icon(name))
+            button.setAccessibleName(text(f"annotate.{name}"))
             self._shapes.addButton(button, number)
         self._shapes.idClicked.connect(self._shape_chosen)
         self.limit = LimitButton(actions)
@@ -139,6 +142,8 @@ class OptionBar(QFrame):
             else:
                 self._grid.addWidget(self._parts, 0, 1)
             self.threshold.set_narrow(narrow)
+        for shape, name in ((self.disc, "disc"), (self.sphere, "sphere")):
+            shape.setText("" if self.width() < _TINY else text(f"annotate.{name}"))
         self.size_words.setVisible(not narrow and self._hand.tool in _DRAW)
         two = narrow and self._hand.tool in _WITH_OPTIONS
         one = theme.space("option_bar") - 10

@@ -1,4 +1,4 @@
-"""The tools as icons with names: one column, or two where the window is not tall enough for one."""
+"""The tools as icons with names: one column, or more where the window is not tall enough for one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ TOOLS = (
     "ruler", "navigate",
 )  # fmt: skip
 COMMANDS = ("undo", "redo", "reset_view")
-_HEIGHT, _LOWEST = 48, 40
-"""Of a button: lower rather than in two columns."""
+_HEIGHT, _LOWEST, _LOWEST_BESIDE = 48, 40, 36
+"""Of a button: lower rather than in two columns, and lower still rather than in three."""
+_MOST = 3
+"""Columns."""
 _ROOMY = 46
 """Lower, the icon is smaller: the word is to be read whole."""
 _ICON, _SMALL_ICON = QSize(20, 20), QSize(15, 15)
@@ -48,22 +50,25 @@ class ToolRail(QFrame):
         self._arrange(1)
 
     def minimumSizeHint(self) -> QSize:
-        # two columns always fit: the window may be made lower than one needs
-        return QSize(self.width(), self._needed(2, _HEIGHT))
+        # the window may be made lower than a column or two need
+        return QSize(self.width(), self._needed(_MOST, _LOWEST_BESIDE))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        one = self.height() >= self._needed(1, _LOWEST)
-        room = (self.height() - self._needed(1, 0)) // sum(len(buttons) for buttons in self._buttons)
+        fitting = (columns for columns in range(1, _MOST) if self.height() >= self._needed(columns, _lowest(columns)))
+        columns = next(fitting, _MOST)
+        room = (self.height() - self._needed(columns, 0)) // self._rows(columns)
+        height = max(_lowest(columns), min(_HEIGHT, room))
         for button in (button for buttons in self._buttons for button in buttons):
-            height = min(_HEIGHT, room) if one else _HEIGHT
             button.setFixedHeight(height)
             button.setIconSize(_ICON if height >= _ROOMY else _SMALL_ICON)
-        self._arrange(1 if one else 2)
+        self._arrange(columns)
 
     def _needed(self, columns: int, height: int) -> int:
-        rows = sum(-(-len(buttons) // columns) for buttons in self._buttons)
-        return rows * (height + _GAP) + 2 * _MARGIN + _GAP
+        return self._rows(columns) * (height + _GAP) + 2 * _MARGIN + _GAP
+
+    def _rows(self, columns: int) -> int:
+        return sum(-(-len(buttons) // columns) for buttons in self._buttons)
 
     def _arrange(self, columns: int) -> None:
         if columns == self.columns:
@@ -75,6 +80,10 @@ class ToolRail(QFrame):
             for place, button in enumerate(buttons):
                 grid.removeWidget(button)
                 grid.addWidget(button, place // columns, place % columns)
+
+
+def _lowest(columns: int) -> int:
+    return _LOWEST if columns == 1 else _LOWEST_BESIDE
 
 
 def _width() -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QDialog, QWidget
+from PySide6.QtWidgets import QDialog, QStyle, QWidget
 
 from core.messages import text
-from gui import theme
+from gui import roomy, theme
+from gui.roomy import Roomy, keep_on_screen
 
 
 class Dialog(QDialog):
@@ -27,8 +28,10 @@ class Dialog(QDialog):
         self.setMinimumWidth(width)
         outer = theme.column(self, margin=theme.space("xl") - 4, gap=theme.space("m"))
         outer.addWidget(theme.label(title, "title"))
-        self.body = theme.column(gap=theme.space("s"))
-        outer.addLayout(self.body, 1)
+        inside = QWidget()
+        self.body = theme.column(inside, gap=theme.space("s"))
+        # on a low screen the body scrolls, and the buttons stay where they are
+        outer.addWidget(Roomy(inside), 1)
         outer.addSpacing(theme.space("s"))
         line = theme.row()
         line.addStretch()
@@ -45,10 +48,16 @@ class Dialog(QDialog):
 
     def showEvent(self, event: QShowEvent) -> None:
         # wrapped words need more height the narrower they are, which the first size does not know
-        wide = max(self.width(), self.minimumWidth(), self.minimumSizeHint().width())
+        wide, high = max(self.width(), self.minimumWidth(), self.minimumSizeHint().width()), self.sizeHint().height()
         whole = self.layout()
         if whole is not None and whole.hasHeightForWidth():
-            self.resize(wide, max(self.height(), whole.totalHeightForWidth(wide)))
+            high = whole.totalHeightForWidth(wide)
+        high = max(self.height(), high)
+        if high > roomy.room_of(self).height():
+            # a bar to scroll by
+            wide += self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        self.resize(wide, high)
+        keep_on_screen(self)
         super().showEvent(event)
 
     def field(self, words: str, widget: QWidget, hint: str = "") -> None:

@@ -30,6 +30,7 @@ from core.volume import Volume
 from gui import theme
 from gui.jobs.asking import Asker
 from gui.quiet_table import make_quiet
+from gui.roomy import keep_on_screen
 from gui.search_field import SearchField
 from gui.session import Session
 
@@ -221,6 +222,7 @@ class HeaderPanel(QDialog):
         self.table = self._make_table()
         self._lay_out()
         self.resize(_SIZE)
+        keep_on_screen(self)
         session.scan_changed.connect(self._scan_changed)
         self._scan_changed()
 

@@ -37,7 +37,7 @@ from gui.jobs.jobs import Work
 from gui.session import Session
 
 _SIZE = QSize(1160, 760)
-_SMALLEST = QSize(940, 600)
+_SMALLEST = QSize(880, 420)
 _SIDE = 348
 _SOON_MS = 150
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QLabel, QScrollArea, QWidget
 
 from core.messages import text
-from gui import theme
+from gui import roomy, theme
 from gui.actions import ACTIONS, words_of
 from gui.dialogs.base import Dialog
 from gui.keymap import Keymap, group_of, load
@@ -15,6 +15,10 @@ from gui.keymap import Keymap, group_of, load
 _NUMBERED = ("label_", "window_")
 _COLUMNS = (("mouse", "program"), ("draw", "scans"), ("view",))
 _MOUSE_FIXED = ("left", "ctrl_left", "alt_left", "middle", "shift_wheel", "peek")
+_LONG = 12
+"""Letters of keys that have room beside each other."""
+_LEAST, _ROUND = 160, 120
+"""Height (px) of the columns at least, and of what is around them."""
 _SIZE = 1180, 660
 """Wide enough for three columns; a smaller screen gets a scroll bar."""
 
@@ -29,7 +33,7 @@ class KeysDialog(Dialog):
     """
 
     def __init__(self, keymap: Keymap | None = None, parent: QWidget | None = None) -> None:
-        room = QGuiApplication.primaryScreen().availableSize()
+        room = QGuiApplication.primaryScreen().availableSize() if parent is None else roomy.room_of(parent)
         width, height = min(_SIZE[0], room.width() - 60), min(_SIZE[1], room.height() - 180)
         super().__init__(text("actions.keys"), "", parent, width=width)
         self.keymap = keymap or load()
@@ -47,8 +51,10 @@ class KeysDialog(Dialog):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(box)
-        scroll.setMinimumHeight(height)
-        self.body.addWidget(scroll)
+        # the columns scroll, not the dialog around them
+        scroll.setMinimumHeight(_LEAST)
+        self.body.addWidget(scroll, 1)
+        self.resize(width, height + _ROUND)
 
     def rows(self, group: str) -> list[tuple[tuple[str, ...], str]]:
         """Return the keys and words of one group."""
@@ -96,12 +102,15 @@ def _mouse_rows(keymap: Keymap) -> list[tuple[tuple[str, ...], str]]:
     return fixed + chosen
 
 
-def _caps(keys: tuple[str, ...]) -> QHBoxLayout:
-    """Return keys drawn as keys."""
-    line = theme.row(gap=4)
-    line.addStretch()
+def _caps(keys: tuple[str, ...]) -> QBoxLayout:
+    """Return keys drawn as keys: beside each other, or below where they are long."""
+    line: QBoxLayout = theme.row(gap=4)
+    if sum(map(len, keys)) > _LONG:
+        line = theme.column(gap=4)
+    else:
+        line.addStretch()
     for key in keys:
-        line.addWidget(key_cap(key), 0, Qt.AlignmentFlag.AlignVCenter)
+        line.addWidget(key_cap(key), 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     return line
 
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QWidget
 from core.messages import day, text
 from gui import theme
 from gui.icons import pixmap, show
+from gui.roomy import Roomy
 from gui.settings import Settings, last_worked
 
 _MOST_RECENT = 5
@@ -86,7 +87,9 @@ class StartPage(QWidget):
         self.refresh()
 
     def _lay_out(self) -> None:
-        lay = theme.column(self, margin=theme.space("xl"), gap=theme.space("l"))
+        inside = QWidget()
+        theme.column(self, gap=0).addWidget(Roomy(inside))
+        lay = theme.column(inside, margin=theme.space("xl"), gap=theme.space("l"))
         lay.addStretch(3)
         sign = theme.label()
         drawn = pixmap("meninx", size=144)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QLineEdit,
     QListWidget,
+    QSizePolicy,
     QWidget,
 )
 
@@ -56,7 +57,7 @@ class StripDialog(Dialog):
         self.files.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
         theme.style(
             self.files,
-            "QListWidget { border: 1px solid $line_strong; border-radius: 6px; }",
+            "QListWidget { background: $field; border: 1px solid $line_strong; border-radius: 6px; padding: 5px; }",
         )
         self.files.setTextElideMode(Qt.TextElideMode.ElideLeft)
         column.addWidget(theme.label(text("strip_page.files")))
@@ -88,7 +89,8 @@ class StripDialog(Dialog):
         for model, words in models:
             self.model.addItem(words, model)
         self.model.setMinimumWidth(330)
-        self.model.setMaximumWidth(400)
+        # long names of runs do not make the dialog wide
+        self.model.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         column.addWidget(theme.label(text("strip_page.model")))
         column.addWidget(self.model)
         self.ways = WaysBox()

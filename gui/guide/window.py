@@ -18,6 +18,7 @@ from core.messages import text
 from gui import theme
 from gui.guide import pages
 from gui.guide.reader import Reader
+from gui.roomy import keep_on_screen
 from gui.search_field import SearchField
 
 _SIZE = QSize(1150, 820)
@@ -39,6 +40,7 @@ class GuideWindow(QDialog):
         # its own buttons for size, and the window behind can be worked in
         self.setWindowFlags(Qt.WindowType.Window)
         self.resize(_SIZE)
+        keep_on_screen(self)
         self._past: list[str] = []
         self._ahead: list[str] = []
         self._here = ""

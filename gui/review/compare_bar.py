@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QMenu, QSizePolicy, QWidget
+from PySide6.QtWidgets import QComboBox, QMenu, QSizePolicy, QWidget
 
 from core.messages import text
 from gui import theme
 from gui.review.case import Reference
+from gui.roomy import FoldingBar
 from gui.train.run_table import RunRow
 
 NARROW = 800
 """Below this width (px) the bar has no room for all its words."""
+_SECOND = 34
+"""Height (px) of a second line."""
 
 
-class CompareBar(QFrame):
-    """Run, reference, and the buttons."""
+class CompareBar(FoldingBar):
+    """Run, reference, and the buttons; these below where the window is narrow."""
 
     run_chosen = Signal()
     reference_chosen = Signal()
@@ -39,12 +42,10 @@ class CompareBar(QFrame):
     """How to predict."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("area", "options")
-        self.setFixedHeight(theme.space("option_bar"))
-        self.run = _combo(6)
+        super().__init__(theme.space("option_bar"), _SECOND, theme.space("s"), parent)
+        self.run = _combo(5)
         self.run.setToolTip(text("review.run_tip"))
-        self.reference = _combo(10)
+        self.reference = _combo(6)
         self.reference.setToolTip(text("review.reference_tip"))
         self.run.currentIndexChanged.connect(self._run_changed)
         self.reference.currentIndexChanged.connect(self._reference_changed)
@@ -61,16 +62,17 @@ class CompareBar(QFrame):
         self.parts.setAccessibleName(text("review.parts_tip"))
         self.parts.setMenu(self._parts_menu())
         self.parts.setFixedWidth(34)
-        row = theme.row(self, gap=theme.space("s"))
-        row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
+        what, acts = self.lines
         self._compare = theme.label(text("review.compare"), "muted")
-        row.addWidget(self._compare)
-        row.addWidget(self.run, 4)
-        row.addWidget(theme.label(text("review.with"), "muted"))
-        row.addWidget(self.reference, 4)
-        row.addStretch(1)
+        what.addWidget(self._compare)
+        what.addWidget(self.run, 4)
+        what.addWidget(theme.label(text("review.with"), "muted"))
+        what.addWidget(self.reference, 4)
+        # what the two boxes leave
+        what.addStretch(0)
+        acts.addStretch(1)
         for button in (self.predict, self.worst, self.next, self.correct, self.parts):
-            row.addWidget(button)
+            acts.addWidget(button)
 
     def _predict_menu(self) -> QMenu:
         menu = QMenu(self)
@@ -153,19 +155,12 @@ class CompareBar(QFrame):
         return menu
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
         narrow = event.size().width() < NARROW
         self._compare.setVisible(not narrow)
         ending = "_short" if narrow else ""
         self.worst.setText(text(f"review.worst{ending}"))
         self.correct.setText(text(f"review.correct{ending}"))
-
-    def minimumSizeHint(self) -> QSize:
-        """Leave out the word that goes first when room is short."""
-        hint = super().minimumSizeHint()
-        if not self._compare.isHidden():
-            hint.setWidth(hint.width() - self._compare.sizeHint().width() - theme.space("s"))
-        return hint
+        super().resizeEvent(event)
 
     @property
     def chosen_run(self) -> str:

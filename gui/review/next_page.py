@@ -11,6 +11,7 @@ from core.messages import text
 from core.review.next_best import Pick
 from gui import theme
 from gui.quiet_table import make_quiet
+from gui.roomy import FoldingBar
 
 COLUMNS = ("scan", "patient", "label", "slice", "why")
 MOST = 100
@@ -49,14 +50,17 @@ class NextPage(QWidget):
         self.take.clicked.connect(self._take)
         self._said = theme.label("", "muted", wrap=True)
         self._left_out = theme.label("", "muted", wrap=True)
-        top = theme.row(gap=theme.space("s"))
-        top.addWidget(theme.heading(text("next.title")))
-        top.addStretch(1)
-        top.addWidget(self.count)
-        top.addWidget(self.again)
-        top.addWidget(self.take)
+        bar = FoldingBar(34, 34, theme.space("s"), margin=0)
+        bar.setProperty("area", "clear")
+        what, acts = bar.lines
+        what.addWidget(theme.heading(text("next.title")))
+        what.addStretch(1)
+        what.addWidget(self.count)
+        what.addWidget(self.again)
+        acts.addStretch(0)
+        acts.addWidget(self.take)
         outer = theme.column(self, margin=theme.space("m"), gap=theme.space("s"))
-        outer.addLayout(top)
+        outer.addWidget(bar)
         outer.addWidget(self._said)
         outer.addWidget(self.table, 1)
         outer.addWidget(self._left_out)

@@ -16,6 +16,7 @@ from gui import theme
 from gui.quiet_table import make_quiet
 from gui.review.numbers import grouped_decimal, time_words
 from gui.review.numbers_model import NumbersModel, Row
+from gui.roomy import FoldingBar
 
 LEVELS = ("scans", "slices")
 PARTS = ("seen", "validation", "train", "none", "test")
@@ -72,7 +73,9 @@ class NumbersPage(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        top = theme.row(gap=theme.space("xs"))
+        bar = FoldingBar(34, 32, theme.space("xs"), margin=0, wide=1)
+        bar.setProperty("area", "clear")
+        top, end = bar.lines
         for number, name in enumerate(LEVELS):
             button = theme.button(text(f"review.level_{name}"), "small", tip=text(f"review.level_{name}_tip"))
             button.setCheckable(True)
@@ -83,14 +86,14 @@ class NumbersPage(QWidget):
         top.addSpacing(theme.space("s"))
         top.addWidget(self.part)
         top.addWidget(self.label)
-        top.addSpacing(theme.space("s"))
-        top.addWidget(self._said, 1)
-        top.addWidget(self.save)
+        top.addStretch(0)
+        end.addWidget(self._said, 1)
+        end.addWidget(self.save)
         pictures = theme.row(gap=theme.space("m"))
         pictures.addWidget(self.volumes, 1)
         pictures.addWidget(self.scores, 1)
         outer = theme.column(self, margin=theme.space("m"), gap=theme.space("s"))
-        outer.addLayout(top)
+        outer.addWidget(bar)
         outer.addWidget(self.table, 1)
         outer.addWidget(self.summary)
         outer.addWidget(self.warning)

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QFrame, QMenu, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QMenu, QPushButton, QSizePolicy, QWidget
 
 from core.messages import text
 from gui import theme
+from gui.roomy import FoldingBar
 
 VIEWS = ("scan", "table", "figures")
 """This scan; agreement of all scans; what each reader did."""
 
 
-class ReadersBar(QFrame):
+class ReadersBar(FoldingBar):
     """First reader, second reader, label; next disagreement, consensus, adjudication."""
 
     chosen = Signal()
@@ -25,9 +26,7 @@ class ReadersBar(QFrame):
     """How to begin: ``empty majority staple``, or a reader's name."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("area", "options")
-        self.setFixedHeight(theme.space("option_bar"))
+        super().__init__(theme.space("option_bar"), 34, theme.space("s"), parent)
         self.first, self.second, self.label = (_combo() for _ in range(3))
         for box, tip in ((self.first, "first_reader"), (self.second, "second_reader"), (self.label, "label")):
             box.setToolTip(text(f"team.{tip}"))
@@ -41,15 +40,15 @@ class ReadersBar(QFrame):
         self._starts = QMenu(self.adjudicate)
         self._starts.triggered.connect(self._start)
         self.adjudicate.setMenu(self._starts)
-        row = theme.row(self, gap=theme.space("s"))
-        row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
-        row.addWidget(self.first, 3)
-        row.addWidget(theme.label(text("team.against"), "muted"))
-        row.addWidget(self.second, 3)
-        row.addWidget(self.label, 2)
-        row.addStretch(2)
+        who, acts = self.lines
+        who.addWidget(self.first, 3)
+        who.addWidget(theme.label(text("team.against"), "muted"))
+        who.addWidget(self.second, 3)
+        who.addWidget(self.label, 2)
+        who.addStretch(0)
+        acts.addStretch(1)
         for button in (self.next, self.consensus, self.adjudicate):
-            row.addWidget(button)
+            acts.addWidget(button)
 
     def _menu(self, entries: tuple[tuple[str, ...], object]) -> QMenu:
         menu = QMenu(self)
@@ -88,7 +87,7 @@ class ReadersBar(QFrame):
         self.adjudicate.setEnabled(readers > 0 and changes)
 
 
-class ReadersViews(QFrame):
+class ReadersViews(FoldingBar):
     """Which of the three views is shown; and the way back to the runs."""
 
     chosen = Signal(str)
@@ -96,12 +95,9 @@ class ReadersViews(QFrame):
     back_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("area", "options")
-        self.setFixedHeight(40)
+        super().__init__(40, 32, theme.space("xs"), parent, wide=1)
         self._group = QButtonGroup(self)
-        row = theme.row(self, gap=theme.space("xs"))
-        row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
+        row, end = self.lines
         self.back = theme.button(text("team.back_to_runs"), "small", tip=text("team.back_to_runs_tip"))
         self.back.clicked.connect(self.back_asked)
         row.addWidget(self.back)
@@ -117,12 +113,13 @@ class ReadersViews(QFrame):
             row.addWidget(made)
         self.buttons[VIEWS[0]].setChecked(True)
         row.addStretch(1)
+        end.addStretch(1)
         self.said = theme.label("", "muted")
-        row.addWidget(self.said)
+        end.addWidget(self.said)
         self.save = theme.button(text("team.save_table"), "small", tip=text("team.save_table_tip"))
         self.save.clicked.connect(self.save_asked)
         self.save.hide()
-        row.addWidget(self.save)
+        end.addWidget(self.save)
 
     def choose(self, name: str) -> None:
         """Press a button."""

@@ -16,6 +16,7 @@ from gui.review.difference import DifferencePane
 from gui.review.gate_box import GateBox
 from gui.review.next_slices import NextSlices
 from gui.review.numbers import NumbersPanel
+from gui.roomy import Roomy, Tight
 
 GATED = 1040
 """From this height (px) on there is room for the difference, and for them, beside what a gate did."""
@@ -43,8 +44,8 @@ class ReviewSide(QFrame):
         self.nothing = EmptyPage()
         self.nothing.asked.connect(self.predict_asked)
         self._strip_heading = theme.heading(text("review.per_slice"))
-        figures = QWidget()
-        self._column = column = theme.column(figures, margin=theme.space("m"), gap=theme.space("s"))
+        inside = QWidget()
+        self._column = column = theme.column(inside, gap=theme.space("s"))
         column.addWidget(theme.heading(text("review.agreement")))
         column.addWidget(self.label)
         column.addWidget(self.numbers)
@@ -65,7 +66,11 @@ class ReviewSide(QFrame):
         self.save_brain = self._save_button("brain")
         buttons.addWidget(self.save_mask, 1)
         buttons.addWidget(self.save_brain, 1)
-        column.addLayout(buttons)
+        figures = QWidget()
+        whole = theme.column(figures, margin=theme.space("m"), gap=theme.space("s"))
+        # on the lowest screens the figures scroll, and the buttons stay where they are
+        whole.addWidget(Roomy(Tight(inside)), 1)
+        whole.addLayout(buttons)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.nothing)
         self._stack.addWidget(figures)
@@ -130,7 +135,8 @@ class ReviewSide(QFrame):
         needed = column.minimumSize().height()
         if self.difference.isHidden():
             needed += self.difference.minimumSizeHint().height() + column.spacing()
-        return self.height() >= needed
+        ends = 2 * theme.space("m") + column.spacing() + self.save_mask.sizeHint().height()
+        return self.height() >= needed + ends
 
     @Slot()
     def _label_changed(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QButtonGroup, QDialog, QWidget
+from PySide6.QtWidgets import QButtonGroup, QDialog, QLabel, QWidget
 
 from core.errors import MeninxError
 from core.geometry import Geometry
@@ -22,6 +22,7 @@ from gui.annotate.surface_panel import Seen, Shape, SurfaceView
 from gui.background import Tasks
 from gui.notify import Notifier
 from gui.review.difference import Spot
+from gui.roomy import keep_on_screen
 
 _SIDE = 360
 WHICH = ("prediction", "reference")
@@ -126,10 +127,12 @@ class SurfaceWindow(QDialog):
         line.addStretch()
         self.which.idClicked.connect(self._sample)
         legend = theme.row(gap=6)
+        self._legend: dict[str, QLabel] = {}
         for share, key in ((-1, "inside"), (0, "same"), (1, "outside")):
             red, green, blue = (int(part) for part in shade(np.array([share * REACH], dtype=np.float32))[0])
             legend.addWidget(Spot(f"#{red:02x}{green:02x}{blue:02x}"))
-            legend.addWidget(theme.label(text(f"surface_distance.{key}", reach=numeral(REACH, "g")), "muted"))
+            self._legend[key] = theme.label("", "muted")
+            legend.addWidget(self._legend[key])
             legend.addSpacing(theme.space("s"))
         legend.addStretch()
         lay = theme.column(self, margin=theme.space("m"), gap=theme.space("s"))
@@ -137,7 +140,14 @@ class SurfaceWindow(QDialog):
         lay.addWidget(self.view, 1)
         lay.addLayout(legend)
         lay.addWidget(self.words)
+        self._name_colours("mm")
         self.resize(520, 640)
+        keep_on_screen(self)
+
+    def _name_colours(self, unit: str) -> None:
+        """Say how far each colour lies off, in the unit of the scan."""
+        for key, label in self._legend.items():
+            label.setText(text(f"surface_distance.{key}", reach=numeral(REACH, "g"), unit=unit))
 
     def show_pair(self, pair: Pair | None) -> None:
         """Look at another pair; None for nothing."""
@@ -170,6 +180,7 @@ class SurfaceWindow(QDialog):
             self.words.setText(text("surface_distance.alone"))
         else:
             values = solid.found.values
+            self._name_colours(solid.found.unit)
             self.words.setText(
                 text(
                     "surface_distance.words",

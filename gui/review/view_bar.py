@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QFrame, QPushButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QPushButton, QWidget
 
 from core.messages import text
 from gui import icons, theme
 from gui.review.panes import FIRST
+from gui.roomy import FoldingBar
 
 LAYOUTS = ("one", "two", "four", "six")
 PICTURES = ("mask", "compared", "stripped")
@@ -19,9 +20,11 @@ READERS = "readers"
 """Two readers beside each other instead of a run and a reader."""
 NARROW = 900
 """Below this width (px) the words are the short ones."""
+_SECOND = 32
+"""Height (px) of a second line."""
 
 
-class ViewBar(QFrame):
+class ViewBar(FoldingBar):
     """Buttons of which one is pressed."""
 
     view_chosen = Signal(str)
@@ -31,28 +34,28 @@ class ViewBar(QFrame):
     """Save what the panes show as a picture."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("area", "options")
-        self.setFixedHeight(40)
+        super().__init__(40, _SECOND, theme.space("xs"), parent, wide=1)
         self._group = QButtonGroup(self)
         self._group.setExclusive(True)
         self.buttons: dict[str, QPushButton] = {}
-        row = theme.row(self, gap=theme.space("xs"))
-        row.setContentsMargins(theme.space("m"), 0, theme.space("m"), 0)
-        for names in (LAYOUTS, PICTURES, OVER, (NUMBERS, READERS)):
+        panes, others = self.lines
+        for names in (LAYOUTS, PICTURES, OVER):
             for name in names:
-                row.addWidget(self._button(name))
-            if names != (NUMBERS, READERS):
-                row.addSpacing(theme.space("s"))
-        row.addStretch(1)
+                panes.addWidget(self._button(name))
+            if names != OVER:
+                panes.addSpacing(theme.space("s"))
+        panes.addStretch(1)
+        for name in (NUMBERS, READERS):
+            others.addWidget(self._button(name))
+        others.addStretch(1)
         self.save = theme.button(text("review.save_picture"), "small", tip=text("review.save_picture_tip"))
         self.save.setIcon(icons.icon("save"))
         self.save.setIconSize(QSize(15, 15))
         self.save.clicked.connect(self.save_asked)
         self.report = theme.button(text("review.report"), "small", tip=text("review.report_tip"))
         self.report.clicked.connect(self.report_asked)
-        row.addWidget(self.report)
-        row.addWidget(self.save)
+        others.addWidget(self.report)
+        others.addWidget(self.save)
         self.buttons[FIRST].setChecked(True)
         self._narrow = False
 
@@ -67,12 +70,7 @@ class ViewBar(QFrame):
         made.clicked.connect(self._clicked)
         return made
 
-    def minimumSizeHint(self) -> QSize:
-        """Leave out what the short words save."""
-        return QSize(0, super().minimumSizeHint().height())
-
     def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
         narrow = event.size().width() < NARROW
         if narrow != self._narrow:
             self._narrow = narrow
@@ -80,6 +78,7 @@ class ViewBar(QFrame):
             for name in PICTURES:
                 self.buttons[name].setText(text(f"review.view_{name}{ending}"))
             self.save.setText(text(f"review.save_picture{ending}"))
+        super().resizeEvent(event)
 
     @property
     def chosen(self) -> str:

@@ -17,6 +17,7 @@ from core.review.evaluation_files import table
 from gui import theme
 from gui.background import Tasks
 from gui.jobs.asking import Asker
+from gui.roomy import keep_on_screen
 from gui.search_field import SearchField
 from gui.session import Session
 from gui.team.facts_table import Column, FactsModel, make_table, plain
@@ -83,6 +84,7 @@ class TimelineDialog(QDialog):
     def _lay_out(self) -> None:
         self.setWindowTitle(text("team.timeline"))
         self.resize(_SIZE)
+        keep_on_screen(self)
         head = theme.row()
         head.addWidget(self.search, 1)
         head.addWidget(self.whole)

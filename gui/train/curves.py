@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QBrush, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QSizePolicy, QWidget
 
 from core.learning.events import EpochEnded
@@ -97,6 +97,7 @@ class CurveCard(QFrame):
         self._measure = next(iter(titles))
         self._epochs: Sequence[EpochEnded] = ()
         self._baseline: float | None = None
+        self._drawn_narrow = False
         self._floor_key = "train.baseline_mark"
         self._title: Elided | None = None
         self._switch = QButtonGroup(self)
@@ -136,6 +137,8 @@ class CurveCard(QFrame):
         self._best.setPen(dashes("best"))
         self._floor.setPen(plots.pen("muted", 1, Qt.PenStyle.DotLine))
         self._floor.label.setColor(theme.color("muted"))
+        # curves run below the words: they are read all the same
+        self._floor.label.fill = QBrush(theme.qcolor("card", 215))
 
     def offer(self, titles: dict[str, str]) -> None:
         """Offer other measures; what is shown stays where it is still among them."""
@@ -177,6 +180,12 @@ class CurveCard(QFrame):
         self._switch.addButton(button)
         button.clicked.connect(self._switched)
         return button
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # the card is often filled before it is known how wide it is
+        if (event.size().width() < NARROW) != self._drawn_narrow:
+            self._draw()
 
     @Slot()
     def _switched(self) -> None:
@@ -220,6 +229,7 @@ class CurveCard(QFrame):
             self._now[part].setText(numeral(values[-1], ".3f") if len(values) and shown[-1] else "")
             if shown.any():
                 low, high = min(low, float(values[shown].min())), max(high, float(values[shown].max()))
+        self._drawn_narrow = self.width() < NARROW
         self._mark(epochs)
         self._range(numbers, low, high)
 
@@ -233,6 +243,7 @@ class CurveCard(QFrame):
             # where the title has no room for it, the line itself says what it is
             mark = text(self._floor_key, baseline=numeral(self._baseline, ".2f")) if self.width() < NARROW else ""
             self._floor.label.setFormat(mark)
+            self._floor.label.setVisible(bool(mark))
 
     def _range(self, numbers: np.ndarray, low: float, high: float) -> None:
         last = float(numbers[-1]) if numbers.size else 1.0

@@ -37,6 +37,7 @@ from core.learning.config import (
 from core.messages import sentence, text
 from gui import theme
 from gui.decimal_spin import DecimalSpin
+from gui.roomy import keep_on_screen
 from gui.train.expert_fields import FileField, PrepareFields
 
 NUMBERS: dict[str, tuple[int, int, int]] = {
@@ -132,6 +133,7 @@ class ExpertDialog(QDialog):
         self._folds_editor().valueChanged.connect(self._hear)
         self._fill(config)
         self.resize(540, 660)
+        keep_on_screen(self)
 
     def _form(self, names: Sequence[str]) -> QFormLayout:
         form = QFormLayout()

@@ -108,7 +108,7 @@ class FigureTable(QFrame):
                 self._grid.addWidget(heading, number, 0, 1, runs + 1)
                 continue
             told = theme.label(name, "muted")
-            told.setMinimumWidth(210)
+            told.setMinimumWidth(200)
             self._grid.addWidget(told, number, 0)
             for column, value in enumerate(values, start=1):
                 self._grid.addWidget(_value(value, strong=not name), number, column)

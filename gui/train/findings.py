@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 
@@ -73,7 +73,6 @@ class Findings(QScrollArea):
             column.addLayout(grid, stretch)
         column.addStretch(0)
         self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(inner)
 
     def fill(self, found: Exploration) -> None:
@@ -88,7 +87,7 @@ class Findings(QScrollArea):
         self.balance.show_parts([part for part in parts if part[1]])
         share = numeral(100 * found.label_share, ".3g")
         self.balance_note.setText(
-            text("explore_page.share", share=share, baseline=numeral(1 - found.label_share, ".2%"))
+            text("explore_page.share", share=share, baseline=numeral(100 * (1 - found.label_share), ".2f"))
         )
         self.heat.show_heat(found.heat)
         heat = found.heat

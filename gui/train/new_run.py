@@ -384,7 +384,7 @@ class NewRunPanel(QFrame):
 def _combo(choices: Iterable[tuple[str, str]]) -> QComboBox:
     made = QComboBox()
     made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    made.setMinimumContentsLength(6)
+    made.setMinimumContentsLength(4)
     for value, words in choices:
         made.addItem(words, value)
     return made

@@ -22,6 +22,7 @@ from core.project.records import Scan
 from core.volume import Volume
 from gui import theme
 from gui.jobs.asking import Asker
+from gui.roomy import keep_on_screen
 from gui.train.samples import Tile
 
 SIDE = 232
@@ -118,6 +119,7 @@ class PrepareDialog(QDialog):
         self._show_ticks()
         self._moved()
         self.resize(1080, 720)
+        keep_on_screen(self)
 
     def _lay_out(self) -> None:
         inner = QWidget()

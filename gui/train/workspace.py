@@ -20,6 +20,7 @@ from gui.background import Tasks
 from gui.empty import EmptyPage
 from gui.jobs.asking import Asker
 from gui.jobs.jobs import Work
+from gui.roomy import Roomy
 from gui.train.curves import Curves
 from gui.train.explore_page import ExplorePage
 from gui.train.figures_desk import FiguresDesk
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 EMPTY, RUNS, FIGURES, EXPLORE = range(4)
 """Pages of the stack."""
+_LEAST = 200
+"""Height (px) below which the curves, the slices and the table cannot be looked at."""
 
 
 class TrainWorkspace(QWidget):
@@ -95,7 +98,8 @@ class TrainWorkspace(QWidget):
         page = QWidget()
         column = theme.column(page, gap=theme.space("m"))
         column.addWidget(self.header)
-        column.addWidget(self._split, 1)
+        # on a low screen the parts scroll below the head of the run
+        column.addWidget(Roomy(self._split, least=_LEAST, sideways=True), 1)
         self._stack = QStackedWidget()
         for shown in (self._empty, page, self.figures, self.explore):
             self._stack.addWidget(shown)

@@ -28,8 +28,8 @@ class ChosenBar(QFrame):
         self._list = QMenu(self.change)
         self._list.aboutToShow.connect(self._fill)
         self.change.setMenu(self._list)
-        line = theme.row(self)
-        line.setContentsMargins(12, 6, 10, 6)
+        self._line = line = theme.row(self)
+        self.set_slim(False)
         line.addWidget(self.count, 1)
         line.addWidget(self.change)
         self.hide()
@@ -38,6 +38,12 @@ class ChosenBar(QFrame):
         """Say how many scans are chosen."""
         self.count.setText(text("worklist.chosen", count=count))
         self.setVisible(count > 1)
+
+    def set_slim(self, slim: bool) -> None:
+        """Leave the button alone, where the list is narrow."""
+        self._line.setContentsMargins(*((6, 6, 6, 6) if slim else (12, 6, 10, 6)))
+        self.count.setVisible(not slim)
+        self.change.setText("…" if slim else text("worklist.change"))
 
     @Slot()
     def _fill(self) -> None:

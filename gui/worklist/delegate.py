@@ -17,6 +17,8 @@ HEIGHT = 54
 NAMED_HEIGHT = 72
 """Of rows while names are shown."""
 PICTURE = 42
+_WORDY = 100
+"""Narrower (px), a row shows the picture and the status alone."""
 
 _COLORS = {
     ScanStatus.TO_DO: "faint",
@@ -37,7 +39,7 @@ class ScanDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         model = index.model()
         named = isinstance(model, ScanModel) and model.names.shown and model.names.known
-        return QSize(100, NAMED_HEIGHT if named else HEIGHT)
+        return QSize(PICTURE, NAMED_HEIGHT if named else HEIGHT)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -57,7 +59,13 @@ class ScanDelegate(QStyledItemDelegate):
         if chosen and not current:
             painter.fillRect(QRect(area.left(), area.top() + 8, 3, area.height() - 16), theme.qcolor("accent"))
         left = QRect(area.left() + 6, area.center().y() - PICTURE // 2 + 1, PICTURE, PICTURE)
+        if area.width() < _WORDY:
+            left.moveLeft(area.center().x() - PICTURE // 2)
         self._picture(painter, left, index.data(Role.THUMBNAIL))
+        if area.width() < _WORDY:
+            self._corner_dot(painter, left, scan.status)
+            painter.restore()
+            return
         words = area.adjusted(PICTURE + 16, 0, -8, 0)
         if area.height() > HEIGHT:
             self._named(painter, words, str(index.data(Role.NAMED) or ""))
@@ -88,6 +96,14 @@ class ScanDelegate(QStyledItemDelegate):
             painter.setClipPath(path)
             painter.drawPixmap(place, picture)
             painter.restore()
+
+    def _corner_dot(self, painter: QPainter, picture: QRect, status: ScanStatus) -> None:
+        """Draw the status over the lower right corner of the picture, where there is no room for words."""
+        place = QRectF(picture.right() - 9, picture.bottom() - 9, 8, 8)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.qcolor("panel"))
+        painter.drawEllipse(place.adjusted(-3, -3, 3, 3))
+        self._dot(painter, place, status)
 
     @staticmethod
     def _named(painter: QPainter, area: QRect, named: str) -> None:

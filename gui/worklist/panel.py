@@ -24,9 +24,15 @@ from gui.session import Session
 from gui.worklist.chosen_bar import ChosenBar
 from gui.worklist.class_filter import ClassFilter
 from gui.worklist.delegate import ScanDelegate
-from gui.worklist.list_menu import ListMenu, QueryLine
+from gui.worklist.list_menu import ListMenu, QueryLine, query_words
 from gui.worklist.model import ScanModel
+from gui.worklist.rows import Query
 from gui.worklist.scan_menu import ScanMenu
+
+_ROOMY_FROM = 1500
+"""From this width (px) of the window on the list is as wide as it can be."""
+_SLIM_BELOW = 1200
+"""Below this width (px) of the window the list shows pictures alone."""
 
 
 class _List(QListView):
@@ -98,10 +104,14 @@ class Worklist(QFrame):
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
         self.nothing.setContentsMargins(16, 28, 16, 0)
         self._kept: list[str] = []
+        self._slim = self._wanted_wide = False
+        self._window_width = 0
+        self.wide_button = self._make_wide_button()
         self._lay_out()
         self.model.modelAboutToBeReset.connect(self._keep_chosen)
         self.model.modelReset.connect(self._choose_again)
         self.model.modelReset.connect(self._count)
+        self.model.modelReset.connect(self._arrange)
         self.model.dataChanged.connect(self._count)
         session.scan_loading.connect(self._show_current)
         session.scan_changed.connect(self._show_current)
@@ -140,12 +150,62 @@ class Worklist(QFrame):
         button.clicked.connect(self._session.show_names)
         return button
 
+    def _make_wide_button(self) -> QToolButton:
+        button = QToolButton()
+        button.setIconSize(QSize(14, 14))
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.clicked.connect(self._toggle_wide)
+        button.hide()
+        return button
+
+    def fit(self, window: int) -> None:
+        """Take as much of a window of this width (px) as is left for a list: the scan needs the room more."""
+        self._window_width = window
+        self._arrange()
+
+    @property
+    def slim(self) -> bool:
+        """Whether the pictures alone are shown."""
+        return self._slim
+
+    @Slot()
+    def _arrange(self) -> None:
+        """Show the pictures alone in a narrow window, unless the words are asked for or say something else."""
+        small = 0 < self._window_width < _SLIM_BELOW
+        self._wanted_wide = self._wanted_wide and small
+        says = self._wanted_wide or self.model.total == 0 or bool(self.filter.text() or query_words(self.model.query))
+        self._slim = slim = small and not says
+        for part in (self._title, self.count, self._search, self.names_button):
+            part.setVisible(not slim)
+        self.wide_button.setVisible(small)
+        self.wide_button.setIcon(icon("chevron-right" if slim else "chevron-left", "muted"))
+        tip = text("worklist.wider" if slim else "worklist.narrower")
+        self.wide_button.setToolTip(tip)
+        self.wide_button.setAccessibleName(tip)
+        self._head.setContentsMargins(*((12, 6, 12, 8) if slim else (12, 12, 12, 8)))
+        self.chosen_bar.set_slim(slim)
+        roomy = "worklist" if self._window_width >= _ROOMY_FROM else "worklist_small"
+        self.setFixedWidth(theme.space("worklist_slim" if slim else roomy))
+        self._show_names()
+
+    @Slot()
+    def _toggle_wide(self) -> None:
+        self._wanted_wide = self._slim
+        if self._slim:
+            self._arrange()
+            return
+        # what is looked for would keep the words in the list
+        self.filter.clear()
+        self.model.ask(Query())
+        self._arrange()
+
     @Slot()
     def _show_names(self) -> None:
         """Say whether names are shown, and if so that nobody is known here where that is so."""
         names = self.model.names
         self.names_button.setChecked(names.shown)
-        self.names_note.setVisible(names.shown and not names.known and self._session.project is not None)
+        there = self._session.project is not None and not self._slim
+        self.names_note.setVisible(names.shown and not names.known and there)
 
     @Slot()
     def _names_came(self) -> None:
@@ -154,21 +214,24 @@ class Worklist(QFrame):
 
     def _lay_out(self) -> None:
         lay = theme.column(self, gap=0)
-        head = theme.column(gap=theme.space("s"))
-        head.setContentsMargins(12, 12, 12, 8)
-        line = theme.row()
-        line.addWidget(theme.heading(text("worklist.title")))
+        self._head = head = theme.column(gap=theme.space("s"))
+        line = theme.row(gap=4)
+        self._title = theme.heading(text("worklist.title"))
+        line.addWidget(self._title)
         line.addStretch()
         self.count.setToolTip(text("worklist.done_tip"))
         line.addWidget(self.count)
         line.addWidget(self.names_button)
+        line.addWidget(self.wide_button)
         head.addLayout(line)
         head.addWidget(self.progress)
-        search = theme.row(gap=4)
+        self._search = QWidget()
+        self._search.setProperty("area", "clear")
+        search = theme.row(self._search, gap=4)
         search.addWidget(self.filter, 1)
         search.addWidget(self.class_filter)
         search.addWidget(self.list_menu)
-        head.addLayout(search)
+        head.addWidget(self._search)
         head.addWidget(self.query_line)
         head.addWidget(self.names_note)
         lay.addLayout(head)
@@ -180,6 +243,8 @@ class Worklist(QFrame):
 
     def focus_filter(self) -> None:
         """Put the cursor into the filter."""
+        if self._slim:
+            self._toggle_wide()
         self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.filter.selectAll()
 

@@ -1,4 +1,4 @@
-"""Every page and dialog of the real window at 1280 x 800, in each language: nothing is cut off."""
+"""Every page and dialog of the real window, in each language, on a small screen too: nothing is cut off."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import small_project as small
 from fitting import cut_off
-from PySide6.QtCore import QCoreApplication, QEvent, QLocale
+from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QSize
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -18,7 +18,7 @@ from shell_support import wait_loaded
 from core import messages
 from core.learning.config import TrainingConfig
 from core.messages import text
-from gui import keymap, language, theme
+from gui import keymap, language, roomy, theme
 from gui.annotate.fold import Fold
 from gui.dialogs.about import AboutDialog
 from gui.dialogs.class_dialog import ClassDialog
@@ -48,6 +48,8 @@ TOOLS = (
 
 OPERATIONS = ("edit_seeds", "edit_smooth", "edit_remove_small", "edit_split_islands", "edit_unite", "edit_move")
 SIZE = (1280, 800)
+SIZES = (SIZE, (1097, 540), (960, 460))
+"""A small laptop; what Full HD leaves at 175 % and at 200 %, less what the desktop takes."""
 
 
 @pytest.fixture(params=["en", "de"])
@@ -89,6 +91,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+_TURNS = 40
+
+
 class Look:
     """Collects what does not fit, place by place; keeps pictures where MENINX_GRABS names a folder."""
 
@@ -98,8 +103,23 @@ class Look:
         self._grabs = os.environ.get("MENINX_GRABS", "")
 
     def at(self, place: str, widget: QWidget) -> None:
-        QTest.qWait(30)
-        self.faults += [f"{place}: {fault}" for fault in cut_off(widget)]
+        """Look at a dialog as it is, at the window in each of :data:`SIZES`."""
+        if not isinstance(widget, MainWindow):
+            self._see(place, widget)
+            return
+        for size in reversed(SIZES):
+            widget.resize(*size)
+            self._see(f"{place}-{size[0]}", widget)
+            assert (widget.width(), widget.height()) == size
+
+    def _see(self, place: str, widget: QWidget) -> None:
+        # what is laid out may ask for another layout, and what is measured in a thread for other words
+        for _ in range(_TURNS):
+            QTest.qWait(10)
+            faults = cut_off(widget)
+            if not faults:
+                break
+        self.faults += [f"{place}: {fault}" for fault in faults]
         if self._grabs:
             widget.grab().save(f"{self._grabs}/{self._spoken}-{place}.png")
 
@@ -143,7 +163,6 @@ def test_the_window_has_room_for_its_words(window: MainWindow, folder: Path, spo
             view.click()
             qtbot.wait(400)
             look.at(f"review-view-{view.text()}", window)
-    assert (window.width(), window.height()) == SIZE
     assert not look.faults, "\n".join(look.faults)
 
 
@@ -185,8 +204,13 @@ def dialogs(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
     yield "guide", GuideWindow(window)
 
 
-def test_the_dialogs_have_room_for_their_words(window: MainWindow, folder: Path, spoken: str, qtbot: QtBot):
-    look = Look(spoken)
+@pytest.mark.parametrize("room", [(1280, 768), (960, 508)])
+def test_the_dialogs_have_room_for_their_words(
+    window: MainWindow, folder: Path, spoken: str, room: tuple[int, int], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(roomy, "room_of", lambda _: QSize(*room))
+    window.resize(*room)
+    look = Look(f"{spoken}-{room[0]}")
     with qtbot.waitSignal(window.session.scan_changed, timeout=60_000):
         assert window.intake.open_project(folder)
     wait_loaded(window, qtbot)
@@ -194,7 +218,8 @@ def test_the_dialogs_have_room_for_their_words(window: MainWindow, folder: Path,
     for place, dialog in dialogs(window):
         dialog.show()
         look.at(place, dialog)
-        assert dialog.width() <= SIZE[0], place
+        assert dialog.width() <= room[0], place
+        assert dialog.height() <= room[1], place
         if dialog not in made:
             made.append(dialog)
     for dialog in made:
