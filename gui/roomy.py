@@ -175,10 +175,13 @@ class FoldingBar(QFrame):
         super().resizeEvent(event)
         self.fold()
 
+    def needed(self) -> int:
+        """Return the width (px) that both parts need beside each other."""
+        return sum(part.minimumSizeHint().width() for part in self.halves)
+
     def fold(self) -> None:
         """Use a line or two, by what both parts need."""
-        needed = sum(part.minimumSizeHint().width() for part in self.halves)
-        folded = needed + self._first.spacing() + 2 * self._margin > self.width()
+        folded = self.needed() + self._first.spacing() + 2 * self._margin > self.width()
         if folded == self.folded:
             return
         self.folded = folded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QStyle, QWidget
 
@@ -46,19 +47,30 @@ class Dialog(QDialog):
         line.addWidget(self.accept_button)
         outer.addLayout(line)
 
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest and self.isVisible():
+            # what came into it meanwhile is seen at once
+            self._make_room()
+        return done
+
     def showEvent(self, event: QShowEvent) -> None:
+        self._make_room()
+        super().showEvent(event)
+
+    def _make_room(self) -> None:
+        """Be as large as what is in it likes, as far as the screen has room."""
         # wrapped words need more height the narrower they are, which the first size does not know
         wide, high = max(self.width(), self.minimumWidth(), self.minimumSizeHint().width()), self.sizeHint().height()
         whole = self.layout()
         if whole is not None and whole.hasHeightForWidth():
             high = whole.totalHeightForWidth(wide)
         high = max(self.height(), high)
-        if high > roomy.room_of(self).height():
+        if high > roomy.room_of(self).height() and not self.isVisible():
             # a bar to scroll by
             wide += self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
         self.resize(wide, high)
         keep_on_screen(self)
-        super().showEvent(event)
 
     def field(self, words: str, widget: QWidget, hint: str = "") -> None:
         """Add a named field, with a line of help below it."""

@@ -16,6 +16,8 @@ from gui.train.run_table import RunRow
 
 NARROW = 800
 """Below this width (px) the bar has no room for all its words."""
+_AROUND, _WIDEST = 58, 170
+"""Width (px) of a box beside its words, and from which on words are cut rather than that the bar gets a line more."""
 _SECOND = 34
 """Height (px) of a second line."""
 
@@ -162,6 +164,10 @@ class CompareBar(FoldingBar):
         self.correct.setText(text(f"review.correct{ending}"))
         super().resizeEvent(event)
 
+    def needed(self) -> int:
+        """Return what both parts need, with what is chosen read whole."""
+        return super().needed() + sum(_more(box) for box in (self.run, self.reference))
+
     @property
     def chosen_run(self) -> str:
         """Id of the chosen run, or ``""``."""
@@ -191,6 +197,7 @@ class CompareBar(FoldingBar):
         index = self.run.findData(kept)
         self.run.setCurrentIndex(index if index >= 0 else best if self.run.count() else -1)
         self.run.blockSignals(False)
+        self.fold()
 
     def choose_run(self, run: str) -> bool:
         """Choose a run by its id; return whether it is there."""
@@ -213,14 +220,23 @@ class CompareBar(FoldingBar):
         ]
         self.reference.setCurrentIndex(same[0] if same else 0)
         self.reference.blockSignals(False)
+        self.fold()
 
     @Slot()
     def _run_changed(self) -> None:
+        self.fold()
         self.run_chosen.emit()
 
     @Slot()
     def _reference_changed(self) -> None:
+        self.fold()
         self.reference_chosen.emit()
+
+
+def _more(box: QComboBox) -> int:
+    """Return by how much a box has to be wider than it must be, to show what is chosen."""
+    wanted = box.fontMetrics().horizontalAdvance(box.currentText()) + _AROUND
+    return max(0, min(wanted, _WIDEST) - box.minimumSizeHint().width())
 
 
 def _combo(letters: int) -> QComboBox:

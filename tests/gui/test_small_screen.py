@@ -101,6 +101,26 @@ def test_a_dialog_higher_than_the_screen_scrolls_above_its_buttons(
     assert dialog.accept_button.geometry().bottom() < dialog.height()
 
 
+def test_a_dialog_grows_with_what_comes_into_it(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(roomy, "room_of", lambda _: QSize(900, 600))
+    dialog = Dialog("Few lines", "Go on")
+    qtbot.addWidget(dialog)
+    dialog.show()
+    before = dialog.height()
+    later = [QLabel(f"line {number}") for number in range(8)]
+    for label in later:
+        dialog.body.addWidget(label)
+    qtbot.waitUntil(lambda: dialog.height() > before)
+    area = dialog.findChild(roomy.Roomy)
+    assert area is not None
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() == 0)
+    # many more than there is room for
+    for number in range(40):
+        dialog.body.addWidget(QLabel(f"more {number}"))
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0)
+    assert dialog.height() <= 600
+
+
 def test_the_tools_are_read_whole_in_the_font_of_a_bare_debian(
     opened: MainWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ):

@@ -152,7 +152,7 @@ class ThresholdOptions(QWidget):
         """Take less room."""
         for spin in (self.low, self.high):
             spin.setFixedWidth(_NARROW if narrow else _WIDE)
-        self.slider.setMinimumWidth(40 if narrow else 90)
+        self.slider.setMinimumWidth(30 if narrow else 90)
         self._row.setSpacing(theme.space("xs" if narrow else "s"))
         self.everywhere.setText(text("annotate.everywhere_short" if narrow else "annotate.everywhere"))
 
