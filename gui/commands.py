@@ -167,7 +167,9 @@ class Commands(QObject):
     def ask_mask_file(self) -> None:
         """Ask for a mask file for the scan shown."""
         preferences = self._session.settings.preferences
-        name, _ = QFileDialog.getOpenFileName(self._window, text("maskfile.choose"), preferences.last_folder)
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, text("maskfile.choose"), preferences.last_folder or str(Path.home())
+        )
         if name:
             preferences.last_folder = str(Path(name).parent)
             self.show_mask(Path(name))

@@ -68,14 +68,18 @@ class Foreign(QObject):
     def ask_file(self) -> None:
         """Ask for one file: JSON, a segmentation, an archive."""
         preferences = self._session.settings.preferences
-        name, _ = QFileDialog.getOpenFileName(self._window, text("foreign.choose_file"), preferences.last_folder)
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, text("foreign.choose_file"), preferences.last_folder or str(Path.home())
+        )
         self._chosen(name)
 
     @Slot()
     def ask_folder(self) -> None:
         """Ask for a folder: a data set, or masks beside pictures."""
         preferences = self._session.settings.preferences
-        name = QFileDialog.getExistingDirectory(self._window, text("foreign.choose_folder"), preferences.last_folder)
+        name = QFileDialog.getExistingDirectory(
+            self._window, text("foreign.choose_folder"), preferences.last_folder or str(Path.home())
+        )
         self._chosen(name)
 
     def _chosen(self, name: str) -> None:

@@ -153,7 +153,7 @@ class ThresholdOptions(QWidget):
         for spin in (self.low, self.high):
             spin.setFixedWidth(_NARROW if narrow else _WIDE)
         self.slider.setMinimumWidth(30 if narrow else 90)
-        self._row.setSpacing(theme.space("xs" if narrow else "s"))
+        self._row.setSpacing(2 if narrow else theme.space("s"))
         self.everywhere.setText(text("annotate.everywhere_short" if narrow else "annotate.everywhere"))
 
     def allow_space(self, allowed: bool) -> None:
