@@ -80,7 +80,7 @@ def test_what_was_found_is_shown(opened, found):
     assert rows["Scans that show it"] == "2 of 3"
     assert rows["Slices finished"] == "24 of 36"
     assert [count for _, count, _ in explored.balance.parts] == [found.with_label, found.without_label, 12]
-    assert f"{1 - found.label_share:.2%}" in explored.balance_note.text()
+    assert f"{100 * (1 - found.label_share):.2f} %" in explored.balance_note.text()
     assert not explored.heat.picture.isNull()
     assert explored.heat.isVisible()
     assert explored.areas.isVisible()
