@@ -36,7 +36,7 @@ _BETWEEN = "  \N{MIDDLE DOT}  "
 
 
 class HintLabel(QLabel):
-    """Muted hints; those there is no room for are left out whole, and are in the tooltip."""
+    """Muted hints; those there is no room for are left out whole, but for the first, and are in the tooltip."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,10 +53,10 @@ class HintLabel(QLabel):
     @property
     def shown(self) -> str:
         """The hints there is room for."""
-        hints = self.text().split(_BETWEEN)
-        while hints and self.fontMetrics().horizontalAdvance(_BETWEEN.join(hints)) > self.width():
+        hints, metrics = self.text().split(_BETWEEN), self.fontMetrics()
+        while len(hints) > 1 and metrics.horizontalAdvance(_BETWEEN.join(hints)) > self.width():
             hints.pop()
-        return _BETWEEN.join(hints)
+        return metrics.elidedText(_BETWEEN.join(hints), Qt.TextElideMode.ElideRight, self.width())
 
 
 class OptionBar(QFrame):
