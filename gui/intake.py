@@ -17,6 +17,7 @@ from core.io.sandbox import Decoder
 from core.messages import sentence, text
 from core.project.importing import ImportOptions
 from core.project.keeping import copy_project
+from core.project.project import Project
 from gui.background import Tasks
 from gui.bringing import Bringer
 from gui.glance import Glancer
@@ -27,8 +28,9 @@ from gui.settings import scratch_folder, user_folder
 
 _MOST_LISTED = 12
 _TO_CHOOSE = ("volume-needed", "dataset-needed")
-_NEXT_TURN_MS = 30
 """Refusals that only ask the person to choose."""
+_NEXT_TURN_MS = 30
+"""Till the window has drawn what came before; a timer of no time would still be the same turn."""
 
 
 def is_project(path: Path) -> bool:
@@ -134,7 +136,7 @@ class Intake(QObject):
         if not self._session.notifier.attempt(self._need_project):
             self._glancer.end()
             return
-        # a turn of its own, after the project's first picture: a timer of no time would still be the same turn
+        # a turn of its own, after the project's first picture
         QTimer.singleShot(_NEXT_TURN_MS, self, functools.partial(self.take, list(paths)))
 
     def _need_project(self) -> None:
@@ -207,7 +209,12 @@ class Intake(QObject):
             return
         session.scans_changed.emit()
         session.reload_labels()
-        if session.scan is None or session.is_scratch:
+        # a turn of its own: the list and the labels have been told in this one
+        QTimer.singleShot(_NEXT_TURN_MS, self, functools.partial(self._show_it, project, scan))
+
+    def _show_it(self, project: Project, scan: str) -> None:
+        session = self._session
+        if session.project is project and (session.scan is None or session.is_scratch):
             session.open_scan(project.scan(scan).id)
 
     @Slot(object)

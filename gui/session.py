@@ -392,8 +392,8 @@ class Session(Tastes):
 
     def reload_labels(self) -> None:
         """Read the labels again (an import added some)."""
-        if self.project is not None:
-            self._take_labels(self.project.labels())
+        if self.project is not None and (labels := self.project.labels()) != self._labels:
+            self._take_labels(labels)
 
     def show_label(self, name: str, shown: bool) -> None:
         """Show or hide one label."""
