@@ -24,6 +24,7 @@ from core.learning.runs import RunState
 from core.learning.split import Part, Split
 from core.project.project import Project
 from core.version import VERSION
+from models.checkpoint import load_exporter
 from models.classified import activation_maps
 from models.device import is_out_of_memory, precision_name
 from models.distributed import has_batch_norm, join
@@ -152,6 +153,7 @@ class _Training:
         yield Progress(0, 0, "probing")
         if not self.resumed:
             self.learner.probe(lambda: self.team.size > 1 or not should_stop())
+        load_exporter()
         yield self.record.kept(self._started())
         word = should_stop()
         while not word and not self._budget_spent():

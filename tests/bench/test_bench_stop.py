@@ -14,7 +14,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from core.events import Finished, Progress
+from core.events import Finished, JobEvent, Progress
 from core.learning.config import TrainingConfig
 from core.phantom import make_head
 from core.project.project import Project
@@ -22,6 +22,7 @@ from core.project.records import Origin, SliceState
 from gui import theme
 from gui.background import take_short_turns
 from gui.collecting import Collector
+from gui.jobs.jobs import Work
 from gui.main_window import MainWindow
 from gui.session import Session
 from gui.settings import Settings
@@ -65,14 +66,22 @@ def test_stop_keeps_the_run_within_two_seconds(
         return isinstance(now, Progress) and now.stage == "training" and now.done >= SEEN
 
     qtbot.waitUntil(seen, timeout=300_000)
+    stages: dict[str, float] = {}
     ended: list[float] = []
-    session.jobs.ended.connect(lambda _work: ended.append(time.perf_counter()))
+
+    def note(_work: Work, event: JobEvent) -> None:
+        name = event.stage if isinstance(event, Progress) else type(event).__name__
+        stages.setdefault(name, time.perf_counter() - began)
+
     began = time.perf_counter()
+    session.jobs.said.connect(note)
+    session.jobs.ended.connect(lambda _work: ended.append(time.perf_counter() - began))
     # what the button does
     session.jobs.stop(work)
     qtbot.waitUntil(lambda: bool(ended), timeout=60_000)
-    kept = ended[0] - began
-    sys.stdout.write(f"\nStop after {SEEN} slices: the run kept and the window told after {kept:.2f} s\n")
+    kept = stages["Finished"]
+    words = ", ".join(f"{name} {at:.2f}" for name, at in stages.items())
+    sys.stdout.write(f"\nStop after {SEEN} slices: {kept:.2f} s, child gone {ended[0]:.2f} s ({words})\n")
     outcome = work.outcome
     collector.end()
     session.put_away()
