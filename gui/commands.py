@@ -123,6 +123,7 @@ class Commands(QObject):
     def _import(self, paths: Sequence[Path], *, with_masks: bool = False) -> None:
         page = self._show_import(ImportDialog(self._session, self._intake.take, paths, self._window))
         if with_masks:
+            page.model.masks_wanted = True
             page.choices.choose_first_label()
 
     @Slot(object, object, int, object)

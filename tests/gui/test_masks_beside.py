@@ -15,6 +15,7 @@ from core.phantom import make_head
 from core.project.importing import ImportOptions
 from core.project.project import Project
 from core.project.records import Origin, SliceState
+from gui.dialogs.import_dialog import ImportDialog
 from gui.main_window import MainWindow
 
 
@@ -51,6 +52,23 @@ def test_a_mask_beside_the_scan_is_offered_and_comes_into_the_open_scan(
     # the message follows the end of the job
     qtbot.waitUntil(lambda: told[-1].words == "The mask came in.", timeout=60_000)
     assert not session.jobs.running
+
+
+def test_the_page_that_asks_for_the_label_has_chosen_the_scan_whose_mask_it_is(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    scan, _ = head_file(tmp_path)
+    session, told = window.session, []
+    session.notifier.told.connect(told.append)
+    window.intake.open(scan)
+    qtbot.waitUntil(lambda: session.scan is not None and not session.jobs.running, timeout=60_000)
+    (offer,) = [one for one in told if one.action is not None]
+    offer.action()
+    (page,) = window.findChildren(ImportDialog)
+    qtbot.waitUntil(lambda: bool(page.model.rows), timeout=60_000)
+    assert [(row.present, row.checked) for row in page.model.rows] == [("S0001", True)]
+    assert page.accept_button.isEnabled()
+    page.reject()
 
 
 def test_masks_that_came_in_meanwhile_are_never_saved_over(project_path: Path) -> None:

@@ -129,7 +129,8 @@ class FoundDelegate(QStyledItemDelegate):
         named = isinstance(model, ImportModel) and model.names_shown
         small = theme.font("small")
         right = text("importing.present", scan=row.present) if row.present else ""
-        wide = QFontMetrics(small).horizontalAdvance(right) + 12 if right else 0
+        # a little more than it measures: what is scaled is rounded, and a whole word would go for half a pixel
+        wide = QFontMetrics(small).horizontalAdvance(right) + 16 if right else 0
         if right:
             place = line.adjusted(line.width() - wide + 12, 0, 0, 0)
             _words(painter, place, right, small, theme.qcolor("accent_bright"))

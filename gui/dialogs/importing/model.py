@@ -94,6 +94,8 @@ class ImportModel(QAbstractItemModel):
         self.groups: list[Group] = []
         self.rows: list[Row] = []
         self.names_shown = False
+        self.masks_wanted = False
+        """Masks were asked for: scans that are here already are chosen too, if a mask lies beside them."""
         self._by_key: dict[str, Row] = {}
 
     # ------------------------------------------------------------ contents
@@ -112,7 +114,8 @@ class ImportModel(QAbstractItemModel):
             old = before.get(source.key)
             present = known.scans.get(source.key, "")
             stray = any(notice.key == words.STRAY for notice in source.notices)
-            row = Row(source, not present and not stray, present)
+            wanted = not present or (self.masks_wanted and any(source.masks))
+            row = Row(source, wanted and not stray, present)
             if old is not None:
                 chosen = replace(source, volume=old.source.volume, dataset=old.source.dataset)
                 row = Row(chosen, old.checked, present)
