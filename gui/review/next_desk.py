@@ -1,8 +1,8 @@
-"""Looks for the next best slices in a thread, and takes one into Annotate with one key."""
+"""Lists the next best slices, and takes one into Annotate with one key."""
 
 from __future__ import annotations
 
-import threading
+import functools
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
@@ -11,29 +11,16 @@ from PySide6.QtWidgets import QWidget
 from core.commands.suggest import left_out
 from core.errors import MeninxError
 from core.learning.runs import Run
-from core.messages import sentence, text
+from core.messages import text
 from core.project.project import Project
 from core.review.next_best import Pick
 from core.review.suggest import Suggested, Wish, suggest
 from gui.correcting import Only
-from gui.jobs.asking import Asker
+from gui.review.looker import Look, Looker
 from gui.review.next_page import NextPage
 
 if TYPE_CHECKING:
     from gui.session import Session
-
-_TELL_MS = 200
-
-
-class _Look:
-    """One look through the predictions: how far it is, and whether it still matters."""
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.done, self.total, self.name = 0, 0, ""
-
-    def told(self, done: int, total: int, name: str) -> None:
-        self.done, self.total, self.name = done, total, name
 
 
 class NextDesk(QObject):
@@ -48,13 +35,9 @@ class NextDesk(QObject):
         self._asked = ""
         self._waiting: Pick | None = None
         self._wanted = False
-        self._look: _Look | None = None
-        self._asker = Asker(self)
-        self._asker.answered.connect(self._take_found)
-        self._asker.refused.connect(self._refused)
-        self._telling = QTimer(self)
-        self._telling.setInterval(_TELL_MS)
-        self._telling.timeout.connect(self._tell)
+        self._looker = Looker(self)
+        self._looker.found.connect(self._take_found)
+        self._looker.failed.connect(self._failed)
         session.project_changed.connect(self.forget)
         session.scan_changed.connect(self._scan_there)
 
@@ -71,11 +54,6 @@ class NextDesk(QObject):
     def picks(self) -> tuple[Pick, ...]:
         """What is listed."""
         return self._picks
-
-    @property
-    def busy(self) -> bool:
-        """Whether it is looked for still."""
-        return self._asker.busy
 
     # ------------------------------------------------------------ looking
 
@@ -95,59 +73,33 @@ class NextDesk(QObject):
     def look(self) -> None:
         """Look through the predictions anew."""
         project, run = self._session.project, self._run
-        self._stop()
-        if project is None or run is None:
-            return
-        # what is finished counts as finished: it is read from the project
-        self._session.save_now()
-        self._asked = run.id
-        self._picks = ()
-        self.page.show_picks((), {})
-        self._look = look = _Look()
-        self._telling.start()
-        self._tell()
-        # last: a quick answer is there before this returns
-        self._asker.ask(_found, project, run, Wish(run.id, self.page.count.value()), look)
+        if project is not None and run is not None:
+            # what is finished counts as finished: it is read from the project
+            self._session.save_now()
+            self._asked, self._picks = run.id, ()
+            wish = Wish(run.id, self.page.count.value())
+            self._looker.ask(self.page, functools.partial(_found, project, run, wish))
 
     @Slot()
     def forget(self) -> None:
         """List nothing any more."""
-        self._stop()
-        self._asker.forget()
         self._asked, self._picks, self._waiting, self._wanted = "", (), None, False
-        if self._page is not None:
-            self._page.show_picks((), {})
-            self._page.say("")
-
-    def _stop(self) -> None:
-        if self._look is not None:
-            self._look.stop.set()
-        self._telling.stop()
-
-    @Slot()
-    def _tell(self) -> None:
-        look = self._look
-        if look is not None:
-            total = look.total or "…"
-            self.page.say(text("next.looking", done=min(look.done + 1, look.total or 1), total=total, scan=look.name))
+        self._looker.forget()
 
     @Slot(object)
     def _take_found(self, found: Suggested) -> None:
-        self._telling.stop()
         project = self._session.project
         self._picks = found.picks
         patients = {scan.patient: scan.patient_name for scan in project.scans()} if project is not None else {}
-        self.page.show_picks(found.picks, patients)
+        self.page.fill([_told(pick, patients) for pick in found.picks])
         self.page.say(text("next.found", run=self._run.name if self._run else "", scans=found.scans), left_out(found))
         if self._wanted:
             self._wanted = False
             self.take_next()
 
     @Slot(object)
-    def _refused(self, error: MeninxError) -> None:
-        self._telling.stop()
+    def _failed(self, error: MeninxError) -> None:
         self._asked, self._wanted = "", False
-        self.page.say(sentence(error))
         if not self.page.isVisible():
             self._session.notifier.error(error)
 
@@ -155,9 +107,9 @@ class NextDesk(QObject):
 
     def take_next(self) -> None:
         """Take the slice chosen (the first, at the beginning); look first where nothing was looked for."""
-        if self._asker.busy or (not self._picks and self._run is not None and self._run.id != self._asked):
+        if self._looker.busy or (not self._picks and self._run is not None and self._run.id != self._asked):
             self._wanted = True
-            if not self._asker.busy:
+            if not self._looker.busy:
                 self.look()
         elif self.page.chosen >= 0:
             self.take(self.page.chosen)
@@ -214,10 +166,16 @@ class NextDesk(QObject):
 
     def close(self) -> None:
         """End the thread."""
-        self._stop()
-        self._asker.close()
+        self._looker.close()
 
 
-def _found(project: Project, run: Run, wish: Wish, look: _Look) -> Suggested:
+def _told(pick: Pick, patients: dict[str, str]) -> tuple[str, ...]:
+    """Return the words of a row; ``patients``: display names by key."""
+    one = pick.candidate
+    place = text("next.slice_of", slice=one.slice + 1, slices=one.slices)
+    return one.name, patients.get(one.patient, ""), one.label, place, pick.words
+
+
+def _found(project: Project, run: Run, wish: Wish, look: Look) -> Suggested:
     """Runs in a thread."""
-    return suggest(project, run, wish, go_on=lambda: not look.stop.is_set(), told=look.told)
+    return suggest(project, run, wish, go_on=look.goes_on, told=look.told)
