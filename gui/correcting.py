@@ -164,6 +164,13 @@ def make_ready(order: Order, base: Base) -> Ready:
     return Ready(order, base, replacement, labels[0] if len(labels) == 1 else None, unknown)
 
 
+def draws_nothing(order: Order) -> bool:
+    """Whether slices are asked for on which the run draws nothing at all."""
+    if order.only is None or not order.only.slices or order.predicted is None:
+        return False
+    return not any(mask[list(order.only.slices)].any() for mask in order.predicted.values())
+
+
 def region_at(mask: NDArray[np.uint8], voxel: tuple[int, int, int]) -> NDArray[np.uint8]:
     """Return the connected part of a mask ``[z, y, x]`` (through faces) that holds a voxel, or nothing."""
     if not mask[voxel]:
@@ -311,7 +318,8 @@ class Corrector(QObject):
             step = editor.set_finished(sorted(layers), order.finish, True) or step
         kind = "mask" if order.action == "import" else "prediction"
         part = "_part" if order.only is not None else ""
-        key = f"session.{kind}_taken{part}" if step is not None else f"session.{kind}_same{part}"
+        outcome = "taken" if step is not None else "none" if draws_nothing(order) else "same"
+        key = f"session.{kind}_{outcome}{part}"
         told = [text(key)]
         kept = [label.name for label in ready.base.labels if label.locked and label.layer in layers]
         if kept:

@@ -42,6 +42,8 @@ class Figures:
     values: dict[str, str]
     note: str = ""
     warning: str = ""
+    against: str = "reader"
+    """What it is compared with: ``reader`` or ``run``."""
 
 
 def fraction(value: float | None) -> str:
@@ -96,6 +98,7 @@ def figures(
     part: str,
     misfits: Sequence[str] = (),
     spent: Mapping[str, str] | None = None,
+    against: str = "reader",
 ) -> Figures:
     """Word a comparison.
 
@@ -109,15 +112,17 @@ def figures(
         Why the run may do badly on it, in sentences.
     spent
         Words of :func:`effort_words`.
+    against
+        ``reader`` or ``run``: whose mask it is compared with.
     """
     values = dict.fromkeys(ROWS, DASH) | dict(spent or {})
     if compared is None:
-        return Figures(values)
+        return Figures(values, against=against)
     measures = compared.measures
     if measures is None:
         if compared.predicted_ml is not None:
             values["volume_predicted"] = f"{grouped_decimal(compared.predicted_ml)} mL"
-        return Figures(values, text("review.nothing_finished"), " ".join(misfits))
+        return Figures(values, text("review.nothing_finished"), " ".join(misfits), against)
     values |= {
         "dice": fraction(measures.dice),
         "iou": fraction(measures.iou),
@@ -143,7 +148,7 @@ def figures(
     if part in ("validation", "test", "none"):
         notes.append(text(f"review.part_{part}"))
     warnings = [*misfits, *([text("review.part_train")] if part == "train" else [])]
-    return Figures(values, " ".join(notes), " ".join(warnings))
+    return Figures(values, " ".join(notes), " ".join(warnings), against)
 
 
 def _distance(value: float | None, unit: str) -> str:
@@ -165,13 +170,14 @@ class NumbersPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._names = {row: theme.label(text(f"review.row_{row}")) for row in ROWS}
         self._values = {row: theme.label(DASH, "strong") for row in ROWS}
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
         for number, row in enumerate(ROWS):
-            name = theme.label(text(f"review.row_{row}"))
+            name = self._names[row]
             name.setToolTip(text(f"review.row_{row}_tip"))
             value = self._values[row]
             value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -186,6 +192,10 @@ class NumbersPanel(QWidget):
         outer.addWidget(self._warning)
         outer.addWidget(self._note)
         self.show_figures(Figures(dict.fromkeys(ROWS, DASH)))
+
+    def name(self, row: str) -> str:
+        """Return what a row is called."""
+        return self._names[row].text()
 
     def value(self, row: str) -> str:
         """Return what a row shows."""
@@ -203,6 +213,10 @@ class NumbersPanel(QWidget):
 
     def show_figures(self, shown: Figures) -> None:
         """Show other figures."""
+        other = "_run" if shown.against == "run" else ""
+        self._names["volume_reference"].setText(text(f"review.row_volume_reference{other}"))
+        for row in ("volume_difference", "sensitivity"):
+            self._names[row].setToolTip(text(f"review.row_{row}{other}_tip"))
         for row, words in shown.values.items():
             self._values[row].setText(words)
             self._values[row].setToolTip(text("review.no_value") if words == DASH else "")

@@ -365,7 +365,7 @@ class ReviewWorkspace(QWidget):
         compared = label.compared
         part = case.part if reference.kind == "reader" else ""
         spent = effort_words(label.effort, label.seconds)
-        self.side.numbers.show_figures(figures(compared, volume.geometry, part, case.misfits, spent))
+        self.side.numbers.show_figures(figures(compared, volume.geometry, part, case.misfits, spent, reference.kind))
         self.side.show_strip(compared.measures is not None and volume.shape[0] > 1)
         self.side.strip.show_values(compared.per_slice)
         self.side.strip.set_index(self.panes.index)

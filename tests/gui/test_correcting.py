@@ -201,3 +201,25 @@ def test_another_scan_opened_meanwhile_gets_nothing(predicted, qtbot):
     qtbot.wait(100)
     assert session.editor.steps() == []
     assert not session.editor.mask("brain").any()
+
+
+def test_a_slice_on_which_the_run_draws_nothing_is_said_to_be_one(predicted, qtbot):
+    window, run = predicted
+    session = window.session
+    found = correcting.read_prediction(session.project, run, session.scan.id)
+    drawn = np.zeros(SHAPE[0], dtype=bool)
+    for name in NAMES:
+        drawn |= found[name].any(axis=(1, 2))
+    empty, full = int(np.flatnonzero(~drawn)[0]), int(np.flatnonzero(drawn)[0])
+    said = []
+    tell = session.notifier.tell
+    session.notifier.tell = lambda words, *rest: (said.append(words), tell(words, *rest))
+    for count, number in enumerate((empty, full, full)):
+        session.correct_from(run, only=correcting.Only(slices=(number,)))
+        qtbot.waitUntil(lambda before=count: len(said) > before, timeout=10_000)
+    assert [words.split(":")[0].split(".")[0] for words in said] == [
+        "The run draws nothing here",
+        "Taken into your annotation",
+        "Your annotation has this already",
+    ]
+    assert not any(session.editor.drawn(layer)[empty] for layer in LAYERS)

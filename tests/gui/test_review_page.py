@@ -451,3 +451,16 @@ def test_a_lone_finished_slice_of_a_long_scan_has_a_dot(qtbot):
     assert strip._curve.opts["symbol"] == "o"
     strip.show_values(np.full(120, 0.9))
     assert strip._curve.opts["symbol"] is None, "a line says it all"
+
+
+def test_another_run_is_not_called_an_annotation(shown, qtbot):
+    _, page = shown
+    numbers = page.side.numbers
+    assert numbers.name("volume_reference") == "Volume, annotation"
+    other = next(n for n in range(page.bar.reference.count()) if "Prediction of" in page.bar.reference.itemText(n))
+    page.bar.reference.setCurrentIndex(other)
+    page.bar.reference.activated.emit(other)
+    qtbot.waitUntil(lambda: numbers.name("volume_reference") == "Volume, other run", timeout=15000)
+    page.bar.reference.setCurrentIndex(0)
+    page.bar.reference.activated.emit(0)
+    qtbot.waitUntil(lambda: numbers.name("volume_reference") == "Volume, annotation", timeout=15000)
