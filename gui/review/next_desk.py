@@ -92,7 +92,7 @@ class NextDesk(QObject):
         self._picks = found.picks
         patients = {scan.patient: scan.patient_name for scan in project.scans()} if project is not None else {}
         self.page.fill([_told(pick, patients) for pick in found.picks])
-        self.page.say(text("next.found", run=self._run.name if self._run else "", scans=found.scans), left_out(found))
+        self.page.say(text("next.found", run=self._run.name if self._run else "", count=found.scans), left_out(found))
         if self._wanted:
             self._wanted = False
             self.take_next()
