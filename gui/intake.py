@@ -17,7 +17,6 @@ from core.io.sandbox import Decoder
 from core.messages import sentence, text
 from core.project.importing import ImportOptions
 from core.project.keeping import copy_project
-from core.project.project import Project
 from gui.background import Tasks
 from gui.bringing import Bringer
 from gui.glance import Glancer
@@ -207,15 +206,16 @@ class Intake(QObject):
         session, project = self._session, self._session.project
         if project is None:
             return
-        session.scans_changed.emit()
         session.reload_labels()
-        # a turn of its own: the list and the labels have been told in this one
-        QTimer.singleShot(_NEXT_TURN_MS, self, functools.partial(self._show_it, project, scan))
-
-    def _show_it(self, project: Project, scan: str) -> None:
-        session = self._session
-        if session.project is project and (session.scan is None or session.is_scratch):
+        if session.scan is None or session.is_scratch:
             session.open_scan(project.scan(scan).id)
+        # a turn of its own: opening has had this one
+        QTimer.singleShot(_NEXT_TURN_MS, self, self._tell_scans)
+
+    @Slot()
+    def _tell_scans(self) -> None:
+        if self._session.project is not None:
+            self._session.scans_changed.emit()
 
     @Slot(object)
     def let_go(self, work: Work) -> None:

@@ -43,7 +43,7 @@ class ClassFilter(QToolButton):
         self._list = QMenu(self)
         self._list.aboutToShow.connect(self._fill)
         self.setMenu(self._list)
-        model.modelReset.connect(self._show)
+        model.listed.connect(self._show)
         self._show()
 
     @Slot()

@@ -50,11 +50,14 @@ class ScanModel(QAbstractListModel):
 
     query_changed = Signal()
     """Another query is asked for."""
+    listed = Signal()
+    """Rows were read or sifted: other ones, or the same anew."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._listing = _NOTHING
+        self._with_names = False
         self._project: Project | None = None
         self._rereading = False
         self._missed: set[str] = set()
@@ -117,9 +120,16 @@ class ScanModel(QAbstractListModel):
     @Slot(object)
     def _take(self, listing: Listing) -> None:
         read, self._rereading = self._rereading, False
-        self.beginResetModel()
-        self._listing = listing
-        self.endResetModel()
+        with_names = self.names.shown and self.names.known
+        if listing.shown and self._with_names == with_names and _same_rows(listing, self._listing):
+            # what is chosen and where the list stands need not be found again among thousands
+            self._listing = listing
+            self.dataChanged.emit(self.index(0), self.index(len(listing.shown) - 1))
+        else:
+            self.beginResetModel()
+            self._listing, self._with_names = listing, with_names
+            self.endResetModel()
+        self.listed.emit()
         if read:
             # what changed while they were read
             for scan_id in tuple(self._missed):
@@ -356,3 +366,8 @@ def _work(row: Row) -> Sequence[str]:
     if row.comments:
         lines.append(text("worklist.tip_comments", count=row.comments))
     return [*lines, *([" ".join(f"#{tag}" for tag in row.tags)] if row.tags else [])]
+
+
+def _same_rows(one: Listing, other: Listing) -> bool:
+    """Whether the same scans are shown in the same order."""
+    return len(one.shown) == len(other.shown) and list(one.shown_place) == list(other.shown_place)
