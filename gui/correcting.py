@@ -319,6 +319,8 @@ class Corrector(QObject):
         kind = "mask" if order.action == "import" else "prediction"
         part = "_part" if order.only is not None else ""
         outcome = "taken" if step is not None else "none" if draws_nothing(order) else "same"
+        if outcome == "same" and kind == "prediction" and not part and order.keep_finished:
+            outcome = "same_kept"
         key = f"session.{kind}_{outcome}{part}"
         told = [text(key)]
         kept = [label.name for label in ready.base.labels if label.locked and label.layer in layers]

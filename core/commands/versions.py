@@ -32,9 +32,12 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     with Project.open(arguments.project, read_only=True) as project:
         scan = project.scan(arguments.scan)
         annotation = project.annotation(scan.id, reader)
+        readers = sorted(one.reader for one in project.annotations(scan.id))
+        if annotation is None and not readers:
+            line.say(text("project.version_none", scan=scan.name))
+            return {"scan": scan.name, "reader": reader, "versions": [], "restored": restored}
         if annotation is None:
-            readers = ", ".join(sorted(one.reader for one in project.annotations(scan.id))) or "-"
-            raise InputError("reader-unknown", name=reader, scan=scan.name, known=readers)
+            raise InputError("reader-unknown", name=reader, scan=scan.name, known=", ".join(readers))
         versions = [
             version
             for layer in sorted(project.layers(annotation.id))

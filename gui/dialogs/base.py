@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QDialog, QStyle, QWidget
+from PySide6.QtWidgets import QDialog, QPushButton, QStyle, QWidget
 
 from core.messages import text
 from gui import roomy, theme
@@ -29,7 +29,7 @@ class Dialog(QDialog):
         self.setMinimumWidth(width)
         outer = theme.column(self, margin=theme.space("xl") - 4, gap=theme.space("m"))
         outer.addWidget(theme.label(title, "title"))
-        inside = QWidget()
+        inside = self._inside = QWidget()
         self.body = theme.column(inside, gap=theme.space("s"))
         # on a low screen the body scrolls, and the buttons stay where they are
         outer.addWidget(Roomy(inside), 1)
@@ -53,6 +53,24 @@ class Dialog(QDialog):
             # what came into it meanwhile is seen at once
             self._make_room()
         return done
+
+    def setVisible(self, visible: bool) -> None:
+        if visible and not self.isVisible() and self.focusWidget() is None:
+            # the buttons were there before what they are about: left to itself the keyboard would begin at Cancel
+            first = self._first_field()
+            if first is not None and not isinstance(first, QPushButton):
+                first.setFocus()
+        super().setVisible(visible)
+
+    def _first_field(self) -> QWidget | None:
+        """What in the body hears the keyboard first; Tab goes on from there, and last to the buttons."""
+        one = self.nextInFocusChain()
+        while one is not None and one is not self:
+            hears = one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.isEnabled() and not one.isHidden()
+            if hears and self._inside.isAncestorOf(one):
+                return one
+            one = one.nextInFocusChain()
+        return None
 
     def showEvent(self, event: QShowEvent) -> None:
         self._make_room()

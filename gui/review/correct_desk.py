@@ -85,8 +85,11 @@ class CorrectDesk(QObject):
         if editor is None:
             return None
         layers = {label.label.layer for label in case.labels.values() if label.label is not None}
-        count = max((int(editor.finished(layer).sum()) for layer in layers), default=0)
-        return ask_keep_finished(self._parent, count) if count else False
+        finished = [editor.finished(layer) for layer in layers]
+        count = max((int(one.sum()) for one in finished), default=0)
+        # of several labels one may be finished everywhere and another nowhere
+        whole = len(finished[0]) if finished and all(one.all() for one in finished) else count + 1
+        return ask_keep_finished(self._parent, count, whole) if count else False
 
     @Slot()
     def take_slice(self) -> None:

@@ -35,5 +35,5 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
     )
     result = line.follow(job)
     if leading():
-        line.say(text("apply.done", scans=result["scans"], folder=arguments.output, failed=result["failed"]))
+        line.say(text("apply.done", count=result["scans"], folder=arguments.output, failed=result["failed"]))
     return result | {"model": arguments.model, "exit": 1 if result["failed"] and leading() else 0}

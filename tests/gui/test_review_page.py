@@ -307,8 +307,8 @@ def test_finished_slices_are_only_replaced_when_asked(shown, qtbot, monkeypatch,
     session, page = shown
     counts = []
 
-    def asked(_, count):
-        counts.append(count)
+    def asked(_, count, slices):
+        counts.append((count, slices))
         return answer
 
     monkeypatch.setattr(correct_module, "ask_keep_finished", asked)
@@ -322,7 +322,7 @@ def test_finished_slices_are_only_replaced_when_asked(shown, qtbot, monkeypatch,
         assert went == []
     else:
         qtbot.waitUntil(lambda: went == ["annotate"], timeout=15000)
-    assert counts == [small.SHAPE[0]]
+    assert counts == [(small.SHAPE[0], small.SHAPE[0])]
     assert (session.editor.mask(label.layer) == before).all() == kept
 
 

@@ -114,3 +114,14 @@ def test_command_lists_and_restores(path: Path, capsys: pytest.CaptureFixture[st
     assert said["versions"][3]["state"] == "whole"
     assert line.run(["versions", str(path), "S0001", "--reader", "ben", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "reader-unknown"
+
+
+def test_a_scan_that_nobody_drew_on_has_no_versions_and_that_is_no_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "p.meninx"
+    with Project.create(path) as project:
+        project.add_scan(Volume(np.zeros(SHAPE, np.int16), Geometry(SHAPE, np.eye(4))), patient="x")
+    for more in ([], ["--restore"]):
+        assert line.run(["versions", str(path), "S0001", *more]) == 0
+        assert "Nobody has drawn on S0001 yet." in capsys.readouterr().out
