@@ -55,6 +55,7 @@ class TrainWorkspace(QWidget):
         self._session = session
         self._rows: list[RunRow] = []
         self._live: RunWatch | None = None
+        self._before: list[EpochEnded] = []
         self._work: Work | None = None
         self._shown: RunWatch | None = None
         self._wanted_config: TrainingConfig | None = None
@@ -378,8 +379,9 @@ class TrainWorkspace(QWidget):
         if work.kind != "train":
             return
         self._past.forget()
-        self._work, self._live = work, RunWatch()
-        self._shown = self._live
+        # a run that goes on has its curves from before
+        self._work, self._live = work, RunWatch(epochs=self._before)
+        self._before, self._shown = [], self._live
         self._show()
 
     @Slot(object, object)
@@ -430,12 +432,15 @@ class TrainWorkspace(QWidget):
 
     @Slot()
     def _resume(self) -> None:
-        run = self._row_of(self._shown.run) if self._shown is not None else None
-        if run is None:
+        shown = self._shown
+        run = self._row_of(shown.run) if shown is not None else None
+        if shown is None or run is None:
             return
+        self._before = list(shown.epochs)
         try:
             self._session.jobs.resume_training(run.id)
         except MeninxError as error:
+            self._before = []
             self._session.notifier.error(error)
 
     @Slot()

@@ -355,8 +355,15 @@ def test_a_paused_run_goes_on(folder, opened_page, qtbot):
     session, page = opened_page(folder)
     qtbot.waitUntil(lambda: page.header.title == "Run 1", timeout=10000)
     assert not page.header.resume.isHidden()
+    before = len(page.curves.loss.series("train")[0])
+    assert before > 2
     page.header.resume.click()
     assert session.jobs.training.thread.job.arguments == {"project_path": session.project.path, "resume": run.id}
+    # what it had learnt before stays on the curves; an epoch that is learnt again is there once
+    assert len(page.curves.loss.series("train")[0]) == before
+    for epoch in small.epochs_of(run.id, before + 1, planned=before + 1)[-2:]:
+        session.jobs.training.thread.say(epoch)
+    assert list(page.curves.loss.series("train")[0]) == list(range(1, before + 2))
 
 
 def test_entering_the_table_chooses_nothing(with_runs, opened_page, qtbot):
