@@ -30,6 +30,11 @@ _TO_CHOOSE = ("volume-needed", "dataset-needed")
 """Refusals that only ask the person to choose."""
 _NEXT_TURN_MS = 30
 """Till the window has drawn what came before; a timer of no time would still be the same turn."""
+_ONLY_READING = (
+    *("mask-", "masks-resampled", "masks-merged", "masks-more", "scan-", "slices-unread"),
+    *("classes-", "predictions-", "import-"),
+)
+"""How notices begin of what the page cannot know, which looks at headers and the slice in the middle."""
 
 
 def is_project(path: Path) -> bool:
@@ -173,7 +178,7 @@ class Intake(QObject):
             self._scan_came(work, event.scan)
         elif isinstance(event, Skipped):
             self._skipped.setdefault(work.id, []).append((event.source, event.error))
-        elif isinstance(event, Notice) and work.id in self._picked and not event.key.startswith(("mask-", "import-")):
+        elif isinstance(event, Notice) and work.id in self._picked and not event.key.startswith(_ONLY_READING):
             # the page told it when it was chosen
             return
         elif isinstance(event, Notice) and event.key == "masks-not-taken":

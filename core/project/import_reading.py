@@ -125,7 +125,8 @@ class ScanReader:
                 if less is None:
                     return None
                 source = less
-        told = (*remarks(source.name, volume), *not_numbers(source.name, volume))
+        told = remarks(source.name, volume)
+        events += self.told.about(not_numbers(source.name, volume))
         if source is not given:
             unread = {"name": source.name, "count": len(given.files) - len(source.files)}
             told = (*told, Notice("slices-unread", unread))

@@ -273,6 +273,26 @@ def test_values_of_masks_are_asked_for_their_labels(window: MainWindow, qtbot: Q
     assert {label.name for label in window.session.labels} >= {"Bleed 1", "Oedema  near"}
 
 
+def test_voxels_that_are_no_numbers_are_told_though_the_page_could_not_know(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    for number in range(5):
+        voxels = np.random.default_rng(number).normal(100, 20, (5, 24, 20)).astype(np.float32)
+        voxels[0, 3:5, 3:6] = np.nan
+        write_nifti(tmp_path / "scans" / f"head{number}.nii.gz", voxels)
+    said: list[str] = []
+    notifier = window.session.notifier
+    tell = notifier.tell
+    notifier.tell = lambda words, *rest, **more: (said.append(words), tell(words, *rest, **more))[1]  # type: ignore[method-assign]
+    window.commands._import([tmp_path / "scans"])
+    page = wait_page(window, qtbot)
+    qtbot.mouseClick(page.accept_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: any("5 scans came in" in words for words in said), timeout=30_000)
+    told = [words for words in said if "6 of 2400 voxels are no numbers" in words]
+    assert len(told) < 5, "the first are told, the others counted"
+    assert told[-1].startswith(f"{5 - (len(told) - 1)} more like this")
+
+
 def test_a_search_can_be_stopped(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     for number in range(400):
         write_dicom(tmp_path / "many" / f"{number}.dcm", np.zeros((4, 4), np.int16), SeriesInstanceUID=f"1.2.{number}")
