@@ -40,7 +40,9 @@ class Foreign(QObject):
         """Ask for the XML of a labelling interface, and add the labels that are not there."""
         preferences = self._session.settings.preferences
         kinds = text("foreign.xml_files")
-        name, _ = QFileDialog.getOpenFileName(self._window, text("foreign.choose_xml"), preferences.last_folder, kinds)
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, text("foreign.choose_xml"), preferences.last_folder or str(Path.home()), kinds
+        )
         if name:
             preferences.last_folder = str(Path(name).parent)
             self.take_labels(Path(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QButtonGroup, QFrame, QGridLayout, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from core.messages import text
@@ -13,6 +14,9 @@ from gui.session import Session
 from gui.team.reader_button import ReaderButton
 
 WORKSPACES = ("annotate", "train", "review")
+_ROWS = (6, 4, 3, 2, 1)
+"""Pixels above and below a row of the menu: as many as the screen has room for."""
+_EDGES = 24
 MENU = (
     "open_project",
     "new_project",
@@ -104,8 +108,21 @@ class TopBar(QFrame):
                 menu.addAction(actions[name])
             else:
                 menu.addSeparator()
+        menu.aboutToShow.connect(self._fit_menu)
         button.setMenu(menu)
         return button
+
+    @Slot()
+    def _fit_menu(self) -> None:
+        """Put the rows closer together on a low screen: else the last of them stands alone in a second column."""
+        menu = self.project.menu()
+        row, lines = QFontMetrics(menu.font()).height(), sum(action.isSeparator() for action in menu.actions())
+        rows = sum(action.isVisible() for action in menu.actions()) - lines
+        room = self.screen().availableSize().height() - _EDGES
+        close = next((gap for gap in _ROWS if rows * (row + 2 * gap) + lines * (2 * gap + 1) <= room), _ROWS[-1])
+        padding = f"padding: {close}px 26px {close}px 14px;"
+        style = f"QMenu::item {{ {padding} }} QMenu::separator {{ margin: {close}px 8px; }}"
+        menu.setStyleSheet("" if close == _ROWS[0] else style)
 
     def _make_tabs(self, actions: Actions) -> QHBoxLayout:
         line = theme.row(gap=0)

@@ -220,7 +220,7 @@ def read_training_set(
     Raises
     ------
     LearningError
-        ``finished-none`` or ``finished-few`` if there is nothing (to check) to learn from;
+        ``finished-none``, ``approved-none`` or ``finished-few`` if there is nothing (to check) to learn from;
         ``prepare-not-ct``, ``prepare-no-spacing`` if a scan cannot be prepared as asked.
     InputError
         ``label-unknown``.
@@ -236,7 +236,7 @@ def read_training_set(
     examples = sum(len(source.slices) for source in sources)
     words = ", ".join(config.labels)
     if examples == 0:
-        raise LearningError("finished-none", labels=words)
+        raise LearningError("approved-none" if config.approved else "finished-none", labels=words)
     if examples == 1:
         raise LearningError("finished-few", labels=words)
     preparation = Preparation.of(config)

@@ -50,7 +50,8 @@ class ClassTables(QObject):
     def _ask_take(self) -> None:
         preferences = self._session.settings.preferences
         title = text("classes.table_take")
-        name, _ = QFileDialog.getOpenFileName(self._window.window(), title, preferences.last_folder, _KIND)
+        start = preferences.last_folder or str(Path.home())
+        name, _ = QFileDialog.getOpenFileName(self._window.window(), title, start, _KIND)
         if name:
             preferences.last_folder = str(Path(name).parent)
             self.take(Path(name))

@@ -113,7 +113,7 @@ class ComputingPage(QWidget):
     @Slot()
     def ask(self) -> None:
         """Ask for a pack file."""
-        given, _ = QFileDialog.getOpenFileName(self, text("gpu.open_title"), "", text("gpu.open_filter"))
+        given, _ = QFileDialog.getOpenFileName(self, text("gpu.open_title"), str(Path.home()), text("gpu.open_filter"))
         if given:
             self.choose(Path(given))
 

@@ -162,7 +162,10 @@ class TeamDesk(QObject):
         """Ask for a file that was handed over."""
         preferences = self._session.settings.preferences
         name, _ = QFileDialog.getOpenFileName(
-            self._window, text("team.merge_title"), preferences.last_folder, text("team.bundle_filter", ending=ENDING)
+            self._window,
+            text("team.merge_title"),
+            preferences.last_folder or str(Path.home()),
+            text("team.bundle_filter", ending=ENDING),
         )
         if name:
             preferences.last_folder = str(Path(name).parent)

@@ -185,21 +185,13 @@ def for_teams(folder: Path) -> None:
 
 def anna_draws(_folder: Path) -> None:
     """What Anna draws in her copy, Ben in his; he hands it back as well."""
-    do("masks annas.meninx S0001 t0.nii.gz --label Tumour --reader Anna")
-    do(
-        "masks annas.meninx S0002 t1.nii.gz --label Tumour --reader Anna",
-        "assign annas.meninx S0002 --reader Anna --done",
-    )
+    for number in (1, 2):
+        do(f"masks annas.meninx S000{number} t{number - 1}.nii.gz --label Tumour --reader Anna")
     do("merge bens.meninx for-ben.mnxbundle")
     for number in (1, 2):
         do(f"masks bens.meninx S000{number} t{number - 1}.nii.gz --label Tumour --reader Ben")
         do(f"assign bens.meninx S000{number} --reader Ben --done")
     do("bundle bens.meninx from-ben.mnxbundle --masks-only")
-
-
-def ben_comes(_folder: Path) -> None:
-    """Chris takes Ben's file in too."""
-    do("merge pilot.meninx from-ben.mnxbundle")
 
 
 def for_exchange(folder: Path) -> None:
@@ -282,8 +274,7 @@ READY: dict[str, Callable[[Path], None]] = {
 }
 """What lies in the folder before the first line of a page."""
 MEANWHILE: dict[tuple[str, str], Callable[[Path], None]] = {
-    ("teams", "assign annas.meninx S0001 --reader Anna --done"): anna_draws,
-    ("teams", "agree"): ben_comes,
+    ("teams", "assign annas.meninx S0001 S0002 --reader Anna --done"): anna_draws,
     ("skull-stripping", "train skulls.meninx --label Brain --parent brain"): lambda _folder: do(
         "import skulls.meninx scans --label Brain"
     ),

@@ -435,6 +435,9 @@ def test_only_the_chosen_readers_masks_count(project):
     assert len(data) == 36
     with pytest.raises(LearningError, match="finished-none"):
         read_all(project, changed(reader="somebody else"))
+    # finished slices are there: what is missing is that somebody approves them
+    with pytest.raises(LearningError, match="approved-none"):
+        read_all(project, changed(approved=True))
 
 
 def test_model_facts_hold_no_identity(project):
