@@ -293,7 +293,13 @@ class Curves(QWidget):
         outer.addLayout(cards, 1)
 
     def show_epochs(
-        self, epochs: Sequence[EpochEnded], baseline: float | None, *, stamp: str = "", cautions: Sequence[str] = ()
+        self,
+        epochs: Sequence[EpochEnded],
+        baseline: float | None,
+        *,
+        stamp: str = "",
+        cautions: Sequence[str] = (),
+        classifies: bool = False,
     ) -> None:
         """Draw a run's epochs.
 
@@ -305,11 +311,14 @@ class Curves(QWidget):
             Why the numbers may flatter.
         cautions
             What the curves say, in words.
+        classifies
+            It learns yes or no of a class; where epochs are there, they tell.
         """
         self.caution.show_words(stamp, cautions)
         self.save.setEnabled(bool(epochs))
         self.loss.show_epochs(epochs)
-        classifies = bool(epochs) and epochs[0].validation.auc is not None
+        if epochs:
+            classifies = epochs[0].validation.auc is not None
         kind = "_class" if classifies else ""
         self.overlap.offer({name: text(f"train.{name}_curve") for name in (OF_CLASS if classifies else OVERLAP)})
         self.overlap.show_epochs(epochs)

@@ -74,12 +74,13 @@ class Tile(QWidget):
 
 
 def _words_over(painter: QPainter, line: int, words: str, color: QColor) -> None:
-    """Write over a picture, readable on bright tissue too."""
-    painter.setPen(theme.qcolor("viewer", 170))
-    for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1), (1, 1)):
-        painter.drawText(10 + dx, line + dy, words)
-    painter.setPen(color)
-    painter.drawText(10, line, words)
+    """Write over a picture, on a dark ground: bone and burnt-in letters are as bright as words."""
+    if words:
+        metrics = painter.fontMetrics()
+        ground = QRectF(6, line - metrics.ascent() - 1, metrics.horizontalAdvance(words) + 8, metrics.height() + 2)
+        painter.fillRect(ground, theme.scan_qcolor("viewer", 190))
+        painter.setPen(color)
+        painter.drawText(10, line, words)
 
 
 def _load(folder: Path, samples: Sequence[Sample], project: Project) -> list[tuple[Sample, str, QImage]]:
@@ -113,8 +114,9 @@ class Samples(QWidget):
         outer.addLayout(row, 1)
         self.clear()
 
-    def clear(self) -> None:
-        """Show empty fields that say when pictures come."""
+    def clear(self, *, classifies: bool = False) -> None:
+        """Show empty fields that say when pictures come: slices of a mask, or of a class."""
+        self._name(classifies)
         self._key = ()
         self._asker.forget()
         for tile in self.tiles:
@@ -140,7 +142,9 @@ class Samples(QWidget):
             sample, name, picture = loaded[number]
             heading = text("train.sample_title", scan=name, slice=sample.slice + 1)
             tile.show_picture(picture, heading, sample_words(sample))
-        classifies = bool(loaded) and loaded[0][0].truth is not None
+        self._name(bool(loaded) and loaded[0][0].truth is not None)
+
+    def _name(self, classifies: bool) -> None:
         self._heading.setText(text("train.samples_class" if classifies else "train.samples").upper())
 
 

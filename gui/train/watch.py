@@ -42,6 +42,8 @@ class RunWatch:
         Why its numbers may flatter, from its split; empty until that is read.
     checking
         How many patients its validation has; None until that is known.
+    asks_class
+        Yes or no of a class was asked for; once it has started, its network tells.
     """
 
     run: str = ""
@@ -57,6 +59,7 @@ class RunWatch:
     faults: list[str] = field(default_factory=list)
     reasons: tuple[str, ...] = ()
     checking: int | None = None
+    asks_class: bool = False
 
     def fold(self, event: JobEvent) -> None:
         """Take one event in."""
@@ -109,7 +112,12 @@ class RunWatch:
     @property
     def classifies(self) -> bool:
         """Whether it learns yes or no of a class."""
-        return self.started is not None and self.started.network in CLASSIFIERS
+        return self.started.network in CLASSIFIERS if self.started is not None else self.asks_class
+
+    @property
+    def baseline(self) -> float | None:
+        """Accuracy of an answer that needs no learning, None until that is known."""
+        return self.started.baseline_accuracy if self.started is not None else None
 
     @property
     def last(self) -> EpochEnded | None:

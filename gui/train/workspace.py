@@ -281,8 +281,9 @@ class TrainWorkspace(QWidget):
         self.box.refresh()
 
     def _show_curves(self, shown: RunWatch) -> None:
-        baseline = shown.started.baseline_accuracy if shown.started is not None else None
-        self.curves.show_epochs(shown.epochs, baseline, stamp=shown.stamp, cautions=shown.cautions)
+        self.curves.show_epochs(
+            shown.epochs, shown.baseline, stamp=shown.stamp, cautions=shown.cautions, classifies=shown.classifies
+        )
 
     def _show_page(self, page: int) -> None:
         """Show a page of the runs; the exploration stays in front while its tab is chosen."""
@@ -329,7 +330,7 @@ class TrainWorkspace(QWidget):
     def _show_samples(self) -> None:
         shown, project = self._shown, self._session.project
         if shown is None or project is None or not shown.samples:
-            self.samples.clear()
+            self.samples.clear(classifies=shown is not None and shown.classifies)
             return
         self.samples.show_samples(project, Path(run_folder(project, shown.run)), shown.samples, shown.samples_epoch)
 
@@ -380,7 +381,7 @@ class TrainWorkspace(QWidget):
             return
         self._past.forget()
         # a run that goes on has its curves from before
-        self._work, self._live = work, RunWatch(epochs=self._before)
+        self._work, self._live = work, RunWatch(epochs=self._before, asks_class=self.panel.classifies)
         self._before, self._shown = [], self._live
         self._show()
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import small_project as small
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QDialog
 from train_support import opened_page
 
@@ -21,7 +22,7 @@ from core.review.classification import measure_classes
 from core.review.curves import RunCurves
 from gui.train.expert import ExpertDialog
 from gui.train.prepare_dialog import PrepareDialog
-from gui.train.samples import sample_words
+from gui.train.samples import Tile, sample_words
 from gui.train.workspace import FIGURES
 
 __all__ = ["opened_page"]
@@ -139,6 +140,9 @@ def test_curves_cards_and_pictures_speak_of_auc_and_accuracy(folder, opened_page
     page.panel.start.click()
     qtbot.waitUntil(lambda: session.jobs.training is not None, timeout=5000)
     work = session.jobs.training
+    # from the first moment, long before it has read its slices
+    assert page.curves.overlap.measure == "auc"
+    assert page.samples._heading.text() == text("train.samples_class").upper()
     run = create_run(session.project, work.thread.job.arguments["config"], scans=3, slices=18)
     work.thread.say(Notice("training-letters", {"count": 2, "names": "S0001, S0002"}))
     work.thread.say(started(run.id, run.name), epoch(run.id, 1), epoch(run.id, 2))
@@ -234,3 +238,17 @@ def test_what_a_gate_cost_stands_among_the_figures(folder):
         write_evaluation(project, run, "val", {"summary": {"dice": figures}, "scans": [], "stamp": "", "gate": gate})
         rows = dict(rows_of(compare_runs(project, [run.id], least=1)))
     assert [rows[text(f"train.gate_{name}")] for name in ("clean", "emptied", "with_label")] == [["14"], ["3"], ["1"]]
+
+
+def test_words_on_a_bright_picture_stand_on_a_dark_ground(qtbot):
+    tile = Tile()
+    qtbot.addWidget(tile)
+    tile.resize(240, 220)
+    white = QImage(240, 220, QImage.Format.Format_RGB32)
+    white.fill(Qt.GlobalColor.white)
+    tile.show_picture(white, "P002 · slice 11", "truly yes, says 53 % yes")
+    seen = tile.grab().toImage()
+    # beside the first letter of either line
+    for line in (15, 34):
+        assert seen.pixelColor(8, line).lightness() < 90
+    assert seen.pixelColor(200, 150).lightness() == 255
