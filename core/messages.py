@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import string
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from core.errors import MeninxError
 
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch"}
 """Languages that there are words in, each by its own name."""
@@ -174,8 +176,18 @@ def sentence(error: MeninxError) -> str:
     return text(f"errors.{error.code}", **{name: _printable(value) for name, value in error.fields.items()})
 
 
+def moment(stored: str) -> str:
+    """Write a stored time (ISO 8601, UTC) for people: to the minute, as the clock on the wall here has it."""
+    try:
+        return f"{datetime.fromisoformat(stored).astimezone():%Y-%m-%d %H:%M}"
+    except ValueError:
+        return stored
+
+
 def _printable(value: Any) -> Any:
     """Return a fact as it can stand in a sentence: what is quoted from a broken file may hold anything."""
+    if isinstance(value, str) and _UTC.fullmatch(value):
+        return moment(value)
     if isinstance(value, str) and not value.isprintable():
         return "".join(letter if letter.isprintable() else "?" for letter in value)
     return value

@@ -15,7 +15,7 @@ from core.learning.run_removal import delete_run, ties_of
 from core.learning.runs import Run, best_run, find_run, history, list_runs, read_events, read_split_file
 from core.learning.split import Split
 from core.learning.warnings import cautions, patients_checking
-from core.messages import numeral, text
+from core.messages import moment, numeral, text
 from core.project.project import Project
 from core.review.curves import read_curves, write_comparison, write_curves
 from core.review.evaluation import count_looks
@@ -160,7 +160,7 @@ def _row(item: Run, best: Run | None) -> str:
         labels=item.config.class_name if item.config.classifies else ", ".join(item.labels),
         measure=text("evaluate.name_auc" if item.config.classifies else "evaluate.name_dice"),
         dice="-" if item.best_dice is None else numeral(item.best_dice, ".3f"),
-        created=item.created,
+        created=moment(item.created),
     )
 
 

@@ -246,7 +246,7 @@ def find_run(project: Project, ref: str) -> Run:
     Raises
     ------
     LearningError
-        ``run-unknown`` naming the runs that are there.
+        ``run-unknown`` naming the runs that are there, ``run-none`` where there are none.
     """
     runs = list_runs(project)
     if ref == "last" and runs:
@@ -259,7 +259,9 @@ def find_run(project: Project, ref: str) -> Run:
     for run in list_runs(project, imported=True):
         if wanted in {run.id, run.name.casefold()}:
             return run
-    raise LearningError("run-unknown", name=ref, known=", ".join(run.name for run in runs) or "-")
+    if not runs:
+        raise LearningError("run-none", name=ref)
+    raise LearningError("run-unknown", name=ref, known=", ".join(run.name for run in runs))
 
 
 def best_run(project: Project, label: str = "", *, runs: Sequence[Run] | None = None) -> Run | None:

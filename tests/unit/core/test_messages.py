@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import string
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from core.errors import MeninxError
-from core.messages import sentence, text
+from core.errors import LockedError, MeninxError
+from core.messages import moment, sentence, text
 
 ROOT = Path(__file__).resolve().parents[3]
 CATALOGUE = tomllib.loads((ROOT / "resources/i18n/en.toml").read_text(encoding="utf-8"))
@@ -69,3 +70,12 @@ def test_a_sentence_is_one_plain_sentence(code):
 def test_wording_fills_the_fields():
     assert text("app.name") == "Meninx"
     assert "Stroke" in sentence(MeninxError("label-unknown", name="Stroke", known="Brain"))
+
+
+def test_a_stored_time_is_told_as_the_clock_on_the_wall_has_it():
+    stored = "2026-11-22T10:26:01.394Z"
+    here = datetime(2026, 11, 22, 10, 26, 1, tzinfo=UTC).astimezone()
+    assert moment(stored) == here.strftime("%Y-%m-%d %H:%M")
+    words = sentence(LockedError("project-locked", holder="anna@ward", since=stored))
+    assert words.startswith(f"anna@ward is drawing in this project since {moment(stored)};")
+    assert moment("some time ago") == "some time ago"
