@@ -202,6 +202,7 @@ class Gate:
         clean = found.probability < found.gate_threshold
         removed = {name: int(np.count_nonzero(mask[clean])) for name, mask in masks.items()}
         emptied = sorted({int(z) for mask in masks.values() for z in np.flatnonzero(mask.any(axis=(1, 2)) & clean)})
+        by_slice = {name: [int(np.count_nonzero(mask[z])) for z in emptied] for name, mask in masks.items()}
         for mask in masks.values():
             mask[clean] = 0
         return {
@@ -212,4 +213,5 @@ class Gate:
             "clean": [int(z) for z in np.flatnonzero(clean)],
             "emptied": emptied,
             "removed_voxels": removed,
+            "removed_by_slice": by_slice,
         }

@@ -14,10 +14,11 @@ from core.labels import Label
 from core.learning.runs import Run, list_runs
 from core.messages import numeral, text
 from core.project.class_predictions import ClassPrediction, read_classes
-from core.project.predictions import THRESHOLD, list_predictions, read_meta, read_probability
+from core.project.predictions import list_predictions, read_meta, read_prediction
 from core.project.project import Project
 from core.project.records import Scan
 from core.review.compare import learnt_truth
+from core.review.gating import taken_away
 
 CLEAN_SHOWN, CLEAN_DRAWN, YES_EMPTY, YES_NOT_DRAWN = "clean_shown", "clean_drawn", "yes_empty", "yes_not_drawn"
 """Called clean though the mask shows a label; called clean though the run draws something and no mask says whether
@@ -178,10 +179,12 @@ def _shown(project: Project, scan: Scan, labels: Sequence[Label], run: Run | Non
 
 
 def _drawn(project: Project, run: Run, scan: Scan) -> NDArray[np.int64]:
-    """Return voxels that a run draws per slice, as it said before any gate."""
+    """Return voxels that a run draws per slice, before any gate."""
     found = np.zeros(scan.shape[0], dtype=np.int64)
-    for name in run.labels:
-        found += np.count_nonzero(read_probability(project, run.id, scan.id, name) >= THRESHOLD, axis=(1, 2))
+    for name, mask in read_prediction(project, run.id, scan.id).items():
+        found += np.count_nonzero(mask, axis=(1, 2))
+        for z, count in taken_away(project, run.id, scan, name).items():
+            found[z] += count
     return found
 
 

@@ -119,6 +119,26 @@ class GateLook:
         return sum(row.removed > 0 for row in self.rows)
 
 
+def taken_away(project: Project, run: str, scan: Scan, label: str) -> dict[int, int]:
+    """Return the voxels that a gate took from a label's mask, by native slice; empty without a gate.
+
+    They are counted of the mask as it was then: tidied, so that islands which would not have stayed are not told as
+    taken. Predictions of earlier versions did not keep that, and are counted by the probability.
+    """
+    gate = read_meta(project, run, scan.id).get("gate")
+    if not isinstance(gate, dict):
+        return {}
+    emptied = gate.get("emptied")
+    listed = emptied if isinstance(emptied, list) else gate.get("clean", ())
+    slices = [int(z) for z in listed if 0 <= int(z) < scan.shape[0]]
+    by_slice = gate.get("removed_by_slice")
+    counts = by_slice.get(label) if isinstance(by_slice, dict) else None
+    if not isinstance(counts, list) or len(counts) != len(slices):
+        before = read_probability(project, run, scan.id, label) >= THRESHOLD
+        counts = [int(np.count_nonzero(before[z])) for z in slices]
+    return {z: int(count) for z, count in zip(slices, counts, strict=True) if count}
+
+
 def look_at_gate(
     project: Project, run: str, scan: Scan, label: str, predicted: NDArray[Any], truth: Bools | None, known: Bools
 ) -> GateLook | None:
@@ -142,11 +162,17 @@ def look_at_gate(
     if not isinstance(gate, dict):
         return None
     clean = [int(z) for z in gate.get("clean", ()) if 0 <= int(z) < scan.shape[0]]
-    # the probability is what the network said before the gate
-    before = read_probability(project, run, scan.id, label) >= THRESHOLD
+    removed = taken_away(project, run, scan, label)
+    before = predicted != 0
+    if removed:
+        # the probability is what the network said before the gate
+        said = read_probability(project, run, scan.id, label) >= THRESHOLD
+        before = before.copy()
+        for z in removed:
+            before[z] = said[z]
     rows = []
     for z in clean:
-        taken = int(np.count_nonzero(before[z]))
+        taken = removed.get(z, 0)
         there = int(np.count_nonzero(truth[z])) if truth is not None and known[z] else 0
         right = taken and truth is not None and known[z] and bool((before[z] & truth[z]).any())
         if taken or there:

@@ -14,7 +14,7 @@ from core.learning.config import TrainingConfig
 from core.learning.runs import RunState, create_run, find_run, run_folder, update_run
 from core.project.predictions import META_FILE, prediction_folder, read_meta, write_prediction
 from core.project.project import Project
-from core.review.gating import LOST, MISSED, SAVED, look_at_gate
+from core.review.gating import LOST, MISSED, SAVED, look_at_gate, taken_away
 from gui.review.workspace import ReviewWorkspace
 
 
@@ -54,6 +54,23 @@ def gated(tmp_path):
         yield path, run, gate, scan, truth, before, after
     finally:
         project.close()
+
+
+def test_islands_that_would_not_have_stayed_are_not_told_as_taken(gated):
+    path, run, _, scan, truth, before, after = gated
+    with Project.open(path, read_only=True) as project:
+        file = prediction_folder(project, run.id, scan.id) / META_FILE
+    meta = json.loads(file.read_text(encoding="utf-8"))
+    # the largest piece was kept: of slice 0 nothing would have stayed, of slice 5 four voxels less
+    count = int(before[5].sum()) - 4
+    meta["gate"] |= {"emptied": [5], "removed_by_slice": {"Brain": [count]}}
+    file.write_text(json.dumps(meta), encoding="utf-8")
+    known = np.ones(12, np.bool_)
+    with Project.open(path, read_only=True) as project:
+        look = look_at_gate(project, run.id, scan, "Brain", after, truth, known)
+        assert taken_away(project, run.id, scan, "Brain") == {5: count}
+    assert (look.emptied, look.removed, look.clean) == (1, count, 4)
+    assert [(row.slice, row.what) for row in look.rows if row.removed] == [(5, LOST)]
 
 
 def test_what_the_gate_did_is_counted_by_hand(gated):

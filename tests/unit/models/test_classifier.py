@@ -144,6 +144,8 @@ def test_the_gate_empties_what_is_called_clean_and_says_so(project):
         assert not after[clean].any()
         assert np.array_equal(after[~clean], before[~clean])
         assert gate["removed_voxels"]["Tumour"] == int(before[clean].sum())
+        assert sum(gate["removed_by_slice"]["Tumour"]) == int(before[clean].sum())
+        assert len(gate["removed_by_slice"]["Tumour"]) == len(gate["emptied"])
         assert gate["emptied"] == [z for z in range(len(clean)) if clean[z] and before[z].any()]
     assert gated["clean"] >= len(gate["clean"])
     _, facts = _all(evaluate_job(project, "2", on="all"))
