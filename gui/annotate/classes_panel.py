@@ -278,9 +278,10 @@ class ClassesPanel(QWidget):
             self._tasks.wait()
             self._waiting.clear()
             self._writing = False
-            self.box.clear()
-            self.box.setEditText("")
-            self._names = {}
+        # a class of the project before would become one of this one with the first key
+        self.box.clear()
+        self.box.setEditText("")
+        self._names = {}
         self._reload()
 
     @Slot(str)

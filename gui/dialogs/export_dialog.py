@@ -29,7 +29,9 @@ from gui.dialogs.box_dialog import BoxDialog, PixelBox
 
 FILES = "files"
 """Plain mask files and stripped brains: no tool's own format."""
-_WITH_IMAGES = ("nifti", "nrrd", "dicom-seg", "png", "hdf5", "bids")
+_OPEN_WITH_IMAGES = ("coco", "label-studio")
+"""Formats that are lists of pictures: without them nothing is seen there."""
+_WITH_IMAGES = ("nifti", "nrrd", "dicom-seg", "png", "hdf5", "bids", *_OPEN_WITH_IMAGES)
 _WITH_LAYOUT = ("nifti", "png", "bids")
 
 
@@ -68,6 +70,7 @@ class ExportDialog(Dialog):
         self._listed = list(listed)
         self._base = folder
         self._own_folder = False
+        self._own_images = False
         self._volume = volume
         self.boxes: tuple[PixelBox, ...] = ()
         line = theme.row(gap=theme.space("m"))
@@ -160,6 +163,7 @@ class ExportDialog(Dialog):
         for box in (self.images_box, self.stripped_box, self.deidentify_box):
             body.addWidget(box)
             box.toggled.connect(self._show_boxes)
+        self.images_box.clicked.connect(self._keep_images)
         self.boxes_button = theme.button("", tip=text("boxes.tip"))
         self.boxes_button.clicked.connect(self._ask_boxes)
         body.addWidget(self.boxes_button)
@@ -219,6 +223,11 @@ class ExportDialog(Dialog):
             "boxes": self.boxes if not self.boxes_button.isHidden() else (),
         }
 
+    @Slot()
+    def _keep_images(self) -> None:
+        """What the person chose holds for other formats too."""
+        self._own_images = True
+
     def _chosen_labels(self) -> list[str]:
         items = [self.labels.item(row) for row in range(self.labels.count())]
         return [item.text() for item in items if item.checkState() == Qt.CheckState.Checked]
@@ -230,6 +239,8 @@ class ExportDialog(Dialog):
         self.pages.setCurrentIndex(0 if name == FILES else 1)
         self.layout_box.setVisible(name in _WITH_LAYOUT)
         self.images_box.setVisible(name in _WITH_IMAGES)
+        if not self._own_images:
+            self.images_box.setChecked(name in _OPEN_WITH_IMAGES)
         self._show_boxes()
         if not self._own_folder:
             # a folder of its own: nothing is mixed with what another export wrote

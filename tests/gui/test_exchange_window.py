@@ -148,6 +148,8 @@ def test_every_format_says_what_it_takes(qtbot: QtBot, tmp_path: Path) -> None:
         taken = dialog.arguments()
         assert taken["format"] == dialog.format
         assert taken["labels"] == ["Brain", "Tumour"]
+        # what is a list of pictures brings them along, as its line says
+        assert taken["images"] == (taken["format"] in ("coco", "label-studio"))
         assert dialog.about.text()
         folders.add(taken["target"])
     assert len(folders) == dialog.formats.count() - 1, "each export has a folder of its own"

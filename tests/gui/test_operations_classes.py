@@ -205,7 +205,7 @@ def test_classes_come_from_a_table_and_go_into_one(opened: MainWindow, qtbot: Qt
     table.write_text("scan,slice,stroke\n" + f"{session.scan.name},2,1\nS0003,,0\nS0099,,1\n")
     panel.tables.take(table)
     qtbot.waitUntil(lambda: panel.of_slices() == {1: "yes"}, timeout=5000)
-    assert "1 lines name what is not in the project" in said[-1]
+    assert "1 line names what is not in the project" in said[-1]
     assert not opened.worklist.class_filter.isHidden()
     panel.tables.write(tmp_path / "out.csv")
     qtbot.waitUntil(lambda: any("2 values written to out.csv" in words for words in said), timeout=5000)
@@ -213,3 +213,11 @@ def test_classes_come_from_a_table_and_go_into_one(opened: MainWindow, qtbot: Qt
     table.write_text("nothing\n")
     panel.tables.take(table)
     qtbot.waitUntil(lambda: said[-1].startswith("labels.csv is no table of classes"), timeout=5000)
+
+
+def test_a_class_does_not_follow_into_another_project(stroke_class: MainWindow, tmp_path: Path) -> None:
+    window, panel = stroke_class, stroke_class.annotate.classes
+    assert panel.name == "stroke"
+    window.session.create_project(tmp_path / "other.meninx", "other")
+    assert panel.name == ""
+    assert panel.box.count() == 0
