@@ -76,8 +76,14 @@ def choose_rule(raw: NDArray[Any], truth: Bools, scans: NDArray[Any]) -> ClassRu
     threshold = best_threshold(found, truth)
     highest, shown = per_scan(found, truth, scans)
     whole = best_threshold(highest, shown) if shown.any() and not shown.all() else threshold
-    gate = float(np.quantile(found[truth], 1 - GATE_KEEPS, method="lower")) if truth.any() else threshold
+    gate = _just_below(found, np.quantile(found[truth], 1 - GATE_KEEPS, method="lower")) if truth.any() else threshold
     return ClassRule(slope, offset, threshold, whole, min(gate, threshold))
+
+
+def _just_below(values: Floats, value: float) -> float:
+    """Return the middle between one of the values and the next lower one, so that no rounding turns it over."""
+    lower = values[values < value]
+    return float(value + (lower.max() if len(lower) else 0.0)) / 2
 
 
 def per_scan(probability: NDArray[Any], truth: Bools, scans: NDArray[Any]) -> tuple[Floats, Bools]:
@@ -100,7 +106,7 @@ def best_threshold(probability: NDArray[Any], truth: Bools) -> float:
     if not yes or not no:
         return 0.5
     values = np.unique(probability.astype(np.float64))
-    cuts = np.concatenate([values[:1], (values[1:] + values[:-1]) / 2])
+    cuts = np.concatenate([values[:1] / 2, (values[1:] + values[:-1]) / 2])
     order = np.sort(probability[truth]), np.sort(probability[~truth])
     caught = yes - np.searchsorted(order[0], cuts, side="left")
     quiet = np.searchsorted(order[1], cuts, side="left")

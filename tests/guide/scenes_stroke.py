@@ -88,3 +88,22 @@ def review_gate(stage: Stage) -> QPixmap:
         min(lines, key=lambda line: abs(int(line.property("slice")) - 6)).click()
     stage.settle(0.8)
     return stage.shot()
+
+
+_LIST = 380
+
+
+@scene("gate-list", stroke=True)
+def gate_list(stage: Stage) -> QPixmap:
+    """Where the gate says otherwise than masks or predictions, over all scans."""
+    stage.window.resize(*WHOLE)
+    stage.open(1)
+    stage.do("workspace_review")
+    page = stage.window.review
+    stage.until(lambda: page.side.gate.look is not None)
+    page.show_gate_list()
+    stage.until(lambda: bool(page.gating.rows))
+    stage.settle(1.0)
+    # its beginning says what it is: whole scans stand first, then slices
+    whole = page.gating.page.grab()
+    return whole.copy(0, 0, whole.width(), round(_LIST * whole.devicePixelRatio()))

@@ -74,6 +74,18 @@ def test_threshold_of_the_largest_sensitivity_and_specificity():
     assert best_threshold(probability, np.zeros(5, dtype=bool)) == 0.5
 
 
+def test_no_threshold_stands_on_a_slice_that_it_was_chosen_by():
+    # another processor rounds otherwise: a slice must not fall to the other side by that
+    wrong_way = best_threshold(np.array([0.2, 0.4]), np.array([1, 0], dtype=bool))
+    assert wrong_way == pytest.approx(0.1)
+    rng = np.random.default_rng(5)
+    raw, truth = rng.random(400), rng.random(400) < 0.3
+    rule = choose_rule(raw, truth, np.arange(400) // 10)
+    found = expit(rule.slope * logit(raw) + rule.offset)
+    for threshold in (rule.threshold, rule.scan_threshold, rule.gate_threshold):
+        assert np.abs(found - threshold).min() > 1e-9
+
+
 def test_calibration_takes_back_balanced_batches():
     random = np.random.default_rng(1)
     true_logits = random.normal(-2.5, 1.5, 4000)
