@@ -66,12 +66,11 @@ class Predictor:
         self.mirrored_doubt: dict[str, NDArray[np.float64]] = {}
         facts = read_facts(folder / MODEL_FILE)
         self._mirrored = may_mirror(facts, mirrored)
-        # heads that were made up are MR, whatever their contrast
-        self._learnt: tuple[str, ...] = ("MR",) if facts.get("made_up") else ()
         if facts.get("task") == "classify":
             raise LearningError("run-classifies", name=facts.get("name", folder.name))
         try:
             self.labels: tuple[str, ...] = tuple(str(name) for name in facts["labels"])
+            self._learnt = tuple(str(name) for name in facts.get("modalities", ()))
             self.preparation = Preparation.from_json(facts["preparation"])
         except (KeyError, TypeError, ValueError) as error:
             raise LearningError("model-damaged", file=folder / MODEL_FILE) from error

@@ -199,6 +199,8 @@ def export(folder: Path, target: Path) -> None:
         "name": "brain",
         "run": "starter-brain",
         "made_up": not heads,
+        # heads that were made up are MR, whatever their contrast
+        "modalities": ["MR"],
         "real_heads": heads,
         "steps": learner.step,
         "of_steps": recipe.steps,

@@ -31,6 +31,7 @@ def card(result: Mapping[str, Any]) -> str:
         f"- On the made-up slices that check: Dice {check.get('dice', 0):.4f} over all pixels,",
         f"  {check.get('slice_dice', 0):.4f} per slice, distance {check.get('distance', 0):.2f} pixels off.",
         "",
+        *_unseen(result.get("folds")),
         f"## Real heads ({result['at']}, {'three views' if result['three_views'] else 'one view'})",
         "",
         *_seen(model),
@@ -39,8 +40,7 @@ def card(result: Mapping[str, Any]) -> str:
         "",
         *_table(own),
         "",
-        *_verdict(own["all"]["starter"]["covered"]),
-        "",
+        *([] if result.get("folds") else [*_verdict(own["all"]["starter"]["covered"]), ""]),
         "Against masks that another network made (MindGrab, checked by eye; agreement, not truth):",
         "",
         *_table(result["summary"]["auto"]),
@@ -83,6 +83,27 @@ def _learnt_from(model: Mapping[str, Any]) -> list[str]:
 def _steps(model: Mapping[str, Any]) -> str:
     before = model.get("steps_before", 0)
     return f"{f'{before} and then ' if before else ''}{model['steps']} of {model['of_steps']}"
+
+
+def _unseen(folds: Mapping[str, Any] | None) -> list[str]:
+    """Tell what the same recipe reaches on people that were left out, half of them at a time."""
+    if folds is None:
+        return []
+    return [
+        "## People it never saw",
+        "",
+        "The same recipe twice, each time with half of the people left out and measured, in one view",
+        "(`tests/campaigns/brain_folds.py`). Heads with a mask of their own:",
+        "",
+        *_table(folds["own"]),
+        "",
+        *_verdict(folds["own"]["all"]["starter"]["covered"]),
+        "",
+        "Against masks that another network made:",
+        "",
+        *_table(folds["auto"]),
+        "",
+    ]
 
 
 def _seen(model: Mapping[str, Any]) -> list[str]:

@@ -261,6 +261,7 @@ def main() -> None:
     parser.add_argument("--three-views", action="store_true")
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--unseen", action="store_true", help="leave out people that the starter learnt from")
+    parser.add_argument("--folds", type=Path, help="results.json of brain_folds.py: the card tells of it")
     given = parser.parse_args()
     data = Path(os.environ.get("MENINX_DATA", ROOT.parent / "shared" / "data"))
     masker = RunMasker(given.starter, Ways(three_views=given.three_views))
@@ -276,6 +277,8 @@ def main() -> None:
         check = rows[-1]["check"]
         print(case.name, "-" if dice is None else round(dice, 4), check and check["reasons"], flush=True)  # noqa: T201
     result = {"model": model, "three_views": given.three_views, "rows": rows, "summary": summary(rows)}
+    if given.folds:
+        result["folds"] = json.loads(given.folds.read_text("utf-8"))["summary"]
     result["at"] = time.strftime("%Y-%m-%d", time.gmtime())
     atomic.write_bytes(given.out / "results.json", (json.dumps(result, indent=1) + "\n").encode())
     atomic.write_bytes(given.out / "card.md", card(result).encode())
