@@ -163,9 +163,7 @@ def for_train(folder: Path) -> None:
 def for_review(folder: Path) -> None:
     """Runs that draw, one that says yes or no, and a DICOM series."""
     pilot(folder)
-    do("classes pilot.meninx --scans S0001 S0002 S0003 S0004 S0005 S0006 --slices 1-7 --set seen yes")
-    do("classes pilot.meninx --scans S0001 S0002 S0003 S0004 S0005 S0006 --slices 8-16 --set seen no")
-    do(short("train pilot.meninx --class seen --network cnn_light --epochs 1"))
+    says_yes_or_no(folder)
     do(short("train pilot.meninx --label Brain --network unet_light --epochs 1"))
     # scans that nobody has drawn on: the next best slices are theirs
     for seed in (20, 21):
@@ -256,6 +254,13 @@ def done_and_twice(_folder: Path) -> None:
     do(*(f"status pilot.meninx S000{number} --to done" for number in range(1, 7)))
 
 
+def says_yes_or_no(_folder: Path) -> None:
+    """A run that says yes or no of slices."""
+    do("classes pilot.meninx --scans S0001 S0002 S0003 S0004 S0005 S0006 --slices 1-7 --set seen yes")
+    do("classes pilot.meninx --scans S0001 S0002 S0003 S0004 S0005 S0006 --slices 8-16 --set seen no")
+    do(short("train pilot.meninx --class seen --network cnn_light --epochs 1"))
+
+
 READY: dict[str, Callable[[Path], None]] = {
     "train": for_train,
     "review": for_review,
@@ -279,6 +284,7 @@ MEANWHILE: dict[tuple[str, str], Callable[[Path], None]] = {
         "import skulls.meninx scans --label Brain"
     ),
     ("commands", "explore"): done_and_twice,
+    ("commands", "predict pilot.meninx --run 1 --gate"): says_yes_or_no,
 }
 """What happens before a line, because somebody draws or another does something in the story of a page."""
 REFUSED = {
