@@ -168,9 +168,7 @@ class Commands(QObject):
     def ask_mask_file(self) -> None:
         """Ask for a mask file for the scan shown."""
         preferences = self._session.settings.preferences
-        name, _ = QFileDialog.getOpenFileName(
-            self._window, text("maskfile.choose"), preferences.last_folder or str(Path.home())
-        )
+        name, _ = QFileDialog.getOpenFileName(self._window, text("maskfile.choose"), preferences.dialog_folder)
         if name:
             preferences.last_folder = str(Path(name).parent)
             self.show_mask(Path(name))
@@ -193,9 +191,7 @@ class Commands(QObject):
     def ask_scan(self) -> None:
         """Ask for scan files and open them."""
         preferences = self._session.settings.preferences
-        names, _ = QFileDialog.getOpenFileNames(
-            self._window, text("start.scan"), preferences.last_folder or str(Path.home())
-        )
+        names, _ = QFileDialog.getOpenFileNames(self._window, text("start.scan"), preferences.dialog_folder)
         if names:
             preferences.last_folder = str(Path(names[0]).parent)
             self._intake.bring([Path(name) for name in names])
@@ -204,9 +200,7 @@ class Commands(QObject):
     def ask_project(self) -> None:
         """Ask for a project folder and open it."""
         preferences = self._session.settings.preferences
-        name = QFileDialog.getExistingDirectory(
-            self._window, text("start.project"), preferences.last_folder or str(Path.home())
-        )
+        name = QFileDialog.getExistingDirectory(self._window, text("start.project"), preferences.dialog_folder)
         if not name:
             return
         preferences.last_folder = str(Path(name).parent)
@@ -232,7 +226,7 @@ class Commands(QObject):
     def ask_place(self, title: str) -> Path | None:
         """Ask where a project is to be; None for nowhere."""
         preferences = self._session.settings.preferences
-        suggested = Path(preferences.last_folder or Path.home()) / "project.meninx"
+        suggested = Path(preferences.dialog_folder) / "project.meninx"
         options = QFileDialog.Option.DontConfirmOverwrite
         name, _ = QFileDialog.getSaveFileName(self._window, title, str(suggested), options=options)
         if not name:

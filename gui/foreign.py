@@ -41,7 +41,7 @@ class Foreign(QObject):
         preferences = self._session.settings.preferences
         kinds = text("foreign.xml_files")
         name, _ = QFileDialog.getOpenFileName(
-            self._window, text("foreign.choose_xml"), preferences.last_folder or str(Path.home()), kinds
+            self._window, text("foreign.choose_xml"), preferences.dialog_folder, kinds
         )
         if name:
             preferences.last_folder = str(Path(name).parent)
@@ -70,18 +70,14 @@ class Foreign(QObject):
     def ask_file(self) -> None:
         """Ask for one file: JSON, a segmentation, an archive."""
         preferences = self._session.settings.preferences
-        name, _ = QFileDialog.getOpenFileName(
-            self._window, text("foreign.choose_file"), preferences.last_folder or str(Path.home())
-        )
+        name, _ = QFileDialog.getOpenFileName(self._window, text("foreign.choose_file"), preferences.dialog_folder)
         self._chosen(name)
 
     @Slot()
     def ask_folder(self) -> None:
         """Ask for a folder: a data set, or masks beside pictures."""
         preferences = self._session.settings.preferences
-        name = QFileDialog.getExistingDirectory(
-            self._window, text("foreign.choose_folder"), preferences.last_folder or str(Path.home())
-        )
+        name = QFileDialog.getExistingDirectory(self._window, text("foreign.choose_folder"), preferences.dialog_folder)
         self._chosen(name)
 
     def _chosen(self, name: str) -> None:

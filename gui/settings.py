@@ -112,6 +112,11 @@ class Preferences:
     second_colors: str = "grey"
     sections: dict[str, bool] = field(default_factory=dict)
 
+    @property
+    def dialog_folder(self) -> str:
+        """Where the next file dialog begins: where the last one was, else at home."""
+        return self.last_folder or str(Path.home())
+
 
 class Settings:
     """Preferences, read at the start and written whenever they change.

@@ -50,7 +50,7 @@ class ClassTables(QObject):
     def _ask_take(self) -> None:
         preferences = self._session.settings.preferences
         title = text("classes.table_take")
-        start = preferences.last_folder or str(Path.home())
+        start = preferences.dialog_folder
         name, _ = QFileDialog.getOpenFileName(self._window.window(), title, start, _KIND)
         if name:
             preferences.last_folder = str(Path(name).parent)

@@ -411,9 +411,7 @@ class ImportDialog(QDialog):
     @Slot()
     def _choose_files(self) -> None:
         preferences = self._session.settings.preferences
-        names, _ = QFileDialog.getOpenFileNames(
-            self, text("dialogs.choose_files"), preferences.last_folder or str(Path.home())
-        )
+        names, _ = QFileDialog.getOpenFileNames(self, text("dialogs.choose_files"), preferences.dialog_folder)
         if names:
             preferences.last_folder = str(Path(names[0]).parent)
             self.add([Path(name) for name in names])
@@ -421,9 +419,7 @@ class ImportDialog(QDialog):
     @Slot()
     def _choose_folder(self) -> None:
         preferences = self._session.settings.preferences
-        name = QFileDialog.getExistingDirectory(
-            self, text("dialogs.choose_folder"), preferences.last_folder or str(Path.home())
-        )
+        name = QFileDialog.getExistingDirectory(self, text("dialogs.choose_folder"), preferences.dialog_folder)
         if name:
             preferences.last_folder = str(Path(name).parent)
             self.add([Path(name)])

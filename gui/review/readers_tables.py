@@ -98,7 +98,7 @@ class _Table(QWidget):
     def save(self) -> None:
         """Write the rows as CSV, in the order they stand."""
         preferences = self._session.settings.preferences
-        stem = Path(preferences.last_folder or Path.home()) / f"{self._name}.csv"
+        stem = Path(preferences.dialog_folder) / f"{self._name}.csv"
         chosen, _ = QFileDialog.getSaveFileName(
             self, text("review.save_table_title"), str(stem), text("review.filter_csv")
         )

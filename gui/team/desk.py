@@ -164,7 +164,7 @@ class TeamDesk(QObject):
         name, _ = QFileDialog.getOpenFileName(
             self._window,
             text("team.merge_title"),
-            preferences.last_folder or str(Path.home()),
+            preferences.dialog_folder,
             text("team.bundle_filter", ending=ENDING),
         )
         if name:

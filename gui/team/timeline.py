@@ -130,7 +130,7 @@ class TimelineDialog(QDialog):
     @Slot()
     def _ask_file(self) -> None:
         preferences = self._session.settings.preferences
-        stem = Path(preferences.last_folder or Path.home()) / "timeline.csv"
+        stem = Path(preferences.dialog_folder) / "timeline.csv"
         chosen, _ = QFileDialog.getSaveFileName(
             self, text("review.save_table_title"), str(stem), text("review.filter_csv")
         )

@@ -17,6 +17,7 @@ from core.project.project import Project
 from core.project.records import Origin, SliceState
 from gui.dialogs.import_dialog import ImportDialog
 from gui.main_window import MainWindow
+from gui.notify import Told
 
 
 def head_file(folder: Path) -> tuple[Path, np.ndarray]:
@@ -29,20 +30,26 @@ def head_file(folder: Path) -> tuple[Path, np.ndarray]:
     return scan, mask
 
 
-def test_a_mask_beside_the_scan_is_offered_and_comes_into_the_open_scan(
-    window: MainWindow, qtbot: QtBot, tmp_path: Path
-) -> None:
-    scan, mask = head_file(tmp_path)
+def open_and_take_the_offer(window: MainWindow, qtbot: QtBot, scan: Path) -> list[Told]:
+    """All that is told, from here on, once the scan is open and its one offer was taken."""
     session, told = window.session, []
     session.notifier.told.connect(told.append)
-    asked = []
-    window.intake.masks_asked.disconnect()
-    window.intake.masks_asked.connect(asked.append)
     window.intake.open(scan)
     qtbot.waitUntil(lambda: session.scan is not None and not session.jobs.running, timeout=60_000)
     (offer,) = [one for one in told if one.action is not None]
     assert offer.words == "A mask lies beside this scan."
     offer.action()
+    return told
+
+
+def test_a_mask_beside_the_scan_is_offered_and_comes_into_the_open_scan(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    scan, mask = head_file(tmp_path)
+    session, asked = window.session, []
+    window.intake.masks_asked.disconnect()
+    window.intake.masks_asked.connect(asked.append)
+    told = open_and_take_the_offer(window, qtbot, scan)
     assert asked == [[scan]]
     window.intake.take(asked[0], ImportOptions(label="Brain", reader=session.reader))
     qtbot.waitUntil(lambda: session.editor is not None and session.editor.mask("brain").any(), timeout=60_000)
@@ -58,12 +65,7 @@ def test_the_page_that_asks_for_the_label_has_chosen_the_scan_whose_mask_it_is(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     scan, _ = head_file(tmp_path)
-    session, told = window.session, []
-    session.notifier.told.connect(told.append)
-    window.intake.open(scan)
-    qtbot.waitUntil(lambda: session.scan is not None and not session.jobs.running, timeout=60_000)
-    (offer,) = [one for one in told if one.action is not None]
-    offer.action()
+    open_and_take_the_offer(window, qtbot, scan)
     (page,) = window.findChildren(ImportDialog)
     qtbot.waitUntil(lambda: bool(page.model.rows), timeout=60_000)
     assert [(row.present, row.checked) for row in page.model.rows] == [("S0001", True)]
