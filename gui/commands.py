@@ -91,7 +91,7 @@ class Commands(QObject):
             "log": self.show_log,
             "quit": window.close,
             "save_now": self.save_now,
-            "next_best": window.review.take_next,
+            "next_best": self.take_next_best,
             "strip_now": self.strip_now.ask,
             "next_scan": self.next_scan,
             "previous_scan": self.previous_scan,
@@ -107,6 +107,11 @@ class Commands(QObject):
         }.items():
             actions.bind(name, slot)
         session.jobs.ended.connect(self._job_ended)
+
+    @Slot()
+    def take_next_best(self) -> None:
+        """Take the slice that a network would learn most from into Annotate."""
+        self._window.review.take_next()
 
     # ---------------------------------------------------------------- files
 

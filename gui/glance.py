@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QThread, QThreadPool, QTimer, Signal, Slot
 
 from core.errors import MeninxError
 from core.io.limits import thread_gives_way
@@ -56,8 +56,8 @@ class Glance(QThread):
 
     def end(self) -> None:
         """End the look and its decoding child; the thread is over a moment later."""
-        # ending a process takes longer than the window may wait
-        threading.Thread(target=self._decoder.close, name="end-glance").start()
+        # ending a process takes longer than the window may wait; Python's own threads are waited for until they run
+        QThreadPool.globalInstance().start(self._decoder.close)
 
 
 class Glancer(QObject):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeyEvent, QResizeEvent
@@ -16,24 +17,31 @@ from gui.commands import Commands
 from gui.dialogs.start_page import StartPage
 from gui.icons import pixmap
 from gui.intake import Intake
+from gui.late_pages import LatePages
 from gui.notify import ToastArea
-from gui.review.workspace import ReviewWorkspace
 from gui.session import Session
 from gui.status_bar import StatusBar
 from gui.sweeping import Sweeper
 from gui.team.desk import TeamDesk
 from gui.top_bar import WORKSPACES, TopBar
-from gui.train.workspace import TrainWorkspace
 from gui.viewer.compare_panes import ComparePanes
 from gui.viewer.rehearsal import rehearse
 from gui.viewer.slice_view import SliceView
 from gui.worklist.panel import Worklist
+
+if TYPE_CHECKING:
+    from gui.review.workspace import ReviewWorkspace
+    from gui.train.workspace import TrainWorkspace
 
 _SMALLEST = (920, 440)
 """Full HD at 200 % leaves 960 x 540, less what the desktop takes."""
 _FIRST = (1600, 960)
 _PAUSE = 400
 """Milliseconds from the window's first picture to the rehearsal of the next."""
+_BETWEEN = 50
+"""Milliseconds left to everything else between two parts of it."""
+_APART = 10
+"""Milliseconds after which a turn surely is another one; at 0 Qt takes it into the one that is under way."""
 _PEEK = (Qt.Key.Key_AsciiTilde, Qt.Key.Key_QuoteLeft, Qt.Key.Key_Dead_Tilde, Qt.Key.Key_AsciiCircum)
 """Where "~" is on a keyboard, whatever it writes there."""
 
@@ -56,12 +64,17 @@ class MainWindow(QMainWindow):
         self.top = TopBar(session, self.actions_table)
         self.worklist = Worklist(session)
         self.annotate = AnnotateWorkspace(session, self.actions_table)
-        self.train = TrainWorkspace(session)
-        self.review = ReviewWorkspace(session)
+        self.workspaces = QStackedWidget()
+        self.workspaces.addWidget(self.annotate)
+        self.late = LatePages(session, self.workspaces)
         self.start = StartPage(session.settings)
         self.status = StatusBar(session)
         self.commands = Commands(self, session, self.actions_table, self.intake)
         self.team = TeamDesk(self, session, self.actions_table)
+        self._apart = QTimer(self)
+        self._apart.setSingleShot(True)
+        self._apart.setInterval(_APART)
+        self._apart.timeout.connect(self._show_project)
         self._lay_out()
         self.toasts = ToastArea(self, session.notifier, above=theme.space("status_bar") + 40)
         self._connect()
@@ -75,6 +88,7 @@ class MainWindow(QMainWindow):
         """Make ready, while nothing is asked for, what the first scan would otherwise wait for."""
         self.intake.warm()
         QTimer.singleShot(_PAUSE, self, self._rehearse)
+        QTimer.singleShot(_PAUSE + 2 * _BETWEEN, self.late, self.late.make_ready)
 
     @Slot()
     def _rehearse(self) -> None:
@@ -88,12 +102,25 @@ class MainWindow(QMainWindow):
         self.banner_button.setVisible(self.session.is_scratch)
         page.grab()
         self.annotate.labels.rehearse()
-        rehearse()
+        QTimer.singleShot(_BETWEEN, rehearse)
+
+    @property
+    def train(self) -> TrainWorkspace:
+        """The page where networks learn."""
+        return self.late.train
+
+    @property
+    def review(self) -> ReviewWorkspace:
+        """The page where predictions are looked at."""
+        return self.late.review
+
+    @property
+    def reviewing(self) -> bool:
+        """Whether Review is shown."""
+        review = self.late.review_if_made
+        return review is not None and self.workspaces.currentWidget() is review
 
     def _lay_out(self) -> None:
-        self.workspaces = QStackedWidget()
-        for workspace in (self.annotate, self.train, self.review):
-            self.workspaces.addWidget(workspace)
         work = QWidget()
         line = theme.row(work, gap=0)
         line.addWidget(self.worklist)
@@ -127,9 +154,8 @@ class MainWindow(QMainWindow):
         session.jobs.changed.connect(self._work_changed)
         self.annotate.view_menu.changed.connect(self._show_alike)
         self.actions_table.keymap_changed.connect(self._show_alike)
-        self.review.readers.made.connect(self._show_alike)
+        self.late.made.connect(self._page_made)
         self.annotate.views.position_changed.connect(session.team.sitting.act)
-        self._show_alike()
         self.worklist.import_asked.connect(commands.ask_import)
         self.annotate.import_asked.connect(commands.ask_import)
         self.annotate.add_label_asked.connect(commands.add_label)
@@ -144,19 +170,23 @@ class MainWindow(QMainWindow):
     def show_workspace(self, name: str) -> None:
         """Show Annotate, Train or Review."""
         self._keep_slice(name)
-        self.workspaces.setCurrentIndex(WORKSPACES.index(name))
+        self.workspaces.setCurrentWidget(self._page(name))
         self.top.show_workspace(name)
         self.actions_table.set_annotating(name == "annotate")
 
+    def _page(self, name: str) -> QWidget:
+        if name == "annotate":
+            return self.annotate
+        return self.train if name == "train" else self.review
+
     def _keep_slice(self, name: str) -> None:
         """Annotate and Review show the same slice: who goes over looks at the same place."""
-        volume, shown = self.session.volume, self.workspaces.currentWidget()
-        if volume is None:
+        if self.session.volume is None:
             return
         x, y, z = self.annotate.views.position
-        if name == "review" and shown is not self.review:
+        if name == "review" and not self.reviewing:
             self.review.go_to(z)
-        elif shown is self.review and name != "review":
+        elif self.reviewing and name != "review":
             self.annotate.views.go_to((x, y, self.review.panes.index))
 
     @Slot()
@@ -167,6 +197,15 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _project_changed(self) -> None:
+        if self.session.project is not None and self.pages.currentIndex() == 0:
+            # to lay the page out and paint it is a turn of its own, after all its parts took the project
+            self._apart.start()
+        else:
+            self._apart.stop()
+            self._show_project()
+
+    @Slot()
+    def _show_project(self) -> None:
         session = self.session
         there = session.project is not None
         if not there:
@@ -190,13 +229,21 @@ class MainWindow(QMainWindow):
     @Slot()
     def _show_alike(self) -> None:
         """Show scans in Review as they are shown in Annotate: left and right above all, and one mouse for both."""
-        preferences = self.session.settings.preferences
-        review = self.review
+        preferences, review = self.session.settings.preferences, self.late.review_if_made
+        if review is None:
+            return
         every: list[ComparePanes | SliceView] = [review.panes, review.side.difference.view, *review.readers.panes]
         for panes in every:
             panes.set_radiological(not preferences.neurological)
             panes.set_smooth(preferences.smooth)
             panes.set_mouse(self.actions_table.keymap.mouse)
+
+    @Slot()
+    def _page_made(self) -> None:
+        review = self.late.review_if_made
+        if review is not None:
+            review.readers.made.connect(self._show_alike)
+            self._show_alike()
 
     @Slot()
     def _work_changed(self) -> None:
@@ -250,6 +297,8 @@ class MainWindow(QMainWindow):
             return
         self.session.settings.geometry().setValue("window/geometry", self.saveGeometry())
         self.session.settings.save()
+        self._apart.stop()
+        self.late.close()
         self.commands.close()
         self.team.close()
         self.intake.close()

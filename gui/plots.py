@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QFrame, QWidget
 from core.messages import comma
 from gui import theme
 
+pg.setConfigOptions(antialias=True)
+
 
 def pen(color: str, width: float, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
     """Return the pen of a plot's line in a theme colour, ``width`` in logical pixels."""

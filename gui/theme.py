@@ -13,7 +13,6 @@ import tomllib
 from string import Template
 from typing import Any, Literal, TypeVar
 
-import pyqtgraph as pg
 from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import (
@@ -140,7 +139,7 @@ def style(widget: QWidget, words: str) -> None:
 
 
 def apply(app: QApplication, looks: str = "dark") -> None:
-    """Give the application its style, font, palette and pyqtgraph defaults."""
+    """Give the application its style, font, and palette."""
     app.setStyle("Fusion")
     app.setFont(font())
     wear(looks)
@@ -200,9 +199,6 @@ def _paint(app: QApplication) -> None:
     ):
         palette.setColor(role, qcolor(name))
     app.setPalette(palette)
-    pg.setConfigOptions(
-        imageAxisOrder="row-major", background=color("panel"), foreground=color("muted"), antialias=True
-    )
 
 
 def dress(window: QWidget) -> None:

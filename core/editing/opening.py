@@ -177,6 +177,21 @@ def open_annotation(project: Project, scan_id: str, reader: str, *, journal: boo
     return opened
 
 
+def begin_journal_anew(project: Project, annotation: str) -> None:
+    """Set aside the journal of an annotation whose masks were changed by something else; nothing in it is unsaved.
+
+    Its steps can be undone no more. Opening would set it aside too, and warn: there it comes unlooked-for.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses it.
+    """
+    file = project.journal_path(annotation)
+    if file.exists():
+        _rename_aside(file)
+
+
 def replayed(file: JournalFile, geometry: Geometry, layers: Layers, start: int, stop: int) -> Layers:
     """Return layers as they were at a record, made from what they were at an earlier one.
 
@@ -246,14 +261,17 @@ def _aside(file: Path) -> Path:
 
 def _put_aside(opened: OpenAnnotation, file: Path) -> None:
     """Rename a journal that must not be used; on a medium that cannot be written it is passed over."""
-    if opened.project.read_only:
-        return
+    if not opened.project.read_only:
+        opened.set_aside, opened.cut_short = _rename_aside(file), False
+
+
+def _rename_aside(file: Path) -> Path:
     aside = _aside(file)
     try:
         file.rename(aside)
     except OSError as error:
         raise storage_error(error, file) from error
-    opened.set_aside, opened.cut_short = aside, False
+    return aside
 
 
 def _journal(opened: OpenAnnotation, known: JournalFile | None, saved: int) -> Journal:

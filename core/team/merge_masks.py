@@ -256,6 +256,7 @@ class MaskMerge:
                 f"INSERT INTO layer_version ({names}) VALUES ({', '.join('?' * len(new))})", tuple(new.values())
             )
             self._merge.updated += 1
+            self._merge.redrawn.add(id)
 
     def _set_states(self, id: str, layer: str, states: Sequence[tuple[Any, ...]]) -> None:
         self._rows.execute("DELETE FROM slice_state WHERE annotation = ? AND layer = ?", (id, layer))

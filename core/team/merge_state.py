@@ -44,6 +44,8 @@ class Merge:
         Ids of scans of theirs that we have not and that did not come along.
     made
         Kinds and keys of things that are now what neither copy had.
+    redrawn
+        Ids of annotations whose masks are others now.
     """
 
     project: Project
@@ -57,6 +59,7 @@ class Merge:
     ours_lines: dict[str, tuple[str, int]] = field(default_factory=dict)
     theirs_lines: dict[str, tuple[str, int]] = field(default_factory=dict)
     made: set[tuple[str, str]] = field(default_factory=set)
+    redrawn: set[str] = field(default_factory=set)
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     updated: int = 0
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from core.editing.opening import begin_journal_anew
 from core.errors import Cancelled, InputError, StorageError
 from core.events import Events, Finished, Progress, StopCheck, never_stop
 from core.io import atomic
@@ -170,6 +171,11 @@ def _merge(
         _take_away([one for one in written if one.relative_to(project.path).as_posix() not in known])
         raise
     assert outcome is not None
+    if not dry:
+        for annotation in merge.redrawn:
+            # where the disk refuses, opening sets it aside, with a warning
+            with contextlib.suppress(StorageError):
+                begin_journal_anew(project, annotation)
     return outcome
 
 

@@ -342,7 +342,8 @@ class AnnotateWorkspace(QWidget):
         self._under = None
         start, same = self._start()
         self.views.set_volume(session.volume, session.window, start, same_person=same)
-        self.strip.setVisible(session.volume is not None and not session.volume.is_picture)
+        # already there while a scan comes in, so that the panes do not jump when it may be drawn on
+        self.strip.setVisible(session.volume is None or not session.volume.is_picture)
         self._show_overlays()
         self._show_page()
         self._position_changed(self.views.position)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 
-import pyqtgraph as pg
 from PySide6 import __version__ as pyside_version
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLabel, QWidget
@@ -30,6 +29,8 @@ class AboutDialog(Dialog):
         self.body.addWidget(theme.label(text("app.tagline")))
         warning = theme.label(text("app.research_only"), "warning")
         self.body.addWidget(warning)
+        import pyqtgraph as pg  # a third of a second that the start does not wait for
+
         facts = text(
             "dialogs.about_facts",
             version=VERSION,

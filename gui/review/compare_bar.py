@@ -181,6 +181,8 @@ class CompareBar(FoldingBar):
 
     def set_runs(self, rows: Sequence[RunRow], wanted: str) -> None:
         """Offer the runs that predicted; ``wanted`` (an id), else the one chosen before, else the best is chosen."""
+        if not rows and not self.run.count() and not self.gates.actions()[1:]:
+            return  # as it was
         kept = wanted or self.chosen_run
         self.run.blockSignals(True)
         self.run.clear()

@@ -111,7 +111,7 @@ class ReviewWorkspace(QWidget):
         session.labels_changed.connect(self.refresh)
         session.mask_changed.connect(self._mask_changed)
         session.predictions_changed.connect(self._prediction_changed)
-        session.review_requested.connect(self._review)
+        session.review_requested.connect(self.show_run)
         jobs.changed.connect(self._jobs_changed)
         self.predicting.changed.connect(self._show)
         bar, side = self.bar, self.side
@@ -171,7 +171,7 @@ class ReviewWorkspace(QWidget):
         self.refresh()
 
     @Slot(str)
-    def _review(self, run: str) -> None:
+    def show_run(self, run: str) -> None:
         """Compare with this run, as soon as it is known here."""
         if not self.bar.choose_run(run):
             self._wanted_run = run

@@ -81,10 +81,11 @@ class TeamDesk(QObject):
     @Slot()
     def ask_comment(self) -> None:
         """Put the cursor where a comment on the scan shown is written."""
-        readers = self._window.review.readers
-        if self._window.workspaces.currentWidget() is self._window.review and readers.is_open and readers.page:
-            readers.page.side.comments.words.setFocus()
-            return
+        if self._window.reviewing:
+            readers = self._window.review.readers
+            if readers.is_open and readers.page:
+                readers.page.side.comments.words.setFocus()
+                return
         self._window.show_workspace("annotate")
         self._window.annotate.comments.ask()
 
@@ -127,7 +128,7 @@ class TeamDesk(QObject):
 
     def _slice(self) -> int:
         window = self._window
-        if window.workspaces.currentWidget() is window.review:
+        if window.reviewing:
             return window.review.panes.index
         return window.annotate.views.position[2]
 

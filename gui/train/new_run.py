@@ -60,6 +60,7 @@ class NewRunPanel(QFrame):
         self._rows: Sequence[RunRow] = ()
         self._checks: dict[str, QCheckBox] = {}
         self._parents: dict[str, TrainingConfig] = {}
+        self._shipped: list[tuple[str, TrainingConfig]] | None = None
         self._running = False
         self._read_only = False
         self._make_choices()
@@ -192,7 +193,10 @@ class NewRunPanel(QFrame):
         self._parents = {row.run.id: row.run.config for row in starts}
         for row in starts:
             self.parent_run.addItem(self._start_words(row), row.run.id)
-        for name, config in () if self.classifies else starts_shipped():
+        if self._shipped is None:
+            # they come with the program: read once, not at each project
+            self._shipped = starts_shipped()
+        for name, config in () if self.classifies else self._shipped:
             self._parents[name] = config
             self.parent_run.addItem(text("train.from_starter", name=name), name)
         self.parent_run.setCurrentIndex(max(0, self.parent_run.findData(kept)))

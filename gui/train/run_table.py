@@ -335,6 +335,8 @@ class RunTable(QTableView):
 
     def set_rows(self, rows: Sequence[RunRow]) -> None:
         """Show other rows; the chosen run stays chosen."""
+        if not rows and not self.runs.rows:
+            return
         kept = self.current
         self.selectionModel().blockSignals(True)
         self.runs.set_rows(rows)

@@ -15,6 +15,7 @@ from core.messages import numeral, text
 from core.project.project import Project
 from gui import theme
 from gui.jobs.asking import Asker
+from gui.train.watch import RunWatch
 from gui.worklist.model import title
 
 COUNT = 4
@@ -114,13 +115,14 @@ class Samples(QWidget):
         outer.addLayout(row, 1)
         self.clear()
 
-    def clear(self, *, classifies: bool = False) -> None:
-        """Show empty fields that say when pictures come: slices of a mask, or of a class."""
-        self._name(classifies)
+    def clear(self, run: RunWatch | None = None) -> None:
+        """Show empty fields that say when the pictures of a run come, or that one that is over has none."""
+        over = run is not None and run.state not in ("waiting", "running")
+        self._name(run is not None and run.classifies)
         self._key = ()
         self._asker.forget()
         for tile in self.tiles:
-            tile.show_picture(QImage(), "", text("train.samples_later"))
+            tile.show_picture(QImage(), "", text("train.samples_none" if over else "train.samples_later"))
 
     def show_samples(self, project: Project, folder: Path, samples: Sequence[Sample], epoch: int) -> None:
         """Load the pictures (off the window's thread) and show them."""

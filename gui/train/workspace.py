@@ -303,7 +303,8 @@ class TrainWorkspace(QWidget):
             slices = counted(what, self.panel.data.survey.slices) if self.panel.data.survey is not None else ""
             self._empty.say(text("train.ready_title"), text("train.ready_words", slices=slices))
         else:
-            self._empty.say(text("train.empty_title"), text("train.empty_words"), text("train.to_annotate"))
+            words = text("train.empty_words_class" if self.panel.classifies else "train.empty_words")
+            self._empty.say(text("train.empty_title"), words, text("train.to_annotate"))
         self._show_page(EMPTY)
 
     def _show_header(self) -> None:
@@ -330,7 +331,7 @@ class TrainWorkspace(QWidget):
     def _show_samples(self) -> None:
         shown, project = self._shown, self._session.project
         if shown is None or project is None or not shown.samples:
-            self.samples.clear(classifies=shown is not None and shown.classifies)
+            self.samples.clear(shown)
             return
         self.samples.show_samples(project, Path(run_folder(project, shown.run)), shown.samples, shown.samples_epoch)
 

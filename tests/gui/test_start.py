@@ -1,4 +1,4 @@
-"""The window's start loads nothing that only some of its tools, or the decoding child, need."""
+"""The window's start loads nothing that only some of its tools and pages, or the decoding child, need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("scipy", "skimage", "pydicom", "nibabel", "nrrd", "gdcm", "PIL", "torch", "monai", "openvino", "onnx")
+HEAVY = (
+    "scipy",
+    "skimage",
+    "pydicom",
+    "nibabel",
+    "nrrd",
+    "gdcm",
+    "PIL",
+    "pyqtgraph",
+    "torch",
+    "monai",
+    "openvino",
+    "onnx",
+    "gui.train.workspace",
+    "gui.review.workspace",
+)
 
 
 def test_start_of_the_window_loads_no_decoder_and_no_slow_library() -> None:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.editing.opening import open_annotation
 from core.events import Finished
-from core.geometry import Geometry
+from core.geometry import Geometry, Plane
 from core.ids import new_id
 from core.labels import LabelSet
 from core.learning.frozen import freeze_test, thaw_test
@@ -22,6 +23,7 @@ from core.project import maskfile
 from core.project.measurements import Measurement
 from core.project.project import Project
 from core.project.records import Origin, SliceState
+from core.project.saver import Saver
 from core.team import assignments, comments, reading_time, statuses, tags
 from core.team.bundle import bundle_job
 from core.team.conflicts import conflicts
@@ -313,3 +315,33 @@ def test_a_label_that_one_took_away_and_the_other_drew_with_is_back(tmp_path: Pa
         assert ours.verify() == theirs.verify() == []
         assert content(ours) == content(theirs)
         assert ours.labels().find("Clot") is not None
+
+
+def drawn(path: Path, place: tuple[int, int]) -> None:
+    """Draw as the window does it: through an editor with its journal."""
+    with Project.open(path) as project:
+        opened = open_annotation(project, project.scans()[0].id, "anna")
+        editor = opened.editor
+        editor.begin("brush", project.labels().named("Tumour"))
+        editor.dab(editor.geometry.view(Plane.AXIAL), 1, place, place, 0.6)
+        assert editor.commit()
+        Saver(project, opened).close()
+
+
+def test_masks_that_a_merge_changed_open_without_a_warning_about_their_journal(tmp_path: Path) -> None:
+    one = begun(tmp_path / "one.meninx", random.Random(3))
+    two = Path(shutil.copytree(one, tmp_path / "two.meninx"))
+    drawn(one, (0, 0))
+    drawn(two, (3, 2))
+    merged(one, bundled(two, tmp_path / "two.mnxbundle"))
+    with Project.open(one) as project:
+        scan = project.scans()[0].id
+        names = {row.reader for row in project.annotations(scan)}
+        for name in names:
+            opened = open_annotation(project, scan, name)
+            assert opened.set_aside is None, name
+            assert not opened.recovered_steps
+            opened.close()
+        assert project.verify() == []
+        # what was in it is kept
+        assert list((one / "journal").glob("*-aside-*"))
