@@ -21,8 +21,8 @@ PATIENCE_MS = 1500
 class Bringer(QObject):
     """Looks through files and says whether they can simply be opened."""
 
-    plain = Signal(object, object)
-    """(paths, Decoder): one scan with nothing to say or choose about it; the decoder belongs to who hears this."""
+    plain = Signal(object, object, object)
+    """(paths, Decoder, Source): one scan with nothing to say or choose; the decoder belongs to who hears this."""
     page_asked = Signal(object, object, int, object)
     """(paths, Looker, order, (Found, Known) or None): the person should see what these files hold.
 
@@ -78,9 +78,9 @@ class Bringer(QObject):
         if wants_asking(self._result[0].sources[0], seen):
             self._ask()
             return
-        decoder = self._looker.give_decoder()
+        decoder, source = self._looker.give_decoder(), self._result[0].sources[0]
         self.close()
-        self.plain.emit(self._paths, decoder)
+        self.plain.emit(self._paths, decoder, source)
 
     @Slot(int, object)
     def _refused(self, order: int, error: MeninxError) -> None:

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QThread, QThreadPool, QTimer, Signal, Slot
 from core.errors import MeninxError
 from core.io.limits import thread_gives_way
 from core.io.sandbox import Decoder
+from core.io.source import Source
 from core.volume import Volume
 from gui.glimpse import Glimpse, Teller
 from gui.session import Session
@@ -30,6 +31,8 @@ class Glance(QThread):
         Files or a folder that hold one scan; if they hold another number, nothing is shown.
     decoder
         A decoding child, warm if possible; closed by :meth:`end`.
+    source
+        What they hold, if that is known already.
 
     Notes
     -----
@@ -39,15 +42,18 @@ class Glance(QThread):
     seen = Signal(object)
     """A :class:`gui.glimpse.Glimpse`: the first slice, a few times a second, and the whole."""
 
-    def __init__(self, paths: Sequence[Path], decoder: Decoder, parent: QObject | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], decoder: Decoder, source: Source | None = None, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._paths = tuple(paths)
         self._decoder = decoder
+        self._source = source
 
     def run(self) -> None:
         thread_gives_way()
         try:
-            sources = self._decoder.find(self._paths).sources
+            sources = (self._source,) if self._source is not None else self._decoder.find(self._paths).sources
             if len(sources) == 1:
                 teller = Teller(self.seen.emit)
                 self._decoder.read(sources[0], functools.partial(_begin, teller), teller.slice_came)
@@ -82,6 +88,11 @@ class Glancer(QObject):
         self._later.timeout.connect(self.warm)
         session.scan_changed.connect(self._scan_changed)
 
+    @property
+    def looking(self) -> bool:
+        """Whether something is looked at now."""
+        return self._glance is not None
+
     @Slot()
     def warm(self) -> None:
         """Start a decoding child now, for what is brought in next."""
@@ -97,14 +108,14 @@ class Glancer(QObject):
             self._later.start()
         return spare
 
-    def look(self, paths: Sequence[Path], decoder: Decoder | None = None) -> None:
+    def look(self, paths: Sequence[Path], decoder: Decoder | None = None, source: Source | None = None) -> None:
         """Show what arrives of the one scan in these files, unless a scan is open."""
         self.end()
         if self._session.scan is not None or self._session.loading:
             if decoder is not None:
                 decoder.close()
             return
-        self._glance = Glance(paths, decoder or self.spare() or Decoder(), self)
+        self._glance = Glance(paths, decoder or self.spare() or Decoder(), source, self)
         self._glance.seen.connect(self._seen)
         self._glance.start()
 

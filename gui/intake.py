@@ -14,6 +14,7 @@ from core.errors import MeninxError
 from core.events import Failed, Finished, JobEvent, Notice, ScanReady, Skipped
 from core.ids import new_id
 from core.io.sandbox import Decoder
+from core.io.source import Source
 from core.messages import sentence, text
 from core.project.importing import ImportOptions
 from core.project.keeping import copy_project
@@ -30,6 +31,8 @@ _TO_CHOOSE = ("volume-needed", "dataset-needed")
 """Refusals that only ask the person to choose."""
 _NEXT_TURN_MS = 30
 """Till the window has drawn what came before; a timer of no time would still be the same turn."""
+_FIRST_SLICE_MS = 500
+"""How long an import waits at most for the first slice of the look at it."""
 _ONLY_READING = (
     *("mask-", "masks-resampled", "masks-merged", "masks-more", "scan-", "slices-unread"),
     *("classes-", "predictions-", "import-"),
@@ -81,6 +84,11 @@ class Intake(QObject):
         self._later.setSingleShot(True)
         self._later.setInterval(500)
         self._later.timeout.connect(session.scans_changed)
+        self._waiting: list[list[Path]] = []
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._take_waiting)
+        session.glance_changed.connect(self._first_seen)
         session.jobs.said.connect(self._hear)
         session.jobs.ended.connect(self._ended)
 
@@ -134,14 +142,26 @@ class Intake(QObject):
         """Have a decoding child ready, so that the first scan need not wait for one."""
         self._glancer.warm()
 
-    @Slot(object, object)
-    def _take_plain(self, paths: Sequence[Path], decoder: Decoder | None = None) -> None:
-        self._glancer.look(paths, decoder)
+    @Slot(object, object, object)
+    def _take_plain(self, paths: Sequence[Path], decoder: Decoder | None = None, source: Source | None = None) -> None:
+        self._glancer.look(paths, decoder, source)
         if not self._session.notifier.attempt(self._need_project):
             self._glancer.end()
             return
-        # a turn of its own, after the project's first picture
-        QTimer.singleShot(_NEXT_TURN_MS, self, functools.partial(self.take, list(paths)))
+        self._waiting.append(list(paths))
+        # a turn of its own, after the first picture of the project and after the first slice: it would be in their way
+        self._soon.start(_FIRST_SLICE_MS if self._glancer.looking else _NEXT_TURN_MS)
+
+    @Slot()
+    def _first_seen(self) -> None:
+        if self._waiting:
+            self._soon.start(_NEXT_TURN_MS)
+
+    @Slot()
+    def _take_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for paths in waiting:
+            self.take(paths)
 
     def _need_project(self) -> None:
         """Make a scratch project if none is open."""
@@ -358,6 +378,7 @@ class Intake(QObject):
     def close(self) -> None:
         """Wait for what is being copied."""
         self._later.stop()
+        self._soon.stop()
         self._bringer.close()
         self._glancer.close()
         self._tasks.wait()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from core import late
 from core.errors import MeninxError
 from gui.background import Tasks
 from gui.session import Session
@@ -25,6 +26,8 @@ _MODULES = ("gui.train.workspace", "gui.review.workspace")
 
 
 def _load() -> None:
+    # what the first scan needs comes before what the pages need
+    late.load()
     for name in _MODULES:
         importlib.import_module(name)
 
@@ -40,6 +43,8 @@ class LatePages(QObject):
         Where the pages go.
     """
 
+    loaded = Signal()
+    """What they, and the first scan, need is loaded."""
     made = Signal()
     """One of them is there now."""
 
@@ -49,6 +54,7 @@ class LatePages(QObject):
         self._stack = stack
         self._train: TrainWorkspace | None = None
         self._review: ReviewWorkspace | None = None
+        self._closed = False
         self._tasks = Tasks(self)
         self._next = QTimer(self)
         self._next.setSingleShot(True)
@@ -98,11 +104,12 @@ class LatePages(QObject):
     @Slot()
     def make_ready(self) -> None:
         """Make what is not there yet, in turns of their own; the modules are loaded in a thread."""
-        if self._review is None:
+        if self._review is None and not self._closed:
             self._tasks.start(_load, self._loaded, self._refused)
 
     @Slot(object)
     def _loaded(self, _nothing: object) -> None:
+        self.loaded.emit()
         self._next.start()
 
     @Slot(object)
@@ -132,6 +139,7 @@ class LatePages(QObject):
             self.review.show_run(run)
 
     def close(self) -> None:
-        """Wait for what is still loaded."""
+        """Make nothing more, and wait for what is still loaded."""
+        self._closed = True
         self._next.stop()
         self._tasks.wait()

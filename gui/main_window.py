@@ -37,7 +37,7 @@ _SMALLEST = (920, 440)
 """Full HD at 200 % leaves 960 x 540, less what the desktop takes."""
 _FIRST = (1600, 960)
 _PAUSE = 400
-"""Milliseconds from the window's first picture to the rehearsal of the next."""
+"""Milliseconds from the window's first picture until what comes next is made ready."""
 _BETWEEN = 50
 """Milliseconds left to everything else between two parts of it."""
 _APART = 10
@@ -87,8 +87,8 @@ class MainWindow(QMainWindow):
     def warm(self) -> None:
         """Make ready, while nothing is asked for, what the first scan would otherwise wait for."""
         self.intake.warm()
-        QTimer.singleShot(_PAUSE, self, self._rehearse)
-        QTimer.singleShot(_PAUSE + 2 * _BETWEEN, self.late, self.late.make_ready)
+        self.late.loaded.connect(self._rehearse)
+        QTimer.singleShot(_PAUSE, self.late, self.late.make_ready)
 
     @Slot()
     def _rehearse(self) -> None:

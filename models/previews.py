@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.io import atomic
+from core.late import cv2
 from core.learning.dataset import TrainingSet
 from core.learning.events import Sample
 from core.learning.prepare_fit import UNKNOWN

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Box
 from core.labels import SCRIBBLED_BACKGROUND
+from core.late import cv2
 
 _EXACT = 1 << 24
 """OpenCV counts in float32, which holds every whole number up to here."""

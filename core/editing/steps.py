@@ -12,12 +12,12 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ProjectError
 from core.geometry import Box
+from core.late import cv2
 from core.project.records import Origin, SliceState
 
 NOWHERE = Box((0, 0, 0), (0, 0, 0))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import h5py
 import numpy as np
 
 from core.exchange.items import Item, Out
 from core.exchange.label_maps import numbers, safe
 from core.labels import Label
+from core.late import h5py
 
 KIND = "meninx-masks"
 LAYOUT = 1

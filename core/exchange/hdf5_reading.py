@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from core.geometry import Geometry
 from core.io.files import check_budget
 from core.io.hdf5_heaps import attribute
 from core.io.hdf5_reading import checked, opened_hdf5
+from core.late import h5py
 from core.messages import sentence
 
 _ENDINGS = (".h5", ".hdf5")

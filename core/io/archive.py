@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from core.errors import InputError
@@ -23,6 +22,7 @@ from core.io.hdf5_heaps import attribute
 from core.io.hdf5_reading import checked, opened_hdf5
 from core.io.source import OpenScan, Source
 from core.io.voxels import choose, native
+from core.late import h5py
 from core.volume import Volume
 
 MAX_OBJECTS = 20_000

@@ -12,19 +12,20 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
-import h5py
 import numpy as np
 from isal import isal_zlib
 
 from core.geometry import Array
 from core.io.limits import thread_gives_way
+from core.late import h5py
 
 LEVEL = 1
 _ZLIB = 15
 _THREADS = max(1, min(4, os.cpu_count() or 1))
 _AHEAD = 4 * _THREADS
 """Packed chunks that wait for a thread: more would only take memory."""
-_FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE)
+_FILTERS = (2, 1)
+"""HDF5's own numbers of shuffle and deflate (``H5Z_FILTER_SHUFFLE``, ``H5Z_FILTER_DEFLATE``)."""
 # a class, whatever its stub says
 _FAULT = cast(type[Exception], isal_zlib.error)
 

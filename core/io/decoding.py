@@ -31,7 +31,10 @@ def serve(connection: Connection[Any, Any], memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # two of these at full speed would let the window stutter on a small machine
     give_way(_PRIORITY)
+    from core import late
     from core.io import reading  # loads the decoders before the ceiling is set
+
+    late.load()
 
     # what libraries mutter about broken files belongs to no terminal: the error says it in one sentence
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
 import nibabel
 import numpy as np
 from PIL import ExifTags, Image, TiffTags
@@ -21,6 +20,7 @@ from core.io.entries_dicom import shortened
 from core.io.files import opened
 from core.io.raster import worded
 from core.io.source import HeaderEntry
+from core.late import h5py
 
 _HEAD = 1 << 20
 """Bytes of a file in which its header must end."""

@@ -11,9 +11,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
-
 from core.io import atomic
+from core.late import h5py
 
 _GROWS_BY = 1 << 22
 

@@ -11,10 +11,9 @@ import io
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from core.errors import InputError
 from core.io.files import opened, split_member
+from core.late import h5py
 
 CACHE = 8 << 20
 """Bytes of chunks that are kept while slices are read."""

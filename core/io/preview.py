@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +13,7 @@ from core.io import archive
 from core.io.opener import open_source
 from core.io.sniff import Format
 from core.io.source import NotGrey, OpenScan, Preview, Source
+from core.late import cv2
 from core.volume import Volume, Window, auto_window
 
 SIDE = 96

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import (
     BmpImagePlugin,
@@ -34,6 +33,7 @@ from core.io import tiff
 from core.io.files import MAX_PIXELS, check_budget, opened, read_bytes
 from core.io.hyperstack import Hyperstack, hyperstack_of, with_all_pages
 from core.io.source import NotGrey, OpenScan, Source
+from core.late import cv2
 from core.volume import Volume
 
 _GREY_DTYPES = {

@@ -6,10 +6,10 @@ import colorsys
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.late import cv2
 from core.learning.explore_found import Exploration, Heat, Histogram
 from core.letters import for_pillow
 from core.messages import THIN, numeral, text

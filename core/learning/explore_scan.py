@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Array, PlaneView
 from core.labels import Label
+from core.late import cv2
 from core.learning.dataset import Source
 from core.learning.explore_found import SliceRow
 from core.learning.prepare import Preparation, intensity_of

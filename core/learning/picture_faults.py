@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.events import Notice
 from core.geometry import Geometry
+from core.late import cv2
 from core.learning.prepare import Preparation
 from core.learning.prepare_clear import Head
 from core.learning.prepare_head import air_around, grey_of

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LearningError
 from core.geometry import Array, Geometry
+from core.late import cv2
 from core.learning.config import TrainingConfig
 from core.learning.prepare_clear import Head, bone_on
 from core.learning.prepare_fit import Fit

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Geometry
+from core.late import cv2
 from core.learning.prepare_head import BRIDGE, Skin, filled_pieces, grey_of
 from core.volume import Volume
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Array, Geometry
+from core.late import cv2
 
 UNKNOWN = 255
 """Value of a prepared mask where nobody has said what is there."""

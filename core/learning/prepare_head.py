@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Array, Geometry
+from core.late import cv2
 from core.learning.prepare_fit import Cut
 from core.volume import Volume
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LearningError
 from core.io import atomic
+from core.late import cv2
 from core.learning.prepare import Preparation, Preparer
 from core.learning.prepare_steps import CT_WINDOWS, GREY, canonical, value_of
 from core.messages import numeral, sentence, text

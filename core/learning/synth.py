@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.late import cv2
 from core.learning import synth_artefacts as artefacts
 from core.learning.prepare import AIR as AIR_PART
 from core.learning.prepare import CT_RANGE

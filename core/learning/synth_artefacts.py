@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.late import cv2
 from core.learning.synth_contrast import Contrast
 from core.learning.synth_plane import Cut, Float, Random, Waves
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from core.geometry import Geometry, bounding_box
+from core.late import cv2
 
 CODES: tuple[int, ...] = (
     *(0, 24, 4, 43, 5, 44, 14, 15, 72, 2, 41, 3, 42, 7, 46, 8, 47, 10, 49, 11, 50, 12, 51, 13, 52, 16, 17, 53),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.late import cv2
 from core.learning.synth_maps import STEPS_PER_MM, HeadMap
 
 Reach = tuple[tuple[int, int], ...]

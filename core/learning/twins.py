@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Array
+from core.late import cv2
 
 LOOK = 64
 """Rows and columns of the small picture."""

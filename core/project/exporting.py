@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from core.geometry import Array
 from core.io import atomic
 from core.io.sniff import plain_name, plain_stem
 from core.labels import BRAIN, layer_name
+from core.late import cv2
 from core.project import maskfile
 from core.project.nifti_header import header_of
 from core.project.predictions import read_prediction

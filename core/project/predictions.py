@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LearningError
 from core.geometry import Geometry
 from core.io import atomic, hdf5
+from core.late import h5py
 from core.project import sums
 from core.project.project import Project
 from core.project.records import utc_now

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +15,7 @@ from core.errors import InputError, ProjectError, StorageError
 from core.geometry import Array, Geometry
 from core.io import chunks, hdf5
 from core.io.handover import decode_order
+from core.late import cv2, h5py
 from core.volume import Volume, Window, auto_window
 
 FORMAT = 1

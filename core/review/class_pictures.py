@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.late import cv2
 from core.learning.class_rule import expit
 from core.messages import numeral, text
 from core.review.figure import Figure, Plot, Series, png, svg

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import functools
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.late import cv2
 from core.project.predictions import THRESHOLD
 from core.review.entropy import entropy
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MeninxError
 from core.geometry import Array, PlaneView
+from core.late import cv2
 from core.letters import plain
 from core.review.strip import apply_mask
 from core.volume import Volume, Window, auto_window

@@ -45,6 +45,8 @@ class CompareBar(FoldingBar):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(theme.space("option_bar"), _SECOND, theme.space("s"), parent)
+        # how many runs are on offer; no answer yet
+        self._offered = -1
         self.run = _combo(5)
         self.run.setToolTip(text("review.run_tip"))
         self.reference = _combo(6)
@@ -181,8 +183,9 @@ class CompareBar(FoldingBar):
 
     def set_runs(self, rows: Sequence[RunRow], wanted: str) -> None:
         """Offer the runs that predicted; ``wanted`` (an id), else the one chosen before, else the best is chosen."""
-        if not rows and not self.run.count() and not self.gates.actions()[1:]:
-            return  # as it was
+        if not rows and not self._offered:
+            return
+        self._offered = len(rows)
         kept = wanted or self.chosen_run
         self.run.blockSignals(True)
         self.run.clear()

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import functools
 
-import cv2
 import numpy as np
 
+from core.late import cv2
 from core.messages import text
 
 GREY = "grey"
 NAMES = (GREY, "inverted", "hot", "cool", "viridis", "inferno")
 """Names as they are remembered; worded by :func:`words_of`."""
-_CV2 = {
-    "hot": cv2.COLORMAP_HOT,
-    "cool": cv2.COLORMAP_OCEAN,
-    "viridis": cv2.COLORMAP_VIRIDIS,
-    "inferno": cv2.COLORMAP_INFERNO,
-}
+_CV2 = {"hot": "HOT", "cool": "OCEAN", "viridis": "VIRIDIS", "inferno": "INFERNO"}
+"""What OpenCV calls them, behind ``COLORMAP_``: asked for at their use, so that nothing loads it before."""
 
 
 def words_of(name: str) -> str:
@@ -36,7 +32,8 @@ def table(name: str, *, hole: bool = False) -> tuple[int, ...]:
     """
     ramp = np.arange(256, dtype=np.uint8)
     if name in _CV2:
-        blue, green, red = cv2.applyColorMap(ramp[:, None], _CV2[name])[:, 0].T.astype(np.int64)
+        colors = getattr(cv2, f"COLORMAP_{_CV2[name]}")
+        blue, green, red = cv2.applyColorMap(ramp[:, None], colors)[:, 0].T.astype(np.int64)
     else:
         red = green = blue = (ramp[::-1] if name == "inverted" else ramp).astype(np.int64)
     words = 0xFF << 24 | red << 16 | green << 8 | blue

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF
@@ -13,6 +12,7 @@ from PySide6.QtGui import QImage, QPainter
 
 from core.geometry import Box, PlaneView
 from core.labels import SCRIBBLED_BACKGROUND
+from core.late import cv2
 from gui.viewer.pixels import Bytes, Grid, Rect, edge_labels, mask_labels
 
 _HATCH = 3

@@ -11,11 +11,11 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Array
+from core.late import cv2
 from core.volume import Volume, Window
 
 Bytes: TypeAlias = NDArray[np.uint8]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Geometry, PlaneView
+from core.late import cv2
 from core.volume import Volume
 from gui.viewer import pixels
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import math
 
-import cv2
 import numpy as np
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QImage, QPainter
 
+from core.late import cv2
 from gui import theme
 
 HALO = 5

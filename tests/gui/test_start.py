@@ -16,6 +16,8 @@ HEAVY = (
     "gdcm",
     "PIL",
     "pyqtgraph",
+    "cv2",
+    "h5py",
     "torch",
     "monai",
     "openvino",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.editing.tools.shapes import Mask, check_seed, connected, holes
 from core.editing.tools.stopping import OnSlice, Stopped
 from core.geometry import Array
+from core.late import cv2
 
 __all__ = ["OnSlice", "Stopped", "Values", "in_range", "level", "otsu", "wand", "wand_in_space"]
 

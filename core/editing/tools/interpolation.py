@@ -16,9 +16,10 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from core.late import cv2
 
 Mask = NDArray[np.bool_]
 Plane = NDArray[np.float32]

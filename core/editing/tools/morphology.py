@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from enum import StrEnum
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.editing.tools.islands import island_at, islands, keep_largest, without_small
 from core.editing.tools.stopping import OnSlice, Stopped, quiet
 from core.geometry import Box, bounding_box
+from core.late import cv2
 
 __all__ = [
     "Boolean",

@@ -6,11 +6,11 @@ a path costs little along strong gradients.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.editing.tools.shapes import check_seed
+from core.late import cv2
 
 _LEAST = 0.05
 """Cost of a pixel on the strongest edge: above nothing, or detours along it would be free."""

@@ -7,7 +7,6 @@ gradient (Vincent and Soille, IEEE Trans. PAMI 13:583, 1991), see :mod:`core.edi
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from core.editing.tools.flooding import Slabs, flood
 from core.editing.tools.stopping import OnSlice, quiet
 from core.errors import InputError
 from core.geometry import bounding_box
+from core.late import cv2
 
 _STEP = 0.02
 """What a pixel costs where nothing changes: paths stay short where values tell nothing."""

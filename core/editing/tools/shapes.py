@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.editing.tools.islands import holes_in_space
+from core.late import cv2
 
 Mask = NDArray[np.bool_]
 Points = Sequence[tuple[float, float]]
