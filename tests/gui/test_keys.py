@@ -34,6 +34,16 @@ def test_presets_name_real_actions_and_never_clash(preset: str) -> None:
             assert QKeySequence(key).toString(), key
 
 
+@pytest.mark.parametrize("preset", keymap.PRESETS)
+def test_one_press_is_one_key(preset: str) -> None:
+    """Qt hears a press as both Shift+] and }, and does nothing at all where two keys fit it."""
+    with_shift = {
+        f"Shift+{plain}": typed for plain, typed in zip("1234567890-=[];',./`", '!@#$%^&*()_+{}:"<>?~', strict=True)
+    }
+    pressed = [with_shift.get(key, key) for keys in keymap.load(preset).keys.values() for key in keys]
+    assert sorted(pressed) == sorted(set(pressed))
+
+
 def test_nothing_that_can_be_done_is_without_a_key_in_one_preset_only() -> None:
     usual = {name for name, keys in keymap.load().keys.items() if keys}
     for preset in keymap.PRESETS[1:]:
