@@ -134,7 +134,8 @@ class MeasureTool(PointerTool):
 
     def wants(self, key: ToolKey) -> bool:
         """Escape begins anew, Backspace takes a point back, Enter closes an area."""
-        return bool(self._points) and (key != "accept" or (self.kind is Kind.AREA and len(self._points) > 2))
+        closable = self.kind is Kind.AREA and len(self._points) > 2
+        return bool(self._points) and (key in ("cancel", "back") or (key == "accept" and closable))
 
     def key(self, key: ToolKey) -> None:
         """Hear a key."""

@@ -222,10 +222,17 @@ class Gestures:
         return True
 
     def _tool_key(self, event: QKeyEvent) -> bool:
-        """Let the tool have Enter, Escape and Backspace while they mean something to it."""
+        """Let the tool have Enter (with Ctrl too), Escape and Backspace while they mean something to it."""
         name, tool = _TOOL_KEYS.get(Qt.Key(event.key())), self._view.tool
-        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        if name is None or not plain or event.type() == QEvent.Type.KeyRelease or not is_sketching(tool):
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if name == "accept" and held == Qt.KeyboardModifier.ControlModifier:
+            name, held = "cut", Qt.KeyboardModifier.NoModifier
+        if (
+            name is None
+            or held != Qt.KeyboardModifier.NoModifier
+            or event.type() == QEvent.Type.KeyRelease
+            or not is_sketching(tool)
+        ):
             return False
         if not tool.wants(name):
             return False

@@ -19,8 +19,8 @@ from core.geometry import PlaneView
 from gui import theme
 from gui.viewer.events import ViewEvent
 
-ToolKey = Literal["accept", "cancel", "back"]
-"""Enter, Escape, Backspace."""
+ToolKey = Literal["accept", "cut", "cancel", "back"]
+"""Enter, Ctrl+Enter, Escape, Backspace."""
 Place = tuple[float, float]
 
 _HALO = QColor(0, 0, 0, 130)

@@ -172,6 +172,27 @@ def test_polygon_erases_with_ctrl_and_escape_leaves_nothing(opened: MainWindow, 
     undone(qtbot, opened, whole)
 
 
+@pytest.mark.parametrize("tool", [Qt.Key.Key_P, Qt.Key.Key_K])
+def test_ctrl_enter_closes_an_open_outline_and_takes_away(tool: Qt.Key, opened: MainWindow, qtbot: QtBot) -> None:
+    """Never Done, next scan, which has the same key: that would finish the slices of this scan."""
+    view = opened.annotate.views.main
+    key(qtbot, opened, Qt.Key.Key_P)
+    for corner in SQUARE:
+        click(view, corner)
+    key(qtbot, opened, Qt.Key.Key_Return)
+    whole, scan = brain(opened).copy(), opened.session.scan
+    assert whole.any()
+    key(qtbot, opened, tool)
+    for corner in [(20.4, 25.3), (30.6, 24.2), (27.3, 36.8)]:
+        click(view, corner)
+    view.setFocus()
+    qtbot.keyClick(view, Qt.Key.Key_Return, CTRL)
+    assert opened.session.scan == scan
+    left = brain(opened)
+    assert left.sum() < whole.sum()
+    assert not (left & ~whole).any()
+
+
 def test_polygon_on_another_plane_and_an_outline_elsewhere(opened: MainWindow, qtbot: QtBot) -> None:
     side = opened.annotate.views.views[1]
     layout = side.plane_view

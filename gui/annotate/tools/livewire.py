@@ -33,7 +33,7 @@ class ScissorsTool(PointerTool):
         self._scissors: Scissors | None = None
         self._live: list[Pixel] = []
         self._wanted: Pixel | None = None
-        self._closed = False
+        self._closed = self._cutting = False
         # only where the pointer is now matters, however many moves came
         self._soon = QTimer(bench.views)
         self._soon.setSingleShot(True)
@@ -89,6 +89,7 @@ class ScissorsTool(PointerTool):
         if self.open is not None and event is not None and self.open.on(event.view, event.index):
             self._turn(event.view)
             self._wanted = nearest(event.view, event.row, event.column)
+            self._cutting = event.inverted
             self._soon.start()
         elif self._live:
             self._live = []
@@ -119,7 +120,8 @@ class ScissorsTool(PointerTool):
         """Close, drop, or take the last anchor back."""
         if self.open is None:
             return
-        if key == "accept":
+        if key in ("accept", "cut"):
+            self.open.erase |= key == "cut"
             self._close()
         elif key == "cancel" or len(self.open.points) <= 1:
             self._drop()
@@ -138,7 +140,7 @@ class ScissorsTool(PointerTool):
         if self.open is None:
             return None
         fixed = tuple(self._fixed())
-        lines = [Line(fixed, dashed=outline.erase)] if len(fixed) > 1 else []
+        lines = [Line(fixed, dashed=outline.erase or self._cutting)] if len(fixed) > 1 else []
         if self._live:
             lines.append(Line(tuple(self._live), faint=True))
         return Sketch(self.bench.color, tuple(lines), tuple(outline.points))
@@ -191,7 +193,7 @@ class ScissorsTool(PointerTool):
     def _drop(self) -> None:
         self._soon.stop()
         self.open = self._scissors = self._wanted = None
-        self.pieces, self._live = [], []
+        self.pieces, self._live, self._cutting = [], [], False
         self.bench.views.sketch_changed()
 
     def _close(self) -> None:

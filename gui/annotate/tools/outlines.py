@@ -48,7 +48,7 @@ class PolygonTool(PointerTool):
         self._from: Place = (0.0, 0.0)
         self._moved = False
         self._pointer: Place | None = None
-        self._closed = False
+        self._closed = self._cutting = False
 
     def press(self, event: ViewEvent) -> None:
         """Set a corner, or take hold of one."""
@@ -111,6 +111,7 @@ class PolygonTool(PointerTool):
             return
         there = event is not None and self.open.on(event.view, event.index)
         self._pointer = (event.row, event.column) if event is not None and there else None
+        self._cutting = event is not None and there and event.inverted
         self.bench.views.sketch_changed()
 
     def wants(self, key: ToolKey) -> bool:
@@ -122,7 +123,9 @@ class PolygonTool(PointerTool):
         if self.open is None:
             return
         self._held = None
-        if key == "accept":
+        if key in ("accept", "cut"):
+            # Ctrl+Enter is Done elsewhere: with an outline open it closes that one, and takes away what it holds
+            self.open.erase |= key == "cut"
             self._close()
         elif key == "cancel" or len(self.open.points) <= 1:
             self._drop()
@@ -137,7 +140,7 @@ class PolygonTool(PointerTool):
             return None
         outline.turn(view)
         corners = tuple(outline.points)
-        lines = [Line(corners, dashed=outline.erase)]
+        lines = [Line(corners, dashed=outline.erase or self._cutting)]
         if self._pointer is not None and self._held is None and corners:
             lines.append(Line((corners[-1], self._pointer, corners[0]), faint=True))
         elif len(corners) > 2:
@@ -155,6 +158,7 @@ class PolygonTool(PointerTool):
 
     def _drop(self) -> None:
         self.open = self._pointer = self._held = None
+        self._cutting = False
         self.bench.views.sketch_changed()
 
     def _close(self) -> None:

@@ -134,7 +134,7 @@ class WandTool(PointerTool):
 
     def wants(self, key: ToolKey) -> bool:
         """Escape while a region can still be changed, Enter to be done with it."""
-        return key != "back" and (self._held is not None or self._last is not None)
+        return key in ("accept", "cancel") and (self._held is not None or self._last is not None)
 
     def key(self, key: ToolKey) -> None:
         """Take the region back, or leave it."""
