@@ -85,8 +85,8 @@ class MeasurePanel(QWidget):
         self.list.itemClicked.connect(self._go)
         self.list.itemActivated.connect(self._go)
         self.list.currentItemChanged.connect(self._enable)
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.list)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        # of the window: a click in the list leaves the keyboard with the scan, whose keys go on working
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self)
         delete.activated.connect(self.remove)
         self.gone = theme.button(text("measure.remove"), "small", tip=text("measure.remove_tip"))
         self.gone.setIcon(icon("trash", "muted"))

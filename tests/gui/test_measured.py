@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, Qt
 from pytestqt.qtbot import QtBot
 from shell_support import mouse, wait_loaded
 
@@ -87,6 +87,11 @@ def test_removed_and_brought_back_by_undo(opened: MainWindow, qtbot: QtBot) -> N
     for _ in range(2):
         opened.actions_table["redo"].trigger()
     qtbot.waitUntil(lambda: len(kept(opened)) == 2, timeout=5000)
+    # as the guide says: a click in the list, and Delete
+    place = panel.list.visualItemRect(panel.list.item(1)).center()
+    qtbot.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.keyClick(opened.annotate.views.main, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: len(kept(opened)) == 1, timeout=5000)
 
 
 def test_another_scan_has_its_own_and_all_go_into_one_table(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
