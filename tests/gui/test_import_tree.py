@@ -266,11 +266,23 @@ def test_values_of_masks_are_asked_for_their_labels(window: MainWindow, qtbot: Q
     assert "several labels (1, 4)" in shown(page, page.model.rows[0])
     page.choices.label.setCurrentText("Bleed")
     assert list(page.choices.value_names) == ["1", "4"]
+    assert page.choices.value_names["1"].placeholderText() == "Bleed"
+    assert page.options().label == "Bleed"
     page.choices.value_names["4"].setText("Oedema, near")
+    assert page.choices.value_names["1"].placeholderText() == "Bleed 1"
     assert page.options().label == "1=Bleed 1,4=Oedema  near"
     page.start()
     qtbot.waitUntil(lambda: window.commands.import_page is None, timeout=60_000)
     assert {label.name for label in window.session.labels} >= {"Bleed 1", "Oedema  near"}
+
+
+def test_what_a_program_drew_is_shown_beside_its_scan(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    for number in (1, 2):
+        write_nifti(tmp_path / f"head{number}.nii.gz", noise((6, 8, 9), seed=number))
+    write_nifti(tmp_path / "head2_automask.nii.gz", np.ones((6, 8, 9), np.uint8))
+    window.commands.take_dropped([tmp_path])
+    page = wait_page(window, qtbot)
+    assert ["automask" in shown(page, row) for row in page.model.rows] == [False, True]
 
 
 def test_voxels_that_are_no_numbers_are_told_though_the_page_could_not_know(

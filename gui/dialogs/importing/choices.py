@@ -15,6 +15,7 @@ from gui import theme
 from gui.dialogs.importing.patients import PatientChoice
 
 _MOST_VALUES = 12
+_PARTING = str.maketrans(",=", "  ")
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,12 @@ class Choices(QWidget):
         self.value_names = {}
         for place, value in enumerate(values):
             field = QLineEdit(kept.get(value, ""))
-            field.setPlaceholderText(text("importing.value_placeholder", value=value))
             field.setAccessibleName(text("importing.value", value=value))
-            field.textChanged.connect(self.changed)
+            field.textChanged.connect(self._value_named)
             self._grid.addWidget(theme.label(text("importing.value", value=value), "muted"), place, 0)
             self._grid.addWidget(field, place, 1)
             self.value_names[value] = field
+        self._show_unnamed()
 
     def _wanted(self) -> bool:
         words = self.label.currentText().strip()
@@ -136,7 +137,27 @@ class Choices(QWidget):
     @Slot(str)
     def _label_changed(self, _words: str) -> None:
         self._values.setVisible(bool(self.value_names) and self._wanted())
+        self._show_unnamed()
         self.changed.emit()
+
+    @Slot()
+    def _value_named(self) -> None:
+        self._show_unnamed()
+        self.changed.emit()
+
+    def _show_unnamed(self) -> None:
+        """Show in each empty field what its value becomes if it stays empty."""
+        names = self._names_of_values()
+        for value, field in self.value_names.items():
+            field.setPlaceholderText(names[value])
+
+    def _names_of_values(self) -> dict[str, str]:
+        words = self.label.currentText().strip()
+        # commas and equals signs part the pairs
+        said = {value: field.text().strip().translate(_PARTING) for value, field in self.value_names.items()}
+        if not any(said.values()):
+            return dict.fromkeys(said, words)
+        return {value: name or f"{words} {value}" for value, name in said.items()}
 
     def choose_first_label(self) -> None:
         """Take the masks in, as the first label."""
@@ -147,14 +168,9 @@ class Choices(QWidget):
         if not self._wanted():
             return None
         words = self.label.currentText().strip()
-        if not self.value_names:
+        if not any(field.text().strip() for field in self.value_names.values()):
             return words
-        names = {value: field.text().strip() for value, field in self.value_names.items()}
-        # commas and equals signs part the pairs
-        names = {value: name.replace(",", " ").replace("=", " ") for value, name in names.items()}
-        if not any(names.values()):
-            return words
-        return ",".join(f"{value}={name or f'{words} {value}'}" for value, name in names.items())
+        return ",".join(f"{value}={name}" for value, name in self._names_of_values().items())
 
     # ------------------------------------------------------------- patients
 

@@ -109,7 +109,7 @@ def mask(source: Source, seen: Seen | None) -> str:
     if preview is not None and preview.mask_dataset and not source.has_masks:
         return text("importing.mask_inside", dataset=preview.mask_dataset)
     if not source.has_masks:
-        return ""
+        return text("importing.mask_predicted") if any(source.predicted) else ""
     found = seen.mask if seen is not None else None
     if found is None:
         return text("importing.mask")
