@@ -37,6 +37,10 @@ def _action_words(action: str) -> str:
         return action.replace("_", " ").capitalize()
 
 
+_LEAST = 80
+"""Four steps, or two versions with their button."""
+
+
 class HistoryModel(QAbstractListModel):
     """Words are made only for the rows that are seen, so a thousand steps cost nothing."""
 
@@ -114,6 +118,8 @@ class HistoryPanel(QWidget):
         self._pages = QStackedWidget()
         for page in (self.nothing, self.list, self.versions):
             self._pages.addWidget(page)
+        # below many labels the panels scroll as a whole rather than leave a list of one line
+        self._pages.setMinimumHeight(_LEAST)
         self.steps_button, self.versions_button = (
             self._tab(text(key)) for key in ("annotate.history_steps", "annotate.history_versions")
         )
