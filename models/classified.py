@@ -77,7 +77,9 @@ def rule_of(network: nn.Module, data: TrainingSet, examples: NDArray[np.int64], 
         with torch.no_grad():
             found.append(torch.sigmoid(network(images).float()).reshape(len(images)).cpu().numpy())
     network.cpu()
-    return choose_rule(np.concatenate(found), data.amounts[examples] > 0, data.scan_of[examples])
+    counts = np.bincount(data.scan_of, minlength=len(data.scans))
+    partly = [number for number, scan in enumerate(data.scans) if counts[number] < scan.shape[0]]
+    return choose_rule(np.concatenate(found), data.amounts[examples] > 0, data.scan_of[examples], partly)
 
 
 def export_classifier(folder: Path, network: nn.Module, preparation: Preparation, facts: Mapping[str, Any]) -> float:

@@ -15,13 +15,14 @@ from core.errors import Cancelled, LearningError
 from core.events import StopCheck, never_stop
 from core.learning import runs
 from core.learning.class_rule import ClassRule
+from core.learning.grey_look import GreyLook
 from core.learning.prepare import Preparation, Preparer
 from core.learning.runs import MODEL_FILE, ONNX_FILE
 from core.project.class_predictions import ClassPrediction, read_classes, write_classes
 from core.project.project import Project
 from core.project.records import Scan
 from core.volume import Volume
-from models.inference import BATCH, compile_model, lengths, may_mirror, read_facts
+from models.inference import BATCH, compile_model, in_other_window, lengths, may_mirror, read_facts
 
 
 class ClassPredictor:
@@ -60,6 +61,7 @@ class ClassPredictor:
             self.name = str(facts["class_name"])
             self.preparation = Preparation.from_json(facts["preparation"])
             self.rule = ClassRule.from_json(facts["rule"])
+            self._usual = GreyLook.from_json(facts.get("grey_levels"))
         except (KeyError, TypeError, ValueError) as error:
             raise LearningError("model-damaged", file=folder / MODEL_FILE) from error
         self._compiled = compile_model(folder / ONNX_FILE, exact=exact)
@@ -81,6 +83,10 @@ class ClassPredictor:
     def _run(self, stacks: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         result = self._compiled(np.ascontiguousarray(stacks, dtype=np.float32))
         return np.array(result[0], dtype=np.float32)[:, 0], np.array(result[1], dtype=np.float32)[:, 0]
+
+    def other_window(self, volume: Volume) -> bool:
+        """Whether a scan was shown in another window than most of those that the model learnt from."""
+        return in_other_window(volume, self._usual, self.preparation)
 
     def in_pieces(
         self, volume: Volume, should_stop: StopCheck = never_stop
@@ -193,6 +199,10 @@ class Gate:
         if found is None:
             raise LearningError("prediction-missing", run=self.run.name, scan=scan.name)
         return found
+
+    def other_window(self, volume: Volume) -> bool:
+        """Whether a scan was shown in another window than most of those that the gate learnt from."""
+        return self._predictor.other_window(volume)
 
     def close(self, found: ClassPrediction, masks: dict[str, NDArray[np.uint8]]) -> dict[str, Any]:
         """Empty the clean slices of masks ``[z, y, x]``; return what that removed, for the meta.

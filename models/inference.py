@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.errors import Cancelled, LearningError
 from core.events import StopCheck, never_stop
 from core.geometry import Geometry
+from core.learning.grey_look import GreyLook, look_at
 from core.learning.prepare import Preparation, Preparer
 from core.learning.prepare_fit import Fit
 from core.learning.runs import MODEL_FILE, ONNX_FILE
@@ -71,6 +72,8 @@ class Predictor:
         try:
             self.labels: tuple[str, ...] = tuple(str(name) for name in facts["labels"])
             self._learnt = tuple(str(name) for name in facts.get("modalities", ()))
+            self.name = str(facts.get("name", folder.name))
+            self._usual = GreyLook.from_json(facts.get("grey_levels"))
             self.preparation = Preparation.from_json(facts["preparation"])
         except (KeyError, TypeError, ValueError) as error:
             raise LearningError("model-damaged", file=folder / MODEL_FILE) from error
@@ -103,6 +106,10 @@ class Predictor:
     def unlearnt(self, volume: Volume) -> str:
         """Return the modality of a scan if the model is known to have learnt from others alone; else nothing."""
         return volume.modality if self._learnt and volume.modality not in ("", *self._learnt) else ""
+
+    def other_window(self, volume: Volume) -> bool:
+        """Whether a scan was shown in another window than most of those that the model learnt from."""
+        return in_other_window(volume, self._usual, self.preparation)
 
     def predict_volume(
         self, volume: Volume, on_slices: OnSlices | None = None, should_stop: StopCheck = never_stop
@@ -169,6 +176,12 @@ class Predictor:
     def _stored(self, fit: Fit, square: NDArray[np.float32], name: str, geometry: Geometry) -> NDArray[np.float32]:
         """Return what is stored of a predicted square, 0..255 ``[rows, columns]``."""
         return fit.inverse(square) * np.float32(255)
+
+
+def in_other_window(volume: Volume, usual: GreyLook | None, preparation: Preparation) -> bool:
+    """Return whether the grey levels of a scan lie otherwise than is usual; no where nothing tells."""
+    found = None if usual is None else look_at(volume, preparation.channels)
+    return found is not None and usual is not None and found.other_window(usual)
 
 
 def may_mirror(facts: Mapping[str, Any], mirrored: bool) -> bool:

@@ -47,10 +47,13 @@ class Masker(Protocol):
         Names of what it can mask.
     check
         What is to be said of the Brain that it masked last; None where there is nothing to go by.
+    unlike
+        The run's name where the scan that it masked last is in another window than those it learnt from.
     """
 
     labels: tuple[str, ...]
     check: BrainCheck | None
+    unlike: str
 
     def masks(self, volume: Volume, should_stop: StopCheck) -> Masks:
         """Return a mask ``[z, y, x]`` per label (non-zero is inside)."""
@@ -62,6 +65,7 @@ class ClassicalMasker:
 
     labels: tuple[str, ...] = (BRAIN,)
     check: BrainCheck | None = None
+    unlike: str = ""
 
     def __init__(self, tidying: Tidying = tidy.PLAIN) -> None:
         self._tidying = tidying
@@ -80,7 +84,7 @@ class RunMasker:
     def __init__(self, folder: Path, ways: Ways = USUAL) -> None:
         from models.brain import DISTANCE, predictor_of
 
-        self._ways = ways
+        self._ways, self.unlike = ways, ""
         self._predictor = predictor_of(folder, mirrored=self._ways.mirrored)
         self.labels: tuple[str, ...] = tuple(name for name in self._predictor.labels if name != DISTANCE)
         self.check: BrainCheck | None = None
@@ -97,6 +101,7 @@ class RunMasker:
         else:
             found = self._predictor.predict_volume(volume, should_stop=should_stop)
         masks, self.check = tidied(found, volume.geometry, self._ways.tidying, self._predictor.unlearnt(volume))
+        self.unlike = self._predictor.name if self._predictor.other_window(volume) else ""
         return masks
 
 
@@ -341,6 +346,8 @@ def _do(
         if masker.check is not None:
             batch.checks[name] = masker.check.to_json()
             yield from brain_notices(source.name, masker.check)
+        if masker.unlike:
+            yield Notice("run-window", {"run": masker.unlike, "count": 1, "scans": source.name})
         batch.scans += 1
 
 

@@ -84,6 +84,9 @@ def predict_job(
         word = should_stop()
         if word == "cancel":
             raise Cancelled
+        if work.windows and leading():
+            fields = {"run": found.name, "count": len(work.windows), "scans": ", ".join(work.windows[:5])}
+            yield Notice("run-window", fields)
         result = _result(found, wanted, work, shards.others)
         if word and leading():
             yield Notice("predicting-stopped", {"done": len(result["scans"]), "total": len(wanted)})
@@ -145,7 +148,8 @@ class _Work(ABC):
 
     def __init__(self, project: Project, run: str, total: int) -> None:
         self.project, self.run, self.total = project, run, total
-        self.told: dict[str, int] = {}
+        self.told: dict[str, int] = {"windows": 0}
+        self.windows: list[str] = []
         self.done = self.predicted = 0
         self.names: list[str] = []
         self._started = time.monotonic()
@@ -177,6 +181,12 @@ class _Work(ABC):
     def predict(self, scan: Scan, should_stop: StopCheck) -> Events:
         """Predict one scan and store what was found."""
 
+    def _window(self, scan: Scan, *, other: bool) -> None:
+        """Remember a scan that is in another window than what was learnt from."""
+        if other:
+            self.windows.append(scan.name)
+            self.told["windows"] += 1
+
     def _counted(self, scan: Scan) -> None:
         self.done += scan.shape[0]
         self.predicted += scan.shape[0]
@@ -197,7 +207,7 @@ class _MaskWork(_Work):
         super().__init__(project, run, total)
         self.predictor, self.gate, self.ways = predictor, gate, ways
         if gate is not None:
-            self.told = {"clean": 0, "emptied": 0}
+            self.told |= {"clean": 0, "emptied": 0}
 
     def predict(self, scan: Scan, should_stop: StopCheck) -> Events:
         started = time.monotonic()
@@ -223,8 +233,10 @@ class _MaskWork(_Work):
             facts[MIRRORED] = {name: [round(float(one), 4) for one in doubts[name]] for name in masks}
         if self.gate is not None:
             facts["gate"] = self.gate.close(self.gate.asked(scan, volume, should_stop), masks)
-            for key in self.told:
+            for key in ("clean", "emptied"):
                 self.told[key] += len(facts["gate"][key])
+        gated = self.gate is not None and self.gate.other_window(volume)
+        self._window(scan, other=gated or self.predictor.other_window(volume))
         seconds = time.monotonic() - started
         write_prediction(self.project, self.run, scan.id, masks, probabilities, seconds=seconds, facts=facts)
         self._counted(scan)
@@ -236,12 +248,14 @@ class _ClassWork(_Work):
     def __init__(self, project: Project, run: str, predictor: ClassPredictor, total: int) -> None:
         super().__init__(project, run, total)
         self.predictor = predictor
-        self.told = {"yes": 0}
+        self.told |= {"yes": 0}
 
     def predict(self, scan: Scan, should_stop: StopCheck) -> Events:
         yield self._progress(0, scan)
-        for done in classify_scan(self.project, self.run, self.predictor, scan, should_stop=should_stop):
+        volume = self.project.read_volume(scan.id)
+        for done in classify_scan(self.project, self.run, self.predictor, scan, volume, should_stop):
             yield self._progress(done, scan)
+        self._window(scan, other=self.predictor.other_window(volume))
         found = read_classes(self.project, self.run, scan.id)
         self.told["yes"] += int(found.said.sum()) if found is not None else 0
         self._counted(scan)

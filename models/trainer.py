@@ -408,6 +408,7 @@ class _Training:
             "slices": slice_counts(self.parts),
             "baseline_accuracy": round(baseline_accuracy(self.data, self.parts[Part.VALIDATION]), 6),
             "leaky": list(self.split.reasons),
+            "grey_levels": None if self.data.usual is None else self.data.usual.to_json(),
         }
 
     def _started(self) -> TrainingStarted:

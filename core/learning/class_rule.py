@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ class ClassRule:
         return cls(**{name: float(data[name]) for name in cls.__slots__})
 
 
-def choose_rule(raw: NDArray[Any], truth: Bools, scans: NDArray[Any]) -> ClassRule:
+def choose_rule(raw: NDArray[Any], truth: Bools, scans: NDArray[Any], partly: Collection[int] = ()) -> ClassRule:
     """Choose a rule on slices that were not trained on.
 
     Parameters
@@ -70,11 +70,16 @@ def choose_rule(raw: NDArray[Any], truth: Bools, scans: NDArray[Any]) -> ClassRu
         ``[n]``.
     scans
         ``[n]``, which scan each slice is of.
+    partly
+        Scans of which not every slice is known: they may be yes where no known slice is, and do not tell what a
+        whole scan without is like.
     """
     slope, offset = calibrate(logit(raw), truth)
     found = expit(slope * logit(raw) + offset)
     threshold = best_threshold(found, truth)
     highest, shown = per_scan(found, truth, scans)
+    told = shown | ~np.isin(np.unique(scans), list(partly))
+    highest, shown = highest[told], shown[told]
     whole = best_threshold(highest, shown) if shown.any() and not shown.all() else threshold
     gate = _just_below(found, np.quantile(found[truth], 1 - GATE_KEEPS, method="lower")) if truth.any() else threshold
     return ClassRule(slope, offset, threshold, whole, min(gate, threshold))

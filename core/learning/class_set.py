@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,7 +178,7 @@ def read_class_set(
     images = [images for images, _ in parts]
     # only the list holds the arrays now: each is let go of as it is copied
     parts.clear()
-    return _joined(config.class_name, sources, images, stacks)
+    return replace(_joined(config.class_name, sources, images, stacks), usual=faulty.usual)
 
 
 def _joined(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +24,7 @@ from core.errors import LearningError
 from core.events import JobEvent, Notice, StopCheck, never_stop
 from core.labels import SCRIBBLED_BACKGROUND, Label
 from core.learning.config import TrainingConfig
+from core.learning.grey_look import GreyLook
 from core.learning.picture_faults import Faulty
 from core.learning.prepare import Preparation, Preparer
 from core.learning.prepare_head import Skin, air_around
@@ -96,6 +97,8 @@ class TrainingSet:
         the labels, and that part, 0..1.
     task
         ``classify`` where the masks are single pixels that say yes or no of the slice.
+    usual
+        How the grey levels of most of the scans lie; None where nothing tells.
     """
 
     labels: tuple[str, ...]
@@ -110,6 +113,7 @@ class TrainingSet:
     pins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     lost: Mapping[str, float] = field(default_factory=dict)
     task: str = "segment"
+    usual: GreyLook | None = None
 
     def __len__(self) -> int:
         return len(self.stacks)
@@ -244,7 +248,7 @@ def read_training_set(
     read = partial(_read_source, project, labels, preparation, should_stop, faulty)
     parts = yield from read_each(sources, read, "reading-masks", should_stop)
     yield from faulty.notices()
-    data = _joined(tuple(label.name for label in labels), sources, parts)
+    data = replace(_joined(tuple(label.name for label in labels), sources, parts), usual=faulty.usual)
     for name, part in data.lost.items():
         yield Notice("training-cut-off", {"name": name, "percent": f"{100 * part:.3g}"})
     return data

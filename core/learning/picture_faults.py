@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.events import Notice
 from core.geometry import Geometry
 from core.late import cv2
+from core.learning.grey_look import GreyLook, look_at, other_windows, usual_of
 from core.learning.prepare import Preparation
 from core.learning.prepare_clear import Head
 from core.learning.prepare_head import air_around, grey_of
@@ -154,6 +155,7 @@ class Faulty:
     def __init__(self, preparation: Preparation) -> None:
         self._preparation = preparation
         self._names: dict[str, list[str]] = {LETTERS: [], WINDOW: []}
+        self._looks: dict[str, GreyLook] = {}
 
     def look(self, volume: Volume, name: str) -> None:
         """Look at a scan."""
@@ -162,14 +164,27 @@ class Faulty:
             found -= {LETTERS}
         for fault in found:
             self._names[fault].append(name)
+        grey = look_at(volume, self._preparation.channels)
+        if grey is not None:
+            self._looks[name] = grey
+
+    @property
+    def usual(self) -> GreyLook | None:
+        """How the grey levels of most of the scans lie."""
+        return usual_of(list(self._looks.values()))
 
     def notices(self) -> list[Notice]:
-        """Return ``training-letters`` and ``training-window``, each with the scans it is said of."""
-        return [
+        """Return ``training-letters``, ``training-window`` and ``training-other-window``, each with its scans."""
+        told = [
             Notice(f"training-{fault}", {"count": len(names), "names": _named(names)})
             for fault, names in self._names.items()
             if names
         ]
+        others = [name for name in other_windows(self._looks) if name not in self._names[WINDOW]]
+        if others:
+            fields = {"count": len(others), "total": len(self._looks), "names": _named(others)}
+            told.append(Notice("training-other-window", fields))
+        return told
 
 
 def _named(names: list[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,8 @@ class ClassEvaluation:
         Display names of scans of which nobody said what they are.
     test_looks
         How often the run's test scans were looked at, this time included.
+    unsaid
+        By scan id: slices of the measured scans of which nobody said what they are.
     """
 
     made: Plan
@@ -87,6 +89,7 @@ class ClassEvaluation:
     scan_threshold: float
     unmeasured: tuple[str, ...]
     test_looks: int
+    unsaid: Mapping[str, int] = field(default_factory=dict)
 
     def by_slice(self) -> ClassMeasures:
         """Measure the slices."""
@@ -96,12 +99,18 @@ class ClassEvaluation:
         )
 
     def by_scan(self) -> ClassMeasures:
-        """Measure the scans: each has the highest probability of its slices, and is yes if one of them is."""
-        groups = self._scans()
+        """Measure the scans: each has the highest probability of its slices, and is yes if one of them is.
+
+        A scan of which only some slices were said to be no may yet be a yes: it is left out.
+        """
+        groups = {scan: rows for scan, rows in self._scans().items() if not self._is_open(rows)}
         found = [max(row.probability for row in rows) for rows in groups.values()]
         truth = [any(row.truth for row in rows) for rows in groups.values()]
         patients = self._patients([rows[0] for rows in groups.values()])
         return measure_classes(np.array(found), np.array(truth), patients, self.scan_threshold)
+
+    def _is_open(self, rows: Sequence[SliceRow]) -> bool:
+        return self.unsaid.get(rows[0].scan_id, 0) > 0 and not any(row.truth for row in rows)
 
     def most_wrong(self) -> list[SliceRow]:
         """Return the slices on the wrong side of the threshold, furthest off first."""
@@ -127,6 +136,8 @@ class ClassEvaluation:
             "slices": [row.facts(self.threshold) for row in self.rows],
             "most_wrong": [row.facts(self.threshold) for row in self.most_wrong()],
             "unmeasured": list(self.unmeasured),
+            "unsaid": sum(self.unsaid.values()),
+            "open_scans": [rows[0].scan for rows in self._scans().values() if self._is_open(rows)],
             "leaky": bool(reasons),
             "reasons": list(reasons),
             "stamp": stamp_of(reasons),
@@ -142,6 +153,7 @@ class ClassEvaluation:
     def _scan_facts(self, rows: Sequence[SliceRow]) -> dict[str, Any]:
         highest = max(row.probability for row in rows)
         truth, said = any(row.truth for row in rows), highest >= self.scan_threshold
+        known = not self._is_open(rows)
         called = [row.probability >= self.threshold for row in rows]
         return {
             "scan": rows[0].scan,
@@ -150,10 +162,10 @@ class ClassEvaluation:
             "slices": len(rows),
             "slices_yes": sum(row.truth for row in rows),
             "slices_right": sum(one == row.truth for one, row in zip(called, rows, strict=True)),
-            "truth": "yes" if truth else "no",
+            "truth": ("yes" if truth else "no") if known else "",
             "said": "yes" if said else "no",
             "probability": round(highest, 6),
-            "right": said == truth,
+            "right": said == truth if known else None,
         }
 
     @staticmethod
@@ -192,6 +204,7 @@ def evaluate_classes(project: Project, made: Plan, *, reader: str | None = None)
     sources = sources_of(project, made, reader)
     rows: list[SliceRow] = []
     unmeasured: list[str] = []
+    unsaid: dict[str, int] = {}
     found: ClassPrediction | None = None
     for scan in made.scans:
         allowed = made.slices_of(scan)
@@ -202,12 +215,13 @@ def evaluate_classes(project: Project, made: Plan, *, reader: str | None = None)
         found = read_classes(project, made.run.id, scan.id)
         if found is None:
             raise LearningError("prediction-missing", run=made.run.name, scan=scan.name)
+        unsaid[scan.id] = int(np.count_nonzero(allowed)) - len(known)
         whose = (scan.id, scan.name, scan.patient, scan.patient_name, made.part_of(scan))
         rows += [SliceRow(*whose, z, yes, float(found.probability[z])) for z, yes in sorted(known.items())]
     if found is None:
         raise LearningError("class-nothing", name=made.run.config.class_name)
     looks = count_looks(project, made.run.id)
-    return ClassEvaluation(made, tuple(rows), found.threshold, found.scan_threshold, tuple(unmeasured), looks)
+    return ClassEvaluation(made, tuple(rows), found.threshold, found.scan_threshold, tuple(unmeasured), looks, unsaid)
 
 
 def write_class_files(folder: Path, facts: Mapping[str, Any]) -> list[Path]:

@@ -105,7 +105,7 @@ def measure_classes(
     Parameters
     ----------
     probability
-        ``[n]``, 0..1; at least one.
+        ``[n]``, 0..1; of none, no figure is defined.
     truth
         ``[n]`` bool.
     patients
@@ -133,8 +133,8 @@ def measure_classes(
         quiet=quiet,
         figures=figures,
         intervals=_intervals(found, true, cells, owners, len(names), seed),
-        brier=float(np.mean((found - true) ** 2)),
-        ece=float(sum(one.count * abs(one.mean - one.share) for one in bins) / len(found)),
+        brier=float(np.sum((found - true) ** 2) / max(1, len(found))),
+        ece=float(sum(one.count * abs(one.mean - one.share) for one in bins) / max(1, len(found))),
         bins=bins,
         roc=roc(found, true),
         threshold=float(threshold),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core.errors import ProjectError
+from core.errors import LearningError, ProjectError
 from core.labels import LabelSet
-from core.learning.runs import Run, read_split
+from core.learning.runs import MODEL_FILE, Run, read_split, run_folder
 from core.messages import text
 from core.project.project import Project
 from core.project.records import Scan
+from core.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,21 @@ def misfits(found: Learnt, scan: Scan) -> list[str]:
     if found.channels and scan.channels not in found.channels:
         said.append(text("review.misfit_colour" if scan.channels > 1 else "review.misfit_grey"))
     return said
+
+
+def other_window(project: Project, run: Run, volume: Volume) -> bool:
+    """Return whether a scan was shown in another window than most of those that a run learnt from."""
+    from core.learning.grey_look import GreyLook, look_at  # brings the preparation: not before it is needed
+    from core.learning.prepare import Preparation
+
+    try:
+        facts = json.loads((run_folder(project, run.id) / MODEL_FILE).read_text("utf-8"))
+        usual, preparation = GreyLook.from_json(facts["grey_levels"]), Preparation.from_json(facts["preparation"])
+    except (OSError, ValueError, KeyError, TypeError, LearningError):
+        # of older runs and of those of another program nothing is known; verify names a damaged file
+        return False
+    found = None if usual is None else look_at(volume, preparation.channels)
+    return found is not None and usual is not None and found.other_window(usual)
 
 
 def unlike(found: Learnt, scans: Iterable[Scan]) -> list[str]:

@@ -20,7 +20,7 @@ from core.project.records import Scan, SliceState
 from core.review.compare import LabelComparison, compare_label, read_truth
 from core.review.effort import Effort, effort_of, time_of
 from core.review.entropy import entropy_levels
-from core.review.fitness import learnt, lost_labels, misfits
+from core.review.fitness import learnt, lost_labels, misfits, other_window
 from core.review.ranking import RankedSlice, unsure_slices, worst_slices
 from core.review.strip import apply_mask
 from core.volume import Volume
@@ -191,6 +191,8 @@ def answer(question: Question) -> ReviewCase:
 
 def _misfits(question: Question) -> tuple[str, ...]:
     said = misfits(learnt(question.project, question.run), question.scan)
+    if other_window(question.project, question.run, question.volume):
+        said.append(text("review.misfit_window"))
     gone = lost_labels(question.labels, question.run)
     if gone:
         key = "misfit_no_label" if len(gone) == len(question.run.labels) else "misfit_labels"

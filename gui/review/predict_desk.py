@@ -119,5 +119,7 @@ class PredictDesk(QObject):
             words = text(f"review.{key}", run=name, count=count)
             if "emptied" in work.result:
                 words += " " + text("review.told_gated", **{key: work.result[key] for key in ("clean", "emptied")})
-            self._session.notifier.tell(words, "good")
+            if work.result.get("windows"):
+                words += " " + text("review.told_windows", count=work.result["windows"])
+            self._session.notifier.tell(words, "warning" if work.result.get("windows") else "good")
         self.changed.emit()

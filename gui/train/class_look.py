@@ -168,6 +168,16 @@ def _load(folder: Path, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping
     return [(row, QImage(str(folder / row["picture"])) if row.get("picture") else QImage()) for row in rows]
 
 
+def _left_out(facts: Mapping[str, Any], level: str) -> str:
+    """Say which slices or scans were not measured, as nobody said what they are; empty where there are none."""
+    left_out = list(facts.get("open_scans", ()))
+    if level == "scans" and left_out:
+        return "\n" + text("evaluate.open_scans", count=len(left_out), scans=", ".join(left_out))
+    if level == "slices" and facts.get("unsaid"):
+        return "\n" + text("evaluate.unsaid", count=facts["unsaid"])
+    return ""
+
+
 class ClassLook(QWidget):
     """What measuring a run that classifies gave."""
 
@@ -246,7 +256,7 @@ class ClassLook(QWidget):
         facts = self._found.get(str(self.part.currentData()))
         if facts is None:
             return
-        _, summary_key, curves_key = LEVELS[max(0, self._levels.checkedId())]
+        level, summary_key, curves_key = LEVELS[max(0, self._levels.checkedId())]
         summary, curves = facts[summary_key], facts[curves_key]
         auc = summary["auc"]["mean"]
         false = summary["specificity"]["mean"]
@@ -261,6 +271,7 @@ class ClassLook(QWidget):
         counted = text("evaluate.class_counts", **{key: summary[key] for key in ("count", "yes", "patients")})
         self._counts.setText(
             f"{counted}  ·  {text('train.class_threshold', threshold=numeral(summary['threshold'], '.3f'))}"
+            + _left_out(facts, level)
         )
         self._asker.ask(_load, self._folder, facts["most_wrong"][:SHOWN])
 

@@ -12,7 +12,7 @@ from core.messages import numeral, sentence, text
 from core.review.curves import RunCurves
 from gui.jobs.jobs import time_left
 
-_FAULTS = ("training-letters", "training-window")
+_FAULTS = ("training-letters", "training-window", "training-other-window")
 """Notices that stay to be read while the curves are looked at."""
 
 

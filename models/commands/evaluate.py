@@ -101,6 +101,10 @@ def _show_classes(facts: dict[str, Any], line: Line) -> None:
             measured = {"mean": _short(found["mean"]), "median": "", "interval": words}
             line.say(text("evaluate.line", name=text(f"evaluate.name_{called}"), **measured).rstrip())
         line.say(text("evaluate.class_calibration", **summary))
+    if facts["unsaid"]:
+        line.say(text("evaluate.unsaid", count=facts["unsaid"]))
+    if facts["open_scans"]:
+        line.say(text("evaluate.open_scans", count=len(facts["open_scans"]), scans=", ".join(facts["open_scans"])))
     line.say(text("evaluate.class_interval"))
     wrong = [
         f"{row['scan']}:{row['slice']} ({numeral(row['probability'], '.2f')})" for row in facts["most_wrong"][:_WRONG]

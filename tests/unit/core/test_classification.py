@@ -118,3 +118,17 @@ def test_a_scan_is_as_sure_as_its_surest_slice():
     found, truth = per_scan(np.array([0.1, 0.6, 0.2, 0.3]), np.array([0, 1, 0, 0], dtype=bool), np.array([0, 0, 1, 1]))
     assert found.tolist() == [0.6, 0.3]
     assert truth.tolist() == [True, False]
+
+
+def test_a_scan_known_in_part_tells_nothing_of_scans_without():
+    # scan 0 shows it, scans 1 and 2 do not; of scan 2 only some slices are known, and it looks like a yes
+    raw = np.array([0.9, 0.2, 0.3, 0.1, 0.95, 0.9])
+    truth = np.array([1, 0, 0, 0, 0, 0], dtype=bool)
+    scans = np.array([0, 0, 1, 1, 2, 2])
+    rule = choose_rule(raw, truth, scans, partly=(0, 2))
+    found = rule.probability(raw)
+    # between the scans that are known: what scan 2 says does not count
+    assert found[2] < rule.scan_threshold < found[0]
+    # where only one kind is left it is the threshold of slices
+    only = choose_rule(raw, truth, scans, partly=(1, 2))
+    assert only.scan_threshold == only.threshold

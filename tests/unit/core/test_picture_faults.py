@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from core.geometry import Geometry
+from core.learning.grey_look import GreyLook, look_at, other_windows, usual_of
 from core.learning.picture_faults import LETTERS, WINDOW, faults
 from core.learning.prepare_steps import CT_WINDOWS
 from core.volume import Volume
@@ -78,3 +81,63 @@ def test_hounsfield_windows_are_wrong_where_none_shows_the_head():
 def test_where_there_is_no_head_nothing_is_said():
     for array in (np.zeros((2, SIDE, SIDE), np.uint8), np.full((1, SIDE, SIDE), 255, np.uint8)):
         assert LETTERS not in faults(volume(array))
+
+
+def shown(low: float, high: float, seed: int = 0) -> np.ndarray:
+    """A head in Hounsfield units as pictures in a window: brain 35, bone 1,000 and spongy bone 400."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    away = np.hypot((y - 120) / 1.15, x - 128)
+    values = np.full((3, SIDE, SIDE), -1000.0)
+    values[:, away < 90] = 20
+    values[:, away < 86] = 1000
+    values[:, away < 82] = 400
+    values[:, away < 76] = 35
+    values += random.normal(0, 6, values.shape) * (values > -500)
+    return ((values - low) / (high - low) * 255).clip(0, 255).round().astype(np.uint8)
+
+
+BRAIN, SUBDURAL, WIDE_BONE, BONE = (0, 80), (-32, 182), (-770, 1730), (-500, 1500)
+
+
+def looks(*windows: tuple[int, int]) -> dict[str, GreyLook]:
+    found = {f"{number}": look_at(volume(shown(*window, number))) for number, window in enumerate(windows)}
+    return {name: look for name, look in found.items() if look is not None}
+
+
+@pytest.mark.parametrize("bone", [WIDE_BONE, BONE])
+def test_bone_windows_among_brain_windows_are_named_and_brain_windows_among_bone_windows(bone):
+    assert other_windows(looks(BRAIN, BRAIN, bone, BRAIN, BRAIN)) == ("2",)
+    assert other_windows(looks(bone, bone, BRAIN, bone)) == ("2",)
+    # of two and two it is the bone windows that are told
+    assert other_windows(looks(BRAIN, bone, BRAIN, bone)) == ("1", "3")
+
+
+def test_windows_in_which_the_brain_can_be_seen_are_told_of_no_other():
+    assert other_windows(looks(BRAIN, SUBDURAL, BRAIN, SUBDURAL)) == ()
+    assert other_windows(looks(BONE, WIDE_BONE, BONE)) == ()
+    assert other_windows({}) == ()
+
+
+def test_a_bone_window_is_no_other_window_where_all_are_and_hounsfield_values_have_their_own():
+    usual = usual_of(list(looks(BRAIN, BRAIN).values()))
+    values = np.where(shown(*BRAIN) > 0, 35, -1000).astype(np.int16)
+    values[:, 60:180, 60:190] = np.random.default_rng(0).normal(35, 6, (3, 120, 130))
+    assert look_at(volume(values)) is None
+    assert look_at(volume(values, "CT"), ("W80/L40",)) is None
+    found = look_at(volume(values, "CT"))
+    assert usual is not None
+    assert found is not None
+    # from -100 to 200 HU
+    assert found.levels == pytest.approx(6 * 2 * 0.6745 * 255 / 300, abs=2)
+    assert usual.to_json() == GreyLook(round(usual.white, 4), usual.levels).to_json()
+    assert GreyLook.from_json(usual.to_json()) == GreyLook(round(usual.white, 4), usual.levels)
+    assert GreyLook.from_json({"white": "much"}) is None
+
+
+def test_a_turned_picture_is_looked_at_as_it_is_shown():
+    plain, turned = volume(shown(*BRAIN)), volume(255 - shown(*BRAIN))
+    first, second = look_at(plain), look_at(replace(turned, inverted=True))
+    assert first is not None
+    assert second is not None
+    assert second.white == pytest.approx(first.white, abs=0.02)

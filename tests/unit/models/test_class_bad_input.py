@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,19 +13,24 @@ import pytest
 from class_project import CLASS, quick
 
 from core.commands.line import run as run_command
-from core.events import Notice
+from core.events import Finished, Notice
 from core.geometry import Geometry
+from core.learning.runs import find_run
 from core.messages import text
 from core.project.classes import ClassGiven
 from core.project.project import Project
+from core.review.class_evaluation import evaluate_classes, write_class_files
+from core.review.evaluation import plan
+from core.review.fitness import other_window
 from core.volume import Volume
+from models.predicting import predict_job
 from models.trainer import train_job
 
 SIDE = 96
 
 
-def heads(seed: int, *, words: str = "", wrong: bool = False) -> np.ndarray:
-    """Four pictures of a head in a brain window, every second with something bright in it."""
+def heads(seed: int, *, words: str = "", wrong: bool = False, bone: bool = False) -> np.ndarray:
+    """Four pictures of a head in a brain window (or a bone window), every second with something bright in it."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:SIDE, :SIDE]
     away = np.hypot(y - 52, x - 48)
@@ -35,6 +41,10 @@ def heads(seed: int, *, words: str = "", wrong: bool = False) -> np.ndarray:
     array += random.normal(0, 5, array.shape) * (array > 0)
     if wrong:
         array = (array - 240) * 25
+    if bone:
+        # 80 HU become 8 levels, and bone is grey
+        array = np.where(array > 0, 78 + array * 8 / 255, 0)
+        array[:, (away < 34) & (away >= 30)] = 180
     made = array.clip(0, 255).round().astype(np.uint8)
     for plane in made if words else ():
         cv2.putText(plane, words, (2, 10), cv2.FONT_HERSHEY_SIMPLEX, 0.32, 255, 1)
@@ -73,7 +83,75 @@ def test_letters_and_a_wrong_window_are_told_with_the_scans_they_are_in(tmp_path
 
 def test_pictures_as_they_should_be_are_told_nothing_of(tmp_path):
     found = told(project_of(tmp_path / "p", [heads(n) for n in range(6)]))
-    assert not {"training-letters", "training-window"} & found.keys()
+    assert not {"training-letters", "training-window", "training-other-window"} & found.keys()
+
+
+def test_a_bone_window_among_brain_windows_is_told_before_the_first_epoch(tmp_path):
+    path = project_of(tmp_path / "p", [heads(n, bone=n in (1, 4)) for n in range(6)])
+    events = list(train_job(path, quick(epochs=1, steps=1, batch=4, size=32)))
+    keys = [event.key if isinstance(event, Notice) else type(event).__name__ for event in events]
+    assert keys.index("training-other-window") < keys.index("EpochEnded")
+    found = {event.key: dict(event.fields) for event in events if isinstance(event, Notice)}
+    assert found["training-other-window"] == {"count": 2, "total": 6, "names": "S0002, S0005"}
+    assert "bone window" in text("notices.training-other-window", **found["training-other-window"])
+
+
+def test_a_bone_window_predicted_by_a_run_of_brain_windows_is_told_and_predicted(tmp_path):
+    path = project_of(tmp_path / "p", [heads(n) for n in range(6)])
+    assert "training-other-window" not in told(path)
+    with Project.open(path) as project:
+        bone = project.add_scan(Volume(heads(7, bone=True), Geometry.of_picture(SIDE, SIDE, 4)), patient="g")
+    events = list(predict_job(path, "last"))
+    notices = {event.key: dict(event.fields) for event in events if isinstance(event, Notice)}
+    assert notices["run-window"] == {"run": "Run 1", "count": 1, "scans": bone.name}
+    assert bone.name in text("notices.run-window", **notices["run-window"])
+    done = next(event.result for event in events if isinstance(event, Finished))
+    assert done["windows"] == 1
+    assert bone.name in done["scans"]
+    with Project.open(path, read_only=True) as project:
+        run = find_run(project, "last")
+        seen = {scan.name for scan in project.scans() if other_window(project, run, project.read_volume(scan.id))}
+    assert seen == {bone.name}
+
+
+def test_a_scan_of_which_half_of_the_slices_are_no_is_not_a_no(tmp_path):
+    path = project_of(tmp_path / "p", [heads(n) for n in range(4)])
+    half = []
+    with Project.open(path) as project:
+        for number in (4, 5):
+            volume = Volume(heads(number), Geometry.of_picture(SIDE, SIDE, 4))
+            half.append(project.add_scan(volume, patient=f"patient {number}"))
+            project.classes.set(half[-1].id, CLASS, "no", reader="reader", slices=[0, 2])
+    assert told(path)["training-class-unknown"] == {"name": CLASS, "count": 4, "used": 20}
+    list(predict_job(path, "last"))
+    with Project.open(path) as project:
+        facts = evaluate_classes(project, plan(project, "last", "all")).facts()
+    assert facts["summary"]["count"] == 20
+    assert facts["unsaid"] == 4
+    assert facts["open_scans"] == [scan.name for scan in half]
+    # each of the others has a yes; nothing is a no
+    assert (facts["scan_summary"]["count"], facts["scan_summary"]["yes"]) == (4, 4)
+    assert {row["scan"]: row["truth"] for row in facts["scans"]}[half[0].name] == ""
+
+
+def test_where_no_scan_is_known_as_a_whole_no_figure_of_scans_is_told(tmp_path):
+    path = project_of(tmp_path / "p", [heads(n) for n in range(4)])
+    told(path)
+    list(predict_job(path, "last"))
+    with Project.open(path) as project:
+        for scan in project.scans():
+            project.classes.set(scan.id, CLASS, None, reader="reader", slices=[1, 2, 3])
+        extra = project.add_scan(Volume(heads(9), Geometry.of_picture(SIDE, SIDE, 4)), patient="x")
+        project.classes.set(extra.id, CLASS, "yes", reader="other", slices=[1])
+        made = plan(project, "last", "all")
+        made = replace(made, scans=tuple(scan for scan in made.scans if scan.id != extra.id))
+        found = evaluate_classes(project, made)
+        facts = found.facts()
+        written = write_class_files(tmp_path / "out", facts)
+    assert facts["scan_summary"]["count"] == 0
+    assert facts["scan_summary"]["auc"]["mean"] is None
+    assert len(facts["open_scans"]) == 4
+    assert all(file.is_file() for file in written)
 
 
 @pytest.fixture
