@@ -89,6 +89,7 @@ class Intake(QObject):
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._take_waiting)
         session.glance_changed.connect(self._first_seen)
+        session.jobs.started.connect(self._begun)
         session.jobs.said.connect(self._hear)
         session.jobs.ended.connect(self._ended)
 
@@ -189,6 +190,12 @@ class Intake(QObject):
             self._picked.add(work.id)
             self._held.add(work.id)
         return work
+
+    @Slot(object)
+    def _begun(self, work: Work) -> None:
+        # what another tool exported is taken in beside what is looked at; where nothing is, its first scan is shown
+        if work.kind == "take" and self._session.scan is None:
+            self._fresh.add(work.id)
 
     @Slot(object, object)
     def _hear(self, work: Work, event: JobEvent) -> None:

@@ -131,6 +131,7 @@ class _Training:
         self.config, self.data, self.split, self.parts = ready.config, ready.data, ready.split, ready.parts
         self.learner, self.team, self.notices = ready.learner, ready.team, ready.notices
         self.encoder_sha256 = ready.encoder_sha256
+        self.parent_name = "-" if ready.parent is None else ready.parent.name
         before = ready.before
         self.record = RunRecord(ready.project, ready.team, ready.config, ready.data, ready.split, before)
         self.seconds = before.seconds if before else 0.0
@@ -181,9 +182,11 @@ class _Training:
         started = self._elapsed()
         number = self.epoch + 1
         self.learner.begin_epoch(number)
-        word = ""
-        while self.learner.steps_left() and not word and not self._out_of_time():
+        word, begun = "", False
+        # however short the time (a computer may have slept), without a step there is nothing to score
+        while self.learner.steps_left() and not word and not (begun and self._out_of_time()):
             yield from self._step(number, should_stop)
+            begun = True
             yield self._progress(number)
             word = should_stop()
             if not word:
@@ -394,6 +397,7 @@ class _Training:
             "network": self.config.network,
             "parameters": count_parameters(self.learner.network),
             "parent": self.config.parent or "-",
+            "parent_name": self.parent_name,
             "encoder_sha256": self.encoder_sha256,
             "mirror": self.config.mirror,
             "device": self.learner.device.type,

@@ -111,6 +111,17 @@ class Classes:
             of_scan[str(name)] = (*of_scan.get(str(name), ()), str(value))
         return found
 
+    def partly(self) -> dict[str, frozenset[str]]:
+        """Return, by scan id, the classes that were said of some of its slices, and neither of all nor of the whole."""
+        rows = self._store.rows(
+            "SELECT c.scan, c.name FROM class_value c JOIN scan s ON s.id = c.scan WHERE s.depth > 1"
+            f" GROUP BY c.scan, c.name HAVING MIN(c.slice) > {_WHOLE} AND COUNT(DISTINCT c.slice) < MAX(s.depth)"
+        )
+        found: dict[str, set[str]] = {}
+        for scan, name in rows:
+            found.setdefault(str(scan), set()).add(str(name))
+        return {scan: frozenset(names) for scan, names in found.items()}
+
     def all(self) -> list[ClassValue]:
         """Return every value of the project, by scan in the order shown, then as :meth:`of_scan`."""
         rows = self._store.rows(

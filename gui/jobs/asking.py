@@ -16,7 +16,7 @@ from core.errors import MeninxError
 
 
 class Asker(QObject):
-    """Answers one question at a time; a newer question makes older answers stale.
+    """Answers the newest question; it makes older answers stale.
 
     Emits from the worker thread, but the emitter lives in the window's thread, so
     the slots below always run there (measured for PySide6 6.8 to 6.12).
@@ -25,6 +25,8 @@ class Asker(QObject):
     ----------
     parent
         Owner.
+    threads
+        With two a newer question does not wait for the one before to be heard out.
     """
 
     answered = Signal(object)
@@ -35,9 +37,9 @@ class Asker(QObject):
     """Whether an answer is still awaited."""
     _done = Signal(int, object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, threads: int = 1) -> None:
         super().__init__(parent)
-        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._pool = ThreadPoolExecutor(max_workers=threads)
         self._number = 0
         self._waiting: Future[Any] | None = None
         self._closed = False

@@ -61,7 +61,8 @@ class ReviewWorkspace(QWidget):
         self._runs = Asker(self)
         self._runs.answered.connect(self._take_rows)
         self._runs.refused.connect(session.notifier.error)
-        self._cases = Asker(self)
+        # measuring takes seconds: the scan that is chosen next does not wait for it
+        self._cases = Asker(self, threads=2)
         self._cases.answered.connect(self._take_case)
         self._cases.refused.connect(self._refused)
         self.saving = Saving(session.notifier, self)

@@ -68,6 +68,11 @@ class ClassChoice(QWidget):
         return tuple(value for value, check in self._checks.items() if check.isChecked())
 
     @property
+    def only_no(self) -> bool:
+        """Whether nothing but no was said of the class."""
+        return bool(self._checks) and all(says_no(value) for value in self._checks)
+
+    @property
     def chosen_level(self) -> str:
         """``slice`` or ``scan``."""
         return str(self.level.currentData())

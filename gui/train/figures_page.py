@@ -208,6 +208,8 @@ class FiguresPage(QWidget):
         ]
         self.caution.show_words("", stamps)
         self.table.fill(rows_of(found), len(found.runs))
+        kind = "_class" if all(one.run.config.classifies for one in found.runs) else ""
+        self._note.setText(text(f"train.figures_note{kind}"))
         self.measure.setVisible(bool(self._unmeasured()))
         self.measure.setEnabled(measurable)
 
@@ -295,7 +297,8 @@ def rows_of(found: RunComparison) -> list[tuple[str, list[str]]]:
     for part in found.parts:
         rows.append((text(f"train.figures_{part}"), []))
         for name, values in found.rows(part):
-            rows.append((text(f"evaluate.name_{name}"), [spread_words(value, broken=broken) for value in values]))
+            called = "baseline_class" if classifies and name == "baseline_accuracy" else name
+            rows.append((text(f"evaluate.name_{called}"), [spread_words(value, broken=broken) for value in values]))
         if any(found.differences.get(part, ())):
             words = [spread_words(value, signed=True, broken=broken) for value in found.differences[part]]
             rows.append((text("runs.difference", run=names[0]), [DASH, *words]))

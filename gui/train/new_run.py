@@ -324,7 +324,7 @@ class NewRunPanel(QFrame):
             if not self.classes.chosen:
                 why = "train.no_class_chosen"
             elif not self.classes.yes:
-                why = "train.no_yes_chosen"
+                why = "train.only_no_said" if self.classes.only_no else "train.no_yes_chosen"
         elif not self.chosen_labels():
             why = "train.no_label_chosen"
         ready = not why and self.data.ready

@@ -36,7 +36,6 @@ from gui.train.watch import RunWatch, counted
 if TYPE_CHECKING:
     from gui.session import Session
 
-
 EMPTY, RUNS, FIGURES, EXPLORE = range(4)
 """Pages of the stack."""
 _LEAST = 200

@@ -13,6 +13,7 @@ from gui.class_words import shown_value
 from gui.icons import icon
 from gui.session import Session
 from gui.worklist.model import ScanModel
+from gui.worklist.rows import PARTLY
 
 
 class ClassFilter(QToolButton):
@@ -60,6 +61,7 @@ class ClassFilter(QToolButton):
                 self._add(
                     group, text("worklist.classes_value", name=name, value=shown_value(value)), (name, value), chosen
                 )
+            self._add(group, text("worklist.classes_some", name=name), (name, PARTLY), chosen)
             self._add(group, text("worklist.classes_none", name=name), (name, ""), chosen)
 
     def _add(
@@ -84,6 +86,6 @@ class ClassFilter(QToolButton):
         words = text("worklist.classes")
         if wanted is not None:
             name, value = wanted
-            key = "worklist.classes_value" if value else "worklist.classes_none"
+            key = {"": "worklist.classes_none", PARTLY: "worklist.classes_some"}.get(value, "worklist.classes_value")
             words = f"{words}\n{text(key, name=name, value=shown_value(value))}"
         self.setToolTip(words)

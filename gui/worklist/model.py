@@ -14,6 +14,7 @@ from core.messages import text
 from core.project.project import Project
 from core.project.records import Scan
 from core.team.assignments import assignments
+from gui.class_words import shown_value
 from gui.jobs.asking import Asker
 from gui.session import Session
 from gui.worklist import rows
@@ -183,9 +184,14 @@ class ScanModel(QAbstractListModel):
         had = self.has_classes
         if place is not None:
             found: dict[str, tuple[str, ...]] = {}
+            slices: dict[str, set[int | None]] = {}
             for one in project.classes.of_scan(scan_id):
                 found[one.name] = tuple(sorted({*found.get(one.name, ()), one.value}))
-            self._listing.rows[place].classes = found
+                slices.setdefault(one.name, set()).add(one.slice)
+            row = self._listing.rows[place]
+            depth = row.scan.shape[0]
+            row.classes = found
+            row.partly = frozenset(name for name, some in slices.items() if None not in some and len(some) < depth)
             self.update_scan(scan_id)
             if had:
                 return
@@ -314,8 +320,9 @@ class ScanModel(QAbstractListModel):
         if role == Role.CURRENT:
             return self._is_current(scan)
         if role == Role.CLASSES:
-            values = [value for found in row.classes.values() for value in found]
-            return ", ".join(dict.fromkeys(values))
+            values = [shown_value(value) for found in row.classes.values() for value in found]
+            words = ", ".join(dict.fromkeys(values))
+            return text("worklist.classes_partly", values=words) if row.partly else words
         if role == Role.NAMED:
             named = self.names.get(scan)
             return named.words if named is not None else ""
@@ -326,7 +333,10 @@ class ScanModel(QAbstractListModel):
     def _tip(self, row: Row) -> list[str]:
         named = self.names.get(row.scan)
         lines = [_facts(row.scan), *_work(row)]
-        lines += [f"{name}: {', '.join(values)}" for name, values in row.classes.items()]
+        for name, values in row.classes.items():
+            words = ", ".join(shown_value(value) for value in values)
+            shown = text("worklist.classes_partly", values=words) if name in row.partly else words
+            lines.append(f"{name}: {shown}")
         return [*lines, *([named.words] if named is not None else [])]
 
     def _thumbnail(self, scan: Scan) -> QPixmap | None:

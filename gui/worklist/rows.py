@@ -20,6 +20,8 @@ DONE = frozenset({ScanStatus.DONE, ScanStatus.IN_REVIEW, ScanStatus.APPROVED})
 ORDERS = ("project", "patient", "status", "readers", "seconds", "changed")
 """What the list can be sorted by."""
 _STATUS_PLACE = {status: place for place, status in enumerate(ScanStatus)}
+PARTLY = "\n"
+"""Asked for instead of a value, which never has a line break: said of some slices only."""
 Classes = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
@@ -33,6 +35,8 @@ class Row:
         The scan.
     classes
         Values by class.
+    partly
+        Classes that were said of some slices only.
     searched
         All words that the filter looks at, folded.
     readers, tags
@@ -49,6 +53,7 @@ class Row:
 
     scan: Scan
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    partly: frozenset[str] = frozenset()
     searched: str = ""
     readers: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -76,7 +81,8 @@ class Query:
     commented
         Only scans with open comments.
     value
-        Class and value; an empty value means that nothing is said of this class. None for all.
+        Class and value; an empty value means that nothing is said of this class, :data:`PARTLY` that it is said
+        of some slices only. None for all.
     order, down
         One of :data:`ORDERS`; whether the largest stands first.
     """
@@ -153,11 +159,13 @@ def read_rows(project: Project, named: Mapping[str, Named], query: Query, reader
         If the index cannot be read.
     """
     said: Classes = project.classes.by_scan()
+    partly = project.classes.partly() if said else {}
     finished = {one.scan for one in assignments(project, reader=reader) if one.done}
     rows = [
         Row(
             found.scan,
             said.get(found.scan.id, {}),
+            partly.get(found.scan.id, frozenset()),
             readers=found.readers,
             tags=found.tags,
             comments=found.comments,
@@ -209,6 +217,8 @@ def _passes(row: Row, query: Query, words: Sequence[str]) -> bool:
     if query.value is None:
         return True
     name, value = query.value
+    if value == PARTLY:
+        return name in row.partly
     found = row.classes.get(name, ())
     return value in found if value else not found
 

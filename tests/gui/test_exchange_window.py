@@ -115,6 +115,34 @@ def test_whose_the_pictures_are_is_chosen_before_they_are_taken_in(
     assert [scan.patient_known for scan in came].count(False) == 1
 
 
+def test_the_first_scan_is_shown_where_nothing_was(qtbot: QtBot, opened: MainWindow, tmp_path: Path) -> None:
+    foreign, session = opened.commands.foreign, opened.session
+    session.create_project(tmp_path / "empty.meninx")
+    assert session.scan is None
+    drawn = {"format": "rle", "rle": encode(np.ones((20, 30)) > 0), "brushlabels": ["A"]}
+    (tmp_path / "in").mkdir()
+    for number, name in enumerate(("a", "b", "c")):
+        picture(tmp_path / "in" / f"{name}.png", value=number)
+    tasks = [task([region("brushlabels", drawn)], f"{name}.png") for name in ("a", "b", "c")]
+    (tmp_path / "in" / "e.json").write_text(json.dumps(tasks))
+    foreign.look(tmp_path / "in")
+    qtbot.waitUntil(lambda: foreign.dialog.plan is not None, timeout=30_000)
+    qtbot.mouseClick(foreign.dialog.accept_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(session.project.scans()) == 3, timeout=60_000)
+    qtbot.waitUntil(lambda: not session.jobs.running and session.scan is not None, timeout=30_000)
+    assert session.scan.name == session.project.scans()[0].name
+    shown = session.scan
+    # what comes in later leaves what is looked at where it is
+    picture(tmp_path / "in" / "d.png", value=9)
+    (tmp_path / "in" / "e.json").write_text(json.dumps([task([region("brushlabels", drawn)], "d.png")]))
+    foreign.look(tmp_path / "in")
+    qtbot.waitUntil(lambda: foreign.dialog.plan is not None, timeout=30_000)
+    qtbot.mouseClick(foreign.dialog.accept_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(session.project.scans()) == 4, timeout=60_000)
+    qtbot.waitUntil(lambda: not session.jobs.running, timeout=30_000)
+    assert session.scan.id == shown.id
+
+
 def test_labels_come_from_the_code_of_an_interface(qtbot: QtBot, opened: MainWindow, tmp_path: Path) -> None:
     session = opened.session
     (tmp_path / "interface.xml").write_text(

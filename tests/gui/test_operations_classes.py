@@ -15,6 +15,7 @@ from gui.dialogs.class_dialog import ClassDialog
 from gui.main_window import MainWindow
 from gui.settings import Settings
 from gui.worklist.model import Role
+from gui.worklist.rows import PARTLY
 
 
 def stored(window: MainWindow) -> list[tuple[int | None, str, str]]:
@@ -163,11 +164,13 @@ def test_the_worklist_filters_by_value_and_by_not_classed(stroke_class: MainWind
     window.actions_table["class_slice_1"].trigger()
     qtbot.waitUntil(lambda: not worklist.class_filter.isHidden(), timeout=5000)
     model, first = worklist.model, session.scan.id
-    assert model.index(model.row_of(first)).data(Role.CLASSES) == "yes"
+    assert model.index(model.row_of(first)).data(Role.CLASSES) == "yes (in part)"
     worklist.class_filter.choose(("stroke", "yes"))
     assert model.ids() == [first]
     worklist.class_filter.choose(("stroke", "no"))
     assert model.ids() == []
+    worklist.class_filter.choose(("stroke", PARTLY))
+    assert model.ids() == [first]
     worklist.class_filter.choose(("stroke", ""))
     assert len(model.ids()) == 2
     assert first not in model.ids()
@@ -177,7 +180,19 @@ def test_the_worklist_filters_by_value_and_by_not_classed(stroke_class: MainWind
     assert model.ids() == [first]
     worklist.class_filter._fill()
     words = [action.text() for action in worklist.class_filter._list.actions() if not action.isSeparator()]
-    assert words == ["All scans", "stroke: yes", "stroke: not classed"]
+    assert words == ["All scans", "stroke: yes", "stroke: not all slices", "stroke: not classed"]
+    # what is said of the whole scan leaves no slice open, and so does what is said of all
+    project = session.project
+    project.classes.set(first, "stroke", "no", reader="other")
+    session.classes_changed.emit(first)
+    assert model.index(model.row_of(first)).data(Role.CLASSES) == "no, yes"
+    project.classes.set(first, "stroke", None, reader="other")
+    project.classes.set(first, "stroke", "no", reader="other", slices=range(session.scan.shape[0]))
+    assert project.classes.partly() == {}
+    session.classes_changed.emit(first)
+    assert model.index(model.row_of(first)).data(Role.CLASSES) == "no, yes"
+    project.classes.set(first, "stroke", None, reader="other", slices=[1])
+    assert project.classes.partly() == {first: frozenset({"stroke"})}
 
 
 def test_sections_stay_as_they_were_left(stroke_class: MainWindow) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import threading
 from html.parser import HTMLParser
 
 import numpy as np
@@ -366,6 +367,20 @@ def test_too_little_memory_is_told_in_words(qtbot):
         asker.ask(greedy)
     assert heard.args[0].code == "memory-short-here"
     asker.close()
+
+
+def test_a_newer_question_does_not_wait_for_the_one_before(qtbot):
+    asker = Asker(threads=2)
+    given_up = threading.Event()
+    heard = []
+    asker.answered.connect(heard.append)
+    asker.ask(given_up.wait, 20)
+    with qtbot.waitSignal(asker.answered, timeout=5000):
+        asker.ask(lambda: "newer")
+    given_up.set()
+    asker.close()
+    qtbot.wait(20)
+    assert heard == ["newer"]
 
 
 def test_nan_pixels_are_stripped_and_drawn_as_background():

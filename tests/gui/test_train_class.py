@@ -133,6 +133,19 @@ def test_without_a_class_or_with_one_value_it_is_said_what_is_missing(tmp_path, 
     assert "side" in page.panel.data.warning
 
 
+def test_where_only_no_was_said_nobody_is_asked_which_values_are_yes(tmp_path, opened_page, qtbot):
+    path = tmp_path / "p"
+    small.make_project(path).close()
+    session, page = opened_page(path)
+    page.panel.choose_task("classify")
+    with Project.open(path) as project:
+        say(project, values=("no", "no"), name="stroke")
+    session.classes_changed.emit("")
+    qtbot.waitUntil(lambda: page.panel.classes.chosen == "stroke", timeout=10000)
+    assert page.panel._why.text() == text("train.only_no_said")
+    assert not page.panel.start.isEnabled()
+
+
 def test_curves_cards_and_pictures_speak_of_auc_and_accuracy(folder, opened_page, qtbot):
     session, page = opened_page(folder)
     page.panel.choose_task("classify")

@@ -268,6 +268,12 @@ def test_a_time_budget_ends_the_training(project):
     assert of_kind(events, Finished)[0].result["state"] == "done"
 
 
+def test_an_epoch_for_which_no_time_was_left_has_learnt_something_to_be_scored(project):
+    (epoch,) = of_kind(train(project, changed(minutes=1e-9, steps=3)), EpochEnded)
+    assert epoch.train.loss > 0
+    assert epoch.train.accuracy > 0
+
+
 class Hungry:
     """Stands in for ``Learner.step``: the memory is short above so many slices at once."""
 
@@ -359,6 +365,9 @@ def test_a_child_starts_from_its_parent(project):
     run = runs.find_run(project, "last")
     assert run.parent == parent.id
     assert runs.read_split(project, run.id) == runs.read_split(project, parent.id)
+    card = (runs.run_folder(project, run.id) / "card.md").read_text("utf-8")
+    assert f"Started from: {parent.name}." in card
+    assert parent.id not in card
 
 
 def test_a_parent_of_another_kind_is_refused(project):
