@@ -34,6 +34,8 @@ _CUT = 0.06
 _TIMES = 4.0
 """Another window: so many times less white, or so many times fewer levels."""
 _NO_WHITE = 0.02
+_ENOUGH = 24.0
+"""With so many levels the brain is seen well: of more, as where most of a slice is bone, nothing follows."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +49,29 @@ class GreyLook:
     levels
         Half of the inside of the head lies within so many levels, what is cut off left out; None where
         nearly all of it is cut off.
+    hounsfield
+        Whether the values themselves are there: then no window was chosen, and levels tell of the anatomy alone.
     """
 
     white: float
     levels: float | None
+    hounsfield: bool = False
 
     def other_window(self, usual: GreyLook) -> bool:
         """Whether it was shown in another window than what is usual."""
+        if self.hounsfield and usual.hounsfield:
+            return False
         if usual.white >= _CUT and self.white * _TIMES < usual.white:
             return True
         if usual.white < _NO_WHITE and self.white >= _CUT:
             return True
-        return self.levels is not None and usual.levels is not None and (self.levels + 1) * _TIMES <= usual.levels
+        if self.levels is None or usual.levels is None or self.hounsfield or usual.hounsfield:
+            return False
+        return (self.levels + 1) * _TIMES <= min(usual.levels, _ENOUGH)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
-        return {"white": round(self.white, 4), "levels": self.levels}
+        return {"white": round(self.white, 4), "levels": self.levels, "hounsfield": self.hounsfield}
 
     @classmethod
     def from_json(cls, data: object) -> GreyLook | None:
@@ -72,7 +81,7 @@ class GreyLook:
         white, levels = data.get("white"), data.get("levels")
         if not isinstance(white, int | float) or not isinstance(levels, int | float | None):
             return None
-        return cls(float(white), None if levels is None else float(levels))
+        return cls(float(white), None if levels is None else float(levels), data.get("hounsfield") is True)
 
 
 _LOOKS: WeakKeyDictionary[Volume, GreyLook | None] = WeakKeyDictionary()
@@ -114,7 +123,7 @@ def _look_at(volume: Volume, *, hounsfield: bool) -> GreyLook | None:
     whole, core = np.concatenate(all_of_it), np.concatenate(inside)
     if whole.size < _FEWEST:
         return None
-    return GreyLook(float(np.mean(whole >= _ENDS[1])), _spread(core))
+    return GreyLook(float(np.mean(whole >= _ENDS[1])), _spread(core), hounsfield)
 
 
 def usual_of(looks: Sequence[GreyLook]) -> GreyLook | None:
@@ -123,7 +132,8 @@ def usual_of(looks: Sequence[GreyLook]) -> GreyLook | None:
         return None
     levels = [look.levels for look in looks if look.levels is not None]
     # the upper one of the two in the middle: of halves the brain windows are the measure
-    return GreyLook(_upper([look.white for look in looks]), _upper(levels) if levels else None)
+    hounsfield = 2 * sum(look.hounsfield for look in looks) > len(looks)
+    return GreyLook(_upper([look.white for look in looks]), _upper(levels) if levels else None, hounsfield)
 
 
 def other_windows(looks: Mapping[str, GreyLook]) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from core.review.gating import taken_away
 CLEAN_SHOWN, CLEAN_DRAWN, YES_EMPTY, YES_NOT_DRAWN = "clean_shown", "clean_drawn", "yes_empty", "yes_not_drawn"
 """Called clean though the mask shows a label; called clean though the run draws something and no mask says whether
 that is right; called yes though the mask is empty; called yes though the run draws nothing (and no mask is known)."""
+_LEAST_ML = 0.05
+"""Below it a volume reads 0.0."""
 KINDS = (CLEAN_SHOWN, CLEAN_DRAWN, YES_EMPTY, YES_NOT_DRAWN)
 Bools = NDArray[np.bool_]
 Told = Callable[[int, int, str], None]
@@ -44,6 +46,8 @@ class GateRow:
         Of yes.
     voxels
         Of the mask (:data:`CLEAN_SHOWN`) or of what the run draws (:data:`CLEAN_DRAWN`).
+    ml
+        Their volume; None where the scan has none.
     """
 
     scan: str
@@ -54,12 +58,20 @@ class GateRow:
     what: str
     probability: float
     voxels: int = 0
+    ml: float | None = None
+
+    @property
+    def amount(self) -> str:
+        """How much the mask shows or the run draws: mL, or voxels where there is no volume or hardly one."""
+        if self.ml is None or self.ml < _LEAST_ML:
+            return text("gating.voxels", count=self.voxels, amount=numeral(self.voxels, ","))
+        return f"{numeral(self.ml, ',.1f')} mL"
 
     @property
     def words(self) -> str:
         """What is said of it, as one line."""
         level = "scan" if self.slice < 0 else "slice"
-        return text(f"gating.{self.what}_{level}", voxels=self.voxels, probability=numeral(self.probability, ".2f"))
+        return text(f"gating.{self.what}_{level}", amount=self.amount, probability=numeral(self.probability, ".2f"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +165,9 @@ def list_gate(
                 unasked.append(scan.name)
                 continue
             drawn = _drawn(project, run, scan) if run is not None and scan.id in predicted else None
-            rows += _rows(scan, found, *_shown(project, scan, labels, run), drawn)
+            geometry = project.geometry(scan.id)
+            voxel = geometry.voxel_ml if geometry.measurable else None
+            rows += _rows(scan, found, *_shown(project, scan, labels, run), drawn, voxel)
         except (LearningError, ProjectError):
             unread.append(scan.name)
             continue
@@ -189,10 +203,17 @@ def _drawn(project: Project, run: Run, scan: Scan) -> NDArray[np.int64]:
 
 
 def _rows(
-    scan: Scan, found: ClassPrediction, shown: NDArray[np.int64], known: Bools, drawn: NDArray[np.int64] | None
+    scan: Scan,
+    found: ClassPrediction,
+    shown: NDArray[np.int64],
+    known: Bools,
+    drawn: NDArray[np.int64] | None,
+    voxel_ml: float | None,
 ) -> Iterator[GateRow]:
     def row(z: int, what: str, probability: float, voxels: int = 0) -> GateRow:
-        return GateRow(scan.id, scan.name, scan.patient, z, scan.shape[0], what, float(probability), int(voxels))
+        ml = None if voxel_ml is None else float(voxels) * voxel_ml
+        where = (scan.id, scan.name, scan.patient, z, scan.shape[0])
+        return GateRow(*where, what, float(probability), int(voxels), ml)
 
     clean, yes = found.probability < found.gate_threshold, found.said
     for z, probability in enumerate(found.probability):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,7 +73,11 @@ def test_slices_and_scans_are_found(doubted):
     ]
     assert (found.scans, found.unasked, found.unread) == (2, (second.name,), ())
     assert "0.05" in found.rows[0].words
-    assert "25 voxels" in found.rows[0].words
+    assert f"({found.rows[0].amount})" in found.rows[0].words
+    row = replace(found.rows[0], voxels=144715, ml=17.64)
+    assert "17.6 mL" in row.words
+    assert replace(row, ml=None).amount == f"144{chr(0x202F)}715 voxels"
+    assert replace(row, voxels=1, ml=0.0002).amount == "1 voxel"
 
 
 def test_a_whole_scan_is_listed_first(doubted):

@@ -135,6 +135,30 @@ def test_a_bone_window_is_no_other_window_where_all_are_and_hounsfield_values_ha
     assert GreyLook.from_json({"white": "much"}) is None
 
 
+def test_hounsfield_values_went_through_no_window_however_unlike_their_heads_are():
+    whole, crown = (volume(np.full((3, SIDE, SIDE), -1000, np.int16), "CT") for _ in range(2))
+    random = np.random.default_rng(3)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    away = np.hypot(y - 120, x - 128)
+    # a head with a thin skull, and a crown that is nearly all bone
+    for made, inside in ((whole, 84), (crown, 20)):
+        made.array[:, away < 90] = 1000
+        values = random.normal(35, 5 if made is whole else 60, (3, SIDE, SIDE)).astype(np.int16)
+        made.array[:, away < inside] = values[:, away < inside]
+    first, second = look_at(whole), look_at(crown)
+    assert first is not None
+    assert second is not None
+    assert second.white > 4 * first.white
+    assert not first.other_window(second)
+    assert not second.other_window(first)
+    # a bone window is another one than that of the values
+    (bone,) = looks(WIDE_BONE).values()
+    (brain,) = looks(BRAIN).values()
+    assert bone.other_window(first)
+    assert not brain.other_window(first)
+    assert not first.other_window(brain)
+
+
 def test_a_turned_picture_is_looked_at_as_it_is_shown():
     plain, turned = volume(shown(*BRAIN)), volume(255 - shown(*BRAIN))
     first, second = look_at(plain), look_at(replace(turned, inverted=True))
