@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Geometry
+from core.late import cv2
 from core.learning.prepare import CT_RANGE
 from core.learning.prepare_clear import Head
 from core.learning.prepare_head import grey_of
