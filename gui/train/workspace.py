@@ -58,7 +58,7 @@ class TrainWorkspace(QWidget):
         self._work: Work | None = None
         self._shown: RunWatch | None = None
         self._wanted_config: TrainingConfig | None = None
-        self._stale = True
+        self._stale, self._runs_page = True, EMPTY
         self._reader = Asker(self)
         self._reader.answered.connect(self._take_rows)
         self._reader.refused.connect(session.notifier.error)
@@ -67,7 +67,6 @@ class TrainWorkspace(QWidget):
         self._past.refused.connect(session.notifier.error)
         self._about = Asker(self)
         self._about.answered.connect(self._take_split)
-        self._runs_page = EMPTY
         self._tasks = Tasks(self)
         self.acts = RunActs(session, self)
         self.desk = FiguresDesk(session, self)
@@ -141,6 +140,7 @@ class TrainWorkspace(QWidget):
         self.panel.pictures_asked.connect(self._show_preparation)
         self.panel.data.counted.connect(self._counted)
         self._empty.asked.connect(self._to_annotate)
+        self._empty.other_asked.connect(self.acts.take)
         self.header.pause_asked.connect(self._pause)
         self.header.stop_asked.connect(self._stop)
         self.header.cancel_asked.connect(self._cancel)
@@ -298,12 +298,12 @@ class TrainWorkspace(QWidget):
         if self._session.project is None:
             self._empty.say(text("train.no_project_title"), text("train.no_project"))
         elif self.panel.data.ready:
-            what = "slice" if self.panel.classifies else "finished_slice"
-            slices = counted(what, self.panel.data.survey.slices) if self.panel.data.survey is not None else ""
-            self._empty.say(text("train.ready_title"), text("train.ready_words", slices=slices))
+            what, found = "slice" if self.panel.classifies else "finished_slice", self.panel.data.survey
+            words = text("train.ready_words", slices=counted(what, found.slices) if found is not None else "")
+            self._empty.say(text("train.ready_title"), words, "", text("train.take_run_here"))
         else:
             words = text("train.empty_words_class" if self.panel.classifies else "train.empty_words")
-            self._empty.say(text("train.empty_title"), words, text("train.to_annotate"))
+            self._empty.say(text("train.empty_title"), words, text("train.to_annotate"), text("train.take_run_here"))
         self._show_page(EMPTY)
 
     def _show_header(self) -> None:

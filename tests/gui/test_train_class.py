@@ -265,3 +265,15 @@ def test_words_on_a_bright_picture_stand_on_a_dark_ground(qtbot):
     for line in (15, 34):
         assert seen.pixelColor(8, line).lightness() < 90
     assert seen.pixelColor(200, 150).lightness() == 255
+
+
+def test_where_there_is_no_run_one_from_elsewhere_can_be_taken_in(tmp_path, opened_page, qtbot, monkeypatch):
+    path = tmp_path / "p"
+    small.make_project(path).close()
+    _, page = opened_page(path)
+    asked = []
+    monkeypatch.setattr("gui.train.run_acts.QFileDialog.getOpenFileName", lambda *_: (asked.append(1), "")[::-1])
+    qtbot.waitUntil(page._empty._other.isVisible, timeout=10000)
+    assert page._empty._other.text() == text("train.take_run_here")
+    qtbot.mouseClick(page._empty._other, Qt.MouseButton.LeftButton)
+    assert asked
