@@ -150,7 +150,7 @@ def _facts(project: Project, found: Compared) -> tuple[tuple[str, str], ...]:
         (text("report.fact_labels"), ", ".join(run.labels)),
         (text("report.fact_network"), _network(run, started)),
         (text("report.fact_made"), run.created[:16].replace("T", " ") + " UTC"),
-        (text("report.fact_learnt"), text("report.learnt", scans=run.scans, slices=run.slices)),
+        (text("report.fact_learnt"), _learnt(run)),
     ]
     if started is not None:
         words = text("curves.counts", train=started.train, validation=started.validation, test=started.test)
@@ -167,6 +167,15 @@ def _facts(project: Project, found: Compared) -> tuple[tuple[str, str], ...]:
         facts.append((text("report.fact_parent"), names.get(run.parent, run.parent)))
     facts.append((text("runs.looks"), str(found.looks)))
     return tuple(facts)
+
+
+def _learnt(run: runs.Run) -> str:
+    words = [text("report.learnt", count=run.scans)]
+    if run.slices:
+        # of a run that was made elsewhere nobody counted them
+        kind = "said" if run.config.classifies else "finished"
+        words.append(text(f"report.learnt_{kind}", count=run.slices))
+    return ", ".join(words)
 
 
 def _network(run: runs.Run, started: TrainingStarted | None) -> str:

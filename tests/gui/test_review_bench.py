@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import threading
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -17,13 +18,14 @@ from PySide6.QtTest import QTest
 
 from core.commands.line import run as run_command
 from core.errors import InputError
+from core.learning.runs import find_run
 from core.project.predictions import read_prediction, read_probability
 from core.project.project import Project
 from core.review.entropy import entropy_levels
 from core.review.evaluation import count_looks
 from core.review.fitness import Learnt, misfits
 from core.review.metrics import measure
-from core.review.report import gather
+from core.review.report import _learnt, gather
 from core.review.report_html import html
 from core.review.set_numbers import Against, means, scan_numbers
 from core.review.strip import apply_mask
@@ -367,6 +369,16 @@ def test_too_little_memory_is_told_in_words(qtbot):
         asker.ask(greedy)
     assert heard.args[0].code == "memory-short-here"
     asker.close()
+
+
+def test_a_report_counts_what_a_run_learnt_from_in_words(bench):
+    session, _ = bench
+    run = find_run(session.project, "last")
+    assert _learnt(replace(run, scans=1, slices=1)) == "1 scan, 1 finished slice"
+    # of a run that came from elsewhere nobody counted the slices
+    assert _learnt(replace(run, scans=2, slices=0)) == "2 scans"
+    classifies = replace(run.config, task="classify", class_name="stroke", labels=())
+    assert _learnt(replace(run, scans=2, slices=30, config=classifies)) == "2 scans, 30 slices"
 
 
 def test_a_newer_question_does_not_wait_for_the_one_before(qtbot):
