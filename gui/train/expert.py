@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDialog,
@@ -196,8 +197,18 @@ class ExpertDialog(QDialog):
             theme.inset(editor)
             if name in OPEN_WORDS:
                 editor.setSpecialValueText(text(f"train.{OPEN_WORDS[name]}"))
+        # the wheel scrolls the page: it must not change a value that happens to come under the pointer
+        if isinstance(editor, QComboBox | QAbstractSpinBox):
+            editor.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            editor.installEventFilter(self)
         self.editors[name] = editor
         return editor
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
 
     def _split_editor(self) -> QComboBox:
         editor = self.editors["split"]

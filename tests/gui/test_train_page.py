@@ -7,8 +7,9 @@ import time
 import numpy as np
 import pytest
 import small_project as small
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QDialog
 from train_support import opened_page, told
 
 from core.errors import LearningError
@@ -398,3 +399,27 @@ def test_words_of_numbers():
     assert time_left(110) == "about 1 min 50 s left"
     assert time_left(2) == "a moment left"
     assert time_left(7200) == "about 2.0 h left"
+
+
+def test_the_wheel_over_an_expert_setting_leaves_its_value(qtbot):
+    dialog = ExpertDialog(TrainingConfig(("Brain",)))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitExposed(dialog)
+    before = dialog.config
+    for name in ("validation_fraction", "batch", "augment"):
+        editor = dialog.editors[name]
+        editor.clearFocus()
+        spot = QPointF(editor.rect().center())
+        turn = QWheelEvent(
+            spot,
+            editor.mapToGlobal(spot),
+            QPoint(),
+            QPoint(0, -120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(editor, turn)
+    assert dialog.config == before
