@@ -89,6 +89,7 @@ class Intake(QObject):
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._take_waiting)
         session.glance_changed.connect(self._first_seen)
+        session.project_changed.connect(self._forget_waiting)
         session.jobs.started.connect(self._begun)
         session.jobs.said.connect(self._hear)
         session.jobs.ended.connect(self._ended)
@@ -157,6 +158,11 @@ class Intake(QObject):
     def _first_seen(self) -> None:
         if self._waiting:
             self._soon.start(_NEXT_TURN_MS)
+
+    @Slot()
+    def _forget_waiting(self) -> None:
+        # who went elsewhere meanwhile does not want it there
+        self._waiting.clear()
 
     @Slot()
     def _take_waiting(self) -> None:

@@ -15,6 +15,7 @@ from core import late
 from core.errors import MeninxError
 from gui.background import Tasks
 from gui.session import Session
+from gui.top_bar import WORKSPACES
 
 if TYPE_CHECKING:
     from gui.review.workspace import ReviewWorkspace
@@ -45,8 +46,8 @@ class LatePages(QObject):
 
     loaded = Signal()
     """What they, and the first scan, need is loaded."""
-    made = Signal()
-    """One of them is there now."""
+    made = Signal(str)
+    """The one of this name is there now."""
 
     def __init__(self, session: Session, stack: QStackedWidget) -> None:
         super().__init__(stack)
@@ -66,14 +67,14 @@ class LatePages(QObject):
     def train(self) -> TrainWorkspace:
         """The page where networks learn."""
         page = self._make_train()
-        self._place(page, 1)
+        self._place(page, "train")
         return page
 
     @property
     def review(self) -> ReviewWorkspace:
         """The page where predictions are looked at."""
         page = self._make_review()
-        self._place(page, 2)
+        self._place(page, "review")
         return page
 
     def _make_train(self) -> TrainWorkspace:
@@ -90,11 +91,11 @@ class LatePages(QObject):
             self._review = ReviewWorkspace(self._session)
         return self._review
 
-    def _place(self, page: QWidget, index: int) -> None:
+    def _place(self, page: QWidget, name: str) -> None:
         # Review may be asked for before there is a Train
         if self._stack.indexOf(page) < 0:
-            self._stack.insertWidget(index, page)
-            self.made.emit()
+            self._stack.insertWidget(WORKSPACES.index(name), page)
+            self.made.emit(name)
 
     @property
     def review_if_made(self) -> ReviewWorkspace | None:
@@ -124,11 +125,11 @@ class LatePages(QObject):
         elif self._train is None:
             self._make_train()
         elif self._stack.indexOf(self._train) < 0:
-            self._place(self._train, 1)
+            self._place(self._train, "train")
         elif self._review is None:
             self._make_review()
         else:
-            self._place(self._review, 2)
+            self._place(self._review, "review")
             return
         self._next.start()
 

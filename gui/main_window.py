@@ -238,11 +238,10 @@ class MainWindow(QMainWindow):
             panes.set_smooth(preferences.smooth)
             panes.set_mouse(self.actions_table.keymap.mouse)
 
-    @Slot()
-    def _page_made(self) -> None:
-        review = self.late.review_if_made
-        if review is not None:
-            review.readers.made.connect(self._show_alike)
+    @Slot(str)
+    def _page_made(self, name: str) -> None:
+        if name == "review":
+            self.review.readers.made.connect(self._show_alike)
             self._show_alike()
 
     @Slot()

@@ -54,6 +54,23 @@ def test_slices_are_shown_before_the_scan_is_open_and_the_place_stays(
     assert seen[-1] is None
 
 
+def test_what_was_dropped_does_not_follow_into_another_project(
+    window: MainWindow, project_path: Path, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = tmp_path / "head.nii.gz"
+    write_head(path)
+    window.intake.open(path)
+    # its first slice has not come yet, so neither has its import begun
+    assert not window.session.jobs.of_kind("import")
+    assert window.intake.open_project(project_path)
+    wait_loaded(window, qtbot)
+    qtbot.wait(800)
+    assert not window.session.jobs.of_kind("import")
+    project = window.session.project
+    assert project is not None
+    assert len(project.scans()) == 3
+
+
 def test_what_cannot_be_read_is_told_once_by_the_import_and_nothing_stays_shown(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:

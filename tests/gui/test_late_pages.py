@@ -29,9 +29,12 @@ def test_a_page_asked_for_at_once_is_there_and_knows_the_project(
     assert window.intake.open_project(project_path)
     wait_loaded(window, qtbot)
     assert window.workspaces.count() == 1
+    made: list[str] = []
+    window.late.made.connect(made.append)
     window.show_workspace("review")
     assert window.reviewing
     window.show_workspace("train")
+    assert made == ["review", "train"]
     # made after Review, it still stands before it
     assert [window.workspaces.widget(place) for place in range(3)] == [window.annotate, window.train, window.review]
     boxes = [box.text() for box in window.train.panel.findChildren(QCheckBox)]
