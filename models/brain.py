@@ -43,9 +43,9 @@ class BrainPredictor(Predictor):
         self.labels = (*self.labels, DISTANCE)
 
     def _run(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = self._compiled(np.ascontiguousarray(stacks, dtype=np.float32))
+        found = self._network(stacks)
         # in prepared pixels, inside above: as a probability has it
-        return np.concatenate([found[0], -self._scale * found[1]], axis=1).astype(np.float32)
+        return np.concatenate([found[0], np.float32(-self._scale) * found[1]], axis=1)
 
     def _stored(self, fit: Fit, square: NDArray[np.float32], name: str, geometry: Geometry) -> NDArray[np.float32]:
         if name != DISTANCE:

@@ -27,7 +27,8 @@ from core.io import atomic
 from core.learning.prepare import Preparation
 from core.learning.runs import CARD_FILE, MODEL_FILE, ONNX_FILE, RESUME_FILE, WEIGHTS_FILE
 from core.messages import text
-from models.inference import Predictor, load_openvino
+from models.exported import load_openvino
+from models.inference import Predictor
 
 EXPORT_TOLERANCE = 1e-3
 """Largest difference of a probability between the trained and the exported network."""

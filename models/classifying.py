@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import Cancelled, LearningError
+from core.errors import LearningError
 from core.events import StopCheck, never_stop
 from core.learning import runs
 from core.learning.class_rule import ClassRule
@@ -22,7 +22,8 @@ from core.project.class_predictions import ClassPrediction, read_classes, write_
 from core.project.project import Project
 from core.project.records import Scan
 from core.volume import Volume
-from models.inference import BATCH, compile_model, in_other_window, lengths, may_mirror, read_facts
+from models.exported import ExportedNetwork
+from models.inference import batches, in_other_window, may_mirror, read_facts
 
 
 class ClassPredictor:
@@ -64,10 +65,10 @@ class ClassPredictor:
             self._usual = GreyLook.from_json(facts.get("grey_levels"))
         except (KeyError, TypeError, ValueError) as error:
             raise LearningError("model-damaged", file=folder / MODEL_FILE) from error
-        self._compiled = compile_model(folder / ONNX_FILE, exact=exact)
+        self._network = ExportedNetwork(folder / ONNX_FILE, exact=exact)
         taken = (self.preparation.inputs, self.preparation.size, self.preparation.size)
-        fits = lengths(self._compiled.input(0))[1:] == taken
-        if not fits or len(self._compiled.outputs) != 2 or len(self._compiled.output(1).partial_shape) != 4:
+        gives = self._network.gives
+        if self._network.takes[1:] != taken or len(gives) != 2 or len(gives[1]) != 4:
             raise LearningError("model-damaged", file=folder / ONNX_FILE)
         self.model = hashlib.sha256((folder / ONNX_FILE).read_bytes()).hexdigest()
 
@@ -81,8 +82,8 @@ class ClassPredictor:
         return found, activation
 
     def _run(self, stacks: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        result = self._compiled(np.ascontiguousarray(stacks, dtype=np.float32))
-        return np.array(result[0], dtype=np.float32)[:, 0], np.array(result[1], dtype=np.float32)[:, 0]
+        found, activation = self._network(stacks)
+        return found[:, 0], activation[:, 0]
 
     def other_window(self, volume: Volume) -> bool:
         """Whether a scan was shown in another window than most of those that the model learnt from."""
@@ -103,14 +104,15 @@ class ClassPredictor:
         total = volume.shape[0]
         result = np.zeros(total, dtype=np.float64)
         preparer = Preparer(volume, self.preparation)
-        for start in range(0, total, BATCH):
-            if should_stop():
-                raise Cancelled
-            indices = range(start, min(start + BATCH, total))
+
+        def ask(indices: range) -> int:
             needed, rows = preparer.stacks(indices)
             found, _ = self.raw(preparer.slices(needed).astype(np.float32)[rows])
             result[list(indices)] = self.rule.probability(found)
-            yield indices[-1] + 1, result
+            return indices[-1] + 1
+
+        for done in self._network.in_turns(ask, batches(total, should_stop)):
+            yield done, result
 
     def looked_at(self, volume: Volume, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return a prepared slice ``[size, size]`` and where it speaks for yes, ``[h', w']`` in logits."""

@@ -1,14 +1,9 @@
-"""Prediction without torch: OpenVINO runs the exported network on whole scans.
-
-Nothing here reaches for the network: OpenVINO's telemetry package is kept from loading.
-"""
+"""Prediction of whole scans by an exported network, without torch."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +21,9 @@ from core.project.predictions import THRESHOLD
 from core.review.doubt import disagreement
 from core.review.tidy import masks_of, tidy_brain
 from core.volume import Volume
+from models.exported import ExportedNetwork
 
-__all__ = ["Predictor", "compile_model", "masks_of", "read_facts", "tidy_brain"]
+__all__ = ["Predictor", "masks_of", "read_facts", "tidy_brain"]
 
 BATCH = 4
 """Slices per call: enough to keep the cores busy, few enough to stop at once."""
@@ -77,9 +73,9 @@ class Predictor:
             self.preparation = Preparation.from_json(facts["preparation"])
         except (KeyError, TypeError, ValueError) as error:
             raise LearningError("model-damaged", file=folder / MODEL_FILE) from error
-        self._compiled = compile_model(folder / ONNX_FILE, exact=exact)
+        self._network = ExportedNetwork(folder / ONNX_FILE, exact=exact)
         size, inputs = self.preparation.size, self.preparation.inputs
-        takes, gives = (lengths(port) for port in (self._compiled.input(0), self._compiled.output(0)))
+        takes, gives = self._network.takes, self._network.gives[0]
         # a network that was swapped for one of other channels would fail at its first slice
         if takes[1:] != (inputs, size, size) or gives[1:] != (len(self.labels), size, size):
             raise LearningError("model-damaged", file=folder / ONNX_FILE)
@@ -101,7 +97,7 @@ class Predictor:
         return np.asarray(0.5 * (found + other), dtype=np.float32), doubts
 
     def _run(self, stacks: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.array(self._compiled(np.ascontiguousarray(stacks, dtype=np.float32))[0], dtype=np.float32)
+        return self._network(stacks)[0]
 
     def unlearnt(self, volume: Volume) -> str:
         """Return the modality of a scan if the model is known to have learnt from others alone; else nothing."""
@@ -156,26 +152,50 @@ class Predictor:
         result = {name: np.zeros(volume.shape, dtype=np.uint8) for name in self.labels}
         preparer = Preparer(volume, self.preparation)
         self.mirrored_doubt = {name: np.zeros(total) for name in self.labels} if self._mirrored else {}
-        for start in range(0, total, BATCH):
-            if should_stop():
-                raise Cancelled
-            indices = range(start, min(start + BATCH, total))
+
+        def predict(indices: range) -> int:
             needed, rows = preparer.stacks(indices)
-            slices = preparer.slices(needed).astype(np.float32)
-            found, doubts = self._both(slices[rows])
+            found, doubts = self._both(preparer.slices(needed).astype(np.float32)[rows])
+            self._put(preparer, indices, found, result)
             if doubts is not None:
                 for channel, name in enumerate(self.labels):
                     self.mirrored_doubt[name][list(indices)] = doubts[:, channel]
-            for row, index in enumerate(indices):
-                fit = preparer.fit(index)
-                for channel, name in enumerate(self.labels):
-                    stored = self._stored(fit, found[row, channel], name, volume.geometry)
-                    result[name][index] = np.rint(stored).clip(0, 255)
-            yield indices[-1] + 1, result
+            return indices[-1] + 1
+
+        for done in self._network.in_turns(predict, batches(total, should_stop)):
+            yield done, result
+
+    def _put(
+        self,
+        preparer: Preparer,
+        indices: Sequence[int],
+        found: NDArray[np.float32],
+        result: Mapping[str, NDArray[np.uint8]],
+    ) -> None:
+        """Lay probabilities ``[n, labels, size, size]`` of slices where they belong in a scan's arrays."""
+        for row, index in enumerate(indices):
+            fit = preparer.fit(index)
+            for channel, name in enumerate(self.labels):
+                stored = self._stored(fit, found[row, channel], name, preparer.volume.geometry)
+                result[name][index] = np.rint(stored).clip(0, 255)
 
     def _stored(self, fit: Fit, square: NDArray[np.float32], name: str, geometry: Geometry) -> NDArray[np.float32]:
         """Return what is stored of a predicted square, 0..255 ``[rows, columns]``."""
         return fit.inverse(square) * np.float32(255)
+
+
+def batches(total: int, should_stop: StopCheck) -> Iterator[range]:
+    """Yield the numbers of a scan's slices a few at a time.
+
+    Raises
+    ------
+    Cancelled
+        As soon as ``should_stop`` asks for anything.
+    """
+    for start in range(0, total, BATCH):
+        if should_stop():
+            raise Cancelled
+        yield range(start, min(start + BATCH, total))
 
 
 def in_other_window(volume: Volume, usual: GreyLook | None, preparation: Preparation) -> bool:
@@ -212,41 +232,3 @@ def read_facts(file: Path) -> Mapping[str, Any]:
     if not isinstance(facts, dict):
         raise LearningError("model-damaged", file=file)
     return facts
-
-
-def lengths(port: Any) -> tuple[int, ...]:
-    """Return the lengths of an input's or output's axes; -1 for one that may be anything."""
-    return tuple(dim.get_length() if dim.is_static else -1 for dim in port.partial_shape)
-
-
-def load_openvino() -> Any:
-    """Return OpenVINO without its telemetry: nothing is counted, written into the person's home or sent anywhere."""
-    # None makes the import of that name fail, and OpenVINO then takes its own silent stub
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # documented meaning of None
-    import openvino
-
-    return openvino
-
-
-def compile_model(file: Path, *, exact: bool) -> Any:
-    """Return an exported network, ready to be called.
-
-    Raises
-    ------
-    LearningError
-        ``model-damaged``.
-    """
-    openvino = load_openvino()
-    if not file.is_file():
-        raise LearningError("model-damaged", file=file)
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdecimal() and int(threads) > 0:
-        options["INFERENCE_NUM_THREADS"] = int(threads)
-    if exact:
-        options["INFERENCE_PRECISION_HINT"] = "f32"
-    core = openvino.Core()
-    try:
-        return core.compile_model(core.read_model(file), "CPU", options)
-    except RuntimeError as error:
-        raise LearningError("model-damaged", file=file) from error

@@ -6,6 +6,7 @@ folder and is no scan is only listed; a file that was named itself and cannot be
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -235,14 +236,15 @@ def strip_job(
     if leading():
         yield Progress(0, 0, "loading-model")
     model = model or default_model()
-    masker = masker_for(model, ways)
-    label = next((name for name in masker.labels if name.casefold() == BRAIN.casefold()), None)
-    if label is None:
-        raise LearningError("model-no-brain", known=", ".join(masker.labels))
-    if model.casefold() == CLASSICAL and leading():
-        yield Notice("strip-rough")
-    wanted = _Wanted({label: ""}, not masks_only, volume, PLAIN if masks_only else stripping, dicom)
-    yield from _run(_Batch.of(folder, inputs), masker, wanted, "stripping", should_stop)
+    with _starting_decoder() as decoder:
+        masker = masker_for(model, ways)
+        label = next((name for name in masker.labels if name.casefold() == BRAIN.casefold()), None)
+        if label is None:
+            raise LearningError("model-no-brain", known=", ".join(masker.labels))
+        if model.casefold() == CLASSICAL and leading():
+            yield Notice("strip-rough")
+        wanted = _Wanted({label: ""}, not masks_only, volume, PLAIN if masks_only else stripping, dicom)
+        yield from _run(decoder, _Batch.of(folder, inputs), masker, wanted, "stripping", should_stop)
 
 
 def apply_job(
@@ -261,11 +263,20 @@ def apply_job(
     """
     if leading():
         yield Progress(0, 0, "loading-model")
-    masker = masker_for(model, ways)
-    single = len(masker.labels) == 1
-    suffixes = {name: "" if single else f"_{layer_name(name)}" for name in masker.labels}
-    wanted = _Wanted(suffixes, False, volume)
-    yield from _run(_Batch.of(folder, inputs), masker, wanted, "applying", should_stop)
+    with _starting_decoder() as decoder:
+        masker = masker_for(model, ways)
+        single = len(masker.labels) == 1
+        suffixes = {name: "" if single else f"_{layer_name(name)}" for name in masker.labels}
+        wanted = _Wanted(suffixes, False, volume)
+        yield from _run(decoder, _Batch.of(folder, inputs), masker, wanted, "applying", should_stop)
+
+
+@contextlib.contextmanager
+def _starting_decoder() -> Iterator[Decoder]:
+    """Start the child that reads while the model is being loaded."""
+    with Decoder() as decoder:
+        decoder.warm(helper=False)
+        yield decoder
 
 
 @dataclass(frozen=True)
@@ -279,25 +290,26 @@ class _Wanted:
     dicom: bool = False
 
 
-def _run(batch: _Batch, masker: Masker, wanted: _Wanted, stage: str, should_stop: StopCheck) -> Events:
+def _run(
+    decoder: Decoder, batch: _Batch, masker: Masker, wanted: _Wanted, stage: str, should_stop: StopCheck
+) -> Events:
     """Do a batch; under ``torchrun`` this process's share of it, of which the first one tells with the others'."""
     shards = Shards(batch.folder, stage)
     passed: list[Skipped] = []
-    with Decoder() as decoder:
-        sources: list[Source] = []
-        for event in _find(decoder, batch, wanted.volume, sources):
-            if shards.rank == 0:
-                yield event
-        if shards.rank:
-            # what all of them find is counted once
-            batch.failed = 0
-        # named before they are shared out: no two processes may take one name
-        named = share(list(zip(sources, batch.names(sources), strict=True)))
-        for event in _do(decoder, batch, masker, wanted, named, stage, should_stop):
-            if isinstance(event, Skipped):
-                passed.append(event)
-            if shards.rank == 0:
-                yield event
+    sources: list[Source] = []
+    for event in _find(decoder, batch, wanted.volume, sources):
+        if shards.rank == 0:
+            yield event
+    if shards.rank:
+        # what all of them find is counted once
+        batch.failed = 0
+    # named before they are shared out: no two processes may take one name
+    named = share(list(zip(sources, batch.names(sources), strict=True)))
+    for event in _do(decoder, batch, masker, wanted, named, stage, should_stop):
+        if isinstance(event, Skipped):
+            passed.append(event)
+        if shards.rank == 0:
+            yield event
     mine = {"written": batch.written, "scans": batch.scans, "failed": batch.failed, "checks": batch.checks}
     shards.tell(mine, passed)
     yield from shards.gather(should_stop)

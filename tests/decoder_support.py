@@ -25,6 +25,9 @@ class NearDecoder:
     def __init__(self, **_limits: Any) -> None:
         return
 
+    def warm(self, *, helper: bool = True) -> None:
+        return
+
     def find(
         self, paths: Sequence[Path], options: FindOptions | None = None, on_file: Callable[[Path], None] | None = None
     ) -> Found:

@@ -82,11 +82,12 @@ class Decoder:
     def _process(self) -> SpawnProcess | None:
         return None if self._lead is None else self._lead.process
 
-    def warm(self) -> None:
-        """Start the children now, so that the first file need not wait for them."""
+    def warm(self, *, helper: bool = True) -> None:
+        """Start the children now, so that the first file need not wait for them; or only the first child."""
         with self._turn:
             self._ensure()
-            self._help()
+            if helper:
+                self._help()
 
     def find(
         self,

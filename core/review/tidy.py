@@ -177,8 +177,8 @@ def _largest(mask: Bools) -> Bools:
     pieces, count = ndimage.label(mask)
     if count < 2:
         return mask
-    sizes: NDArray[Any] = np.bincount(pieces.ravel())
-    sizes[0] = 0
+    # counted within the mask alone: air is most of a scan
+    sizes: NDArray[Any] = np.bincount(pieces[mask])
     return np.asarray(pieces == int(sizes.argmax()))
 
 

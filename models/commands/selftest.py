@@ -34,7 +34,7 @@ from core.phantom import Phantom, make_head
 from core.places import HOME_VARIABLE
 from core.project.project import Project
 from core.project.records import Origin, SliceState
-from models.inference import load_openvino
+from models.exported import load_openvino
 from models.worker import Job, run_job
 
 LIBRARIES = (
