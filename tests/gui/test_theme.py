@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QStyle, QStyleOptionComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from core.messages import RESOURCES
@@ -200,3 +200,19 @@ def test_the_choice_is_in_the_settings_and_is_kept(opened: MainWindow, monkeypat
     assert theme.changes().worn == "light"
     assert Settings().preferences.looks == "light"
     assert SettingsDialog(Preferences(looks="nonsense")).general.looks.currentData() == "dark"
+
+
+def test_a_list_to_choose_from_uses_the_room_beside_its_arrow(qtbot: QtBot) -> None:
+    around = QWidget()
+    qtbot.addWidget(around)
+    theme.dress(around)
+    box = QComboBox(around)
+    box.addItem("256 × 256")
+    box.resize(123, 30)
+    around.show()
+    option = QStyleOptionComboBox()
+    box.initStyleOption(option)
+    part = QStyle.SubControl.SC_ComboBoxEditField
+    words = box.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, part, box)
+    # frame and padding at the left, the arrow at the right, and nothing twice
+    assert words.width() >= 123 - 10 - 22 - 6
