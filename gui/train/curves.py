@@ -125,6 +125,7 @@ class CurveCard(QFrame):
             line.setVisible(False)
             item.addItem(line)
         self._plot.tint(self._tint)
+        item.getViewBox().sigResized.connect(self._resized)
         outer = theme.column(self, margin=theme.space("s"), gap=2)
         outer.setContentsMargins(12, 7, 12, 4)
         outer.addLayout(top)
@@ -187,6 +188,11 @@ class CurveCard(QFrame):
         if (event.size().width() < NARROW) != self._drawn_narrow:
             self._draw()
 
+    @Slot(object)
+    def _resized(self, _box: object) -> None:
+        # how much lies below the dotted line hangs on the height of the plot
+        self._range()
+
     @Slot()
     def _switched(self) -> None:
         chosen = self._switch.checkedButton()
@@ -219,7 +225,6 @@ class CurveCard(QFrame):
     def _draw(self) -> None:
         epochs = self._epochs
         numbers = np.array([event.epoch for event in epochs], dtype=float)
-        low, high = np.inf, -np.inf
         for part in PARTS:
             values = np.array([getattr(getattr(event, part), self._measure) for event in epochs], dtype=float)
             shown = np.isfinite(values)
@@ -227,11 +232,9 @@ class CurveCard(QFrame):
             # A point alone has no line: it needs its dot to be seen.
             self._curves[part].setSymbol("o" if shown.sum() == 1 else None)
             self._now[part].setText(numeral(values[-1], ".3f") if len(values) and shown[-1] else "")
-            if shown.any():
-                low, high = min(low, float(values[shown].min())), max(high, float(values[shown].max()))
         self._drawn_narrow = self.width() < NARROW
         self._mark(epochs)
-        self._range(numbers, low, high)
+        self._range()
 
     def _mark(self, epochs: Sequence[EpochEnded]) -> None:
         best = epochs[-1].best_epoch if epochs else 0
@@ -245,20 +248,27 @@ class CurveCard(QFrame):
             self._floor.label.setFormat(mark)
             self._floor.label.setVisible(bool(mark))
 
-    def _range(self, numbers: np.ndarray, low: float, high: float) -> None:
-        last = float(numbers[-1]) if numbers.size else 1.0
-        self._plot.setXRange(1.0, max(5.0, last), padding=0.02)
-        if not np.isfinite(low):
-            low, high = 0.0, 1.0
+    def _range(self) -> None:
+        drawn = [values for part in PARTS for values in self.series(part)[1]]
+        self._plot.setXRange(1.0, max(5.0, float(self._epochs[-1].epoch) if self._epochs else 1.0), padding=0.02)
+        low, high = (min(drawn), max(drawn)) if drawn else (0.0, 1.0)
+        if not drawn:
+            pass
         elif self._measure == "loss":
             low, high = 0.0, high * 1.05
         else:
             if self._baseline is not None:
                 low = min(low, self._baseline)
-            # the words of the line stand below it: what has learnt runs above
-            below = 0.18 if self._baseline is not None and self.width() < NARROW else 0.06
-            low, high = low - below * (1.0 - low), 1.0 + 0.02 * (1.0 - low)
+            low, high = low - self._below() * (1.0 - low), 1.0 + 0.02 * (1.0 - low)
         self._plot.setYRange(low, max(high, low + 1e-3), padding=0.02)
+
+    def _below(self) -> float:
+        """Return what is left free at the bottom, as a part of what lies above it."""
+        if self._baseline is None or self.width() >= NARROW:
+            return 0.06
+        # the words of the line stand below it: what has learnt runs above
+        words = float(self._floor.label.boundingRect().height())
+        return max(0.18, words / max(words, self._plot.getPlotItem().getViewBox().height() - words))
 
 
 class Curves(QWidget):
@@ -291,6 +301,18 @@ class Curves(QWidget):
         outer.addLayout(legend)
         outer.addWidget(self.caution)
         outer.addLayout(cards, 1)
+
+    def minimumSizeHint(self) -> QSize:
+        # a splitter does not ask how high words are in so many lines: the plots would pay for them
+        least, lay = super().minimumSizeHint(), self.layout()
+        if lay is not None and self.caution.isVisibleTo(self):
+            least.setHeight(max(least.height(), lay.totalMinimumHeightForWidth(self.width())))
+        return least
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
     def show_epochs(
         self,
