@@ -17,7 +17,7 @@ from core.io.sandbox import Decoder
 from core.io.source import Source
 from core.messages import sentence, text
 from core.project.importing import ImportOptions
-from core.project.keeping import copy_project
+from core.project.keeping import copy_project, keep_scratch
 from gui.background import Tasks
 from gui.bringing import Bringer
 from gui.glance import Glancer
@@ -78,7 +78,7 @@ class Intake(QObject):
         self._glancer = Glancer(session, self)
         self._bringer.refused.connect(session.notifier.error)
         self._bringer.page_asked.connect(self.page_asked)
-        self._kept: tuple[Path, Path] | None = None
+        self._kept: tuple[Path, Path, str] | None = None
         # scans may come in by the hundred each second: the list is read again twice a second at most
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -105,26 +105,26 @@ class Intake(QObject):
         else:
             self.bring([path])
 
-    def open_project(self, path: Path) -> bool:
-        """Open a project; return whether it is open."""
+    def open_project(self, path: Path, scan: str = "") -> bool:
+        """Open a project, and that scan of it or the first that is to do; return whether the project is open."""
         session = self._session
         if not session.notifier.attempt(lambda: session.open_project(path, scratch=is_scratch(path))):
             return False
-        self._open_first()
+        self._open_first(scan)
         return True
 
     def create_project(self, path: Path) -> bool:
         """Make a project and open it; return whether it is open."""
         return self._session.notifier.attempt(lambda: self._session.create_project(path))
 
-    def _open_first(self) -> None:
-        """Show the first scan with something left to do: nobody should face an empty window."""
+    def _open_first(self, scan: str = "") -> None:
+        """Show that scan, or the first with something left to do: nobody should face an empty window."""
         project = self._session.project
         if project is None or self._session.scan is not None:
             return
         first = project.first_scan()
         if first is not None:
-            self._session.open_scan(first.id)
+            self._session.open_scan(scan or first.id)
 
     # ---------------------------------------------------------------- files
 
@@ -364,20 +364,22 @@ class Intake(QObject):
         if session.project is None:
             return
         source = Path(session.project.path)
+        shown = session.scan.id if session.scan is not None else ""
         if not session.notifier.attempt(session.close_project):
             return
-        self._kept = (source, target)
-        self._tasks.start(functools.partial(copy_project, source, target), self._kept_there, self._keep_failed)
+        self._kept = (source, target, shown)
+        copy = keep_scratch if is_scratch(source) else copy_project
+        self._tasks.start(functools.partial(copy, source, target), self._kept_there, self._keep_failed)
 
     @Slot(object)
     def _kept_there(self, _nothing: object) -> None:
         kept, self._kept = self._kept, None
         if kept is None:
             return
-        source, target = kept
-        if self.open_project(target):
+        source, target, shown = kept
+        if self.open_project(target, shown):
             self._session.notifier.tell(text("intake.kept", name=target.name), "good")
-            if source.parent == scratch_folder():
+            if is_scratch(source):
                 shutil.rmtree(source, ignore_errors=True)
 
     @Slot(object)
@@ -385,8 +387,7 @@ class Intake(QObject):
         kept, self._kept = self._kept, None
         self._session.notifier.error(error)
         if kept is not None:
-            self._session.open_project(kept[0], scratch=kept[0].parent == scratch_folder())
-            self._open_first()
+            self.open_project(kept[0], kept[2])
 
     def close(self) -> None:
         """Wait for what is being copied."""

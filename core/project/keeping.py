@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.errors import ProjectError
 from core.io import atomic
+from core.project.project import Project
 
 MANIFEST = "meninx.json"
 
@@ -51,6 +52,24 @@ def copy_project(source: Path, target: Path, on_progress: Callable[[int, int], N
                 on_progress(done, len(files))
             with atomic.path(target / file.relative_to(source)) as temporary:
                 shutil.copyfile(file, temporary)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+
+
+def keep_scratch(source: Path, target: Path) -> None:
+    """Copy a scratch project that is closed, and call the copy what its folder is called.
+
+    Raises
+    ------
+    ProjectError, StorageError
+        As :func:`copy_project`; the half copy is taken away.
+    """
+    copy_project(source, target)
+    try:
+        with Project.open(target) as project, project.store.transaction() as connection:
+            name = project.path.name.removesuffix(".meninx")
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'name'", (name,))
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise

@@ -88,10 +88,28 @@ def test_a_file_without_a_project_opens_in_a_scratch_project(window: MainWindow,
     assert window.session.project is not None
     assert window.session.project.path == target
     assert not project.path.exists()
+    assert window.session.project.name == "kept"
+    assert window.windowTitle().startswith("kept")
     assert not window.banner.isVisible()
     assert window.session.editor is not None
     np.testing.assert_array_equal(window.session.editor.mask("brain"), drawn)
     assert window.session.project.verify() == []
+
+
+def test_a_project_that_is_kept_elsewhere_still_shows_the_scan_that_was_shown(
+    opened: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    session, project = opened.session, opened.session.project
+    assert project is not None
+    name, last = project.name, project.scans()[-1]
+    with qtbot.waitSignal(session.scan_changed, timeout=20_000):
+        session.open_scan(last.id)
+    opened.intake.keep_as(tmp_path / "copy.meninx")
+    qtbot.waitUntil(lambda: session.project is not None and session.scan is not None, timeout=20_000)
+    assert session.project.path == tmp_path / "copy.meninx"
+    assert session.scan.id == last.id
+    # a copy of a project that has a name keeps it
+    assert session.project.name == name
 
 
 def test_a_file_that_is_no_scan_is_one_plain_sentence(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
