@@ -84,9 +84,9 @@ def predict_job(
         word = should_stop()
         if word == "cancel":
             raise Cancelled
-        if work.windows and leading():
-            fields = {"run": found.name, "count": len(work.windows), "scans": ", ".join(work.windows[:5])}
-            yield Notice("run-window", fields)
+        for name, odd_ones in work.windows.items():
+            if leading():
+                yield Notice("run-window", {"run": name, "count": len(odd_ones), "scans": ", ".join(odd_ones[:5])})
         result = _result(found, wanted, work, shards.others)
         if word and leading():
             yield Notice("predicting-stopped", {"done": len(result["scans"]), "total": len(wanted)})
@@ -117,10 +117,10 @@ def _work(project: Project, run: runs.Run, total: int, gate: str, ways: Ways) ->
     folder = runs.require_usable(project, run)
     if not run.config.classifies:
         before = Gate(project, gate) if gate else None
-        return _MaskWork(project, run.id, predictor_of(folder, mirrored=ways.mirrored), total, before, ways)
+        return _MaskWork(project, run, predictor_of(folder, mirrored=ways.mirrored), total, before, ways)
     if gate:
         raise LearningError("run-classifies", name=run.name)
-    return _ClassWork(project, run.id, ClassPredictor(folder, mirrored=ways.mirrored), total)
+    return _ClassWork(project, run, ClassPredictor(folder, mirrored=ways.mirrored), total)
 
 
 def _result(run: runs.Run, wanted: Sequence[Scan], work: _Work, others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -146,10 +146,11 @@ def _predicted(project: Project, run: runs.Run, scans: Sequence[Scan]) -> set[st
 class _Work(ABC):
     """What a batch of scans has come to."""
 
-    def __init__(self, project: Project, run: str, total: int) -> None:
+    def __init__(self, project: Project, run: runs.Run, total: int) -> None:
         self.project, self.run, self.total = project, run, total
         self.told: dict[str, int] = {"windows": 0}
-        self.windows: list[str] = []
+        self.windows: dict[str, list[str]] = {}
+        """Of the run, and of its gate: names of scans in another window than what it learnt from."""
         self.done = self.predicted = 0
         self.names: list[str] = []
         self._started = time.monotonic()
@@ -181,11 +182,11 @@ class _Work(ABC):
     def predict(self, scan: Scan, should_stop: StopCheck) -> Events:
         """Predict one scan and store what was found."""
 
-    def _window(self, scan: Scan, *, other: bool) -> None:
-        """Remember a scan that is in another window than what was learnt from."""
-        if other:
-            self.windows.append(scan.name)
-            self.told["windows"] += 1
+    def _window(self, scan: Scan, names: Sequence[str]) -> None:
+        """Remember a scan that is in another window than what the runs of these names learnt from."""
+        for name in names:
+            self.windows.setdefault(name, []).append(scan.name)
+        self.told["windows"] += bool(names)
 
     def _counted(self, scan: Scan) -> None:
         self.done += scan.shape[0]
@@ -202,7 +203,7 @@ class _MaskWork(_Work):
     """Scans that are drawn on."""
 
     def __init__(
-        self, project: Project, run: str, predictor: Predictor, total: int, gate: Gate | None, ways: Ways
+        self, project: Project, run: runs.Run, predictor: Predictor, total: int, gate: Gate | None, ways: Ways
     ) -> None:
         super().__init__(project, run, total)
         self.predictor, self.gate, self.ways = predictor, gate, ways
@@ -235,17 +236,20 @@ class _MaskWork(_Work):
             facts["gate"] = self.gate.close(self.gate.asked(scan, volume, should_stop), masks)
             for key in ("clean", "emptied"):
                 self.told[key] += len(facts["gate"][key])
-        gated = self.gate is not None and self.gate.other_window(volume)
-        self._window(scan, other=gated or self.predictor.other_window(volume))
+        others = [self.run.name] if self.predictor.other_window(volume) else []
+        if self.gate is not None and self.gate.other_window(volume):
+            facts["gate"]["other_window"] = True
+            others.append(self.gate.run.name)
+        self._window(scan, others)
         seconds = time.monotonic() - started
-        write_prediction(self.project, self.run, scan.id, masks, probabilities, seconds=seconds, facts=facts)
+        write_prediction(self.project, self.run.id, scan.id, masks, probabilities, seconds=seconds, facts=facts)
         self._counted(scan)
 
 
 class _ClassWork(_Work):
     """Scans that are classified."""
 
-    def __init__(self, project: Project, run: str, predictor: ClassPredictor, total: int) -> None:
+    def __init__(self, project: Project, run: runs.Run, predictor: ClassPredictor, total: int) -> None:
         super().__init__(project, run, total)
         self.predictor = predictor
         self.told |= {"yes": 0}
@@ -253,9 +257,9 @@ class _ClassWork(_Work):
     def predict(self, scan: Scan, should_stop: StopCheck) -> Events:
         yield self._progress(0, scan)
         volume = self.project.read_volume(scan.id)
-        for done in classify_scan(self.project, self.run, self.predictor, scan, volume, should_stop):
+        for done in classify_scan(self.project, self.run.id, self.predictor, scan, volume, should_stop):
             yield self._progress(done, scan)
-        self._window(scan, other=self.predictor.other_window(volume))
-        found = read_classes(self.project, self.run, scan.id)
+        self._window(scan, [self.run.name] if self.predictor.other_window(volume) else [])
+        found = read_classes(self.project, self.run.id, scan.id)
         self.told["yes"] += int(found.said.sum()) if found is not None else 0
         self._counted(scan)

@@ -6,7 +6,7 @@ of which a tenth is unsure is not to be trusted unseen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,8 +73,27 @@ class BrainCheck:
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         volume = None if self.volume_ml is None else round(self.volume_ml, 1)
+        height = None if self.height_mm is None else round(self.height_mm, 1)
         told = {"confidence": round(self.confidence, 4), "doubtful": self.doubtful, "reasons": list(self.reasons)}
-        return {**told, "volume_ml": volume}
+        return {**told, "volume_ml": volume, "height_mm": height, "modality": self.modality}
+
+    @classmethod
+    def from_json(cls, data: object) -> BrainCheck | None:
+        """Read what :meth:`to_json` wrote; None if it is something else.
+
+        A reason whose figure is not there is left out: earlier versions wrote fewer.
+        """
+        if not isinstance(data, Mapping) or not isinstance(data.get("reasons"), list):
+            return None
+        sure, modality = _number(data.get("confidence")), data.get("modality")
+        volume, height = _number(data.get("volume_ml")), _number(data.get("height_mm"))
+        told = {"small": volume, "large": volume, "tall": height, "modality": modality or None}
+        known = [one for one in data["reasons"] if one in (*DOUBTS, *FLAGS) and told.get(one, 0.0) is not None]
+        return cls(sure or 0.0, tuple(known), volume, height, modality if isinstance(modality, str) else "")
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def unlearnt(check: BrainCheck, modality: str) -> BrainCheck:

@@ -14,9 +14,10 @@ from core.geometry import Array, Geometry
 from core.labels import BRAIN, Label, LabelSet
 from core.learning.runs import Run, read_split
 from core.messages import text
-from core.project.predictions import list_predictions, read_prediction, read_probability
+from core.project.predictions import list_predictions, read_meta, read_prediction, read_probability
 from core.project.project import Project
 from core.project.records import Scan, SliceState
+from core.review.brain_check import BrainCheck
 from core.review.compare import LabelComparison, compare_label, read_truth
 from core.review.effort import Effort, effort_of, time_of
 from core.review.entropy import entropy_levels
@@ -164,7 +165,7 @@ class ReviewCase:
     asked_unsure: bool = False
     """Whether :attr:`LabelCase.unsure` was asked for."""
     misfits: tuple[str, ...] = ()
-    """Why the run may do badly on this scan, in sentences."""
+    """Why the run or its gate may do badly on this scan, and what is odd about the Brain it found, in sentences."""
 
     @property
     def predicted(self) -> bool:
@@ -186,7 +187,8 @@ def answer(question: Question) -> ReviewCase:
         return ReviewCase(scan.id, run.id, part, {}, _stripped(question, {}), misfits=_misfits(question))
     predicted = read_prediction(project, run.id, scan.id)
     cases = {name: _label_case(question, name, mask) for name, mask in predicted.items()}
-    return ReviewCase(scan.id, run.id, part, cases, _stripped(question, cases), question.unsure, _misfits(question))
+    said = (*_misfits(question), *_doubts(question))
+    return ReviewCase(scan.id, run.id, part, cases, _stripped(question, cases), question.unsure, said)
 
 
 def _misfits(question: Question) -> tuple[str, ...]:
@@ -198,6 +200,18 @@ def _misfits(question: Question) -> tuple[str, ...]:
         key = "misfit_no_label" if len(gone) == len(question.run.labels) else "misfit_labels"
         said.append(text(f"review.{key}", labels=", ".join(gone)))
     return tuple(said)
+
+
+def _doubts(question: Question) -> list[str]:
+    """Return what was told of a gate and of a Brain when it was predicted: a message is gone after some seconds."""
+    meta = read_meta(question.project, question.run.id, question.scan.id)
+    gate, check = meta.get("gate"), BrainCheck.from_json(meta.get("brain"))
+    said = []
+    if isinstance(gate, dict) and gate.get("other_window") is True:
+        said.append(text("review.misfit_gate_window", run=gate.get("name", "-")))
+    if check is not None and check.words:
+        said.append(text("review.brain_doubtful" if check.doubtful else "review.brain_odd", reasons=check.words))
+    return said
 
 
 def _part(project: Project, run: str, scan: str) -> str:

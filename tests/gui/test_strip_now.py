@@ -19,7 +19,8 @@ from core.learning.config import TrainingConfig
 from core.learning.run_files import origin_of
 from core.learning.runs import CONFIG_FILE, MODEL_FILE, ONNX_FILE, list_runs, run_folder
 from core.messages import text
-from core.project.predictions import list_predictions, read_prediction
+from core.project.predictions import list_predictions, read_meta, read_prediction
+from core.review.brain_check import BrainCheck
 from gui.strip_now import without_run
 
 
@@ -62,12 +63,29 @@ def test_a_project_without_labels_gets_the_label_of_the_starter(opened, starter,
     page = window.review
     qtbot.waitUntil(lambda: page.isVisible() and page.case is not None and page.case.predicted, timeout=60_000)
     assert [label.name for label in session.labels] == ["Brain"]
-    assert not page.case.misfits
+    assert page.case.misfits == doubts(session)
     assert page.bar.run.currentText().endswith("brain")
     with qtbot.waitSignal(session.workspace_requested, timeout=10_000):
         page.bar.correct.click()
     brain = session.labels.named("Brain")
     assert session.editor.label_voxels(brain) == page.case.labels["Brain"].predicted_voxels > 0
+
+
+def test_what_was_odd_about_a_brain_is_still_told_when_the_message_is_gone(opened, starter, qtbot):
+    session, page = opened.session, opened.review
+    opened.actions_table["strip_now"].trigger()
+    qtbot.waitUntil(lambda: page.isVisible() and page.case is not None and page.case.predicted, timeout=60_000)
+    (said,) = page.case.misfits
+    assert (said,) == doubts(session)
+    shown = {one.text() for one in page.side.findChildren(QLabel) if one.isVisible()}
+    assert any(said in words for words in shown)
+
+
+def doubts(session):
+    (run,) = list_runs(session.project)
+    check = BrainCheck.from_json(read_meta(session.project, run.id, session.scan.id)["brain"])
+    key = "brain_doubtful" if check.doubtful else "brain_odd"
+    return (text(f"review.{key}", reasons=check.words),) if check.words else ()
 
 
 def test_an_empty_review_offers_it(opened, starter, qtbot):

@@ -1,10 +1,12 @@
 """What is told of a predicted Brain: doubt where there is reason to, silence where there is none."""
 
+import json
+
 import numpy as np
 import pytest
 
 from core.geometry import Geometry
-from core.review.brain_check import brain_notices, check_brain, unlearnt
+from core.review.brain_check import BrainCheck, brain_notices, check_brain, unlearnt
 
 SHAPE = (60, 70, 66)
 MM = 2.5
@@ -119,3 +121,24 @@ def test_another_modality_than_was_learnt_is_doubtful():
     (told,) = brain_notices("S0001", strange)
     assert told.key == "brain-doubtful"
     assert "this is a CT scan" in told.fields["reasons"]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        BrainCheck(0.95, ("tall", "pieces"), 1400.0, 190.0),
+        BrainCheck(0.4, ("modality", "unsure", "small"), 300.0, None, "CT"),
+        BrainCheck(0.99, ()),
+    ],
+)
+def test_what_was_told_of_a_brain_is_told_again_from_its_file(check):
+    again = BrainCheck.from_json(json.loads(json.dumps(check.to_json())))
+    assert again is not None
+    assert (again.words, again.doubtful, again.reasons) == (check.words, check.doubtful, check.reasons)
+
+
+def test_a_reason_without_its_figure_is_left_out():
+    told = BrainCheck.from_json({"confidence": 0.9, "reasons": ["tall", "border", "strange"], "volume_ml": None})
+    assert told is not None
+    assert told.reasons == ("border",)
+    assert [BrainCheck.from_json(data) for data in (None, [], {}, {"reasons": "tall"})] == [None] * 4

@@ -11,18 +11,21 @@ import cv2
 import numpy as np
 import pytest
 from class_project import CLASS, quick
+from review_support import bright_run
 
 from core.commands.line import run as run_command
 from core.events import Finished, Notice
 from core.geometry import Geometry
-from core.learning.runs import find_run
+from core.learning.runs import MODEL_FILE, Run, find_run, run_folder
 from core.messages import text
 from core.project.classes import ClassGiven
+from core.project.predictions import read_meta
 from core.project.project import Project
 from core.review.class_evaluation import evaluate_classes, write_class_files
 from core.review.evaluation import plan
 from core.review.fitness import other_window
 from core.volume import Volume
+from models.loose import apply_job
 from models.predicting import predict_job
 from models.trainer import train_job
 
@@ -112,6 +115,66 @@ def test_a_bone_window_predicted_by_a_run_of_brain_windows_is_told_and_predicted
         run = find_run(project, "last")
         seen = {scan.name for scan in project.scans() if other_window(project, run, project.read_volume(scan.id))}
     assert seen == {bone.name}
+
+
+def drawing_run(project: Project) -> Run:
+    """A run that draws, written by hand, of which the window that it learnt from is not known."""
+    return bright_run(project, {"train": [project.scans()[0].id]})
+
+
+def test_a_gate_tells_of_scans_in_another_window_than_its_own_by_its_own_name(tmp_path):
+    path = project_of(tmp_path / "p", [heads(n) for n in range(6)])
+    told(path)
+    with Project.open(path) as project:
+        bone = project.add_scan(Volume(heads(7, bone=True), Geometry.of_picture(SIDE, SIDE, 4)), patient="g")
+        brain, gate, run = project.scans()[0], find_run(project, "Run 1"), drawing_run(project)
+    events = list(predict_job(path, run.id, scans=[brain.id, bone.id], gate=gate.id))
+    notices = [dict(event.fields) for event in events if isinstance(event, Notice) and event.key == "run-window"]
+    # of the run that draws nothing is known: only the gate is spoken of
+    assert notices == [{"run": "Run 1", "count": 1, "scans": bone.name}]
+    done = next(event.result for event in events if isinstance(event, Finished))
+    assert done["windows"] == 1
+    with Project.open(path, read_only=True) as project:
+        kept = {scan.name: read_meta(project, run.id, scan.id)["gate"].get("other_window") for scan in (brain, bone)}
+    assert kept == {brain.name: None, bone.name: True}
+
+
+def test_a_gate_and_a_run_of_the_same_window_tell_of_a_scan_each_and_count_it_once(tmp_path):
+    path = project_of(tmp_path / "p", [heads(n) for n in range(6)])
+    told(path)
+    with Project.open(path) as project:
+        bone = project.add_scan(Volume(heads(7, bone=True), Geometry.of_picture(SIDE, SIDE, 4)), patient="g")
+        gate, run = find_run(project, "Run 1"), drawing_run(project)
+        learnt_windows_of(run_folder(project, gate.id), run_folder(project, run.id), run.name)
+    events = list(predict_job(path, run.id, gate=gate.id))
+    notices = [dict(event.fields) for event in events if isinstance(event, Notice) and event.key == "run-window"]
+    assert notices == [{"run": name, "count": 1, "scans": bone.name} for name in (run.name, gate.name)]
+    assert next(event.result for event in events if isinstance(event, Finished))["windows"] == 1
+
+
+def learnt_windows_of(source: Path, target: Path, name: str) -> None:
+    """Let one run have learnt from the windows of another."""
+    facts = {one: json.loads((one / MODEL_FILE).read_text()) for one in (source, target)}
+    (target / MODEL_FILE).write_text(
+        json.dumps(facts[target] | {"grey_levels": facts[source]["grey_levels"], "name": name})
+    )
+
+
+def test_apply_tells_of_a_loose_picture_in_another_window_and_masks_it_all_the_same(tmp_path):
+    path = project_of(tmp_path / "p", [heads(n) for n in range(6)])
+    told(path)
+    with Project.open(path) as project:
+        run = drawing_run(project)
+        learnt_windows_of(run_folder(project, find_run(project, "Run 1").id), run_folder(project, run.id), run.name)
+    files = [tmp_path / "brain.png", tmp_path / "bone.png"]
+    for file in files:
+        cv2.imwrite(str(file), heads(9, bone=file.stem == "bone")[0])
+    events = list(apply_job(files, tmp_path / "out", model=f"{path}:{run.name}"))
+    notices = [dict(event.fields) for event in events if isinstance(event, Notice) and event.key == "run-window"]
+    assert [(one["count"], one["scans"]) for one in notices] == [(1, "bone.png")]
+    assert "bone.png" in text("notices.run-window", **notices[0])
+    assert notices[0]["run"] == run.name
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.png")) == ["bone_mask.png", "brain_mask.png"]
 
 
 def test_a_scan_of_which_half_of_the_slices_are_no_is_not_a_no(tmp_path):
