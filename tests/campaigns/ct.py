@@ -1,9 +1,10 @@
 """Long trainings on the CT sets: haemorrhage yes or no per slice, then masks, gated by the classifier and not.
 
-    python tests/campaigns/ct.py FOLDER [--only WORD ...] [--table] [--tiny]
+    python tests/campaigns/ct.py FOLDER [--only WORD ...] [--table] [--tiny] [--anew]
 
 FOLDER keeps the project, the runs and one result per training; what is there is not done again, and a training
-that was broken off goes on where it was. Five folds by patient over all CT-ICH sets together. Nothing is chosen by
+that was broken off goes on where it was. Results that were recorded (tests/campaigns/recorded) are not made again
+either, but with --anew. Five folds by patient over all CT-ICH sets together. Nothing is chosen by
 what the test patients show: epochs, thresholds and the classifier that gates follow from the patients that check.
 The arms that end in 128 see as many slices of the same size as each other: they alone are compared with each other.
 MENINX_VGG16 may name a file of ImageNet weights (torchvision's names) for VGG16 with batch norm.
@@ -36,7 +37,7 @@ from ct_data import (  # noqa: E402
     split_of,
 )
 from ct_table import table  # noqa: E402
-from lgg import Campaign, _say  # noqa: E402
+from lgg import Campaign, _say, take_recorded  # noqa: E402
 from lgg_data import dice  # noqa: E402
 
 from core.io import atomic  # noqa: E402
@@ -117,7 +118,8 @@ class Strokes(Campaign):
         if not there:
             return None
         best = max(there, key=lambda arm: (there[arm]["check_auc"], arm))
-        run = runs.find_run(self.project, there[best]["run"])
+        # one that was recorded on another machine is made again: seeded, it is the same but for rounding
+        run = self.trained(f"class-{best}-{fold}", self._short(ARMS[best]), self._split(fold))
         return best, ClassPredictor(runs.run_folder(self.project, run.id))
 
     def draw(self, fold: int) -> None:
@@ -216,9 +218,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="only trainings whose key holds one of these words")
     parser.add_argument("--table", action="store_true", help="print what is there and train nothing")
     parser.add_argument("--tiny", action="store_true", help="a few steps each: whether everything works")
+    parser.add_argument("--anew", action="store_true", help="make what was recorded again")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results").mkdir(parents=True, exist_ok=True)
+    if not (arguments.anew or arguments.tiny):
+        take_recorded("ct", folder / "results")
     # the salts of this project's patients stay with it
     os.environ["MENINX_HOME"] = str(folder / "home")
     if not arguments.table:

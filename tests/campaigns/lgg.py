@@ -1,9 +1,10 @@
 """Long trainings on the LGG set: five folds against a plain MONAI loop, recipes on one fold, a learning curve.
 
-    python tests/campaigns/lgg.py FOLDER [--only WORD ...] [--table]
+    python tests/campaigns/lgg.py FOLDER [--only WORD ...] [--table] [--anew]
 
 FOLDER keeps the project, the runs and one result per training; what is there is not done again, and a
-training that was broken off goes on where it was. Nothing is chosen by what the test patients show: epoch,
+training that was broken off goes on where it was. Results that were recorded (tests/campaigns/recorded) are not made
+again either, but with --anew. Nothing is chosen by what the test patients show: epoch,
 threshold and smallest piece follow from the patients that check.
 """
 
@@ -59,6 +60,17 @@ SMALL = replace(BASE, size=128, epochs=40, steps=10, augment="few")
 COUNTS, SEEDS = (5, 10, 20, 40), (0, 1, 2)
 
 
+RECORDED = Path(__file__).resolve().parent / "recorded"
+"""Results of trainings that took hours, by campaign: so that another machine goes on, and figures can be checked."""
+
+
+def take_recorded(name: str, results: Path) -> None:
+    """Lay the recorded results of a campaign into its folder, but for those that were made there."""
+    for file in sorted((RECORDED / name).glob("*.json")):
+        if not (results / file.name).is_file():
+            atomic.write_bytes(results / file.name, file.read_bytes())
+
+
 class Campaign:
     """The folder of the campaign and what is in it."""
 
@@ -81,7 +93,7 @@ class Campaign:
     def keep(self, key: str, facts: Mapping[str, Any]) -> None:
         machine = {"cores": os.cpu_count(), "threads": os.environ.get("OMP_NUM_THREADS", ""), "cpu": _cpu()}
         facts = {"key": key, **facts, "machine": machine, "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}
-        atomic.write_bytes(self.folder / "results" / f"{key}.json", (json.dumps(facts, indent=1) + "\n").encode())
+        atomic.write_bytes(self.folder / "results" / f"{key}.json", (json.dumps(facts) + "\n").encode())
 
     def true(self, name: str) -> NDArray[np.bool_]:
         if name not in self.truth:
@@ -256,9 +268,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the project and the results are kept")
     parser.add_argument("--only", nargs="+", default=[], help="only trainings whose key holds one of these words")
     parser.add_argument("--table", action="store_true", help="print what is there and train nothing")
+    parser.add_argument("--anew", action="store_true", help="make what was recorded again")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results").mkdir(parents=True, exist_ok=True)
+    if not arguments.anew:
+        take_recorded("lgg", folder / "results")
     # the salts of this project's patients stay with it
     os.environ["MENINX_HOME"] = str(folder / "home")
     from lgg_table import table
