@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.geometry import Geometry, bounding_box
 from core.labels import BRAIN
 from core.project.predictions import THRESHOLD
+from core.review.neck import without_neck
 from core.review.strip import grown
 
 Bools = NDArray[np.bool_]
@@ -78,10 +79,12 @@ def masks_of(
 ) -> dict[str, NDArray[np.uint8]]:
     """Turn probabilities (uint8 ``[z, y, x]``, 255 = certain) by label into masks (0/1).
 
+    A Brain is its largest piece without holes, and ends where a neck begins (:mod:`core.review.neck`).
+
     Parameters
     ----------
     geometry
-        Their grid; needed for anything but :data:`PLAIN`.
+        Their grid; needed for anything but :data:`PLAIN`, and for the end of a Brain.
 
     Raises
     ------
@@ -96,6 +99,7 @@ def masks_of(
         if name.casefold() == BRAIN.casefold():
             cut = mask if geometry is None else without_bridges(mask, geometry, tidying.bridges)
             mask = tidy_brain(cut)
+            mask = mask if geometry is None else _ended_below(mask, geometry)
         elif geometry is not None:
             mask = without_small(mask, geometry, tidying.smallest)
         if geometry is not None:
@@ -112,6 +116,12 @@ def tidy_brain(mask: Bools) -> Bools:
     result = np.zeros_like(mask)
     result[box.slices] = _filled(_largest(mask[box.slices]))
     return result
+
+
+def _ended_below(mask: Bools, geometry: Geometry) -> Bools:
+    """Return a tidy Brain mask that is tidy without its neck too."""
+    ended = without_neck(mask, geometry)
+    return mask if ended is mask or np.array_equal(ended, mask) else tidy_brain(ended)
 
 
 def without_bridges(mask: Bools, geometry: Geometry, radius: float) -> Bools:

@@ -81,9 +81,18 @@ def whole(scan: OpenScan) -> Volume:
 def _nifti(folder: Path, name: str, mask: str) -> Callable[[], tuple[Volume, Mask | None]]:
     def read() -> tuple[Volume, Mask | None]:
         volume = whole(open_whole(folder / f"{name}.nii.gz"))
-        return volume, whole(open_whole(folder / mask)).array > 0 if mask else None
+        return volume, with_ventricles(whole(open_whole(folder / mask)).array > 0) if mask else None
 
     return read
+
+
+def with_ventricles(truth: Mask) -> Mask:
+    """Fill what a mask encloses in any plane: the mask of MNI152 leaves the ventricles out, which belong to a Brain."""
+    filled = truth.copy()
+    for axis in range(3):
+        for plane in np.moveaxis(filled, axis, 0):
+            plane[...] = ndimage.binary_fill_holes(plane)
+    return filled
 
 
 def _picture(image: Path, mask: Path, *, filled: bool) -> Callable[[], tuple[Volume, Mask | None]]:
