@@ -57,7 +57,8 @@ class Teller:
 
     def begin(self, volume: Volume) -> None:
         """Take a scan whose slices follow."""
-        self._volume, self._window, self._done = volume, None, 0
+        # an object of its own: what is worked out for a volume is kept with it, and this one is not whole yet
+        self._volume, self._window, self._done = replace(volume), None, 0
 
     def slice_came(self, index: int) -> None:
         """Count a slice, and tell if it is time."""

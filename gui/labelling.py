@@ -37,6 +37,7 @@ class Labeller(QObject):
         self._change: relabel.Change | None = None
         self._done: relabel.Done | None = None
         self._by_hand = self._taking_back = False
+        self._follows = False
         session.scan_changed.connect(self._scan_changed)
 
     @property
@@ -134,6 +135,8 @@ class Labeller(QObject):
             session.notifier.error(error)
             return
         self._change, self._done = change, None
+        # who merges the label in the hand goes on with what it became
+        self._follows = change.kind == "merge" and session.label == change.source
         self._by_hand = by_hand and not self._taking_back
         work = functools.partial(self._work, project, change)
         if session.scan is not None:
@@ -155,12 +158,16 @@ class Labeller(QObject):
     def _told(self, _nothing: object = None) -> None:
         change, done = self._change, self._done
         self._change = self._done = None
-        self._session.reload_labels()
+        session = self._session
+        session.reload_labels()
         if change is None or done is None:
             return
         name = change.source.name if change.gone is None else change.gone.label.name
         into = change.target.name if change.target is not None else ""
-        words = [text(f"session.label_{change.kind}", name=name, into=into, scans=done.scans)]
+        if self._follows:
+            session.choose_label(into)
+        nowhere = "" if done.scans else "_nowhere"
+        words = [text(f"session.label_{change.kind}{nowhere}", name=name, into=into, count=done.scans)]
         if done.covered:
             words.append(text("session.label_covered", voxels=done.covered))
         if done.missed:
@@ -169,11 +176,11 @@ class Labeller(QObject):
         said = " ".join(words)
         if self._by_hand:
             self._remember(change, words[0].rstrip("."))
-        if change.kind == "back" or not self._session.labels.removed:
-            self._session.notifier.tell(said, kind, seconds=10)
+        if change.kind == "back" or not session.labels.removed:
+            session.notifier.tell(said, kind, seconds=10)
         else:
-            undo = functools.partial(self.bring_back, self._session.labels.removed[-1])
-            self._session.notifier.offer(said, text("session.label_undo"), undo, kind=kind, seconds=20)
+            undo = functools.partial(self.bring_back, session.labels.removed[-1])
+            session.notifier.offer(said, text("session.label_undo"), undo, kind=kind, seconds=20)
 
     def _remember(self, change: relabel.Change, words: str) -> None:
         """Let Ctrl+Z take it back also where the scan shown has no step of it: the label is not drawn there."""

@@ -147,7 +147,7 @@ class LabelsPanel(QWidget):
         project = self._session.project
         scans = project.scans_with_label(self._session.labels.named(name)) if project is not None else 0
         if scans:
-            words = text("dialogs.label_delete", name=name, scans=scans)
+            words = text("dialogs.label_delete", name=name, count=scans)
             question = Question(text("dialogs.label_delete_title", name=name), words, text("dialogs.delete"), self)
             answer = question.exec()
             question.deleteLater()

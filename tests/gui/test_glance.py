@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -13,7 +14,7 @@ from shell_support import wait_loaded
 import gui.loading
 from core.phantom import make_head
 from core.volume import auto_window
-from gui.glimpse import Glimpse
+from gui.glimpse import Glimpse, Teller
 from gui.main_window import MainWindow
 
 
@@ -140,6 +141,20 @@ def test_a_large_stored_scan_is_seen_while_it_is_read(
     assert session.volume.array is first.volume.array
     assert not glancing.shown
     assert opened.annotate.views.position == session.loaded.start
+
+
+def test_grey_levels_are_those_of_the_whole_scan_and_not_of_what_was_seen_of_it() -> None:
+    whole = make_head(4, shape=(12, 64, 56)).volume
+    coming = replace(whole, array=np.zeros_like(whole.array))
+    seen: list[Glimpse] = []
+    teller = Teller(seen.append)
+    teller.begin(coming)
+    coming.array[6] = whole.array[6]
+    teller.slice_came(6)
+    # a pane that shows it asks for its levels while slices are still missing
+    auto_window(seen[0].volume)
+    coming.array[:] = whole.array
+    assert auto_window(coming) == auto_window(whole)
 
 
 def test_a_stored_scan_that_turns_out_damaged_is_not_left_on_the_screen(

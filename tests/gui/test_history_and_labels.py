@@ -166,9 +166,13 @@ def test_merge_and_move_from_the_menu_and_undo_from_the_message(opened: MainWind
     draw(opened, "Tumour", 20)
     draw(opened, "Haemorrhage", 40)
     before = session.editor.mask("lesions").copy()
+    session.choose_label("Tumour")
     trigger(opened, "Tumour", "Merge into", "Haemorrhage")
     qtbot.waitUntil(lambda: not session.labeller.busy and not session.loading, timeout=10_000)
     np.testing.assert_array_equal(session.editor.mask("lesions"), np.where(before == 1, 2, before))
+    # who had it in the hand goes on with what it became
+    assert session.label.name == "Haemorrhage"
+    assert offers[-1].words.startswith("Tumour is Haemorrhage now, in one scan.")
     offers[-1].action()
     qtbot.waitUntil(lambda: session.labels.find("Tumour") is not None and not session.loading, timeout=10_000)
     np.testing.assert_array_equal(session.editor.mask("lesions"), before)
