@@ -38,6 +38,7 @@ class Labeller(QObject):
         self._done: relabel.Done | None = None
         self._by_hand = self._taking_back = False
         self._follows = False
+        self._offered = ""
         session.scan_changed.connect(self._scan_changed)
 
     @property
@@ -176,6 +177,9 @@ class Labeller(QObject):
         said = " ".join(words)
         if self._by_hand:
             self._remember(change, words[0].rstrip("."))
+        # the label is back or gone once more: what was offered last is out of date
+        session.notifier.withdraw(self._offered)
+        self._offered = said
         if change.kind == "back" or not session.labels.removed:
             session.notifier.tell(said, kind, seconds=10)
         else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtWidgets import QLabel, QLayout, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QLabel, QLayout, QScrollArea, QSizePolicy, QToolButton, QWidget
 
 from core.messages import text
 from gui import theme
@@ -106,6 +106,20 @@ class Fold(QWidget):
         self._settings.preferences.sections[self._key] = self._open
         self._settings.save()
         self.toggled.emit(self._open)
+        if self._open:
+            self.come_into_sight()
+
+    def come_into_sight(self) -> None:
+        """Scroll the panel so that all of it is seen, its heading before all, once the panel is laid out anew."""
+        QTimer.singleShot(0, self, self._scroll_to)
+
+    def _scroll_to(self) -> None:
+        above: QWidget | None = self.parentWidget()
+        while above is not None and not isinstance(above, QScrollArea):
+            above = above.parentWidget()
+        if above is not None:
+            for part in (self, self.head):
+                above.ensureWidgetVisible(part, 0, 0)
 
 
 def guide_button() -> QToolButton:

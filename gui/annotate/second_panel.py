@@ -83,6 +83,7 @@ class SecondPanel(QWidget):
     @Slot(int)
     def _chosen(self, place: int) -> None:
         self._second.choose(str(self.box.itemData(place) or ""))
+        self.fold.come_into_sight()
 
     @Slot(int)
     def _mode_chosen(self, number: int) -> None:

@@ -38,6 +38,7 @@ from gui.team.comments_panel import CommentsPanel
 from gui.viewer.linked import LinkedViews
 from gui.viewer.linking import world_place
 from gui.viewer.overlay import Overlay, rgb
+from gui.wheel import WheelScrolls
 
 _FAR = 5
 _LABELS = range(1, SCRIBBLED_BACKGROUND)
@@ -135,6 +136,7 @@ class AnnotateWorkspace(QWidget):
         made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         made.setWidget(inside)
         made.viewport().setProperty("area", "clear")
+        WheelScrolls(inside)
         return made
 
     def _make_end(self) -> QVBoxLayout:
@@ -351,7 +353,7 @@ class AnnotateWorkspace(QWidget):
     def _start(self) -> tuple[tuple[int, int, int] | None, bool]:
         """Return the voxel to begin at, and whether the scan is of the patient shown before.
 
-        Another scan of one patient begins at the same place of the head.
+        Another scan of one patient begins at the same place of the head, and so does the second scan.
         """
         left, loaded = self._before, self._session.loaded
         self._before = loaded
@@ -361,7 +363,11 @@ class AnnotateWorkspace(QWidget):
         if glanced is not None:
             # it was looked at while it came in
             return glanced, True
-        if left is None or left is loaded or left.scan.patient != loaded.scan.patient:
+        if left is None or left is loaded:
+            return loaded.start, False
+        # what was opened here was the second scan if it has changed places with the one before
+        second = self.second.scan
+        if left.scan.patient != loaded.scan.patient and (second is None or second.id != left.scan.id):
             return loaded.start, False
         there = world_place(self.views.position, left.volume.geometry, loaded.volume.geometry)
         return there or loaded.start, there is not None

@@ -35,6 +35,7 @@ from gui.dialogs.importing.parts import DropZone, PassedOver, Searching, Taking,
 from gui.dialogs.importing.tree import FoundTree
 from gui.jobs.jobs import Work
 from gui.session import Session
+from gui.wheel import WheelScrolls
 
 _SIZE = QSize(1160, 760)
 _SMALLEST = QSize(880, 420)
@@ -196,6 +197,7 @@ class ImportDialog(QDialog):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
+        WheelScrolls(inside)
         scroll.setFixedWidth(_SIDE)
         return scroll
 

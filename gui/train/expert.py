@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDialog,
@@ -40,6 +39,7 @@ from gui import theme
 from gui.decimal_spin import DecimalSpin
 from gui.roomy import keep_on_screen
 from gui.train.expert_fields import FileField, PrepareFields
+from gui.wheel import WheelScrolls
 
 NUMBERS: dict[str, tuple[int, int, int]] = {
     "batch": (0, 1024, 1),
@@ -99,6 +99,7 @@ class ExpertDialog(QDialog):
         self.setWindowTitle(text("train.expert"))
         self.setMinimumWidth(520)
         self._config = config
+        self._wheel = WheelScrolls(self)
         self.editors: dict[str, Editor] = {}
         self.prepare = PrepareFields(classifies=config.classifies)
         self._leaky = theme.label(text("train.leaky_split"), "warning", wrap=True)
@@ -197,18 +198,9 @@ class ExpertDialog(QDialog):
             theme.inset(editor)
             if name in OPEN_WORDS:
                 editor.setSpecialValueText(text(f"train.{OPEN_WORDS[name]}"))
-        # the wheel scrolls the page: it must not change a value that happens to come under the pointer
-        if isinstance(editor, QComboBox | QAbstractSpinBox):
-            editor.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            editor.installEventFilter(self)
+        self._wheel.also(editor)
         self.editors[name] = editor
         return editor
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
 
     def _split_editor(self) -> QComboBox:
         editor = self.editors["split"]

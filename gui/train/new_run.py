@@ -30,6 +30,7 @@ from gui.train.class_choice import ClassChoice
 from gui.train.data_box import DataBox
 from gui.train.expert import ExpertDialog
 from gui.train.run_table import RunRow
+from gui.wheel import WheelScrolls
 
 SIZES = (128, 160, 192, 224, 256, 320, 384, 512)
 USUAL = {"segment": TrainingConfig(labels=("-",)), "classify": TrainingConfig.for_class("-")}
@@ -138,6 +139,7 @@ class NewRunPanel(QFrame):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
+        WheelScrolls(inner)
         foot = theme.column(gap=6)
         foot.setContentsMargins(theme.space("m"), theme.space("s"), theme.space("m"), theme.space("m"))
         foot.addWidget(self._why)

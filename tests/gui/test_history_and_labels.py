@@ -154,6 +154,8 @@ def test_delete_asks_and_ctrl_z_brings_the_label_back(
     qtbot.waitUntil(lambda: session.labels.find("Tumour") is not None, timeout=10_000)
     wait_loaded(opened, qtbot)
     np.testing.assert_array_equal(session.editor.mask("lesions"), before)
+    # nothing on the screen offers any more what was done
+    assert not [toast for toast in opened.toasts.toasts if toast.told.action is not None]
     # the history before it is there still
     session.undo()
     assert not (session.editor.mask("lesions") == 2).any()

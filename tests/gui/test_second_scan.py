@@ -387,6 +387,18 @@ def test_the_two_change_places_and_another_patient_ends_it(two_of_one: MainWindo
     assert window.annotate.views.beside is None
 
 
+def test_two_of_unknown_patients_change_places_at_the_same_place_too(two_of_one: MainWindow, qtbot) -> None:
+    window, second = two_of_one, two_of_one.annotate.second
+    choose(window, qtbot, "S0003")
+    scans = {scan.name: scan.id for scan in window.session.project.scans()}
+    window.annotate.views.go_to((30, 8, 9))
+    was = window.session.volume.geometry.to_world(window.annotate.views.position)
+    window.session.open_scan(scans["S0003"])
+    qtbot.waitUntil(lambda: second.there and second.scan.name == "S0001", timeout=10_000)
+    now = window.session.volume.geometry.to_world(window.annotate.views.position)
+    np.testing.assert_allclose(now, was, atol=1.0)
+
+
 def test_the_key_flips_while_held_and_stays_where_tapped(two_of_one: MainWindow, qtbot) -> None:
     views = two_of_one.annotate.views
     qtbot.keyClick(views.main, Qt.Key.Key_V)
