@@ -104,12 +104,13 @@ class LabelSet:
         Raises
         ------
         InputError
-            ``label-unknown`` if there is none.
+            ``label-unknown`` if there is none, ``label-none`` if there are no labels at all.
         """
         label = self.find(name)
         if label is None:
-            known = ", ".join(label.name for label in self.labels) or "-"
-            raise InputError("label-unknown", name=name, known=known)
+            if not self.labels:
+                raise InputError("label-none", name=name)
+            raise InputError("label-unknown", name=name, known=", ".join(label.name for label in self.labels))
         return label
 
     def on_layer(self, layer: str) -> tuple[Label, ...]:

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scans", nargs="+", default=[], metavar="SCAN", help=text("hand_over.help_scans_all"))
     parser.add_argument("--masks-only", action="store_true", help=text("hand_over.help_masks_only"))
     parser.add_argument("--for", dest="reader", default="", metavar="NAME", help=text("hand_over.help_for"))
+    parser.add_argument("--as", dest="who", default="", metavar="NAME", help=text("hand_over.help_by"))
 
 
 def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         scans=arguments.scans,
         with_scans=not arguments.masks_only,
         reader=arguments.reader,
+        by=arguments.who.strip(),
     )
     result = line.follow(job)
     key = "bundled_masks" if arguments.masks_only else "bundled"

@@ -97,14 +97,16 @@ def find_class_sources(project: Project, config: TrainingConfig) -> list[ClassSo
     Raises
     ------
     LearningError
-        ``class-not-there``, ``class-only-scans``, ``class-only-slices``, ``class-one``, ``class-which``,
-        ``class-yes-unknown``.
+        ``class-none``, ``class-not-there``, ``class-only-scans``, ``class-only-slices``, ``class-one``,
+        ``class-which``, ``class-yes-unknown``.
     """
     everything = project.classes.all()
     known = sorted({one.name for one in everything})
     name = next((one for one in known if one.casefold() == config.class_name.casefold()), "")
     if not name:
-        raise LearningError("class-not-there", name=config.class_name, known=", ".join(known) or "-")
+        if not known:
+            raise LearningError("class-none", name=config.class_name)
+        raise LearningError("class-not-there", name=config.class_name, known=", ".join(known))
     by_scan: dict[str, list[ClassValue]] = {}
     for one in everything:
         if one.name == name and config.reader in ("", one.reader):

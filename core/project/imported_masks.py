@@ -65,7 +65,8 @@ def check_values(masks: MaskData, label: str | None, name: str) -> None:
         return
     unnamed = [value for value in masks.values if value not in _by_value(masks, names)]
     if unnamed:
-        raise InputError("mask-unnamed", file=name, values=_listed(replace(masks, values=tuple(unnamed))))
+        values = _listed(replace(masks, values=tuple(unnamed)))
+        raise InputError("mask-unnamed", file=name, values=values, count=len(unnamed))
 
 
 def _listed(masks: MaskData) -> str:

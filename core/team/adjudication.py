@@ -143,7 +143,9 @@ def _of_reader(project: Project, scan: Scan, reader: str) -> tuple[Layers, State
     annotation = project.annotation(scan.id, reader)
     versions = {} if annotation is None else project.layers(annotation.id)
     if annotation is None or not versions:
-        known = ", ".join(one.reader for one in project.annotations(scan.id)) or "-"
+        known = ", ".join(one.reader for one in project.annotations(scan.id))
+        if not known:
+            raise InputError("reader-none", scan=scan.name)
         raise InputError("reader-unknown", name=reader, scan=scan.name, known=known)
     layers = {layer: project.read_version(version) for layer, version in versions.items()}
     return layers, {layer: project.slice_states(annotation.id, layer) for layer in layers}

@@ -88,6 +88,7 @@ def bundle_job(
     scans: Sequence[str] = (),
     with_scans: bool = True,
     reader: str = "",
+    by: str = "",
 ) -> Events:
     """Write a bundle.
 
@@ -106,6 +107,8 @@ def bundle_job(
     reader
         Makes it for one reader to read blind: the scans that were given to him (of those named), with
         nobody's masks and words but his own.
+    by
+        Who hands it over; empty for who is logged in.
 
     Yields
     ------
@@ -135,7 +138,9 @@ def bundle_job(
                 for table in TABLES:
                     writer.add_rows(table, tables[table])
                 yield from _add_files(project, writer, wanted, should_stop)
-                size = writer.finish(_facts(project, tables, with_scans=with_scans, reader=reader))
+                size = writer.finish(
+                    _facts(project, tables, with_scans=with_scans, reader=reader, by=by or current_reader())
+                )
             finally:
                 writer.close()
     yield Finished(
@@ -223,13 +228,13 @@ def _add_files(
     yield Progress(len(wanted), len(wanted), "bundle")
 
 
-def _facts(project: Project, tables: dict[str, list[Row]], *, with_scans: bool, reader: str) -> BundleFacts:
+def _facts(project: Project, tables: dict[str, list[Row]], *, with_scans: bool, reader: str, by: str) -> BundleFacts:
     meta = {row["key"]: row["value"] for row in project.store.rows("SELECT key, value FROM meta")}
     return BundleFacts(
         project.id,
         project.name,
         utc_now(),
-        current_reader(),
+        by,
         len(tables["scan"]),
         len(tables["annotation"]),
         with_scans,

@@ -119,9 +119,18 @@ def _scans_of(rows: Iterable[AuditRow]) -> dict[str, str]:
     return found
 
 
+def _named(tool: str) -> str:
+    """Return the name of a tool as the history has it; one that only another version knows keeps its own."""
+    try:
+        return text(f"annotate.steps.{tool}")
+    except KeyError:
+        return tool
+
+
 def _entry(row: AuditRow, mine: bool, scan: str, names: Mapping[str, str], runs: Mapping[str, str]) -> Entry:
     tools = row.facts.get("tools")
-    tool = ", ".join(f"{name} {count}" for name, count in sorted(tools.items())) if isinstance(tools, dict) else ""
+    used = sorted(tools.items()) if isinstance(tools, dict) else []
+    tool = ", ".join(f"{_named(name)} {count}" for name, count in used)
     told = row.facts.get("runs") or [row.facts.get("run")]
     run = ", ".join(runs.get(str(one), str(one)) for one in told if one)
     what = _words(row, names.get(scan, scan))

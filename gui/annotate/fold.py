@@ -94,10 +94,11 @@ class Fold(QWidget):
             self.toggled.emit(is_open)
 
     def open(self) -> None:
-        """Open it: something in it is needed now."""
+        """Open it and bring it into sight: something in it is needed now."""
         if not self._open:
             self._set(True)
             self.toggled.emit(True)
+        self.come_into_sight()
 
     @Slot()
     def _clicked(self) -> None:

@@ -30,6 +30,8 @@ _NARROW_RANGE = 800
 _TINY = 480
 """Narrower, the shapes of the brush are pictures alone."""
 _SECOND = 36
+_TALL = 700
+"""A window as high as this has room for the second line whatever the tool."""
 _DRAW = ("brush", "erase", "background")
 _WITH_OPTIONS = (*_DRAW, "wand", "threshold")
 _BETWEEN = "  \N{MIDDLE DOT}  "
@@ -145,7 +147,8 @@ class OptionBar(QFrame):
         for shape, name in ((self.disc, "disc"), (self.sphere, "sphere")):
             shape.setText("" if self.width() < _TINY else text(f"annotate.{name}"))
         self.size_words.setVisible(not narrow and self._hand.tool in _DRAW)
-        two = narrow and self._hand.tool in _WITH_OPTIONS
+        # with room for it the line stays for every tool, so that the scan does not jump when one is taken by its key
+        two = narrow and (self._hand.tool in _WITH_OPTIONS or self.window().height() >= _TALL)
         one = theme.space("option_bar") - 10
         self.setFixedHeight(one + _SECOND if two else one)
 

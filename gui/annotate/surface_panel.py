@@ -210,6 +210,8 @@ class SurfacePanel(QDialog):
             self.view.show_seen(None)
             self.words.setText("")
             return
+        if not self.view.shown:
+            self.words.setText(text("surface.working"))
         work = functools.partial(_sampled, session.token, label, editor.geometry, editor.mask(label.layer))
         self._tasks.start(work, self._sampled, session.notifier.error)
 
@@ -291,6 +293,7 @@ class Surface(QObject):
         super().__init__(parent)
         self._session = session
         self._views = views
+        self._action = actions["surface"]
         self.panel: SurfacePanel | None = None
         actions.bind("surface", self.show)
 
@@ -299,6 +302,8 @@ class Surface(QObject):
         """Show the surface, or put its window away."""
         if self.panel is None:
             self.panel = SurfacePanel(self._session, self._views.window())
+            # its key puts it away also from inside
+            self.panel.addAction(self._action)
         if self.panel.isVisible():
             self.panel.close()
         else:

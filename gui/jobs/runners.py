@@ -103,10 +103,13 @@ def take_run(project: Path, source: Path) -> Job:
     return Job("take_run", {"project_path": project, "source": source})
 
 
-def bundle(project: Path, file: Path, scans: Sequence[str], *, with_scans: bool, reader: str = "") -> Job:
-    """Return the job that packs scans (ids; none means all) and what was said of them into one file."""
+def bundle(project: Path, file: Path, scans: Sequence[str], *, with_scans: bool, reader: str = "", by: str = "") -> Job:
+    """Return the job that packs scans (ids; none means all) and what was said of them into one file.
+
+    It is for a ``reader`` and handed over ``by`` one; see :func:`core.team.bundle.bundle_job`.
+    """
     facts = {"project_path": project, "file": file, "scans": tuple(scans), "with_scans": with_scans, "reader": reader}
-    return Job("bundle", facts)
+    return Job("bundle", facts | {"by": by})
 
 
 def merge(project: Path, file: Path, *, reader: str, dry: bool, locked: bool = True) -> Job:

@@ -126,7 +126,9 @@ class BundleDialog(Dialog):
         self.said.hide()
         self._allow(False)
         whole = self.whole.isChecked()
-        self.job.start(runners.bundle(Path(session.project.path), self.target, scans, with_scans=whole, reader=reader))
+        place = Path(session.project.path)
+        me = session.team.me
+        self.job.start(runners.bundle(place, self.target, scans, with_scans=whole, reader=reader, by=me))
 
     def _allow(self, allowed: bool) -> None:
         for widget in (self.every, self.some, self.whole, self.masks, self.reader, self.file):
@@ -148,8 +150,9 @@ class BundleDialog(Dialog):
     @Slot(dict)
     def _made(self, result: dict[str, int]) -> None:
         size = numeral(max(result["bytes"] / _MEGA, 0.1), ".1f")
-        words = text("team.bundle_made", file=self.target.name, folder=self.target.parent, scans=result["scans"],
-                     annotations=result["annotations"], size=size)  # fmt: skip
+        scans, drawn = text("team.scans", count=result["scans"]), text("team.annotations", count=result["annotations"])
+        words = text("team.bundle_made", file=self.target.name, folder=self.target.parent, scans=scans,
+                     annotations=drawn, size=size)  # fmt: skip
         self._say(words, "good")
         self._over = True
         self.accept_button.setText(text("dialogs.close"))

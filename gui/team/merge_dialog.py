@@ -63,6 +63,8 @@ class MergeDialog(Dialog):
         self.job = JobBox(session.jobs)
         for widget in (self.facts, self.said, self.conflicts_head, self.conflicts, self.hint, self.job):
             self.body.addWidget(widget)
+        # what is left of the room while a bar came and went stays below the words
+        self.body.addStretch()
         for widget in (self.conflicts_head, self.conflicts, self.hint):
             widget.hide()
         self.job.finished.connect(self._came)
@@ -75,7 +77,8 @@ class MergeDialog(Dialog):
     def _tell(self, facts: BundleFacts) -> None:
         key = "merge_facts" if facts.with_scans else "merge_facts_masks"
         made = when_made(facts.made)
-        words = {"name": facts.name, "by": facts.by, "scans": facts.scans, "annotations": facts.annotations}
+        scans, drawn = text("team.scans", count=facts.scans), text("team.annotations", count=facts.annotations)
+        words = {"name": facts.name, "by": facts.by, "scans": scans, "annotations": drawn}
         self.facts.setText(text(f"team.{key}", made=made, **words))
         if self._target is None:
             self._start(dry=True)
@@ -130,7 +133,8 @@ class MergeDialog(Dialog):
             self._list(found, "team.conflicts_would")
             self.accept_button.setEnabled(not result["already"])
             return
-        self.said.setText(_sum(result, "did"))
+        made = self._target is not None
+        self.said.setText(text("team.merge_made", count=result["new_scans"]) if made else _sum(result, "did"))
         self._list(found, "team.conflicts_did")
         self._finish()
         if self._target is not None:
@@ -190,4 +194,5 @@ def _sum(result: Mapping[str, Any], key: str) -> str:
     scans, updated = result["new_scans"], result["updated"]
     new = text("team.new_scan" if scans == 1 else "team.new_scans", count=scans)
     known = text("team.known_thing" if updated == 1 else "team.known_things", count=updated)
-    return text(f"team.merge_{key}", new=new, known=known)
+    part = "" if scans and updated else "_new" if scans else "_known" if updated else "_none"
+    return text(f"team.merge_{key}{part}", new=new, known=known)

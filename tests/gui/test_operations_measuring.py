@@ -124,5 +124,7 @@ def test_the_surface_follows_the_label_and_a_click_goes_to_its_slice(opened: Mai
     session.choose_label("Haemorrhage")
     qtbot.waitUntil(lambda: panel.words.text() == "Nothing of Haemorrhage is drawn on this scan.", timeout=10_000)
     assert panel.view.voxel_at(QPointF(start)) is None
+    # its key is heard in its own window too
+    assert opened.actions_table["surface"] in panel.actions()
     opened.actions_table["surface"].trigger()
     assert not panel.isVisible()

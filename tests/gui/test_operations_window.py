@@ -9,8 +9,10 @@ from pytestqt.qtbot import QtBot
 from shell_support import SHAPE, stroke
 
 from core.editing.operations import Operation, Where
+from core.geometry import Geometry
 from core.project.predictions import read_prediction
 from core.project.records import Origin
+from gui.annotate.operations.lengths import least_length, usual_length
 from gui.main_window import MainWindow
 
 
@@ -231,3 +233,20 @@ def test_what_a_run_suggests_is_taken_per_slice_and_per_region(
     assert lesions[z, y, x] == session.label.value
     assert not (lesions.astype(bool) & (predicted["Tumour"] == 0)).any()
     assert session.editor.state("lesions", z).origin is Origin.CORRECTED
+
+
+def test_a_length_shorter_than_a_pixel_says_why_nothing_changes(opened: MainWindow, qtbot: QtBot) -> None:
+    panel = opened.annotate.operations
+    draw(opened, 3)
+    panel.choose(Operation.GROW)
+    panel.amount.setValue(0.1)
+    qtbot.waitUntil(lambda: "less than a pixel" in panel.words.text(), timeout=10_000)
+    geometry = opened.session.volume.geometry
+    assert panel.words.text().startswith("0.1 mm is less than a pixel, so nothing changes: ")
+    panel.amount.setValue(least_length(geometry))
+    qtbot.waitUntil(lambda: bool(panel.overlays()), timeout=10_000)
+
+
+@pytest.mark.parametrize(("size", "usual"), [(0.72, 1.0), (1.0000001, 1.0), (1.25, 1.3), (3.0, 3.0)])
+def test_a_length_begins_with_what_reaches_a_pixel(size: float, usual: float) -> None:
+    assert usual_length(Geometry((4, 5, 6), np.diag([size, size, 5.0, 1.0]))) == usual

@@ -25,6 +25,7 @@ from core.messages import sentence, text
 from core.project.predictions import list_predictions, read_prediction
 from core.project.project import Project
 from core.project.records import Origin
+from gui.annotate.operations.lengths import unchanged
 from gui.background import Tasks
 from gui.session import Session
 from gui.viewer.linked import LinkedViews
@@ -371,7 +372,8 @@ class Operator(QObject):
         if step is None:
             if result.labels is not None:
                 session.labeller.change(before)
-            session.notifier.tell(text("operations.same", name=order.label.name), "info")
+            volume = session.volume
+            session.notifier.tell(unchanged(order, volume.geometry if volume is not None else None), "info")
         else:
             self._follow(order)
             if result.note is not None:

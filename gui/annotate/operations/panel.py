@@ -22,6 +22,7 @@ from core.messages import text
 from gui import theme
 from gui.actions import Actions
 from gui.annotate.fold import Fold, guide_button
+from gui.annotate.operations.lengths import USUAL, unchanged, usual_length
 from gui.annotate.operations.operator import Operator, Result, other_labels
 from gui.decimal_spin import DecimalSpin
 from gui.session import Session
@@ -136,7 +137,8 @@ class OperationsPanel(QWidget):
         self.amount.setRange(0.1, 99.0)
         self.amount.setDecimals(1)
         self.amount.setSingleStep(0.5)
-        self.amount.setValue(1.0)
+        self.amount.setValue(USUAL)
+        self._began = USUAL
         self.amount.setAccessibleName(text("operations.amount"))
         theme.inset(self.amount)
         self.least = DecimalSpin()
@@ -348,6 +350,11 @@ class OperationsPanel(QWidget):
         geometry = volume.geometry if volume is not None else None
         in_mm = geometry is None or geometry.spacing_known
         self.amount.setSuffix(" mm" if in_mm else " px")
+        usual = usual_length(geometry)
+        # what somebody set stays, unless it reaches no pixel here
+        if self.amount.value() == self._began or self.amount.value() < usual:
+            self.amount.setValue(usual)
+        self._began = usual
         self.size_unit.clear()
         if geometry is None or geometry.measurable:
             self.size_unit.addItem("mm³", "mm3")
@@ -410,8 +417,10 @@ class OperationsPanel(QWidget):
         if result.job.order is not self._order:
             return
         self._result = result
-        same = not result.replacement.layers
-        words = text("operations.same" if same else "operations.outcome", **self._figures(result))
+        words = text("operations.outcome", **self._figures(result))
+        if not result.replacement.layers:
+            volume = self._session.volume
+            words = unchanged(result.job.order, volume.geometry if volume is not None else None)
         if result.note is not None:
             words = text(f"operations.{result.note.key}", **result.note.fields)
         self._say(words)

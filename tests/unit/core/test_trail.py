@@ -76,7 +76,7 @@ def test_who_did_what_when_with_which_tool(tmp_path: Path) -> None:
         assert [one.at for one in trail(project)] == sorted(one.at for one in trail(project))
         drawn = next(one for one in entries if one.who == "dora" and one.action == "draw")
         assert scan.name in drawn.what
-        assert "wand 1" in drawn.tool
+        assert "Wand 1" in drawn.tool
         last = [one.what for one in trail(project, reader="ben")][-2:]
         assert last == [f"{scan.name}: done, now returned", f"Comment on {scan.name}: =look here"]
         assert len(trail(project, most=3)) == 3
