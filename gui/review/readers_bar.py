@@ -28,6 +28,9 @@ class ReadersBar(FoldingBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(theme.space("option_bar"), 34, theme.space("s"), parent)
         self.first, self.second, self.label = (_combo() for _ in range(3))
+        self._label_said = False
+        # before all who hear that something was chosen
+        self.label.activated.connect(self._label_chosen)
         for box, tip in ((self.first, "first_reader"), (self.second, "second_reader"), (self.label, "label")):
             box.setToolTip(text(f"team.{tip}"))
             box.setAccessibleName(text(f"team.{tip}"))
@@ -67,6 +70,15 @@ class ReadersBar(FoldingBar):
     @Slot(QAction)
     def _start(self, action: QAction) -> None:
         self.adjudicate_asked.emit(str(action.data()))
+
+    @property
+    def label_wanted(self) -> str:
+        """The label that somebody has chosen here; empty as long as nobody has."""
+        return self.label.currentText() if self._label_said else ""
+
+    @Slot()
+    def _label_chosen(self) -> None:
+        self._label_said = True
 
     def show_choices(self, readers: Sequence[str], labels: Sequence[str], first: str, second: str, label: str) -> None:
         """Offer readers and labels, those named chosen."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.labels import LabelSet
+from core.learning.first_label import first_label
 from core.project.project import Project
 from core.project.records import Scan
 from core.review.agreement import Agreement, Reading, agree, readings
@@ -87,7 +88,7 @@ def answer(question: ReadersQuestion) -> ReadersCase:
     readers = tuple(dict.fromkeys(one.reader for one in visible(project, scan.id, question.viewer)))
     given = tuple(assignments(project, scan.id))
     blind = still_blind(project, scan.id)
-    label = question.labels.find(question.label) or next(iter(question.labels), None)
+    label = question.labels.find(question.label) or first_label(project, question.labels, scan.id)
     first, second = _pair(readers, question.first, question.second)
     if label is None or not first or blind:
         return ReadersCase(scan.id, readers, given, blind, label.name if label else "", first, second)

@@ -156,7 +156,7 @@ class ReadersPage(QWidget):
         elif name == "figures":
             self.figures.refresh()
         elif session.project is not None and scan is not None and not session.loading:
-            wanted = (self.bar.label.currentText(), self.bar.first.currentText(), self.bar.second.currentText())
+            wanted = (self.bar.label_wanted, self.bar.first.currentText(), self.bar.second.currentText())
             self._cases.ask(answer, ReadersQuestion(session.project, scan, session.labels, *wanted, session.reader))
         self._show()
 

@@ -22,10 +22,12 @@ from core.learning.config import (
     TASKS,
     TrainingConfig,
 )
+from core.learning.first_label import first_label
 from core.learning.starters import starts_shipped
 from core.messages import numeral, text
 from core.project.project import Project
 from gui import theme
+from gui.jobs.asking import Asker
 from gui.train.class_choice import ClassChoice
 from gui.train.data_box import DataBox
 from gui.train.expert import ExpertDialog
@@ -60,6 +62,10 @@ class NewRunPanel(QFrame):
         self._experts = dict(USUAL)
         self._rows: Sequence[RunRow] = ()
         self._checks: dict[str, QCheckBox] = {}
+        self._said = False
+        """Whether somebody has chosen labels in this project."""
+        self._asker = Asker(self)
+        self._asker.answered.connect(self._suggest)
         self._parents: dict[str, TrainingConfig] = {}
         self._shipped: list[tuple[str, TrainingConfig]] | None = None
         self._running = False
@@ -162,6 +168,8 @@ class NewRunPanel(QFrame):
         )
         if project is not self._project:
             self.data.forget(project is not None)
+            self._asker.forget()
+            self._said = False
         self._project, self._labels, self._read_only = project, labels, read_only
         while self._label_box.count():
             item = self._label_box.takeAt(0)
@@ -174,7 +182,7 @@ class NewRunPanel(QFrame):
             check = QCheckBox(label.name)
             check.setIcon(swatch(label.color))
             check.setChecked(label.name in chosen)
-            check.toggled.connect(self.recount)
+            check.toggled.connect(self._choose)
             self._checks[label.name] = check
             self._label_box.addWidget(check)
         if not self._checks:
@@ -278,10 +286,29 @@ class NewRunPanel(QFrame):
             config = self.config()
             self.data.count_class(self._project, config if config.class_name and config.class_yes else None)
         else:
+            if self._project is not None and len(self._checks) > 1 and not self._said:
+                self._asker.ask(first_label, self._project, tuple(self._labels))
             reader, approved = self._experts["segment"].reader, self.approved.isChecked()
             self.data.count(self._project, chosen, reader, approved=approved)
         self.labels_chosen.emit(chosen)
         self._refresh()
+
+    @Slot()
+    def _choose(self) -> None:
+        self._said = True
+        self._asker.forget()
+        self.recount()
+
+    @Slot(object)
+    def _suggest(self, label: Label | None) -> None:
+        """Choose the label that can be learnt, as long as nobody has chosen one."""
+        if label is None or self._said or label.name not in self._checks or self._checks[label.name].isChecked():
+            return
+        for name, check in self._checks.items():
+            check.blockSignals(True)
+            check.setChecked(name == label.name)
+            check.blockSignals(False)
+        self.recount()
 
     @Slot()
     def recount_classes(self) -> None:
@@ -383,6 +410,7 @@ class NewRunPanel(QFrame):
 
     def close_page(self) -> None:
         """End the counting thread."""
+        self._asker.close()
         self.data.close_page()
         self.classes.close_page()
 
