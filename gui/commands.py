@@ -140,6 +140,8 @@ class Commands(QObject):
     def _show_import(self, page: ImportDialog) -> ImportDialog:
         if self.import_page is not None:
             self.import_page.close()
+        if self._tour is not None:
+            self._tour.end()
         self.import_page = page
         page.left.connect(self._intake.let_go)
         page.finished.connect(self._import_closed)
@@ -468,10 +470,18 @@ class Commands(QObject):
         self._tour.ended.connect(self._tour_ended)
         # what it speaks of is in Annotate
         window.workspaces.currentChanged.connect(self._tour.end)
+        # who brings something in is past being shown around, and sees what comes
+        self._session.jobs.started.connect(self._step_back)
+
+    @Slot(object)
+    def _step_back(self, work: Work) -> None:
+        if self._tour is not None and work.kind in ("import", "take"):
+            self._tour.end()
 
     @Slot()
     def _tour_ended(self) -> None:
         self._tour = None
+        self._session.jobs.started.disconnect(self._step_back)
         self._session.settings.preferences.tour_seen = True
         self._session.settings.save()
 

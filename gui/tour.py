@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen
-from PySide6.QtWidgets import QFrame, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QWidget
 
 from core.messages import text
 from gui import theme
@@ -13,6 +13,8 @@ STEPS = ("worklist", "views", "tools", "labels", "loop")
 _CARD = 340
 _RIM = 4
 _GAP = 14
+# what a shortcut would take for itself is asked for first
+_KEYS = (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
 
 
 class _Shade(QWidget):
@@ -58,6 +60,8 @@ class Tour(QObject):
         self.card = self._make_card()
         window.installEventFilter(self)
         self.card.installEventFilter(self)
+        # wherever in the window the keyboard is
+        QApplication.instance().installEventFilter(self)
         self._shade.show()
         self.card.show()
         self._show()
@@ -118,6 +122,7 @@ class Tour(QObject):
     def end(self) -> None:
         """Take the cards away."""
         self._window.removeEventFilter(self)
+        QApplication.instance().removeEventFilter(self)
         for widget in (self._shade, self.card):
             widget.hide()
             widget.deleteLater()
@@ -164,10 +169,20 @@ class Tour(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() == QEvent.Type.Resize:
             self._place()
+        if event.type() in _KEYS and isinstance(event, QKeyEvent) and self._leaves(watched, event):
+            event.accept()
+            if event.type() == QEvent.Type.KeyPress:
+                self.end()
+            return True
         if watched is self.card and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            ways = {Qt.Key.Key_Escape: self.end, Qt.Key.Key_Return: self.forward, Qt.Key.Key_Enter: self.forward}
+            ways = {Qt.Key.Key_Return: self.forward, Qt.Key.Key_Enter: self.forward}
             way = ways.get(Qt.Key(event.key()))
             if way is not None:
                 way()
                 return True
         return super().eventFilter(watched, event)
+
+    def _leaves(self, watched: QObject, event: QKeyEvent) -> bool:
+        """Whether it is Esc, pressed in the window and not in a dialog or a menu."""
+        inside = isinstance(watched, QWidget) and watched.window() is self._window
+        return inside and event.key() == Qt.Key.Key_Escape and QApplication.activePopupWidget() is None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import nibabel
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QKeySequence
@@ -9,6 +13,7 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 from shell_support import window as window
 
+from core.phantom import make_head
 from gui import keymap
 from gui.actions import ACTIONS, words_of
 from gui.dialogs.command_palette import CommandPalette, rank
@@ -211,3 +216,25 @@ def test_tour_can_be_skipped_with_escape(window: MainWindow, qtbot: QtBot) -> No
     assert tour.step == 1
     qtbot.keyClick(tour.next_button, Qt.Key.Key_Escape)
     assert window.commands._tour is None
+
+
+def test_escape_ends_the_tour_from_anywhere_in_the_window(opened: MainWindow, qtbot: QtBot) -> None:
+    for part in (opened.worklist.filter, opened.annotate.views.main, opened):
+        opened.commands.show_tour()
+        assert opened.commands._tour is not None
+        part.setFocus()
+        qtbot.keyClick(part, Qt.Key.Key_Escape)
+        assert opened.commands._tour is None
+
+
+def test_the_tour_steps_back_when_something_is_brought_in(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    opened.commands.show_tour()
+    path = tmp_path / "head.nii.gz"
+    volume = make_head(5, shape=(12, 64, 56)).volume
+    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(volume.array.T), volume.geometry.affine), path)
+    opened.intake.open(path)
+    qtbot.waitUntil(lambda: opened.commands._tour is None, timeout=30_000)
+    qtbot.waitUntil(lambda: not opened.session.jobs.running, timeout=60_000)
+    opened.commands.show_tour()
+    opened.commands.ask_import()
+    assert opened.commands._tour is None
