@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -66,6 +66,8 @@ class Intake(QObject):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
+        self.looking: Callable[[], bool] = lambda: False
+        """Whether scans are only looked at just now, so that another one may take the place of the one shown."""
         self._sources: dict[str, list[Path]] = {}
         self._skipped: dict[str, list[tuple[str, MeninxError]]] = {}
         self._picked: set[str] = set()
@@ -234,18 +236,23 @@ class Intake(QObject):
         if work.id in self._fresh and work.id not in self._held:
             # the first scan of an import is shown at once, while the others still come in
             self._fresh.discard(work.id)
-            self._show_first(scan)
+            self._show_first(work, scan)
         shown = self._session.scan
         if shown is not None and shown.name == scan:
             # it was here already: what came in are its masks
             self._session.open_scan(shown.id, again=True)
 
-    def _show_first(self, scan: str) -> None:
+    def _looked_on(self, work: Work) -> bool:
+        """Whether a single file was brought in where scans are looked at and not drawn on: it is to be seen there."""
+        paths = self._sources.get(work.id, [])
+        return self.looking() and len(paths) == 1 and paths[0].is_file()
+
+    def _show_first(self, work: Work, scan: str) -> None:
         session, project = self._session, self._session.project
         if project is None:
             return
         session.reload_labels()
-        if session.scan is None or session.is_scratch:
+        if session.scan is None or session.is_scratch or self._looked_on(work):
             session.open_scan(project.scan(scan).id)
         # a turn of its own: opening has had this one
         QTimer.singleShot(_NEXT_TURN_MS, self, self._tell_scans)

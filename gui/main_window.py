@@ -60,6 +60,7 @@ class MainWindow(QMainWindow):
         self.session = session
         self.actions_table = Actions(session, self)
         self.intake = Intake(session)
+        self.intake.looking = lambda: self.reviewing
         self.sweeper = Sweeper(session, self)
         self.top = TopBar(session, self.actions_table)
         self.worklist = Worklist(session)

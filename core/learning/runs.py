@@ -12,7 +12,7 @@ import os
 import socket
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
@@ -23,7 +23,7 @@ from core.events import JobEvent
 from core.ids import new_id
 from core.io import atomic
 from core.learning.config import TrainingConfig
-from core.learning.events import EpochEnded, event_from_json, event_to_json
+from core.learning.events import EpochEnded, TrainingStarted, event_from_json, event_to_json
 from core.messages import text
 from core.project import audit, sums
 from core.project.lock import is_alive
@@ -395,6 +395,9 @@ def read_events(project: Project, run: str) -> list[JobEvent]:
             event = event_from_json(json.loads(line))
         except (ValueError, TypeError) as error:
             raise ProjectError("run-damaged", file=file) from error
+        if isinstance(event, TrainingStarted) and event.run != run:
+            # it came from elsewhere, where it had another id and another name
+            event = replace(event, run=run, name=find_run(project, run).name)
         if event is not None:
             events.append(event)
     return events

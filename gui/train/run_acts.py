@@ -38,6 +38,8 @@ class RunActs(QObject):
     """Id of the run that is gone."""
     look_asked = Signal(str)
     """Id of a run that classifies: show its figures and mistakes."""
+    taken = Signal(str)
+    """Id of a run that came in from elsewhere: it is the one to look at now."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -131,6 +133,7 @@ class RunActs(QObject):
                 words += " " + text("runs.taken_known", count=work.result["learnt_here"])
             self._session.notifier.tell(words, "good", seconds=12)
             self._session.runs_changed.emit()
+            self.taken.emit(str(work.result["run"]))
 
     # --------------------------------------------------------------- review
 

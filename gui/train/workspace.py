@@ -59,12 +59,10 @@ class TrainWorkspace(QWidget):
         self._shown: RunWatch | None = None
         self._wanted_config: TrainingConfig | None = None
         self._stale, self._runs_page = True, EMPTY
-        self._reader = Asker(self)
-        self._reader.answered.connect(self._take_rows)
-        self._reader.refused.connect(session.notifier.error)
-        self._past = Asker(self)
-        self._past.answered.connect(self._take_past)
-        self._past.refused.connect(session.notifier.error)
+        self._reader, self._past = Asker(self), Asker(self)
+        for asker, take in ((self._reader, self._take_rows), (self._past, self._take_past)):
+            asker.answered.connect(take)
+            asker.refused.connect(session.notifier.error)
         self._about = Asker(self)
         self._about.answered.connect(self._take_split)
         self._tasks = Tasks(self)
@@ -156,6 +154,7 @@ class TrainWorkspace(QWidget):
         self.box.delete_asked.connect(self._delete)
         self.acts.deleted.connect(self._forget_run)
         self.acts.look_asked.connect(self._look_at)
+        self.acts.taken.connect(self._choose)
         self.figures.closed.connect(self._close_figures)
         self.figures.save_asked.connect(self.acts.save_comparison)
         self.desk.ready.connect(self._show_figures)

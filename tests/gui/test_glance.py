@@ -98,6 +98,21 @@ def test_a_scan_that_is_open_is_not_looked_away_from(opened: MainWindow, qtbot: 
     assert opened.session.scan == shown
 
 
+def test_a_picture_dropped_on_review_is_the_one_that_is_looked_at(
+    opened: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = tmp_path / "head.nii.gz"
+    write_head(path)
+    opened.show_workspace("review")
+    qtbot.waitUntil(lambda: opened.reviewing, timeout=30_000)
+    shown = opened.session.scan
+    opened.commands.take_dropped([path])
+    qtbot.waitUntil(lambda: opened.session.scan not in (None, shown), timeout=30_000)
+    assert opened.session.scan.name == "S0004"
+    assert opened.reviewing
+    qtbot.waitUntil(lambda: not opened.session.jobs.of_kind("import"), timeout=30_000)
+
+
 def test_the_look_stays_until_the_scan_is_open_or_cannot_be(
     window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

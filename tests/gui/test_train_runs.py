@@ -18,7 +18,7 @@ from core.events import Failed, Finished
 from core.learning.config import AUGMENTATIONS, LOSSES, NETWORKS, TrainingConfig
 from core.learning.events import EpochEnded, Scores
 from core.learning.run_files import ORIGIN_FILE
-from core.learning.runs import RunState, create_run, list_runs, run_folder, write_evaluation, write_split
+from core.learning.runs import EVENTS_FILE, RunState, create_run, list_runs, run_folder, write_evaluation, write_split
 from core.messages import text
 from core.project.project import Project
 from core.review.evaluation import record_look
@@ -212,11 +212,23 @@ def test_a_run_is_exported_and_one_taken_in(folder, page_of, qtbot, told, tmp_pa
     page.box.take.click()
     work = session.jobs.of_kind("take_run")[0]
     assert work.thread.job.arguments == {"project_path": session.project.path, "source": tmp_path / "given"}
-    result = {"run": "x", "name": "Run 5", "origin": "Run 1", "labels": ["Brain"], "learnt_here": 2}
+    # what came in has the lines of its curves from where it was made, with the name that it had there
+    assert page.shown.started is not None
+    made = list_runs(session.project)[0]
+    assert made.name == "Run 1"
+    log = run_folder(session.project, made.id) / EVENTS_FILE
+    log.write_text(log.read_text("utf-8").replace(made.id, "elsewhere").replace("Run 1", "Their run"), "utf-8")
+    result = {"run": made.id, "name": "Run 1", "origin": "Their run", "labels": ["Brain"], "learnt_here": 2}
     with qtbot.waitSignal(session.runs_changed):
         work.thread.end(Finished(result))
-    assert "as Run 5" in told[-1]
+    assert "as Run 1" in told[-1]
     assert "2 scans" in told[-1]
+    # and is the one that is looked at, by the name that it has here
+    qtbot.waitUntil(lambda: page.shown.run == made.id, timeout=10000)
+    assert page.shown.started.name == "Run 1"
+    assert page.header._title.text() == "Run 1"
+    index = page.table.selectionModel().selectedRows()[0]
+    assert page.table.runs.rows[index.row()].run.id == made.id
     page.box.take.click()
     session.jobs.of_kind("take_run")[0].thread.end(Failed(LearningError("foreign-pickle", file="a.pth")))
     assert told[-1] == "foreign-pickle"
