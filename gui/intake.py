@@ -297,7 +297,7 @@ class Intake(QObject):
         elif isinstance(outcome, Finished):
             came = outcome.result.get("scans", [])
             if waits and isinstance(came, list) and came:
-                self._show_first(came[0])
+                self._show_first(work, came[0])
             if outcome.result.get("predictions"):
                 session.runs_changed.emit()
             self._tell_result(outcome, skipped)

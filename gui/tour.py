@@ -61,7 +61,9 @@ class Tour(QObject):
         window.installEventFilter(self)
         self.card.installEventFilter(self)
         # wherever in the window the keyboard is
-        QApplication.instance().installEventFilter(self)
+        self._program = QApplication.instance()
+        assert self._program is not None
+        self._program.installEventFilter(self)
         self._shade.show()
         self.card.show()
         self._show()
@@ -122,7 +124,8 @@ class Tour(QObject):
     def end(self) -> None:
         """Take the cards away."""
         self._window.removeEventFilter(self)
-        QApplication.instance().removeEventFilter(self)
+        if self._program is not None:
+            self._program.removeEventFilter(self)
         for widget in (self._shade, self.card):
             widget.hide()
             widget.deleteLater()

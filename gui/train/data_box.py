@@ -24,7 +24,11 @@ BINS = 16
 
 
 class DataBox(QWidget):
-    """Counts in words, a small histogram of the label's area, one warning at a time."""
+    """Counts in words, a small histogram of the label's area, one warning at a time.
+
+    The warning, :attr:`advice`, is laid out by the panel: above the button that it speaks of, where it is seen
+    whole however low the screen is.
+    """
 
     counted = Signal()
     """:attr:`survey` and :attr:`ready` changed."""
@@ -38,7 +42,7 @@ class DataBox(QWidget):
         self._asker.answered.connect(self._show)
         self._asker.refused.connect(self._refused)
         self._words = theme.label(text("train.counting"), "muted", wrap=True)
-        self._warning = theme.label("", "warning", wrap=True)
+        self.advice = theme.label("", "warning", wrap=True)
         self._remark = theme.label("", "warning", wrap=True)
         self._plot = plots.QuietPlot(values=False)
         self._plot.setFixedHeight(84)
@@ -50,14 +54,13 @@ class DataBox(QWidget):
         outer = theme.column(self, gap=5)
         outer.addWidget(theme.heading(text("train.data")))
         outer.addWidget(self._words)
-        outer.addWidget(self._warning)
         outer.addWidget(self._remark)
         outer.addSpacing(2)
         outer.addWidget(self._caption)
         outer.addWidget(self._plot)
         self._plot.hide()
         self._caption.hide()
-        self._warning.hide()
+        self.advice.hide()
         self._remark.hide()
 
     def _tint(self) -> None:
@@ -79,7 +82,7 @@ class DataBox(QWidget):
     @property
     def warning(self) -> str:
         """The warning as shown, ``""`` for none."""
-        return self._warning.text()
+        return self.advice.text()
 
     @property
     def remark(self) -> str:
@@ -194,8 +197,8 @@ class DataBox(QWidget):
     def _say(self, words: str, warning: str) -> None:
         self._words.setText(words)
         self._words.setVisible(bool(words))
-        self._warning.setText(warning)
-        self._warning.setVisible(bool(warning))
+        self.advice.setText(warning)
+        self.advice.setVisible(bool(warning))
         if self.survey is None:
             self._plot.hide()
             self._caption.hide()

@@ -148,6 +148,7 @@ class NewRunPanel(QFrame):
         WheelScrolls(inner)
         foot = theme.column(gap=6)
         foot.setContentsMargins(theme.space("m"), theme.space("s"), theme.space("m"), theme.space("m"))
+        foot.addWidget(self.data.advice)
         foot.addWidget(self._why)
         foot.addWidget(self.start)
         outer = theme.column(self, gap=0)

@@ -423,3 +423,13 @@ def test_the_wheel_over_an_expert_setting_leaves_its_value(qtbot):
         )
         QApplication.sendEvent(editor, turn)
     assert dialog.config == before
+
+
+@pytest.mark.parametrize("size", [(960, 640), (1280, 800)])
+def test_what_speaks_against_a_training_is_seen_whole(folder, opened_page, qtbot, size):
+    _session, page = opened_page(folder)
+    page.resize(*size)
+    advice = page.panel.data.advice
+    qtbot.waitUntil(lambda: "3 patients" in page.panel.data.warning, timeout=10000)
+    qtbot.waitUntil(lambda: advice.visibleRegion().boundingRect().height() == advice.height() > 0, timeout=3000)
+    assert advice.height() >= advice.heightForWidth(advice.width())
