@@ -32,6 +32,7 @@ def card(result: Mapping[str, Any]) -> str:
         f"  {check.get('slice_dice', 0):.4f} per slice, distance {check.get('distance', 0):.2f} pixels off.",
         "",
         *_unseen(result.get("folds")),
+        *_before(result.get("before")),
         f"## Real heads ({result['at']}, {'three views' if result['three_views'] else 'one view'})",
         "",
         *_seen(model),
@@ -40,7 +41,7 @@ def card(result: Mapping[str, Any]) -> str:
         "",
         *_table(own),
         "",
-        *([] if result.get("folds") else [*_verdict(own["all"]["starter"]["covered"]), ""]),
+        *([] if result.get("folds") or result.get("before") else [*_verdict(own["all"]["starter"]["covered"]), ""]),
         "Against masks that another network made (MindGrab, checked by eye; agreement, not truth):",
         "",
         *_table(result["summary"]["auto"]),
@@ -102,6 +103,27 @@ def _unseen(folds: Mapping[str, Any] | None) -> list[str]:
         "Against masks that another network made:",
         "",
         *_table(folds["auto"]),
+        "",
+    ]
+
+
+def _before(before: Mapping[str, Any] | None) -> list[str]:
+    """Tell what the network reached before it learnt from any real head: what follows is no test of it."""
+    if before is None:
+        return []
+    return [
+        "## People it never saw",
+        "",
+        "The same network before it learnt from real heads: it had seen none of these people. Heads with a mask of",
+        "their own, in one view:",
+        "",
+        *_table(before["own"]),
+        "",
+        *_verdict(before["own"]["all"]["starter"]["covered"]),
+        "",
+        "Against masks that another network made:",
+        "",
+        *_table(before["auto"]),
         "",
     ]
 

@@ -59,6 +59,8 @@ AUTO: tuple[tuple[str, str, str], ...] = (
     ("chris_t1", "T1", "chris"),
 )
 """The same of what only another network masked: agreement, not truth."""
+OPEN = ("mni152_2mm_t1",)
+"""Whose mask leaves the ventricles out, which belong to a Brain (DESIGN section 3): they are filled in it."""
 UNMASKED = ("strokeT2_t2", "MNI152_T2_2mm")
 RUNNERS = ("starter", "otsu", "rough")
 
@@ -81,13 +83,14 @@ def whole(scan: OpenScan) -> Volume:
 def _nifti(folder: Path, name: str, mask: str) -> Callable[[], tuple[Volume, Mask | None]]:
     def read() -> tuple[Volume, Mask | None]:
         volume = whole(open_whole(folder / f"{name}.nii.gz"))
-        return volume, with_ventricles(whole(open_whole(folder / mask)).array > 0) if mask else None
+        truth = whole(open_whole(folder / mask)).array > 0 if mask else None
+        return volume, with_ventricles(truth) if truth is not None and name in OPEN else truth
 
     return read
 
 
 def with_ventricles(truth: Mask) -> Mask:
-    """Fill what a mask encloses in any plane: the mask of MNI152 leaves the ventricles out, which belong to a Brain."""
+    """Fill what a mask encloses in any plane."""
     filled = truth.copy()
     for axis in range(3):
         for plane in np.moveaxis(filled, axis, 0):
@@ -271,6 +274,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--unseen", action="store_true", help="leave out people that the starter learnt from")
     parser.add_argument("--folds", type=Path, help="results.json of brain_folds.py: the card tells of it")
+    parser.add_argument("--before", type=Path, help="results.json of the network before it learnt from real heads")
     given = parser.parse_args()
     data = Path(os.environ.get("MENINX_DATA", ROOT.parent / "shared" / "data"))
     masker = RunMasker(given.starter, Ways(three_views=given.three_views))
@@ -288,6 +292,8 @@ def main() -> None:
     result = {"model": model, "three_views": given.three_views, "rows": rows, "summary": summary(rows)}
     if given.folds:
         result["folds"] = json.loads(given.folds.read_text("utf-8"))["summary"]
+    if given.before:
+        result["before"] = json.loads(given.before.read_text("utf-8"))["summary"]
     result["at"] = time.strftime("%Y-%m-%d", time.gmtime())
     atomic.write_bytes(given.out / "results.json", (json.dumps(result, indent=1) + "\n").encode())
     atomic.write_bytes(given.out / "card.md", card(result).encode())
