@@ -295,7 +295,8 @@ def denoised(plane: NDArray[np.float32], how: str) -> NDArray[np.float32]:
     if how == "median":
         return smooth
     low, high = float(plane.min()), float(plane.max())
-    rest = np.abs(plane - smooth)[plane > low]
+    # what is cut off at either end, such as the bone of a high slice, has no noise of its own
+    rest = np.abs(plane - smooth)[(plane > low) & (plane < high)]
     if not rest.size or high <= low:
         return plane
     # 1.4826: from the median of absolute differences to the deviation

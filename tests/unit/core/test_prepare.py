@@ -328,6 +328,15 @@ def test_noise_goes_and_edges_stay():
     assert np.array_equal(denoised(flat, "nlm"), flat)
 
 
+def test_noise_goes_where_most_of_a_slice_is_bone_that_is_cut_off():
+    random = np.random.default_rng(3)
+    clean = np.full((64, 64), 0.4, np.float32)
+    clean[:, 20:] = 2  # far beyond what is cut off: no noise is left there
+    noisy = np.clip(clean + random.normal(0, 0.05, clean.shape), 0, 1).astype(np.float32)
+    rest = np.abs(denoised(noisy, "nlm") - noisy)[2:-2, 2:17]
+    assert rest.mean() > 0.02
+
+
 def test_without_normalisation_the_scale_is_from_0_to_1():
     volume = head_volume()
     prepared = Preparer(volume, Preparation(128, 1, steps=("pad",))).slices(range(3)).astype(np.float32)
