@@ -190,7 +190,8 @@ class CurveCard(QFrame):
 
     @Slot(object)
     def _resized(self, _box: object) -> None:
-        # how much lies below the dotted line hangs on the height of the plot
+        # the words at the dotted line hang on the width of the plot, what lies below it on its height
+        self._mark(self._epochs)
         self._range()
 
     @Slot()
@@ -244,8 +245,12 @@ class CurveCard(QFrame):
         if self._baseline is not None:
             self._floor.setValue(self._baseline)
             # where the title has no room for it, the line itself says what it is
-            mark = text(self._floor_key, baseline=numeral(self._baseline, ".2f")) if self.width() < NARROW else ""
+            figure = numeral(self._baseline, ".2f")
+            mark = text(self._floor_key, baseline=figure) if self.width() < NARROW else ""
             self._floor.label.setFormat(mark)
+            if self._floor.label.boundingRect().width() > self._plot.getPlotItem().getViewBox().width() > 0:
+                # the tip of the title says of what
+                self._floor.label.setFormat(figure)
             self._floor.label.setVisible(bool(mark))
 
     def _range(self) -> None:

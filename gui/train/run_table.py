@@ -35,6 +35,7 @@ MOST_TICKED = 4
 NARROW = 860
 """Below this width (px) only what tells runs apart is shown; the tips say the rest."""
 _WIDE_ONLY = ("slices", "time")
+_SCORES = ("val_dice", "test_dice")
 _DASH = "—"
 Index = QModelIndex | QPersistentModelIndex
 
@@ -204,7 +205,8 @@ class RunModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return text(f"train.column_{COLUMNS[section]}")
+            name = COLUMNS[section]
+            return text(f"train.column_{name}_class" if name in _SCORES and self._classes else f"train.column_{name}")
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(_alignment(COLUMNS[section]))
         return None
@@ -227,6 +229,11 @@ class RunModel(QAbstractTableModel):
             case _:
                 return None
 
+    @property
+    def _classes(self) -> bool:
+        """Whether all runs say yes or no: then it is the head of the column that says AUC."""
+        return bool(self._rows) and all(row.run.config.classifies for row in self._rows)
+
     def _running(self, row: RunRow) -> bool:
         return row.run.state is RunState.RUNNING
 
@@ -246,10 +253,10 @@ class RunModel(QAbstractTableModel):
                 return grouped(run.slices) if run.slices else _DASH
             case "val_dice":
                 dice = live.last.best_dice if live is not None and live.last is not None else run.best_dice
-                what = f"{text('evaluate.name_auc')} " if run.config.classifies else ""
+                what = f"{text('evaluate.name_auc')} " if run.config.classifies and not self._classes else ""
                 return _DASH if dice is None else f"{what}{numeral(dice, '.4f')}"
             case "test_dice":
-                return row.test_words
+                return row.test_words.removeprefix(f"{text('evaluate.name_auc')} ") if self._classes else row.test_words
             case "looks":
                 return str(row.looks) if row.looks else _DASH
             case _:
@@ -365,8 +372,14 @@ class RunTable(QTableView):
         narrow = self.width() < NARROW
         alike = len({row.run.labels for row in self.runs.rows}) <= 1
         hidden = {*_WIDE_ONLY, "labels" if alike else "parent"} if narrow else set()
+        if narrow and all(row.from_words == _DASH for row in self.runs.rows):
+            hidden.add("parent")
         for number, name in enumerate(COLUMNS):
             self.setColumnHidden(number, name in hidden)
+        # long names of networks are cut rather than the figures beside them
+        modes = QHeaderView.ResizeMode
+        mode = modes.Stretch if narrow else modes.ResizeToContents
+        self.horizontalHeader().setSectionResizeMode(COLUMNS.index("network"), mode)
 
     def sizeHintForColumn(self, column: int) -> int:
         # Qt forgets the box to tick

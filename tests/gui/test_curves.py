@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from core.learning.events import EpochEnded, Scores
 from gui import theme
-from gui.train.curves import Curves
+from gui.train.curves import CurveCard, Curves
 
 WORDS = "Only one patient checks this training: the validation figures say little about others. Finish slices of more."
 
@@ -58,3 +58,19 @@ def test_the_words_below_the_line_of_all_background_stand_above_the_axis(curves,
     line = box.mapViewToDevice(QPointF(1.0, baseline)).y()
     assert mark.isVisible()
     assert line + mark.boundingRect().height() <= box.mapRectToDevice(box.boundingRect()).bottom() + 3
+
+
+@pytest.mark.parametrize("width", [198, 260, 420])
+def test_the_words_at_the_line_are_whole_or_but_the_figure(qtbot, width):
+    card = CurveCard({"accuracy": "Accuracy"})
+    theme.dress(card)
+    qtbot.addWidget(card)
+    card.resize(width, 160)
+    card.show()
+    card.show_epochs(epochs(2, 0.2), baseline=0.83, floor="train.baseline_mark_class")
+    qtbot.wait(30)
+    mark = card._floor.label
+    assert mark.isVisible() == (width < 300)
+    if mark.isVisible():
+        assert "0.83" in mark.toPlainText()
+        assert mark.boundingRect().width() <= card._plot.getPlotItem().getViewBox().width()
