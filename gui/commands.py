@@ -155,7 +155,9 @@ class Commands(QObject):
             page.deleteLater()
 
     def take_dropped(self, paths: Sequence[Path]) -> None:
-        """Take what was dropped on the window."""
+        """Take what was dropped on the window; nothing where who dropped it is gone before it was handed over."""
+        if not paths:
+            return
         if len(paths) == 1 and is_project(paths[0]):
             self._intake.open_project(paths[0])
         elif len(paths) == 1 and paths[0].suffix == ENDING:

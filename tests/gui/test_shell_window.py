@@ -400,3 +400,11 @@ def test_what_was_offered_ends_with_its_project(opened: MainWindow, tmp_path: Pa
     opened.session.create_project(tmp_path / "other.meninx")
     assert [toast.told.words for toast in toasts.toasts] == ["Another language", "In passing"]
     assert done == []
+
+
+def test_a_drop_that_brings_nothing_asks_nothing(window: MainWindow, qtbot: QtBot) -> None:
+    window.commands.take_dropped([])
+    qtbot.wait(100)
+    assert window.commands.import_page is None
+    assert window.session.project is None
+    assert not window.session.jobs.running
