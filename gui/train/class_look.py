@@ -15,6 +15,7 @@ from core.messages import numeral, text
 from gui import plots, theme
 from gui.jobs.asking import Asker
 from gui.plots import QuietPlot
+from gui.train.curves import Elided
 from gui.train.samples import Tile
 
 LEVELS = (("slices", "summary", "curves"), ("scans", "scan_summary", "scan_curves"))
@@ -102,7 +103,7 @@ class CurvePlot(QFrame):
         outer.setContentsMargins(12, 7, 12, 6)
         outer.addLayout(top)
         outer.addWidget(self._plot, 1)
-        foot = theme.label(across, "muted")
+        foot = Elided(across, role="muted")
         foot.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         outer.addWidget(foot)
 

@@ -53,11 +53,11 @@ class Dash(QWidget):
 
 
 class Elided(QLabel):
-    """A bold title that never asks for more room than there is."""
+    """Words, such as a bold title, that never ask for more room than there is."""
 
-    def __init__(self, words: str, parent: QWidget | None = None) -> None:
+    def __init__(self, words: str, parent: QWidget | None = None, *, role: theme.Role = "strong") -> None:
         super().__init__(parent)
-        theme.set_role(self, "strong")
+        theme.set_role(self, role)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._words = ""
         self.set_words(words)
