@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from core.errors import MeninxError
 from core.learning.runs import run_folder
@@ -33,6 +33,8 @@ class FiguresDesk(QObject):
         self._session = session
         self.page = FiguresPage()
         self._to_measure: list[str] = []
+        self._wanted: tuple[str, int] | None = None
+        """A scan that is being opened, and the slice of it that was clicked on."""
         self._asker = Asker(self)
         self._asker.answered.connect(self._take)
         self._asker.refused.connect(session.notifier.error)
@@ -41,6 +43,7 @@ class FiguresDesk(QObject):
         session.jobs.changed.connect(self._show_measuring)
         session.jobs.ended.connect(self._job_ended)
         session.project_changed.connect(self._forget)
+        session.scan_changed.connect(self._scan_there)
 
     @Slot(list)
     def ask(self, runs: list[str]) -> None:
@@ -66,16 +69,33 @@ class FiguresDesk(QObject):
         except MeninxError as error:
             session.notifier.error(error)
             return
-        if scan is not None:
-            session.workspace_requested.emit("annotate")
-            if session.scan is None or session.scan.id != scan.id:
-                session.open_scan(scan.id)
-            session.position_requested.emit((scan.shape[2] // 2, scan.shape[1] // 2, index))
+        if scan is None:
+            return
+        session.workspace_requested.emit("annotate")
+        self._wanted = (scan.id, index)
+        if session.scan is not None and session.scan.id == scan.id:
+            self._go()
+        else:
+            session.open_scan(scan.id)
+
+    @Slot()
+    def _scan_there(self) -> None:
+        # behind what else hears of the scan: each page first shows its first slice
+        QTimer.singleShot(0, self, self._go)
+
+    @Slot()
+    def _go(self) -> None:
+        scan, volume = self._session.scan, self._session.volume
+        if self._wanted is None or scan is None or volume is None or scan.id != self._wanted[0]:
+            return
+        index, self._wanted = self._wanted[1], None
+        _, rows, columns = volume.shape
+        self._session.position_requested.emit((columns // 2, rows // 2, index))
 
     @Slot()
     def _forget(self) -> None:
         self._asker.forget()
-        self._to_measure = []
+        self._to_measure, self._wanted = [], None
 
     @Slot(list)
     def _measure(self, runs: list[str]) -> None:

@@ -189,10 +189,13 @@ def test_roc_confusion_and_the_most_wrong_slices_are_shown_and_opened(folder, op
     assert not look.tiles[0].picture.isNull()
     assert look.tiles[1].picture.isNull()
     asked = []
-    session.position_requested.connect(asked.append)
+    session.position_requested.connect(lambda at: asked.append((session.scan and session.scan.name, at[2])))
     qtbot.mouseClick(look.tiles[0], Qt.MouseButton.LeftButton)
-    assert asked[0][2] == 4
-    qtbot.waitUntil(lambda: session.scan is not None and session.scan.name == "S0002", timeout=10000)
+    # not before its scan is there: it would go to that slice of the scan before, and the new one to its own first
+    qtbot.waitUntil(lambda: asked == [("S0002", 4)], timeout=10000)
+    # of a scan that is there, at once
+    qtbot.mouseClick(look.tiles[0], Qt.MouseButton.LeftButton)
+    assert asked == [("S0002", 4)] * 2
     assert isinstance(page._shown.curves, RunCurves)
 
 
