@@ -382,7 +382,8 @@ class TrainWorkspace(QWidget):
         # a run that goes on has its curves from before
         self._work, self._live = work, RunWatch(epochs=self._before, asks_class=self.panel.classifies)
         self._before, self._shown = [], self._live
-        self._show()
+        self.tabs.button(0).setChecked(True)
+        self._close_figures()
 
     @Slot(object, object)
     def _job_said(self, work: Work, event: JobEvent) -> None:
@@ -487,8 +488,7 @@ class TrainWorkspace(QWidget):
         """Show another run in place of one that is gone."""
         if self._shown is not None and self._shown.run == run:
             self._shown = None
-        if run in self.figures.run_ids:
-            self._runs_page = RUNS
+        self._runs_page = RUNS if run in self.figures.run_ids else self._runs_page
 
     @Slot()
     def _review(self) -> None:

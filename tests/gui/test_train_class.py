@@ -23,7 +23,7 @@ from core.review.curves import RunCurves
 from gui.train.expert import ExpertDialog
 from gui.train.prepare_dialog import PrepareDialog
 from gui.train.samples import Tile, sample_words
-from gui.train.workspace import FIGURES
+from gui.train.workspace import FIGURES, RUNS
 
 __all__ = ["opened_page"]
 
@@ -150,8 +150,13 @@ def test_curves_cards_and_pictures_speak_of_auc_and_accuracy(folder, opened_page
     session, page = opened_page(folder)
     page.panel.choose_task("classify")
     qtbot.waitUntil(page.panel.start.isEnabled, timeout=10000)
+    # wherever one was on the page
+    page._show_page(FIGURES)
+    page.tabs.button(1).click()
     page.panel.start.click()
     qtbot.waitUntil(lambda: session.jobs.training is not None, timeout=5000)
+    assert page.tabs.checkedId() == 0
+    assert page._stack.currentIndex() == RUNS
     work = session.jobs.training
     # from the first moment, long before it has read its slices
     assert page.curves.overlap.measure == "auc"
