@@ -99,7 +99,6 @@ class ExpertDialog(QDialog):
         self.setWindowTitle(text("train.expert"))
         self.setMinimumWidth(520)
         self._config = config
-        self._wheel = WheelScrolls(self)
         self.editors: dict[str, Editor] = {}
         self.prepare = PrepareFields(classifies=config.classifies)
         self._leaky = theme.label(text("train.leaky_split"), "warning", wrap=True)
@@ -124,6 +123,8 @@ class ExpertDialog(QDialog):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
+        # the fields of the preparation among them
+        WheelScrolls(inner)
         outer = theme.column(self, margin=theme.space("l"), gap=theme.space("m"))
         outer.addWidget(theme.label(text("train.expert"), "title"))
         outer.addWidget(scroll, 1)
@@ -198,7 +199,6 @@ class ExpertDialog(QDialog):
             theme.inset(editor)
             if name in OPEN_WORDS:
                 editor.setSpecialValueText(text(f"train.{OPEN_WORDS[name]}"))
-        self._wheel.also(editor)
         self.editors[name] = editor
         return editor
 

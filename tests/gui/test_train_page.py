@@ -9,7 +9,7 @@ import pytest
 import small_project as small
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QDialog
 from train_support import opened_page, told
 
 from core.errors import LearningError
@@ -401,28 +401,35 @@ def test_words_of_numbers():
     assert time_left(7200) == "about 2.0 h left"
 
 
-def test_the_wheel_over_an_expert_setting_leaves_its_value(qtbot):
+def turned(field):
+    """Turn the wheel over a field, and return whether the field took it."""
+    field.clearFocus()
+    spot = QPointF(field.rect().center())
+    down, still = QPoint(0, -120), Qt.ScrollPhase.NoScrollPhase
+    keys = (Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
+    turn = QWheelEvent(spot, field.mapToGlobal(spot), QPoint(), down, *keys, still, False)
+    QApplication.sendEvent(field, turn)
+    return turn.isAccepted()
+
+
+def fields_of(widget):
+    return [one for kind in (QComboBox, QAbstractSpinBox) for one in widget.findChildren(kind) if one.isVisible()]
+
+
+def test_the_wheel_over_a_setting_leaves_its_value(folder, opened_page, qtbot):
     dialog = ExpertDialog(TrainingConfig(("Brain",)))
     qtbot.addWidget(dialog)
     dialog.show()
     qtbot.waitExposed(dialog)
-    before = dialog.config
-    for name in ("validation_fraction", "batch", "augment"):
-        editor = dialog.editors[name]
-        editor.clearFocus()
-        spot = QPointF(editor.rect().center())
-        turn = QWheelEvent(
-            spot,
-            editor.mapToGlobal(spot),
-            QPoint(),
-            QPoint(0, -120),
-            Qt.MouseButton.NoButton,
-            Qt.KeyboardModifier.NoModifier,
-            Qt.ScrollPhase.NoScrollPhase,
-            False,
-        )
-        QApplication.sendEvent(editor, turn)
-    assert dialog.config == before
+    _, page = opened_page(folder)
+    before = dialog.config, page.panel.config()
+    fields = [*fields_of(dialog), *fields_of(page.panel)]
+    assert {dialog.prepare.fit, page.panel.slice_size, dialog.editors["augment"]} <= set(fields)
+    for field in fields:
+        # the focus that the wheel itself would give comes before the wheel: that is the policy
+        assert field.focusPolicy() != Qt.FocusPolicy.WheelFocus
+        assert not turned(field)
+    assert (dialog.config, page.panel.config()) == before
 
 
 @pytest.mark.parametrize("size", [(960, 640), (1280, 800)])
