@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QGuiApplication, QPen
+from PySide6.QtGui import QGuiApplication, QPen, QWheelEvent
 from PySide6.QtWidgets import QFrame, QWidget
 
 from core.messages import comma
@@ -74,6 +74,10 @@ class QuietPlot(pg.PlotWidget):
         self._tints: list[Callable[[], None]] = []
         self.tint(self._tint_axes)
         theme.changes().changed.connect(self._retint)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        # nothing here is zoomed: the page that it stands on scrolls
+        event.ignore()
 
     def tint(self, colour: Callable[[], None]) -> None:
         """Give what is drawn its colours, now and whenever the theme changes.

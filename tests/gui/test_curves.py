@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtWidgets import QSplitter, QWidget
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QScrollArea, QSplitter, QWidget
 from pytestqt.qtbot import QtBot
 
 from core.learning.events import EpochEnded, Scores
 from gui import theme
+from gui.plots import QuietPlot
 from gui.train.curves import CurveCard, Curves
 
 WORDS = "Only one patient checks this training: the validation figures say little about others. Finish slices of more."
@@ -74,3 +76,25 @@ def test_the_words_at_the_line_are_whole_or_but_the_figure(qtbot, width):
     if mark.isVisible():
         assert "0.83" in mark.toPlainText()
         assert mark.boundingRect().width() <= card._plot.getPlotItem().getViewBox().width()
+
+
+def test_the_wheel_over_a_plot_scrolls_the_page(qtbot):
+    area, plot = QScrollArea(), QuietPlot()
+    qtbot.addWidget(area)
+    plot.setMinimumSize(200, 900)
+    area.setWidget(plot)
+    area.resize(240, 200)
+    area.show()
+    at = QPointF(100, 100)
+    down = QWheelEvent(
+        at,
+        QPointF(area.mapToGlobal(QPoint(100, 100))),
+        QPoint(),
+        QPoint(0, -240),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(plot.viewport(), down)
+    assert not down.isAccepted()
