@@ -17,6 +17,8 @@ Index = QModelIndex | QPersistentModelIndex
 DASH = "—"
 _ROOT = QModelIndex()
 _ROW_HEIGHT = 30
+_LEAST = 76
+"""Width (px) of the narrowest column: room for its heading also where nothing is left of the room."""
 
 
 def plain(value: Any) -> str:
@@ -143,10 +145,10 @@ def make_table(model: FactsModel, name: str) -> QTableView:
     # nothing is sorted anew: the model has an order of its own
     made.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
     made.setSortingEnabled(True)
-    made.horizontalHeader().setMinimumSectionSize(60)
     for place, column in enumerate(model.columns):
         way = QHeaderView.ResizeMode.Stretch if column.wide else QHeaderView.ResizeMode.ResizeToContents
         made.horizontalHeader().setSectionResizeMode(place, way)
+    made.horizontalHeader().setMinimumSectionSize(_LEAST)
     # looking at some rows is enough to know how wide columns are
     made.horizontalHeader().setResizeContentsPrecision(50)
     return made
