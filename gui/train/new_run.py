@@ -287,12 +287,13 @@ class NewRunPanel(QFrame):
             config = self.config()
             self.data.count_class(self._project, config if config.class_name and config.class_yes else None)
         else:
-            if self._project is not None and len(self._checks) > 1 and not self._said:
-                self._asker.ask(first_label, self._project, tuple(self._labels))
             reader, approved = self._experts["segment"].reader, self.approved.isChecked()
             self.data.count(self._project, chosen, reader, approved=approved)
         self.labels_chosen.emit(chosen)
         self._refresh()
+        if self._project is not None and len(self._checks) > 1 and not (self._said or self.classifies):
+            # at the end: the answer may be there at once, and counts anew
+            self._asker.ask(first_label, self._project, tuple(self._labels))
 
     @Slot()
     def _choose(self) -> None:
