@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from core.errors import MeninxError
 
@@ -43,7 +43,8 @@ class Asker(QObject):
         self._number = 0
         self._waiting: Future[Any] | None = None
         self._closed = False
-        self._done.connect(self._take)
+        # queued even where the answer is there before ask() is through: who asks would be answered in the middle of it
+        self._done.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     @property
     def busy(self) -> bool:
