@@ -11,6 +11,10 @@ from gui.icons import icon
 from gui.settings import Settings
 
 
+_LAID_OUT_MS = 60
+"""What is made when it is first opened, and the panel around it, have their sizes by then."""
+
+
 class Fold(QWidget):
     """A heading that opens and shuts what is below it.
 
@@ -112,7 +116,7 @@ class Fold(QWidget):
 
     def come_into_sight(self) -> None:
         """Scroll the panel so that all of it is seen, its heading before all, once the panel is laid out anew."""
-        QTimer.singleShot(0, self, self._scroll_to)
+        QTimer.singleShot(_LAID_OUT_MS, self, self._scroll_to)
 
     def _scroll_to(self) -> None:
         above: QWidget | None = self.parentWidget()
