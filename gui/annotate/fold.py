@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QLabel, QLayout, QScrollArea, QSizePolicy, QToolButton, QWidget
 
 from core.messages import text
 from gui import theme
 from gui.icons import icon
 from gui.settings import Settings
-
 
 _LAID_OUT_MS = 60
 """What is made when it is first opened, and the panel around it, have their sizes by then."""
@@ -40,6 +40,10 @@ class Fold(QWidget):
     ) -> None:
         super().__init__()
         self.setProperty("area", "clear")
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_LAID_OUT_MS)
+        self._later.timeout.connect(self._scroll_to)
         self._key = key
         self._settings = settings
         self.head = QToolButton()
@@ -116,8 +120,13 @@ class Fold(QWidget):
 
     def come_into_sight(self) -> None:
         """Scroll the panel so that all of it is seen, its heading before all, once the panel is laid out anew."""
-        QTimer.singleShot(_LAID_OUT_MS, self, self._scroll_to)
+        self._later.start()
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._later.stop()
+        super().hideEvent(event)
+
+    @Slot()
     def _scroll_to(self) -> None:
         above: QWidget | None = self.parentWidget()
         while above is not None and not isinstance(above, QScrollArea):
