@@ -14,7 +14,7 @@ from string import Template
 from typing import Any, Literal, TypeVar
 
 from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFont, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -105,6 +105,13 @@ def space(name: str) -> int:
     return int(_tokens()["spacing"][name])
 
 
+@functools.cache
+def _bring_fonts() -> None:
+    """Make the typeface known that comes along: words need the same room on every system (ADR 0014)."""
+    for file in sorted((RESOURCES / "fonts").glob("*.otf")):
+        QFontDatabase.addApplicationFont(str(file))
+
+
 def font(size: str = "body", *, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
     """Return the program's font at a named size (``"body" "small" "heading" "title"``)."""
     made = QFont(list(_tokens()["fonts"]["families"]))
@@ -141,6 +148,7 @@ def style(widget: QWidget, words: str) -> None:
 def apply(app: QApplication, looks: str = "dark") -> None:
     """Give the application its style, font, and palette."""
     app.setStyle("Fusion")
+    _bring_fonts()
     app.setFont(font())
     wear(looks)
     _paint(app)

@@ -269,9 +269,12 @@ def _of_package(package: str) -> Part:
 
 
 def _own(payload: Path) -> Iterator[Part]:
-    """Tell of what is our own and comes with a licence of its own: icons, starters."""
+    """Tell of what comes with a licence of its own and is no package: icons, typeface, starters."""
     for file in sorted(payload.rglob("resources/icons/LICENSE.txt")):
         yield Part("Meninx icons", version(), "file", texts={file.name: file.read_text(encoding="utf-8")})
+    for file in sorted(payload.rglob("resources/fonts/LICENSE.txt")):
+        text = {file.name: file.read_text(encoding="utf-8")}
+        yield Part("Inter (typeface)", "4.0 beta 7", "file", licence="OFL-1.1", texts=text)
     for card in sorted(payload.rglob("starters/*/card.md")):
         digest = hashlib.sha256((card.parent / "model.safetensors").read_bytes()).hexdigest()
         text = {card.name: card.read_text(encoding="utf-8")}
