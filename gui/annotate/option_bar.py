@@ -17,6 +17,7 @@ from gui.annotate.tools.kit import Kit
 from gui.annotate.tools.options import LimitButton, Progress, ThresholdOptions, WandOptions
 from gui.decimal_spin import DecimalSpin
 from gui.icons import icon
+from gui.keymap import Keymap
 from gui.session import Session
 
 _FINE = 200
@@ -77,6 +78,7 @@ class OptionBar(QFrame):
         self._session = session
         self._hand = hand
         self._guide_action = actions["guide_here"]
+        self._keymap = actions.keymap
         self.setProperty("area", "options")
         self.name = theme.label("", "strong")
         self.name.setMinimumWidth(64)
@@ -121,6 +123,7 @@ class OptionBar(QFrame):
         hand.tool_changed.connect(self._show)
         hand.shape_changed.connect(self._show)
         session.scan_changed.connect(self._show)
+        actions.keymap_changed.connect(self._keymap_changed)
         self._show()
 
     def minimumSizeHint(self) -> QSize:
@@ -189,6 +192,11 @@ class OptionBar(QFrame):
     def _shape_chosen(self, number: int) -> None:
         self._hand.set_sphere(number == 1)
 
+    @Slot(object)
+    def _keymap_changed(self, keymap: Keymap) -> None:
+        self._keymap = keymap
+        self._show()
+
     @Slot()
     def _ask_guide(self) -> None:
         self._session.guide_asked.emit(self._hand.tool)
@@ -200,7 +208,9 @@ class OptionBar(QFrame):
         name = text(f"actions.{hand.tool}")
         self.name.setText(name)
         self.guide.setToolTip(text("guide.tip", name=name, key=shown_key(self._guide_action)))
-        self.hint.setText(text(f"annotate.hint_{hand.tool}"))
+        # what the mouse does is a matter of the preset
+        mouse = {name: text(f"annotate.mouse_{does}") for name, does in self._keymap.mouse.items()}
+        self.hint.setText(text(f"annotate.hint_{hand.tool}", **mouse))
         self.hint.setToolTip(self.hint.text())
         draws = hand.tool in _DRAW
         self.limit.setVisible(draws)

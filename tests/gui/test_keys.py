@@ -238,3 +238,17 @@ def test_the_tour_steps_back_when_something_is_brought_in(opened: MainWindow, qt
     opened.commands.show_tour()
     opened.commands.ask_import()
     assert opened.commands._tour is None
+
+
+def test_the_bar_says_what_the_mouse_does_under_each_preset(window: MainWindow) -> None:
+    bar = window.annotate.options
+    assert "right-drag window" in bar.hint.text()
+    window.actions_table.use(keymap.load("slicer"))
+    assert "right-drag zoom" in bar.hint.text()
+    window.actions_table.use(keymap.load("default"))
+    assert "right-drag window" in bar.hint.text()
+    for preset in keymap.PRESETS:
+        for tool in ("brush", "erase", "ruler", "navigate"):
+            window.actions_table.use(keymap.load(preset))
+            window.annotate.hand.take(tool)
+            assert "{" not in bar.hint.text()
