@@ -428,7 +428,7 @@ def test_figures_of_the_odd_cases():
     extra = figures(compare_label("Brain", empty != 0, some, geometry), geometry, "validation")
     assert "nothing is drawn" in extra.note
     half = figures(compare_label("Brain", some != 0, some, geometry, np.array([True, False])), geometry, "")
-    assert "1 finished slices of 2" in half.note
+    assert "finished slices only: 1 of 2" in half.note
     pixels = Geometry.of_picture(4, 4, 2)
     words = difference_words(measure(some, empty, pixels), pixels)
     assert words == "−4 px (−100 %)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -86,8 +88,12 @@ def test_level_of_scans(project):
 def test_bad_input_has_a_sentence_each(project):
     with pytest.raises(LearningError) as none:
         find_class_sources(project, CONFIG)
-    assert none.value.code == "class-not-there"
+    assert none.value.code == "class-none"
     _set(project, 0, "yes", [0, 1])
+    with pytest.raises(LearningError) as other:
+        find_class_sources(project, replace(CONFIG, class_name="bleeding"))
+    assert other.value.code == "class-not-there"
+    assert "stroke" in str(other.value)
     with pytest.raises(LearningError) as one:
         find_class_sources(project, CONFIG)
     assert one.value.code == "class-one"
