@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 BAR = {"dice": 0.96, "worst": 0.93, "hd95": 6.0}
@@ -31,8 +31,8 @@ def card(result: Mapping[str, Any]) -> str:
         f"- On the made-up slices that check: Dice {check.get('dice', 0):.4f} over all pixels,",
         f"  {check.get('slice_dice', 0):.4f} per slice, distance {check.get('distance', 0):.2f} pixels off.",
         "",
-        *_unseen(result.get("folds")),
-        *_before(result.get("before")),
+        *_never_saw(_FOLDS, result.get("folds")),
+        *_never_saw(_BEFORE, result.get("before")),
         f"## Real heads ({result['at']}, {'three views' if result['three_views'] else 'one view'})",
         "",
         *_seen(model),
@@ -86,44 +86,32 @@ def _steps(model: Mapping[str, Any]) -> str:
     return f"{f'{before} and then ' if before else ''}{model['steps']} of {model['of_steps']}"
 
 
-def _unseen(folds: Mapping[str, Any] | None) -> list[str]:
-    """Tell what the same recipe reaches on people that were left out, half of them at a time."""
-    if folds is None:
+_FOLDS = (
+    "The same recipe twice, each time with half of the people left out and measured, in one view",
+    "(`tests/campaigns/brain_folds.py`). Heads with a mask of their own:",
+)
+_BEFORE = (
+    "The same network before it learnt from real heads: it had seen none of these people. Heads with a mask of",
+    "their own, in one view:",
+)
+
+
+def _never_saw(words: Sequence[str], groups: Mapping[str, Any] | None) -> list[str]:
+    """Tell what was reached on people that were not learnt from; nothing where that was not measured."""
+    if groups is None:
         return []
     return [
         "## People it never saw",
         "",
-        "The same recipe twice, each time with half of the people left out and measured, in one view",
-        "(`tests/campaigns/brain_folds.py`). Heads with a mask of their own:",
+        *words,
         "",
-        *_table(folds["own"]),
+        *_table(groups["own"]),
         "",
-        *_verdict(folds["own"]["all"]["starter"]["covered"]),
-        "",
-        "Against masks that another network made:",
-        "",
-        *_table(folds["auto"]),
-        "",
-    ]
-
-
-def _before(before: Mapping[str, Any] | None) -> list[str]:
-    """Tell what the network reached before it learnt from any real head: what follows is no test of it."""
-    if before is None:
-        return []
-    return [
-        "## People it never saw",
-        "",
-        "The same network before it learnt from real heads: it had seen none of these people. Heads with a mask of",
-        "their own, in one view:",
-        "",
-        *_table(before["own"]),
-        "",
-        *_verdict(before["own"]["all"]["starter"]["covered"]),
+        *_verdict(groups["own"]["all"]["starter"]["covered"]),
         "",
         "Against masks that another network made:",
         "",
-        *_table(before["auto"]),
+        *_table(groups["auto"]),
         "",
     ]
 
