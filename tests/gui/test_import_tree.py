@@ -155,6 +155,11 @@ def test_one_of_several_volumes_is_chosen_and_looked_at(page: ImportDialog, qtbo
     assert page.details.slider.value() == 3
     (pick,) = [pick for pick in page.model.picks() if pick.key == row.source.key]
     assert pick.volume == 2
+    # who chose once may choose again
+    assert page.details.volume.isVisible()
+    assert page.details.volume.maximum() == row.seen.preview.volumes == 3
+    page.details.volume.setValue(2)
+    qtbot.waitUntil(lambda: row.seen.volume == 1, timeout=10_000)
 
 
 def test_what_is_chosen_comes_in_and_nothing_else(page: ImportDialog, window: MainWindow, qtbot: QtBot) -> None:
