@@ -34,6 +34,7 @@ def preview_source(source: Source) -> Preview:
     beside = taken = ""
     if source.format is Format.HDF5:
         source, datasets, beside, taken = _array(source)
+    volumes = 1
     try:
         scan, middle = _middle(source)
     except InputError as error:
@@ -41,8 +42,6 @@ def preview_source(source: Source) -> Preview:
             raise
         volumes = int(error.fields["volumes"])
         scan, middle = _middle(replace(source, volume=0))
-    else:
-        volumes = 1 if source.volume is None else _volumes_of(source)
     one = replace(scan.volume, array=middle[None], geometry=replace(scan.volume.geometry, shape=(1, *middle.shape[:2])))
     window = None if middle.ndim == 3 and middle.dtype == np.uint8 else auto_window(one)
     low, high = _range(one)
@@ -88,17 +87,6 @@ def _range(one: Volume) -> tuple[float, float]:
     inside = stored[known]
     ends = sorted(float(end) * one.slope + one.intercept for end in (inside.min(), inside.max()))
     return ends[0], ends[1]
-
-
-def _volumes_of(source: Source) -> int:
-    """Return how many volumes there are to choose from: who chose one may choose again."""
-    try:
-        open_source(replace(source, volume=None))
-    except InputError as error:
-        if error.code == "volume-needed":
-            return int(error.fields["volumes"])
-    # that it opens, or will not, has been seen with the volume that was chosen
-    return 1
 
 
 def _middle(source: Source) -> tuple[OpenScan, Array]:

@@ -101,7 +101,7 @@ class Details(QFrame):
             self.dataset.clear()
             self.dataset.addItems(list(datasets))
             self.dataset.setCurrentText(row.source.dataset or words.taken_dataset(preview))
-        volumes = preview.volumes if preview is not None else 1
+        volumes = words.volumes_of(preview) if preview is not None else 1
         self._volumes.setVisible(volumes > 1)
         if row is not None and volumes > 1:
             self.volume_words.setText(text("importing.volume_of", count=volumes))

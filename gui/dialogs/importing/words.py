@@ -141,9 +141,15 @@ def choice(seen: Seen | None, volume: int | None, dataset: str) -> str:
     parts = []
     if len(preview.datasets) > 1:
         parts.append(text("importing.dataset_is", dataset=dataset or taken_dataset(preview)))
-    if preview.volumes > 1:
-        parts.append(text("importing.volume_is", number=(volume or 0) + 1, count=preview.volumes))
+    count = volumes_of(preview)
+    if count > 1:
+        parts.append(text("importing.volume_is", number=(volume or 0) + 1, count=count))
     return "  ·  ".join(parts)
+
+
+def volumes_of(preview: Preview) -> int:
+    """Return how many volumes there are to choose from, also where one is chosen already."""
+    return preview.volumes if preview.volumes > 1 else int(preview.volume.facts.get("volumes", 1))
 
 
 def taken_dataset(preview: Preview) -> str:
