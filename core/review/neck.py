@@ -35,7 +35,7 @@ def without_neck(mask: Bools, geometry: Geometry) -> Bools:
     mask
         bool ``[z, y, x]``, one piece.
     geometry
-        Its grid. Where spacing or directions are unknown, nothing is cut.
+        Its grid. Where the spacing, along or through slices, is unknown, nothing is cut.
     """
     axis, upwards = _towards_the_head(geometry)
     if not geometry.measurable or mask.shape[axis] < 2 or not mask.any():
