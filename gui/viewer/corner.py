@@ -142,6 +142,11 @@ class Corner:
         """Return where the scale bar is."""
         return QRect(0, size.height() - 40, _BAR_MOST + 2 * MARGIN, 40)
 
+    def bar_room(self, size: QRect) -> int:
+        """Return how long the scale bar may be: in a narrow pane it ends before the letter at the bottom."""
+        letter = self.letter_rects(size)[3]
+        return min(_BAR_MOST, letter.left() - MARGIN) if self.letters[3] else _BAR_MOST
+
     def paint(self, painter: QPainter, region: QRegion, size: QRect, zoom: float) -> None:
         """Draw what lies in the region that is being painted."""
         if not self.shown:
@@ -172,7 +177,7 @@ class Corner:
             words.draw_centered(painter, QRectF(rect), said, "warning", strong=True)
 
     def _paint_bar(self, painter: QPainter, size: QRect, zoom: float) -> None:
-        length = bar_length(zoom)
+        length = bar_length(zoom, self.bar_room(size))
         across = round(length * zoom)
         left, bottom = MARGIN, size.height() - MARGIN
         parts = (

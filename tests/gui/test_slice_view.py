@@ -108,6 +108,14 @@ def test_letters_are_never_cut_off(view, size: tuple[int, int]) -> None:
         assert pane.contains(rect)
 
 
+@pytest.mark.parametrize("width", [171, 230, 464])
+def test_the_scale_bar_ends_before_the_letter(view, width: int) -> None:
+    view.show_volume(phantom("RAS"), Plane.CORONAL)
+    pane = QRect(0, 0, width, 300)
+    letter = view._corner.letter_rects(pane)[3]
+    assert corner.MARGIN + view._corner.bar_room(pane) <= letter.left()
+
+
 @pytest.mark.parametrize("plane", PLANES)
 def test_aspect_follows_the_spacing(view, plane: Plane) -> None:
     view.show_volume(phantom("RAS"), plane)
