@@ -328,6 +328,24 @@ def test_scissors_follow_the_cheapest_path_and_fill_it(opened: MainWindow, qtbot
     undone(qtbot, opened, np.zeros_like(brain(opened)))
 
 
+@pytest.mark.parametrize(("name", "letter"), [("polygon", Qt.Key.Key_P), ("scissors", Qt.Key.Key_K)])
+def test_an_outline_that_encloses_nothing_says_so_and_stays(
+    opened: MainWindow, qtbot: QtBot, name: str, letter: Qt.Key
+) -> None:
+    key(qtbot, opened, letter)
+    # along one row and back: the line has no inside
+    places = ((20.0, 30.0), (34.0, 30.0), (27.0, 30.0)) if name == "polygon" else ((20.0, 30.0), (21.0, 30.0))
+    for place in places:
+        click(opened.annotate.views.main, place)
+    key(qtbot, opened, Qt.Key.Key_Return)
+    assert "encloses nothing" in opened.toasts.toasts[-1].told.words
+    tool = opened.annotate.kit.pointer[name]
+    assert isinstance(tool, PolygonTool | ScissorsTool)
+    assert tool.open is not None
+    assert len(tool.open.points) == len(places)
+    assert actions(opened) == []
+
+
 def test_scissors_take_an_anchor_back_and_escape_leaves_nothing(opened: MainWindow, qtbot: QtBot) -> None:
     view = opened.annotate.views.main
     key(qtbot, opened, Qt.Key.Key_K)

@@ -208,6 +208,9 @@ class ScissorsTool(PointerTool):
         first = outline.points[0]
         back = scissors.path((int(first[0]), int(first[1])))
         corners = [*self._fixed(), *back[1:-1]]
-        self._drop()
         region = polygon(corners, (outline.view.rows, outline.view.columns))
+        if not region.any():
+            self.bench.refused("nothing_enclosed")
+            return
+        self._drop()
         self.bench.draw(self.action, outline.view, outline.index, region, erase=outline.erase)

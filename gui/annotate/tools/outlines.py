@@ -168,8 +168,11 @@ class PolygonTool(PointerTool):
         if len(outline.points) < 3:
             self.bench.refused("few_corners")
         elif self.bench.drawable() is not None:
-            self._drop()
             region = polygon(outline.points, (outline.view.rows, outline.view.columns))
+            if not region.any():
+                self.bench.refused("nothing_enclosed")
+                return
+            self._drop()
             self.bench.draw(self.action, outline.view, outline.index, region, erase=outline.erase)
 
 
