@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QValidator
-from PySide6.QtWidgets import QDoubleSpinBox
+from PySide6.QtCore import QEvent, Qt, Slot
+from PySide6.QtGui import QKeyEvent, QValidator
+from PySide6.QtWidgets import QApplication, QDoubleSpinBox, QWidget
+from shiboken6 import isValid
 
 
 class DecimalSpin(QDoubleSpinBox):
@@ -24,3 +26,60 @@ class DecimalSpin(QDoubleSpinBox):
         mark = self.locale().decimalPoint()
         shown = words.removesuffix(self.suffix()) if self.suffix() else words
         return shown.replace("," if mark == "." else ".", mark) + words[len(shown) :]
+
+
+class BriefSpin(DecimalSpin):
+    """A field beside the scan, for one number between two strokes.
+
+    Enter takes what was typed and Escape drops it. Both give the keys back to the pane that had them, also where the
+    number stays the same: the next Enter or Escape is the tool's. What has no focus is never shown as marked.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._before: QWidget | None = None
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._focus_changed)
+
+    def leave(self) -> None:
+        """Give the keys back."""
+        if not self.hasFocus():
+            return
+        before = self._before
+        if before is not None and isValid(before) and before.isVisible():
+            before.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.clearFocus()
+        self.lineEdit().deselect()
+
+    def event(self, event: QEvent) -> bool:
+        """Claim Escape from the tools while something is typed."""
+        overriding = event.type() == QEvent.Type.ShortcutOverride
+        if overriding and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave with Enter or Escape."""
+        if event.key() == Qt.Key.Key_Escape:
+            # what was typed is not the value yet
+            self.setValue(self.value())
+        else:
+            super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.leave()
+            self.lineEdit().deselect()
+
+    def stepBy(self, steps: int) -> None:
+        """Qt marks the number after a step: only while it is being typed in."""
+        super().stepBy(steps)
+        if not self.hasFocus():
+            self.lineEdit().deselect()
+
+    @Slot(QWidget, QWidget)
+    def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
+        # from one field to the next: the keys belong to whoever had them before both
+        if new is self and old is not None:
+            self._before = old._before if isinstance(old, BriefSpin) else old

@@ -6,7 +6,7 @@ import math
 
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QFrame, QGridLayout, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import QButtonGroup, QFrame, QGridLayout, QLabel, QSlider, QWidget
 
 from core.messages import text
 from gui import theme
@@ -15,7 +15,7 @@ from gui.annotate.fold import guide_button
 from gui.annotate.tools.hand import LARGEST, SMALLEST, Hand
 from gui.annotate.tools.kit import Kit
 from gui.annotate.tools.options import LimitButton, Progress, ThresholdOptions, WandOptions
-from gui.decimal_spin import DecimalSpin
+from gui.decimal_spin import BriefSpin
 from gui.icons import icon
 from gui.keymap import Keymap
 from gui.session import Session
@@ -146,7 +146,8 @@ class OptionBar(QFrame):
                 self._grid.addWidget(self._parts, 1, 0, 1, 6, Qt.AlignmentFlag.AlignLeft)
             else:
                 self._grid.addWidget(self._parts, 0, 1)
-            self.threshold.set_narrow(narrow)
+        margins = self._grid.contentsMargins()
+        self.threshold.fit(self.width() - margins.left() - margins.right() if narrow else None)
         for shape, name in ((self.disc, "disc"), (self.sphere, "sphere")):
             shape.setText("" if self.width() < _TINY else text(f"annotate.{name}"))
         self.size_words.setVisible(not narrow and self._hand.tool in _DRAW)
@@ -166,8 +167,8 @@ class OptionBar(QFrame):
         slider.valueChanged.connect(self._slid)
         return slider
 
-    def _make_spin(self) -> QDoubleSpinBox:
-        spin = DecimalSpin()
+    def _make_spin(self) -> BriefSpin:
+        spin = BriefSpin()
         spin.setRange(SMALLEST, LARGEST)
         spin.setDecimals(1)
         spin.setSingleStep(0.5)
@@ -186,7 +187,7 @@ class OptionBar(QFrame):
     def _typed(self, size: float) -> None:
         self._hand.set_size(size)
         # letter keys belong to the tools again
-        self.spin.clearFocus()
+        self.spin.leave()
 
     @Slot(int)
     def _shape_chosen(self, number: int) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QLocale
+from PySide6.QtCore import QLocale, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from gui.decimal_spin import DecimalSpin
+from gui.decimal_spin import BriefSpin, DecimalSpin
 
 GERMAN = QLocale(QLocale.Language.German, QLocale.Country.Germany)
 ENGLISH = QLocale(QLocale.Language.English, QLocale.Country.UnitedKingdom)
@@ -41,3 +42,43 @@ def test_a_second_mark_is_not_taken(qtbot: QtBot):
     QTest.keyClicks(spin.lineEdit(), "1.2,5")
     QTest.keyClick(spin.lineEdit(), "\r")
     assert spin.value() == 1.25
+
+
+@pytest.mark.parametrize(
+    ("typed", "key", "value"),
+    [("7", Qt.Key.Key_Return, 7), ("5", Qt.Key.Key_Enter, 5), ("7", Qt.Key.Key_Escape, 5)],
+    ids=["another number", "the same number", "escape drops it"],
+)
+def test_a_field_beside_the_scan_gives_the_keys_back(qtbot: QtBot, typed, key, value):
+    spin = BriefSpin()
+    qtbot.addWidget(spin)
+    spin.setKeyboardTracking(False)
+    spin.setValue(5)
+    spin.show()
+    spin.setFocus()
+    qtbot.waitUntil(spin.hasFocus)
+    spin.lineEdit().selectAll()
+    QTest.keyClicks(spin, typed)
+    QTest.keyClick(spin, key)
+    assert (spin.value(), spin.cleanText()) == (value, f"{value}.00")
+    assert not spin.hasFocus()
+    assert not spin.lineEdit().hasSelectedText()
+
+
+def test_the_pane_that_had_the_keys_gets_them_back_from_the_second_field_too(qtbot: QtBot):
+    window = QWidget()
+    qtbot.addWidget(window)
+    lay = QVBoxLayout(window)
+    pane, low, high = QWidget(), BriefSpin(), BriefSpin()
+    pane.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    for widget in (pane, low, high):
+        lay.addWidget(widget)
+    window.show()
+    for widget in (pane, low, high):
+        widget.setFocus()
+        qtbot.waitUntil(widget.hasFocus)
+    QTest.keyClick(high, Qt.Key.Key_Return)
+    assert pane.hasFocus()
+    low.setFocus()
+    low.leave()
+    assert pane.hasFocus()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
 from core.messages import text
 from gui import theme
@@ -13,7 +13,7 @@ from gui.actions import Actions
 from gui.annotate.operations.operator import Operator
 from gui.annotate.tools.in_space import SpaceJob
 from gui.annotate.tools.levels import Levels
-from gui.decimal_spin import DecimalSpin
+from gui.decimal_spin import BriefSpin
 
 _FINE = 200
 _LEAST = 0.002
@@ -23,8 +23,8 @@ _AT_ONCE_MS = 300
 """What takes longer is told of."""
 
 
-def _spin(name: str) -> QDoubleSpinBox:
-    made = DecimalSpin()
+def _spin(name: str) -> BriefSpin:
+    made = BriefSpin()
     made.setRange(-1e9, 1e9)
     made.setFixedSize(_WIDE, 30)
     theme.inset(made)
@@ -95,7 +95,7 @@ class WandOptions(QWidget):
     def _typed(self, tolerance: float) -> None:
         self._levels.set_share(tolerance / self._levels.span)
         # letter keys belong to the tools again
-        self.spin.clearFocus()
+        self.spin.leave()
 
 
 class ThresholdOptions(QWidget):
@@ -122,6 +122,7 @@ class ThresholdOptions(QWidget):
         self.apply = theme.button(text("annotate.apply"), "small", tip=text("annotate.apply_tip"))
         self.apply.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.apply.clicked.connect(self.apply_asked)
+        self._room: int | None = None
         self._row = _row(self)
         for widget in (self.low, self.slider, self.high, self.otsu, self.everywhere, self.limit, self.apply):
             self._row.addWidget(widget)
@@ -148,7 +149,15 @@ class ThresholdOptions(QWidget):
         self.everywhere.setChecked(levels.everywhere)
         self.everywhere.blockSignals(False)
 
-    def set_narrow(self, narrow: bool) -> None:
+    def fit(self, room: int | None) -> None:
+        """Say all words if there is room for them on a line of their own; None: on the line of the tool's name."""
+        if room == self._room:
+            return
+        self._room = room
+        self._set_narrow(False)
+        self._set_narrow(room is not None and self.minimumSizeHint().width() > room)
+
+    def _set_narrow(self, narrow: bool) -> None:
         """Take less room."""
         for spin in (self.low, self.high):
             spin.setFixedWidth(_NARROW if narrow else _WIDE)
@@ -168,7 +177,7 @@ class ThresholdOptions(QWidget):
         high = self.high.value() if sender is self.high else self._levels.high
         self._levels.set_range(low, high)
         for spin in (self.low, self.high):
-            spin.clearFocus()
+            spin.leave()
 
 
 class LimitButton(QPushButton):
