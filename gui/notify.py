@@ -13,6 +13,7 @@ from core.errors import Cancelled, MeninxError
 from core.messages import sentence, text
 from gui import theme
 from gui.log import log
+from gui.marking import let_mark
 
 Kind = Literal["info", "good", "warning", "danger"]
 
@@ -109,7 +110,7 @@ class Toast(QFrame):
         self.setProperty("kind", told.kind)
         lay = theme.row(self, margin=theme.space("m"), gap=theme.space("m"))
         words = theme.label(told.words, wrap=True)
-        words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        let_mark(words)
         lay.addWidget(words, 1)
         if told.action is not None:
             act = theme.button(told.action_words, "small")

@@ -27,6 +27,7 @@ from gui.annotate.measuring import Kind, MeasureTool, figure_words, label_figure
 from gui.annotate.versions_list import plain_list
 from gui.background import Tasks
 from gui.icons import icon
+from gui.marking import let_mark
 from gui.session import Session
 
 _ROW, _MOST_ROWS = 22, 6
@@ -79,7 +80,7 @@ class MeasurePanel(QWidget):
         self.ask.clicked.connect(self.measure_label)
         self.label_words = theme.label("", "muted", wrap=True)
         for words in (self.words, self.label_words):
-            words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            let_mark(words)
         self.list = QListWidget()
         plain_list(self.list, text("measure.kept"))
         self.list.itemClicked.connect(self._go)

@@ -15,6 +15,7 @@ from core.review.effort import Effort
 from core.review.lesions import LesionScores, SliceScores
 from core.review.metrics import Measures
 from gui import theme
+from gui.marking import let_mark
 from gui.train.watch import grouped
 
 DASH = "—"
@@ -181,7 +182,7 @@ class NumbersPanel(QWidget):
             name.setToolTip(text(f"review.row_{row}_tip"))
             value = self._values[row]
             value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            let_mark(value)
             grid.addWidget(name, number, 0)
             # over the name's column too: a long value has the whole row
             grid.addWidget(value, number, 0, 1, 2)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QWidget
 from core.geometry import Geometry
 from core.messages import numeral, text
 from gui import theme
+from gui.marking import let_mark
 from gui.review.dice_strip import DiceStrip
 from gui.review.next_slices import NextSlices
 from gui.review.numbers import fraction, volume_words
@@ -77,7 +78,7 @@ class ReadersSide(QFrame):
             name.setText(text(f"team.row_{row}"))
             name.setToolTip(text(f"team.row_{row}_tip"))
             value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            let_mark(value)
             grid.addWidget(name, number, 0)
             grid.addWidget(value, number, 1)
         return grid

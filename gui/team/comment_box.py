@@ -13,6 +13,7 @@ from core.messages import text
 from core.team.comments import LONGEST, Comment
 from gui import theme
 from gui.icons import icon
+from gui.marking import let_mark
 from gui.session import Session
 from gui.when import when_words
 
@@ -133,7 +134,7 @@ class CommentCard(QFrame):
         said = QLabel(comment.words)
         said.setTextFormat(Qt.TextFormat.PlainText)
         said.setWordWrap(True)
-        said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        let_mark(said)
         theme.set_role(said, "muted" if settled else "")
         column = theme.column(self, gap=2)
         column.setContentsMargins(10, 5, 6, 7)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from core.messages import text
 from gui import theme
+from gui.marking import let_mark
 
 
 class CautionBar(QFrame):
@@ -19,7 +20,7 @@ class CautionBar(QFrame):
         self.setProperty("area", "caution")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         self._words = theme.label("", "warning", wrap=True)
-        self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        let_mark(self._words)
         self._words.setTextFormat(Qt.TextFormat.PlainText)
         sign = theme.label("⚠", "warning")
         sign.setToolTip(text("train_warnings.title"))

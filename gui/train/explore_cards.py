@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QSizePolicy, QWidget
 from core.learning.explore_found import Heat, Histogram, Remark
 from core.messages import numeral, text
 from gui import plots, theme
+from gui.marking import let_mark
 from gui.train.watch import grouped
 
 AREA_BINS = 20
@@ -282,7 +283,7 @@ class RowsCard(Card):
         for number, row in enumerate(rows, start=1):
             for column, words in enumerate(row):
                 made = theme.label(words)
-                made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+                let_mark(made)
                 self._grid.addWidget(made, number, column)
         self._grid.setColumnStretch(max(0, len(self._columns) - 1), 1)
         self.note.setText(note)

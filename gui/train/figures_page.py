@@ -13,6 +13,7 @@ from core.review.curves import CLASS_MEASURES, MEASURES
 from core.review.run_compare import Compared, RunComparison, setting_words
 from core.review.summary import Spread
 from gui import plots, theme
+from gui.marking import let_mark
 from gui.plots import QuietPlot
 from gui.train.caution import CautionBar
 from gui.train.class_look import ClassLook
@@ -116,7 +117,7 @@ class FigureTable(QFrame):
 
 def _value(words: str, *, strong: bool) -> QLabel:
     made = theme.label(words, "strong" if strong else "muted" if words == DASH else "")
-    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    let_mark(made)
     made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     return made
 
