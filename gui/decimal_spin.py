@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QKeyEvent, QValidator
-from PySide6.QtWidgets import QApplication, QDoubleSpinBox, QWidget
+from PySide6.QtWidgets import QApplication, QDoubleSpinBox, QLabel, QWidget
 from shiboken6 import isValid
 
 
@@ -31,8 +31,8 @@ class DecimalSpin(QDoubleSpinBox):
 class BriefSpin(DecimalSpin):
     """A field beside the scan, for one number between two strokes.
 
-    Enter takes what was typed and Escape drops it. Both give the keys back to the pane that had them, also where the
-    number stays the same: the next Enter or Escape is the tool's. What has no focus is never shown as marked.
+    Enter takes what was typed and Escape drops it. Both give the keys back to the pane that had them last, also where
+    the number stays the same: the next Enter or Escape is the tool's. What has no focus is never shown as marked.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -80,6 +80,6 @@ class BriefSpin(DecimalSpin):
 
     @Slot(QWidget, QWidget)
     def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
-        # from one field to the next: the keys belong to whoever had them before both
-        if new is self and old is not None:
-            self._before = old._before if isinstance(old, BriefSpin) else old
+        # panes take the keys by the pointer alone; what is tabbed to, a list say, would do something else with Enter
+        if new is not None and new.focusPolicy() == Qt.FocusPolicy.ClickFocus and not isinstance(new, QLabel):
+            self._before = new

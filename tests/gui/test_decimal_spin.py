@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QLocale, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.decimal_spin import BriefSpin, DecimalSpin
@@ -65,16 +65,16 @@ def test_a_field_beside_the_scan_gives_the_keys_back(qtbot: QtBot, typed, key, v
     assert not spin.lineEdit().hasSelectedText()
 
 
-def test_the_pane_that_had_the_keys_gets_them_back_from_the_second_field_too(qtbot: QtBot):
+def test_the_pane_that_had_the_keys_last_gets_them_back(qtbot: QtBot):
     window = QWidget()
     qtbot.addWidget(window)
     lay = QVBoxLayout(window)
-    pane, low, high = QWidget(), BriefSpin(), BriefSpin()
+    pane, chosen, low, high = QWidget(), QComboBox(), BriefSpin(), BriefSpin()
     pane.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-    for widget in (pane, low, high):
+    for widget in (pane, chosen, low, high):
         lay.addWidget(widget)
     window.show()
-    for widget in (pane, low, high):
+    for widget in (pane, chosen, low, high):
         widget.setFocus()
         qtbot.waitUntil(widget.hasFocus)
     QTest.keyClick(high, Qt.Key.Key_Return)
