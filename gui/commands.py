@@ -443,11 +443,16 @@ class Commands(QObject):
     @Slot()
     def show_palette(self) -> None:
         """Find an action by its words and do it."""
+        operator = self._window.annotate.operator
+        pointed = operator.under
         palette = CommandPalette(self._actions, self._window)
         chosen = palette.chosen if palette.exec() == QDialog.DialogCode.Accepted else ""
         palette.deleteLater()
         if chosen:
+            # the palette lay over the scan: "under the pointer" means where it was when the palette was asked for
+            now, operator.under = operator.under, pointed
             self._actions[chosen].trigger()
+            operator.under = now
 
     def tour_when_ready(self) -> None:
         """Show a person who is here for the first time around, once there is a scan to show."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import small_project as small
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog
 from pytestqt.qtbot import QtBot
 from shell_support import SHAPE, stroke
 
@@ -13,6 +14,7 @@ from core.geometry import Geometry
 from core.project.predictions import read_prediction
 from core.project.records import Origin
 from gui.annotate.operations.lengths import least_length, usual_length
+from gui.dialogs.command_palette import CommandPalette
 from gui.main_window import MainWindow
 
 
@@ -103,6 +105,31 @@ def test_cancel_leaves_nothing_behind(opened: MainWindow, qtbot: QtBot) -> None:
     assert steps(opened) == ["brush"]
 
 
+def test_what_closes_leaves_the_keys_to_no_button(opened: MainWindow, qtbot: QtBot) -> None:
+    panel = opened.annotate.operations
+    draw(opened, 3)
+    opened.activateWindow()
+    panel.choose(Operation.SMOOTH)
+    panel.amount.setFocus()
+    qtbot.waitUntil(panel.amount.hasFocus)
+    panel.cancel.click()
+    assert not isinstance(QApplication.focusWidget(), QAbstractButton)
+
+
+def test_seeds_begin_with_scribbles_after_another_operation_was_about_a_label(opened: MainWindow, qtbot: QtBot) -> None:
+    panel, table = opened.annotate.operations, opened.session.labels
+    opened.session.change_labels(table.with_label("Oedema"))
+    draw(opened, 3)
+    panel.choose(Operation.UNITE)
+    panel.other.setCurrentIndex(panel.other.findData("Oedema"))
+    panel.choose(Operation.SEEDS)
+    assert panel.other.currentData() == ""
+    panel.other.setCurrentIndex(panel.other.findData("Oedema"))
+    panel.choose(None)
+    panel.choose(Operation.SEEDS)
+    assert panel.other.currentData() == "Oedema"
+
+
 def test_drawing_and_scrolling_make_the_outline_anew(opened: MainWindow, qtbot: QtBot) -> None:
     panel = opened.annotate.operations
     draw(opened, 3)
@@ -148,6 +175,30 @@ def test_islands_under_the_pointer(opened: MainWindow, qtbot: QtBot) -> None:
     mask = editor.mask("lesions")[3]
     assert mask[14, 16] == 0
     assert mask[50, 40] == 1
+
+
+def test_the_palette_means_the_island_that_was_under_the_pointer(
+    opened: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = opened.session.editor
+    draw(opened, 3, (14, 14), (18, 14))
+    draw(opened, 3, (36, 50), (44, 50))
+    opened.annotate.views.go_to((40, 50, 3))
+    opened.annotate.operator.under = (16, 14, 3)
+
+    def choose(palette: CommandPalette) -> QDialog.DialogCode:
+        # it opens over the scan: the pointer leaves the pane
+        opened.annotate.views.hovered.emit(None)
+        palette.chosen = "edit_island_delete"
+        return QDialog.DialogCode.Accepted
+
+    monkeypatch.setattr(CommandPalette, "exec", choose)
+    opened.actions_table["palette"].trigger()
+    wait_step(opened, qtbot, "island_delete")
+    mask = editor.mask("lesions")[3]
+    assert mask[14, 16] == 0
+    assert mask[50, 40] == 1
+    assert opened.annotate.operator.under is None
 
 
 def test_two_labels_by_the_panel(opened: MainWindow, qtbot: QtBot) -> None:

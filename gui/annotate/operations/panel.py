@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import (
+    QApplication,
     QButtonGroup,
     QCheckBox,
     QComboBox,
@@ -267,6 +268,10 @@ class OperationsPanel(QWidget):
     @Slot()
     def _chosen(self) -> None:
         operation = self.operation
+        focused = QApplication.focusWidget()
+        if operation is None and focused is not None and self.options.isAncestorOf(focused):
+            # else the next button, the guide's, would have the keys
+            focused.clearFocus()
         self.options.setVisible(operation is not None)
         self._forget()
         if operation is None:
@@ -296,7 +301,9 @@ class OperationsPanel(QWidget):
         return _FAR[max(0, self._wheres.checkedId())]
 
     def _fill_labels(self) -> None:
-        kept = self.other.currentData()
+        # seeds begin with what was scribbled, whatever label an operation before was about
+        fresh = self.operation is Operation.SEEDS and self.other.findData("") < 0
+        kept = "" if fresh else self.other.currentData()
         self.other.clear()
         label = self._session.label
         if self.operation is Operation.SEEDS:
