@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.io import atomic
-from core.learning.class_rule import ClassRule, choose_rule, expit
+from core.learning.class_rule import ClassRule, choose_rule
 from core.learning.dataset import TrainingSet
 from core.learning.events import Sample
 from core.learning.prepare import Preparation
@@ -23,7 +23,7 @@ from models.checkpoint import export_checked
 from models.classifying import ClassPredictor
 from models.device import autocast
 from models.evaluation import batch_tensors
-from models.networks.classifier import Classifier
+from models.networks.classifier import Classifier, pooled
 
 _CHUNK = 16
 
@@ -35,7 +35,7 @@ class _WithMap(nn.Module):
 
     def forward(self, slices: Tensor) -> tuple[Tensor, Tensor]:
         found = self.network.maps(slices)
-        return torch.sigmoid(found.mean(dim=(2, 3))), found
+        return torch.sigmoid(pooled(found).flatten(1)), found
 
 
 def activation_maps(
@@ -61,8 +61,8 @@ def draw_activations(
         file = f"{SAMPLES_FOLDER}/epoch-{epoch:04d}-{number}.png"
         atomic.write_bytes(folder / file, encoded(activation_picture(middle.astype(np.float32), activation)))
         scan = data.scans[int(data.scan_of[example])]
-        # the mean of the picture is the logit; a slice as a whole has no Dice
-        sure = float(expit(np.array(activation.mean(), dtype=np.float64)))
+        # a slice as a whole has no Dice
+        sure = float(torch.sigmoid(pooled(torch.from_numpy(activation)[None, None])))
         yes = bool(data.amounts[example] > 0)
         samples.append(Sample(scan.name, int(data.slice_of[example]), -1.0, file, truth=yes, probability=sure))
     return tuple(samples)
@@ -86,8 +86,8 @@ def export_classifier(folder: Path, network: nn.Module, preparation: Preparation
     """Write ``model.onnx`` and ``model.json``, checked against the network itself.
 
     The exported network takes ``slices`` ``[n, inputs, size, size]`` and gives ``probability`` ``[n, 1]``
-    and ``activation`` ``[n, 1, h', w']``, whose mean is the logit. ``model.json`` comes last, for
-    it is what makes a run usable.
+    and ``activation`` ``[n, 1, h', w']``, of which :func:`models.networks.classifier.pooled` makes the logit.
+    ``model.json`` comes last, for it is what makes a run usable.
 
     Parameters
     ----------

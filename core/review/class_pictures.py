@@ -33,7 +33,7 @@ def activation_picture(grey: NDArray[np.float32], activation: NDArray[np.float32
     grey
         ``[rows, columns]``, prepared.
     activation
-        ``[h, w]``, in logits: the mean is the slice's.
+        ``[h, w]``, in logits.
 
     Returns
     -------

@@ -1,23 +1,28 @@
 """Networks that say yes or no of a whole slice, and where on it they see a yes.
 
-The head is one number per place, averaged over the slice (Zhou et al. 2016, "Learning Deep Features for
-Discriminative Localization"): the map before averaging is the class-activation picture, exactly.
+The head is one number per place: how much it speaks for yes (Zhou et al. 2016, "Learning Deep Features for
+Discriminative Localization"). One place that is sure is enough for a slice, as small as what it sees may be; so the
+slice's number is no plain mean but the smooth maximum of Pinheiro and Collobert 2015 ("From Image-level to Pixel-level
+Labeling with Convolutional Networks", equation 6). The map before it is the class-activation picture, exactly.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
+import torch
 from torch import Tensor, nn
 
 from models.networks.encoders import VGG16, VGG16BN
 
 LIGHT = (16, 32, 64, 128, 192)
 DROPOUT = 0.3
+SHARPNESS = 4.0
+"""Between the mean of all places (0) and the highest of them (infinite)."""
 
 
 class Classifier(nn.Module):
-    """An encoder, one number per place of its deepest map, and their mean.
+    """An encoder, one number per place of its deepest map, and what follows for the slice.
 
     Parameters
     ----------
@@ -42,7 +47,7 @@ class Classifier(nn.Module):
             nn.init.zeros_(self.head.bias)
 
     def maps(self, slices: Tensor) -> Tensor:
-        """Return how much each place speaks for yes, ``[n, outputs, h', w']``; the mean is the logit."""
+        """Return how much each place speaks for yes, ``[n, outputs, h', w']``; :func:`pooled` makes the logit of it."""
         features = self.encoder(slices)
         deepest = features[-1] if isinstance(features, list) else features
         found: Tensor = self.head(self.dropout(deepest))
@@ -50,7 +55,15 @@ class Classifier(nn.Module):
 
     def forward(self, slices: Tensor) -> Tensor:
         """Return logits ``[n, outputs, 1, 1]``."""
-        return self.maps(slices).mean(dim=(2, 3), keepdim=True)
+        return pooled(self.maps(slices))
+
+
+def pooled(maps: Tensor) -> Tensor:
+    """Return the logits ``[n, outputs, 1, 1]`` of maps ``[n, outputs, h', w']``: the log of their mean exponential."""
+    maps = maps.float()
+    highest = maps.amax(dim=(2, 3), keepdim=True)
+    above = torch.exp(SHARPNESS * (maps - highest)).mean(dim=(2, 3), keepdim=True)
+    return highest + torch.log(above) / SHARPNESS
 
 
 def build_classifier(name: str, inputs: int, outputs: int) -> Classifier:
