@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from core.errors import LearningError
 from core.io.limits import OVER_LIMIT_STATUS
 from core.learning.config import ENCODER_CLASSIFIERS, ENCODER_NETWORKS
+from core.messages import text
 from models.networks.classifier import Classifier
 from models.networks.encoders import Encoder
 from models.networks.pretrained_unet import PretrainedUNet, build_encoder
@@ -73,13 +74,23 @@ def read_encoder(file: Path, network_name: str) -> dict[str, Tensor]:
         ``encoder-not-finite``.
     """
     if network_name not in TAKERS:
-        raise LearningError("encoder-none", network=network_name, networks=", ".join(TAKERS))
+        raise LearningError("encoder-none", network=_called(network_name), networks=_takers())
     encoder = build_encoder(network_name, COLOURS)
     wanted = tuple(_learnt(encoder))
     require_file(file)
     weights = _read_safe(file, wanted) if file.suffix.lower() == SAFE else _read_pickled(file, wanted)
-    _check(weights, encoder, file=file.name, network=network_name)
+    _check(weights, encoder, file=file.name, network=_called(network_name))
     return weights
+
+
+def _called(network: str) -> str:
+    """Return the words that the window has for a network."""
+    return text(f"train.network_{network}")
+
+
+def _takers() -> str:
+    """Return the networks that take weights, each with the name that the command line knows."""
+    return ", ".join(f"{_called(name)} ({name})" for name in TAKERS)
 
 
 def require_file(file: Path) -> None:
@@ -117,7 +128,7 @@ def load_encoder(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """
     encoder = network.encoder if isinstance(network, (PretrainedUNet, Classifier)) else None
     if not isinstance(encoder, Encoder):
-        raise LearningError("encoder-none", network=type(network).__name__, networks=", ".join(TAKERS))
+        raise LearningError("encoder-none", network=type(network).__name__, networks=_takers())
     with torch.no_grad():
         for name, own in _learnt(encoder).items():
             given = weights[name]

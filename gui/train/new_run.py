@@ -171,6 +171,7 @@ class NewRunPanel(QFrame):
             self.data.forget(project is not None)
             self._asker.forget()
             self._said = False
+            self._as_usual()
         self._project, self._labels, self._read_only = project, labels, read_only
         while self._label_box.count():
             item = self._label_box.takeAt(0)
@@ -380,6 +381,20 @@ class NewRunPanel(QFrame):
         for control in (self.network, self.slices):
             control.setEnabled(parent is None)
             control.setToolTip(text("train.network_of_parent") if parent is not None else "")
+
+    def _as_usual(self) -> None:
+        """Forget what was set for another project: its size, its minutes, its reader."""
+        self._experts = dict(USUAL)
+        self.parent_run.setCurrentIndex(0)
+        self.task.setCurrentIndex(0)
+        usual = USUAL[self.chosen_task]
+        self.network.setCurrentIndex(self.network.findData(usual.network))
+        self.loss.setCurrentIndex(self.loss.findData(usual.loss))
+        self.slices.setCurrentIndex(self.slices.findData(str(usual.slices)))
+        self.slice_size.setCurrentIndex(self.slice_size.findData(str(usual.size)))
+        self.budget_unit.setCurrentIndex(0)
+        self.budget.setValue(DEFAULT_MINUTES)
+        self.approved.setChecked(False)
 
     @Slot()
     def _unit_changed(self) -> None:

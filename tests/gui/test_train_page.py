@@ -68,6 +68,25 @@ def test_the_first_label_of_a_project_is_ticked_when_it_comes(folder, opened_pag
     assert [label.name for label in page.panel.chosen_labels()] == ["Brain"]
 
 
+def test_what_was_set_for_one_project_stays_with_it(folder, tmp_path, opened_page):
+    session, page = opened_page(folder)
+    panel = page.panel
+    was = {box: box.currentText() for box in (panel.task, panel.network, panel.slice_size, panel.slices)}
+    panel.slice_size.setCurrentIndex(0)
+    panel.budget.setValue(77)
+    panel.approved.setChecked(True)
+    panel.network.setCurrentIndex(panel.network.count() - 1)
+    panel._experts["segment"] = TrainingConfig(labels=("-",), reader="somebody", epochs=3)
+    panel.set_project(session.project, session.labels, read_only=False)
+    assert panel.budget.value() == 77
+    with Project.create(tmp_path / "other.meninx") as other:
+        panel.set_project(other, other.labels(), read_only=False)
+        assert {box: box.currentText() for box in was} == was
+        assert panel.budget.value() != 77
+        assert not panel.approved.isChecked()
+        assert panel._experts["segment"].reader == ""
+
+
 def test_counts_are_those_of_the_project(folder, opened_page, qtbot):
     session, page = opened_page(folder)
     qtbot.waitUntil(lambda: page.panel.data.survey is not None, timeout=10000)

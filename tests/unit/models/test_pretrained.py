@@ -209,6 +209,8 @@ def test_what_is_missing_is_said_in_one_sentence(tmp_path):
     assert other.code == "encoder-lacks"
     deeper = refused(saved(tmp_path, state, "w.safetensors"), "resnet34_unet")
     assert deeper.code == "encoder-lacks"
+    # in the words of the window's list
+    assert "U-Net on ResNet-34" in sentence(deeper)
 
 
 def test_another_shape_and_what_is_no_number_are_refused(tmp_path):
