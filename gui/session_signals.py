@@ -83,6 +83,8 @@ class SessionSignals(QObject):
     """A :class:`Pointer`, or None: what the status bar answers about."""
     workspace_requested = Signal(str)
     """``annotate train review``."""
+    class_requested = Signal(str)
+    """Show what was said of this class."""
     strip_asked = Signal()
     """Strip the scan shown with the starter that comes with the program."""
     review_requested = Signal(str)

@@ -114,6 +114,7 @@ class ClassesPanel(QWidget):
         session.scan_changed.connect(self._reload)
         session.project_changed.connect(self._project_changed)
         session.classes_changed.connect(self._heard)
+        session.class_requested.connect(self.choose)
         self._show()
 
     @staticmethod
@@ -165,6 +166,14 @@ class ClassesPanel(QWidget):
         """Return the value of the class chosen by native slice."""
         name = self.name
         return {place: value for (one, place), value in self._values.items() if one == name and place is not None}
+
+    @Slot(str)
+    def choose(self, name: str) -> None:
+        """Show a class, of which there may be more."""
+        if name != self.name:
+            self.box.setCurrentIndex(self.box.findText(name))
+            self.box.setEditText(name)
+            self._name_typed()
 
     def slice_changed(self) -> None:
         """Another slice is shown."""

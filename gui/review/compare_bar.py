@@ -143,6 +143,10 @@ class CompareBar(FoldingBar):
 
     @Slot()
     def _gate_changed(self) -> None:
+        if self.gates.isEnabled():
+            # room for the longer word from the start: choosing a gate moves and folds nothing
+            self.predict.setText(text("review.predict_gated"))
+            self.predict.setMinimumWidth(self.predict.sizeHint().width())
         self.predict.setText(text("review.predict_gated" if self.chosen_gate else "review.predict"))
 
     def _parts_menu(self) -> QMenu:

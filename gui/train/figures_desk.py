@@ -35,6 +35,8 @@ class FiguresDesk(QObject):
         self._to_measure: list[str] = []
         self._wanted: tuple[str, int] | None = None
         """A scan that is being opened, and the slice of it that was clicked on."""
+        self._class = ""
+        """What the one run shown says of slices."""
         self._asker = Asker(self)
         self._asker.answered.connect(self._take)
         self._asker.refused.connect(session.notifier.error)
@@ -55,6 +57,7 @@ class FiguresDesk(QObject):
     def _take(self, found: RunComparison) -> None:
         project = self._session.project
         alone = len(found.runs) == 1 and project is not None
+        self._class = found.runs[0].run.config.class_name if alone else ""
         folder = Path(run_folder(project, found.runs[0].run.id)) if alone and project is not None else None
         self.page.show_figures(found, measurable=not self._session.read_only, folder=folder)
         self._show_measuring()
@@ -72,6 +75,8 @@ class FiguresDesk(QObject):
         if scan is None:
             return
         session.workspace_requested.emit("annotate")
+        if self._class:
+            session.class_requested.emit(self._class)
         self._wanted = (scan.id, index)
         if session.scan is not None and session.scan.id == scan.id:
             self._go()

@@ -88,6 +88,22 @@ def test_values_that_a_class_came_with_are_offered(opened: MainWindow, qtbot: Qt
     assert panel.scan_buttons[0].isChecked()
 
 
+def test_the_class_asked_for_is_shown_though_another_comes_first(stroke_class: MainWindow, qtbot: QtBot) -> None:
+    session, panel = stroke_class.session, stroke_class.annotate.classes
+    panel.slice_buttons[0].click()
+    panel.define("bleeding", ("ischaemic", "haemorrhage", "none"))
+    assert panel.name == "bleeding"
+    session.class_requested.emit("stroke")
+    assert panel.name == "stroke"
+    assert [button.isChecked() for button in panel.slice_buttons[:2]] == [True, False]
+    # one that this project has nothing of yet is shown too
+    session.class_requested.emit("fracture")
+    assert panel.name == "fracture"
+    panel._read()
+    qtbot.wait(100)
+    assert panel.name == "fracture"
+
+
 def test_what_was_said_last_is_written_before_the_project_closes(stroke_class: MainWindow) -> None:
     window, path, scan = stroke_class, stroke_class.session.project.path, stroke_class.session.scan.id
     errors: list[str] = []

@@ -135,7 +135,10 @@ def test_the_gate_is_chosen_under_predict_and_reaches_the_child(gated, page, qtb
     assert made.bar.chosen_gate == ""
     offered = [action for action in made.bar.gates.actions() if action.isCheckable()]
     assert [action.data() for action in offered] == ["", gate.id]
+    needed = made.bar.needed()
     made.bar.choose_gate(gate.id)
+    # the longer word folds nothing
+    assert made.bar.needed() == needed
     assert "gated" in made.bar.predict.text()
     made.predicting.predict_scan()
     (work,) = session.jobs.of_kind("predict")

@@ -193,7 +193,8 @@ def test_roc_confusion_and_the_most_wrong_slices_are_shown_and_opened(folder, op
     assert look.roc.points()[-1] == (1.0, 1.0)
     assert not look.tiles[0].picture.isNull()
     assert look.tiles[1].picture.isNull()
-    asked = []
+    asked, classes = [], []
+    session.class_requested.connect(classes.append)
     session.position_requested.connect(lambda at: asked.append((session.scan and session.scan.name, at[2])))
     qtbot.mouseClick(look.tiles[0], Qt.MouseButton.LeftButton)
     # not before its scan is there: it would go to that slice of the scan before, and the new one to its own first
@@ -201,6 +202,8 @@ def test_roc_confusion_and_the_most_wrong_slices_are_shown_and_opened(folder, op
     # of a scan that is there, at once
     qtbot.mouseClick(look.tiles[0], Qt.MouseButton.LeftButton)
     assert asked == [("S0002", 4)] * 2
+    # Annotate shows what was said of this class, of which there may be more
+    assert classes == [run.config.class_name] * 2
     assert isinstance(page._shown.curves, RunCurves)
 
 
