@@ -13,13 +13,14 @@ from lgg_data import CHECKING, FOLDS, summary
 from core.review.summary import spread
 
 ROWS = (
-    ("unet", "tuned", "U-Net, mirrored, threshold and smallest piece chosen on the checking patients"),
-    ("unet", "plain", "U-Net, as `predict` gives it"),
+    ("unet", "tuned", "U-Net from the brain starter, mirrored, threshold and smallest piece by the checking patients"),
+    ("unet", "plain", "U-Net from the brain starter, as `predict` gives it"),
     ("monai", "plain", "plain MONAI loop (U-Net of its tutorials)"),
     ("monai", "tuned", "plain MONAI loop, threshold and smallest piece chosen the same way"),
 )
 FIRST_FOLD = (
-    ("unet", "U-Net"),
+    ("unet", "U-Net from the brain starter"),
+    ("scratch", "U-Net from nothing"),
     ("monai", "plain MONAI loop"),
     ("attention", "Attention U-Net"),
     ("bce", "U-Net, recipe of seed 001: BCE, single slices, no augmentation"),
@@ -34,10 +35,10 @@ HEAD = f"| {' | '.join(COLUMNS)} |"
 LINE = "|---" * len(COLUMNS) + "|"
 
 
-def table(results: Path, seen: int, counts: Sequence[int], seeds: Sequence[int]) -> str:
+def table(results: Path, seen: tuple[int, int], counts: Sequence[int], seeds: Sequence[int]) -> str:
     """Return markdown: folds, recipes on the first fold, learning curve, of what is there so far."""
     there = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))}
-    lines = [_made(there), "", f"Folds of patients ({seen} slices seen by each training)", "", HEAD, LINE]
+    lines = [_made(there), "", f"Folds of patients (slices seen: {seen[0]:,}, plain loop {seen[1]:,})", "", HEAD, LINE]
     for kind, which, words in ROWS:
         found = [there[key] for fold in range(FOLDS) if (key := f"fold{fold}-{kind}") in there]
         if found:
@@ -45,7 +46,7 @@ def table(results: Path, seen: int, counts: Sequence[int], seeds: Sequence[int])
             minutes = sum(facts["seconds"] for facts in found) / 60
             lines.append(_row(f"{words} ({len(found)} of {FOLDS} folds, {minutes:.0f} min)", rows))
     lines += _against(there)
-    lines += ["", "First fold, equal slices seen, as `predict` gives it", "", HEAD, LINE]
+    lines += ["", "First fold, equal slices seen but by the plain loop, as `predict` gives it", "", HEAD, LINE]
     for kind, words in FIRST_FOLD:
         if f"fold0-{kind}" in there:
             facts = there[f"fold0-{kind}"]
