@@ -357,7 +357,7 @@ class ReviewWorkspace(QWidget):
         self.side.show_figures(label is not None)
         self.side.gate.ask(session.project, run.id, session.scan, label)
         if label is None or case is None:
-            key = "reading" if case is None else "not_predicted"
+            key = "reading" if case is None else "not_imported" if run.imported else "not_predicted"
             words = " ".join([text(f"review.{key}_words", run=run.name), *(case.misfits if case else ())])
             can_predict = case is not None and run.usable and not session.jobs.of_kind("predict")
             action = text("review.predict_scan") if can_predict else ""

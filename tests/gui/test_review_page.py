@@ -17,7 +17,7 @@ from PySide6.QtTest import QTest
 from core.errors import LearningError
 from core.events import Failed, Finished, Progress, ScanReady
 from core.geometry import Geometry
-from core.learning.runs import list_runs
+from core.learning.runs import ensure_imported, list_runs
 from core.project.predictions import prediction_folder, read_prediction
 from core.project.project import Project
 from core.project.records import Origin
@@ -175,6 +175,19 @@ def test_an_undrawn_scan_says_what_there_is_and_is_not(folder, page_of, qtbot):
     assert "nothing to measure against" in page.side.numbers.note
     assert page.side.difference.isHidden()
     assert page.panes.pane(1).words[1] == "not drawn"
+
+
+def test_a_scan_without_an_imported_mask_is_not_said_to_wait_for_a_prediction(folder, page_of, qtbot):
+    with Project.open(folder) as project:
+        run = ensure_imported(project, ["Brain"])
+        small.predict(project, run, project.scans()[0].id, dict(small.head_of(1, small.SHAPE, True).masks))
+    session, page = page_of(folder)
+    qtbot.waitUntil(lambda: page.bar.choose_run(run), timeout=10000)
+    open_scan(session, page, qtbot, 1, predicted=False)
+    said = page.side.nothing
+    assert said._title.text() == "No mask of this scan"
+    assert "Predicting" not in said._words.text()
+    assert said._button.isHidden()
 
 
 def test_an_unpredicted_scan_offers_to_predict_it(folder, page_of, qtbot):
