@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,8 @@ class Learner:
         The processes that share each batch; None for this one alone.
     doubled
         ``[n]`` bool: which of the examples come twice as often.
+    known
+        Labels that the run which is begun from knew already.
 
     Attributes
     ----------
@@ -96,6 +98,7 @@ class Learner:
         *,
         team: Team | None = None,
         doubled: NDArray[np.bool_] | None = None,
+        known: Sequence[str] = (),
     ) -> None:
         self.config, self.data, self.examples = config, data, examples
         self.team = team or Team()
@@ -107,7 +110,7 @@ class Learner:
         self.loss = find_class_loss(config.loss, config.smoothing) if config.classifies else find_loss(config.loss)
         self.network = self.fresh_network().to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        self.base_rate = config.learning_rate or _usual_rate(config)
+        self.base_rate = config.learning_rate or usual_rate(config, known)
         self.augment = Augment(config.augment, mirror=config.mirrors)
         self.use_precision("float32")
         self.updates = self.position = self.seen = self.epoch = 0
@@ -356,9 +359,13 @@ class Learner:
         return new_tally(self.data, self.device)
 
 
-def _usual_rate(config: TrainingConfig) -> float:
-    """Return the highest rate where none was asked for; plain VGG learns nothing at the rate of the others."""
-    usual = PARENT_RATE if config.parent else SCRATCH_RATE
+def usual_rate(config: TrainingConfig, known: Sequence[str] = ()) -> float:
+    """Return the highest rate where none was asked for.
+
+    What knows its labels already learns on slowly; from a run of other labels (a tumour, from the brain starter) it is a
+    beginning, and faster is better. Plain VGG learns nothing at the rate of the others.
+    """
+    usual = PARENT_RATE if config.parent and (config.classifies or set(known) & set(config.labels)) else SCRATCH_RATE
     return min(usual, DEEP_RATE) if config.network in DEEP else usual
 
 

@@ -111,7 +111,8 @@ class Ready:
             _check_kinds(data, self.parts)
         corrects = self.parent is not None and not config.classifies
         doubled = _corrected_since(project, config, data, self.parent)[train] if corrects else None
-        self.learner = Learner(config, data, train, team=team, doubled=doubled)
+        known = self.parent.config.labels if self.parent else ()
+        self.learner = Learner(config, data, train, team=team, doubled=doubled, known=known)
         self.notices = [Notice(f"training-leaky-{reason}") for reason in self.split.reasons]
         go_on(should_stop)
         if self.parent is not None and not before:

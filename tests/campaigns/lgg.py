@@ -55,13 +55,12 @@ from models.inference import Predictor  # noqa: E402
 from models.trainer import train_job  # noqa: E402
 
 BASE = TrainingConfig(
-    labels=(LABEL,), size=192, slices=3, epochs=24, steps=60, batch=8, foreground=0.5, reader=READER, seed=0
+    labels=(LABEL,), size=192, slices=3, epochs=16, steps=60, batch=8, foreground=0.5, reader=READER, seed=0
 )
-"""Tumour slices plus as many others: half of each batch shows a tumour. 11,520 slices are seen."""
-STARTED = replace(BASE, parent="brain", learning_rate=1e-3)
-"""From the brain starter. The rate is that of a beginning: tumours are new to it, only heads are not."""
+"""Tumour slices plus as many others: half of each batch shows a tumour. 7,680 slices are seen."""
+STARTED = replace(BASE, parent="brain")
 SEEN = BASE.epochs * BASE.steps * BASE.batch
-PLAIN_SEEN, PLAIN_ROUNDS = 28_800, 60
+PLAIN_SEEN, PLAIN_ROUNDS = 19_200, 40
 SMALL = replace(BASE, size=128, epochs=40, steps=10, augment="few")
 COUNTS, SEEDS = (5, 10, 20, 40), (0, 1, 2)
 

@@ -18,6 +18,7 @@ from core.errors import InputError
 from core.events import Finished, Notice
 from core.geometry import Geometry
 from core.learning.config import TrainingConfig
+from core.learning.events import EpochEnded
 from core.learning.prepare import Preparation
 from core.learning.run_files import origin_of
 from core.learning.runs import CONFIG_FILE, MODEL_FILE, ONNX_FILE, WEIGHTS_FILE, list_runs
@@ -30,6 +31,7 @@ from core.volume import Volume
 from models import checkpoint
 from models.brain import DISTANCE, BrainPredictor, predictor_of, tidied, with_margin
 from models.inference import Predictor
+from models.learner import PARENT_RATE, SCRATCH_RATE
 from models.loose import CLASSICAL, default_model, masker_for, strip_job
 from models.networks.registry import build_network
 from models.predicting import predict_job
@@ -308,6 +310,17 @@ def test_a_training_starts_from_a_starter(exported, tmp_path):
     with Project.open(path, read_only=True) as project:
         runs = {run.id: run for run in list_runs(project)}
         assert origin_of(project, runs[result["run"]].parent) == "brain"
+
+
+def test_what_is_new_to_the_starter_is_learnt_at_the_rate_of_a_beginning(exported, tmp_path):
+    rates = {}
+    for name in ("Brain", "Tumour"):
+        with disc_project(tmp_path / f"{name}.meninx", name=name) as project:
+            path = project.path
+        config = replace(CONFIG, labels=(name,), slices=3, epochs=1, steps=2, parent="brain", learning_rate=0.0)
+        _, events = last(train_job(path, config))
+        rates[name] = next(event.learning_rate for event in events if isinstance(event, EpochEnded))
+    assert rates["Tumour"] / rates["Brain"] == pytest.approx(SCRATCH_RATE / PARENT_RATE)
 
 
 def test_a_model_of_mr_never_learnt_ct(starter):
