@@ -362,8 +362,8 @@ class Learner:
 def usual_rate(config: TrainingConfig, known: Sequence[str] = ()) -> float:
     """Return the highest rate where none was asked for.
 
-    What knows its labels already learns on slowly; from a run of other labels (a tumour, from the brain starter) it is a
-    beginning, and faster is better. Plain VGG learns nothing at the rate of the others.
+    What knows its labels already learns on slowly; from a run of other labels (a tumour, from the brain starter) it is
+    a beginning, and faster is better. Plain VGG learns nothing at the rate of the others.
     """
     usual = PARENT_RATE if config.parent and (config.classifies or set(known) & set(config.labels)) else SCRATCH_RATE
     return min(usual, DEEP_RATE) if config.network in DEEP else usual
