@@ -87,6 +87,8 @@ class SessionSignals(QObject):
     """Show what was said of this class."""
     strip_asked = Signal()
     """Strip the scan shown with the starter that comes with the program."""
+    starter_asked = Signal(str)
+    """Predict the scan shown with the starter of this name."""
     review_requested = Signal(str)
     """Compare the scans with this run (id) in Review."""
     runs_changed = Signal()

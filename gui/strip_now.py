@@ -1,4 +1,7 @@
-"""Strip now: the brain of the scan shown, by the starter that comes with the program, without anything trained."""
+"""Strip now: the brain of the scan shown, by the starter that comes with the program, without anything trained.
+
+What other starters find is asked for the same way.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from PySide6.QtCore import QObject, Slot
 from core.errors import MeninxError
 from core.events import Finished, JobEvent, Notice
 from core.learning.runs import Run, RunState
-from core.learning.starters import brain_starter, has_starter
+from core.learning.starters import Starter, brain_starter, find_starter, has_starter
 from core.messages import text
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ def without_run(session: Session, runs: Iterable[Run] = ()) -> tuple[str, str]:
 
 
 class StripNow(QObject):
-    """Predicts the scan shown with the brain starter and shows the result in Review.
+    """Predicts the scan shown with a starter and shows the result in Review.
 
     Parameters
     ----------
@@ -48,12 +51,21 @@ class StripNow(QObject):
         self._session = session
         self._works: set[str] = set()
         session.strip_asked.connect(self.ask)
+        session.starter_asked.connect(self.ask_starter)
         session.jobs.said.connect(self._hear)
         session.jobs.ended.connect(self._ended)
 
     @Slot()
     def ask(self) -> None:
         """Strip the scan shown."""
+        self._predict("")
+
+    @Slot(str)
+    def ask_starter(self, name: str) -> None:
+        """Predict the scan shown with the starter of a name."""
+        self._predict(name)
+
+    def _predict(self, name: str) -> None:
         session = self._session
         if session.project is None or session.scan is None:
             return
@@ -61,7 +73,7 @@ class StripNow(QObject):
             session.notifier.tell(text("strip_now.read_only"), "warning")
             return
         try:
-            starter = brain_starter()
+            starter: Starter | None = find_starter(name) if name else brain_starter()
             if starter is None:
                 session.notifier.tell(text("strip_now.no_starter"), "warning", seconds=10)
                 return
@@ -70,7 +82,11 @@ class StripNow(QObject):
             session.notifier.error(error)
             return
         self._works.add(work.id)
-        session.notifier.tell(text("strip_now.begun", scan=session.scan.name))
+        sought = ", ".join(starter.labels)
+        words = text("strip_now.begun_other", scan=session.scan.name, labels=sought) if name else ""
+        if starter.non_commercial:
+            words += " " + text("starter_menu.non_commercial")
+        session.notifier.tell(words or text("strip_now.begun", scan=session.scan.name))
 
     @Slot(object, object)
     def _hear(self, work: Work, event: JobEvent) -> None:

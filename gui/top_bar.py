@@ -11,12 +11,15 @@ from gui import theme
 from gui.actions import Actions, shown_key
 from gui.icons import pixmap
 from gui.session import Session
+from gui.starter_menu import StarterMenu
 from gui.team.reader_button import ReaderButton
 
 WORKSPACES = ("annotate", "train", "review")
 _ROWS = (6, 4, 3, 2, 1)
 """Pixels above and below a row of the menu: as many as the screen has room for."""
 _EDGES = 24
+STARTERS = "starters"
+"""A menu of its own."""
 MENU = (
     "open_project",
     "new_project",
@@ -26,6 +29,7 @@ MENU = (
     "start_page",
     "",
     "strip_now",
+    STARTERS,
     "mask_file",
     "foreign_file",
     "foreign_folder",
@@ -104,7 +108,9 @@ class TopBar(QFrame):
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         menu = QMenu(button)
         for name in MENU:
-            if name:
+            if name == STARTERS:
+                menu.addMenu(StarterMenu(self._session, menu))
+            elif name:
                 menu.addAction(actions[name])
             else:
                 menu.addSeparator()

@@ -36,11 +36,14 @@ class Starter:
         With ``model.json``, ``model.onnx``, ``model.safetensors`` and ``card.md``.
     labels
         What it predicts; empty for one that says yes or no.
+    non_commercial
+        Whether what it learnt from forbids its commercial use.
     """
 
     name: str
     folder: Path
     labels: tuple[str, ...]
+    non_commercial: bool = False
 
     @property
     def id(self) -> str:
@@ -80,7 +83,7 @@ def starters() -> list[Starter]:
             labels = tuple(str(name) for name in facts["labels"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LearningError("model-damaged", file=file) from error
-        found.append(Starter(file.parent.name, file.parent, labels))
+        found.append(Starter(file.parent.name, file.parent, labels, facts.get("non_commercial") is True))
     return found
 
 

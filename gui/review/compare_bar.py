@@ -101,6 +101,10 @@ class CompareBar(FoldingBar):
         self._offer_gates(())
         return menu
 
+    def offer(self, menu: QMenu) -> None:
+        """Offer another way to predict."""
+        self.predict.menu().addMenu(menu)
+
     def _offer_gates(self, rows: Sequence[RunRow]) -> None:
         """Offer the runs that say yes or no as a gate; the choice is kept where it is still there."""
         kept = self.chosen_gate

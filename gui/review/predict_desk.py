@@ -15,6 +15,7 @@ from core.messages import text
 from gui.jobs.jobs import Work
 from gui.review.compare_bar import CompareBar
 from gui.review.job_line import JobLine
+from gui.starter_menu import StarterMenu
 
 if TYPE_CHECKING:
     from gui.session import Session
@@ -51,6 +52,7 @@ class PredictDesk(QObject):
         bar.predict_all_asked.connect(self.predict_all)
         bar.ways_asked.connect(self.ask_ways)
         line.stop_asked.connect(self.stop)
+        bar.offer(StarterMenu(session, bar))
 
     @Slot()
     def predict_scan(self) -> None:

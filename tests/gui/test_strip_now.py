@@ -1,6 +1,7 @@
 """Strip now: a scan, one action, and the brain that the starter finds stands in Review."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from core.learning.runs import CONFIG_FILE, MODEL_FILE, ONNX_FILE, list_runs, ru
 from core.messages import text
 from core.project.predictions import list_predictions, read_meta, read_prediction
 from core.review.brain_check import BrainCheck
+from gui.starter_menu import StarterMenu
 from gui.strip_now import without_run
 
 
@@ -131,3 +133,35 @@ def test_train_offers_the_starter_as_a_start(opened, starter, qtbot):
 
 def shown_buttons(widget):
     return [one for one in widget.findChildren(QPushButton) if one.isVisible()]
+
+
+def test_another_starter_is_offered_and_finds_what_it_knows(opened, starter, qtbot):
+    shutil.copytree(starter, starter.with_name("tumour"))
+    facts = json.loads((starter.with_name("tumour") / MODEL_FILE).read_text())
+    facts |= {"labels": ["Tumour"], "non_commercial": True}
+    (starter.with_name("tumour") / MODEL_FILE).write_text(json.dumps(facts))
+    said = []
+    opened.session.notifier.tell = lambda words, *_, **__: said.append(words)
+    assert opened.review is not None
+    menus = opened.findChildren(StarterMenu)
+    assert len(menus) == 2
+    for menu in menus:
+        assert menu.isEnabled()
+        menu.fill()
+        assert [action.text() for action in menu.actions()] == ["Brain: finds Brain", "Tumour: finds Tumour"]
+        assert "non-commercial" in menu.actions()[1].toolTip()
+    menus[0].actions()[1].trigger()
+    assert "Looking for Tumour" in said[0]
+    assert "non-commercial" in said[0]
+    session = opened.session
+    qtbot.waitUntil(lambda: not session.jobs.of_kind("predict"), timeout=60_000)
+    (run,) = list_runs(session.project)
+    assert origin_of(session.project, run.id) == "tumour"
+    assert set(read_prediction(session.project, run.id, session.scan.id)) == {"Tumour"}
+    qtbot.waitUntil(lambda: opened.review.isVisible() and opened.review.run is not None, timeout=20_000)
+    assert opened.review.run.id == run.id
+
+
+def test_without_a_scan_no_starter_can_be_asked(window):
+    assert window.findChildren(StarterMenu)
+    assert not any(menu.isEnabled() for menu in window.findChildren(StarterMenu))
