@@ -269,7 +269,13 @@ def test_values_of_masks_are_asked_for_their_labels(window: MainWindow, qtbot: Q
     window.commands.take_dropped([tmp_path / "anna"])
     page = wait_page(window, qtbot)
     assert "several labels (1, 4)" in shown(page, page.model.rows[0])
+    qtbot.waitUntil(lambda: bool(page.choices.value_names), timeout=10_000)
+    # no field is spoken of where none is shown
+    assert not page.choices.value_names["1"].isVisible()
+    assert "stay out until you choose a label" in page.choices.mask_words.text()
     page.choices.label.setCurrentText("Bleed")
+    assert page.choices.value_names["1"].isVisible()
+    assert "left empty is called as the field shows" in page.choices.mask_words.text()
     assert list(page.choices.value_names) == ["1", "4"]
     assert page.choices.value_names["1"].placeholderText() == "Bleed"
     assert page.options().label == "Bleed"

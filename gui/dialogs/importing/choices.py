@@ -84,6 +84,7 @@ class Choices(QWidget):
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
+        self._found = 0, 0
         self.value_names: dict[str, QLineEdit] = {}
         self.resample = QCheckBox(text("importing.resample"))
         self.resample.setToolTip(text("importing.resample_tip"))
@@ -107,10 +108,17 @@ class Choices(QWidget):
         shown = list(values[:_MOST_VALUES])
         if shown != list(self.value_names):
             self._make_values(shown)
-        self._values.setVisible(bool(shown) and self._wanted())
-        key = "masks_several" if shown else "masks_found"
-        self.mask_words.setText(text(f"importing.{key}", count=count, scans=scans))
+        self._found = count, scans
+        self._show_masks()
         self.resample.setVisible(other_grid > 0 or self.resample.isChecked())
+
+    def _show_masks(self) -> None:
+        """Ask for the name of each value, or say what has to be chosen first."""
+        several = bool(self.value_names)
+        self._values.setVisible(several and self._wanted())
+        key = ("masks_several" if self._wanted() else "masks_several_alone") if several else "masks_found"
+        count, scans = self._found
+        self.mask_words.setText(text(f"importing.{key}", count=count, scans=scans))
 
     def _make_values(self, values: Sequence[str]) -> None:
         kept = {value: field.text() for value, field in self.value_names.items()}
@@ -136,7 +144,7 @@ class Choices(QWidget):
 
     @Slot(str)
     def _label_changed(self, _words: str) -> None:
-        self._values.setVisible(bool(self.value_names) and self._wanted())
+        self._show_masks()
         self._show_unnamed()
         self.changed.emit()
 
