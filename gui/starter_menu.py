@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from core.errors import LearningError
 from core.learning.starters import starters
 from core.messages import text
+from gui.icons import icon
 
 if TYPE_CHECKING:
     from gui.session import Session
@@ -29,6 +30,7 @@ class StarterMenu(QMenu):
         super().__init__(text("starter_menu.title"), parent)
         self._session = session
         self.setToolTipsVisible(True)
+        self.setIcon(icon("suggestions"))
         self.menuAction().setToolTip(text("starter_menu.tip"))
         self.aboutToShow.connect(self.fill)
         session.scan_changed.connect(self._enable)
@@ -49,8 +51,9 @@ class StarterMenu(QMenu):
             self._session.notifier.error(error)
             found = []
         for one in found:
-            words = text("starter_menu.entry", name=one.name.capitalize(), labels=", ".join(one.labels))
-            action = QAction(words, self)
+            name, labels = one.name.capitalize(), ", ".join(one.labels)
+            same = name.casefold() == labels.casefold()
+            action = QAction(labels if same else text("starter_menu.entry", name=name, labels=labels), self)
             action.setToolTip(text("starter_menu.non_commercial") if one.non_commercial else "")
             action.setData(one.name)
             action.triggered.connect(self._chosen)
