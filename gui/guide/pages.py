@@ -20,7 +20,7 @@ START = "README"
 
 _FENCE = re.compile(r"^( *)```.*?^\1```\s*$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^(#{1,3}) +(.+?)\s*$", re.MULTILINE)
-_PLAIN = re.compile(r"<[^>]+>|!?\[([^\]]*)\]\([^)]*\)|[*`_|#>]")
+_PLAIN = re.compile(r"<[^>]+>|!?\[([^\[\]]*)\]\([^)]*\)|[*`_|#>]")
 
 TOPICS: Mapping[str, str] = {
     **{name: f"tools#{name}" for name in ("brush", "erase", "polygon", "lasso", "scissors", "fill", "wand")},

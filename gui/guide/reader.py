@@ -141,8 +141,13 @@ class Reader(QTextBrowser):
         frame.setRightMargin(max(_MARGIN, room - _MARGIN - text))
         frame.setTopMargin(28)
         frame.setBottomMargin(48)
+        # one change, so that the page is laid out once: a change in a page that is laid out in part would leave the blocks
+        # between without lines, and they would stay blank
+        whole = QTextCursor(self.document())
+        whole.beginEditBlock()
         self.document().rootFrame().setFrameFormat(frame)
         fit_pictures(self.document(), text, self.devicePixelRatioF())
+        whole.endEditBlock()
 
 
 def _airy(markdown: str) -> str:

@@ -141,3 +141,31 @@ def test_a_guide_that_is_not_there_is_said_in_words(window: MainWindow, monkeypa
     finally:
         pages.read.cache_clear()
         pages.sections.cache_clear()
+
+
+def test_a_page_is_written_to_its_end(qtbot: QtBot) -> None:
+    guide = GuideWindow()
+    qtbot.addWidget(guide)
+    # gone to before it is shown, as F1 does it: half of the page stayed blank
+    guide.go("tools#brush")
+    guide.show()
+    qtbot.waitExposed(guide)
+    for width in (1150, 760, 1000):
+        guide.resize(width, 700)
+        QTest.qWait(150)
+        for address in ("tools#brush", "edit-mask#islands", "tools#wand"):
+            guide.go(address)
+            QTest.qWait(50)
+            block = guide.reader.document().begin()
+            blank = []
+            while block.isValid():
+                if block.layout().lineCount() == 0:
+                    blank.append(block.text())
+                block = block.next()
+            assert blank == [], (width, address)
+
+
+def test_a_key_that_is_a_bracket_hides_no_words_from_the_search() -> None:
+    words = next(section.words for section in pages.sections("tools") if section.slug == "brush")
+    assert "[ Smaller brush" in words
+    assert not any(mark in words for mark in ("<kbd>", "**", "]("))
