@@ -141,8 +141,8 @@ class Reader(QTextBrowser):
         frame.setRightMargin(max(_MARGIN, room - _MARGIN - text))
         frame.setTopMargin(28)
         frame.setBottomMargin(48)
-        # one change, so that the page is laid out once: a change in a page that is laid out in part would leave the blocks
-        # between without lines, and they would stay blank
+        # one change, so that the page is laid out once: where it is changed again before its end is laid out, Qt leaves
+        # blocks without lines, and they stay blank
         whole = QTextCursor(self.document())
         whole.beginEditBlock()
         self.document().rootFrame().setFrameFormat(frame)
