@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import colorsys
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +21,7 @@ SCRIBBLE_COLOR = "#c3ccd9"
 
 PALETTE = ("#2ec4b6", "#ff5d5d", "#ffb000", "#8f7bff", "#56b4e9", "#e377c2", "#c5d86d", "#d55e00", "#9ad1ff")
 """Colours told apart under the common colour-blindnesses and on grey scans."""
+_HUES = 60
 _USUAL = {"brain": 0, "tumour": 1, "tumor": 1, "haemorrhage": 2, "hemorrhage": 2}
 """Labels that have the same colour in every project."""
 
@@ -158,10 +161,8 @@ class LabelSet:
             return PALETTE[usual]
         kept = {PALETTE[place] for place in _USUAL.values()}
         free = [color for color in PALETTE if color not in taken]
-        # the usual colours are given away last
-        return next(
-            (color for color in free if color not in kept), free[0] if free else PALETTE[len(self) % len(PALETTE)]
-        )
+        # the usual colours are given away last; where all are, a colour between those is made
+        return next((color for color in free if color not in kept), free[0] if free else _another_color(taken))
 
     def with_changed(self, name: str, *, new_name: str = "", color: str = "", locked: bool | None = None) -> LabelSet:
         """Return a set in which one label has another name or colour, or is locked or unlocked.
@@ -242,6 +243,29 @@ class LabelSet:
 def background_of(layer: str, name: str = "") -> Label:
     """Return what stands for scribbled background where a layer is drawn on; it is no label of any set."""
     return Label(SCRIBBLED_BACKGROUND, name, SCRIBBLE_COLOR, "", layer)
+
+
+def _another_color(taken: set[str]) -> str:
+    """Return the colour farthest from those that are taken."""
+    far = [_parts(color) for color in sorted(taken | {SCRIBBLE_COLOR}) if re.fullmatch("#[0-9a-fA-F]{6}", color)]
+    made = [
+        colorsys.hls_to_rgb(hue / _HUES, light, strong)
+        for strong in (0.85, 0.55)
+        for light in (0.52, 0.62, 0.7, 0.78)
+        for hue in range(_HUES)
+    ]
+    # dark ones would not be seen on a scan
+    made = [(red, green, blue) for red, green, blue in made if 0.3 * red + 0.59 * green + 0.11 * blue > 0.4]
+    return "#" + "".join(f"{round(255 * part):02x}" for part in max(made, key=lambda one: _least(one, far)))
+
+
+def _least(one: tuple[float, float, float], others: list[tuple[float, float, float]]) -> float:
+    return min(math.dist(one, other) for other in others)
+
+
+def _parts(color: str) -> tuple[float, float, float]:
+    red, green, blue = (int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    return red, green, blue
 
 
 def layer_name(text: str) -> str:

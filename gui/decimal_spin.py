@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QKeyEvent, QValidator
 from PySide6.QtWidgets import QApplication, QDoubleSpinBox, QLabel, QWidget
@@ -12,14 +14,34 @@ class DecimalSpin(QDoubleSpinBox):
     """Shows a number as the language writes it, and reads ``1.5`` and ``1,5`` in any language.
 
     Qt takes the other mark for one between thousands, and would read 1.5 as 15 in German. Marks between
-    thousands are therefore never shown and never read.
+    thousands are therefore never shown and never read. A number beyond the range may be typed, and becomes the nearest
+    one within: Qt would refuse its last digit without a word, and take 50 for 500.
     """
 
     def validate(self, input: str, pos: int) -> tuple[QValidator.State, str, int]:
-        return super().validate(self._own(input), pos)
+        state, words, place = super().validate(self._own(input), pos)
+        begun = words.removesuffix(self.suffix()).strip() == "-"
+        if state == QValidator.State.Invalid and (begun or self._beyond(words) is not None):
+            state = QValidator.State.Intermediate
+        return state, words, place
+
+    def fixup(self, input: str) -> str:
+        nearest = self._beyond(input)
+        return super().fixup(input) if nearest is None else self.textFromValue(nearest) + self.suffix()
 
     def valueFromText(self, text: str) -> float:
         return super().valueFromText(self._own(text))
+
+    def _beyond(self, words: str) -> float | None:
+        """Return the number of the range that is nearest to what was typed; None if that is within, or no number."""
+        own = self._own(words)
+        typed = own.removesuffix(self.suffix()).strip() if self.suffix() else own.strip()
+        plain = typed.replace(self.locale().decimalPoint(), ".")
+        if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)", plain) is None:
+            return None
+        number = float(plain)
+        nearest = min(max(number, self.minimum()), self.maximum())
+        return None if nearest == number else nearest
 
     def _own(self, words: str) -> str:
         """Return what was typed with the mark of this field's language."""

@@ -266,8 +266,9 @@ class ImportDialog(QDialog):
             self._pages.setCurrentWidget(self.searching)
         self._show_state()
 
-    def _say(self, words: str) -> None:
+    def _say(self, words: str, role: theme.Role = "danger") -> None:
         """Tell what went wrong, or nothing."""
+        theme.set_role(self.problem, role)
         self.problem.setText(words)
         self.problem.setVisible(bool(words))
 
@@ -467,7 +468,7 @@ class ImportDialog(QDialog):
         if isinstance(outcome, Failed):
             self._say(sentence(outcome.error))
         elif isinstance(outcome, WasCancelled):
-            self._say(text("importing.cancelled"))
+            self._say(text("importing.cancelled"), "muted")
         self.cancel_button.setEnabled(True)
         self._show_state()
 

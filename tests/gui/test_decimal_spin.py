@@ -33,6 +33,31 @@ def test_comma_and_point_are_read_alike(qtbot: QtBot, locale, typed, value):
     assert "." not in spin.text() or locale is ENGLISH
 
 
+@pytest.mark.parametrize("kind", [DecimalSpin, BriefSpin])
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("500", 120), ("0.2", 1), ("0,2", 1), ("-3", 1), ("12000", 120), ("50", 50), ("", 12), ("-", 12), ("1e3", 13)],
+)
+def test_beyond_the_range_is_the_nearest_number(qtbot: QtBot, kind, typed, value):
+    spin = kind()
+    qtbot.addWidget(spin)
+    spin.setLocale(GERMAN)
+    spin.setDecimals(1)
+    spin.setRange(1, 120)
+    spin.setSuffix(" mm")
+    spin.setKeyboardTracking(False)
+    spin.setValue(12)
+    told = []
+    spin.valueChanged.connect(told.append)
+    spin.lineEdit().selectAll()
+    QTest.keyClick(spin.lineEdit(), Qt.Key.Key_Delete)
+    QTest.keyClicks(spin.lineEdit(), typed)
+    assert told == []
+    QTest.keyClick(spin, Qt.Key.Key_Return)
+    assert spin.value() == value
+    assert spin.text() == f"{value},0 mm"
+
+
 def test_a_second_mark_is_not_taken(qtbot: QtBot):
     spin = DecimalSpin()
     qtbot.addWidget(spin)

@@ -195,6 +195,7 @@ def test_cancel_leaves_nothing_behind(page: ImportDialog, window: MainWindow, qt
     assert page.isVisible(), "it stays until the import has ended"
     qtbot.waitUntil(lambda: page.work is None, timeout=30_000)
     assert page.problem.text() == "The import was cancelled."
+    assert page.problem.property("role") == "muted", "one asked for it: nothing went wrong"
     assert window.session.project is None
     assert not folder.exists()
     assert page.accept_button.isEnabled(), "it can be begun again"

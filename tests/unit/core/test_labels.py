@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+import re
+
 import pytest
 
 from core.errors import InputError
@@ -23,9 +26,22 @@ def test_usual_labels_have_their_usual_colour_whatever_comes_first():
     assert (colors["Brain"], colors["Tumour"], colors["Haemorrhage"]) == PALETTE[:3]
     assert colors["Oedema"] not in PALETTE[:3]
     many = LabelSet()
-    for number in range(12):
+    for number in range(len(PALETTE)):
         many = many.with_label(f"L{number}")
     assert {label.color for label in many} == set(PALETTE)
+
+
+def test_no_two_labels_of_a_project_have_one_colour():
+    many = LabelSet()
+    for number in range(250):
+        many = many.with_label(f"Piece {number}")
+    colors = [label.color for label in many]
+    assert len(set(colors)) == 250
+    assert all(re.fullmatch("#[0-9a-f]{6}", color) for color in colors)
+    # the first of them can be told apart from all before by eye, not only by their numbers
+    parts = [tuple(int(color[place : place + 2], 16) for place in (1, 3, 5)) for color in colors[:20]]
+    for later, one in enumerate(parts):
+        assert all(math.dist(one, other) > 30 for other in parts[:later])
 
 
 def test_names_are_one_whatever_their_case():
