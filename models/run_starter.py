@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from core.io import atomic
 from core.learning.run_files import LEARNT_FILE, export_run
 from core.learning.runs import CARD_FILE, CONFIG_FILE, MODEL_FILE, ONNX_FILE, WEIGHTS_FILE, Run, read_model_facts
 from core.project.project import Project
+from core.volume import Volume
 from models.inference import Predictor
 from models.starter_export import halved
 
@@ -43,7 +44,7 @@ def starter_of_run(project: Project, run: Run, folder: Path, name: str, card: st
     Returns
     -------
     float
-        Largest difference of a probability between the starter and the run, on noise.
+        Largest difference of a probability between the starter and the run, on scans of the project.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def starter_of_run(project: Project, run: Run, folder: Path, name: str, card: st
         }
         atomic.write_bytes(trial / ONNX_FILE, content[ONNX_FILE])
         atomic.write_bytes(trial / MODEL_FILE, _json(record))
-        difference = _apart(whole, trial)
+        difference = _apart(whole, trial, [project.read_volume(scan.id) for scan in project.scans()[:_TRIALS]])
         if not difference <= ROUNDING:
             raise LearningError("export-inexact", difference=f"{difference:.2g}")
     record["rounding_difference"] = difference
@@ -80,13 +81,15 @@ def starter_of_run(project: Project, run: Run, folder: Path, name: str, card: st
     return difference
 
 
-def _apart(one: Path, other: Path) -> float:
-    """Return the largest difference of a probability between two exported networks, on the same noise."""
+def _apart(one: Path, other: Path, volumes: Sequence[Volume]) -> float:
+    """Return the largest difference of a probability between two exported networks, in steps of 1/255."""
     first, second = Predictor(one, exact=True), Predictor(other, exact=True)
-    size = first.preparation.size
-    noise = np.random.default_rng(0).standard_normal((_TRIALS, first.preparation.inputs, size, size))
-    stacks = noise.astype(np.float32)
-    return float(np.abs(first.probabilities(stacks) - second.probabilities(stacks)).max())
+    most = 0
+    for volume in volumes:
+        told = second.predict_volume(volume)
+        for label, probability in first.predict_volume(volume).items():
+            most = max(most, int(np.abs(probability.astype(np.int16) - told[label]).max()))
+    return most / 255
 
 
 def _json(facts: Mapping[str, Any]) -> bytes:
