@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 from shell_support import SHAPE, mouse, stroke
 
+from core.editing.operations import Operation
 from core.editing.stroke import footprint
 from core.geometry import Plane
 from core.labels import SCRIBBLE_COLOR, SCRIBBLED_BACKGROUND
@@ -154,3 +155,11 @@ def test_it_is_refused_where_nothing_may_be_drawn(scribbling: MainWindow) -> Non
     stroke(scribbling, (10, 12), (40, 12))
     assert "hidden" in scribbling.toasts.toasts[-1].told.words
     assert not lesions(scribbling).any()
+
+
+def test_clearing_says_what_goes(scribbling: MainWindow, qtbot: QtBot) -> None:
+    stroke(scribbling, (10, 12), (40, 12))
+    panel = scribbling.annotate.operations
+    panel.choose(Operation.CLEAR_SCRIBBLES)
+    qtbot.waitUntil(lambda: panel.words.text() == "The scribbled background goes; Tumour stays as it is.")
+    panel.close_options()

@@ -428,6 +428,8 @@ class OperationsPanel(QWidget):
         if not result.replacement.layers:
             volume = self._session.volume
             words = unchanged(result.job.order, volume.geometry if volume is not None else None)
+        elif result.job.order.operation is Operation.CLEAR_SCRIBBLES:
+            words = text("operations.scribbles", name=result.job.order.label.name)
         if result.note is not None:
             words = text(f"operations.{result.note.key}", **result.note.fields)
         self._say(words)
