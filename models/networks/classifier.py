@@ -3,7 +3,7 @@
 The head is one number per place: how much it speaks for yes (Zhou et al. 2016, "Learning Deep Features for
 Discriminative Localization"). One place that is sure is enough for a slice, as small as what it sees may be; so the
 slice's number is no plain mean but the smooth maximum of Pinheiro and Collobert 2015 ("From Image-level to Pixel-level
-Labeling with Convolutional Networks", equation 6). The map before it is the class-activation picture, exactly.
+Labeling with Convolutional Networks"). The map before it is the class-activation picture, exactly.
 """
 
 from __future__ import annotations
