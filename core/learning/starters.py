@@ -22,6 +22,8 @@ from core.project.project import Project
 
 STARTERS = Path(os.environ.get("MENINX_STARTERS") or RESOURCES / "starters")
 """Where they lie; a group with starters of its own sets ``MENINX_STARTERS``."""
+_PREFIX = "starter-"
+"""How the id of a run begins that was made of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Starter:
     def id(self) -> str:
         """Name and the beginning of its model's hash: what a run that was made of it is known by."""
         digest = hashlib.sha256((self.folder / ONNX_FILE).read_bytes()).hexdigest()
-        return f"starter-{self.name}-{digest[:12]}"
+        return f"{_PREFIX}{self.name}-{digest[:12]}"
 
     @property
     def config(self) -> TrainingConfig:
@@ -138,10 +140,19 @@ def run_of(project: Project, reference: str) -> Run:
 def taken(project: Project, starter: Starter) -> Run | None:
     """Return the run that a project made of a starter before, or None."""
     for run in runs.list_runs(project):
-        file = runs.run_folder(project, run.id) / ORIGIN_FILE
-        if run.usable and file.is_file() and f'"{starter.id}"' in file.read_text("utf-8", errors="replace"):
+        if run.usable and f'"{starter.id}"' in _origin_text(project, run.id):
             return run
     return None
+
+
+def is_starter(project: Project, run: str) -> bool:
+    """Whether a run was made of a starter, of this copy of the program or of another."""
+    return f'"run": "{_PREFIX}' in _origin_text(project, run)
+
+
+def _origin_text(project: Project, run: str) -> str:
+    file = runs.run_folder(project, run) / ORIGIN_FILE
+    return file.read_text("utf-8", errors="replace") if file.is_file() else ""
 
 
 def take(project: Project, starter: Starter) -> Run:

@@ -97,7 +97,8 @@ class MeasurePanel(QWidget):
         ends = theme.row(gap=6)
         ends.addWidget(self.gone, 1)
         ends.addWidget(self.table, 1)
-        contents = (line, self.words, self.ask, self.label_words, self.list, ends)
+        # what grows stands below what is pressed: no button moves from under the pointer
+        contents = (line, self.ask, self.words, self.label_words, self.list, ends)
         theme.column(self).addWidget(theme.section(text("measure.title"), *contents))
 
     @Slot(int)

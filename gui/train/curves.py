@@ -74,11 +74,13 @@ class Elided(QLabel):
 
     def _fit(self) -> None:
         self.ensurePolished()
-        words, metrics = self._words, self.fontMetrics()
-        if metrics.horizontalAdvance(words) > self.width():
-            # what is in brackets is for wide cards; the tip still says it
-            words = words.partition(" (")[0]
-        self.setText(metrics.elidedText(words, Qt.TextElideMode.ElideRight, self.width()))
+        cut = self._cut(self._words)
+        # what is in brackets is for wide cards; the tip still says it
+        self.setText(cut if cut == self._words else self._cut(self._words.partition(" (")[0]))
+
+    def _cut(self, words: str) -> str:
+        # asked of the cut itself: it counts parts of a pixel that the width of the words does not
+        return self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, self.width())
 
 
 class CurveCard(QFrame):
@@ -245,7 +247,7 @@ class CurveCard(QFrame):
         if self._baseline is not None:
             self._floor.setValue(self._baseline)
             # where the title has no room for it, the line itself says what it is
-            figure = numeral(self._baseline, ".2f")
+            figure = numeral(self._baseline, ".3f")
             mark = text(self._floor_key, baseline=figure) if self.width() < NARROW else ""
             self._floor.label.setFormat(mark)
             if self._floor.label.boundingRect().width() > self._plot.getPlotItem().getViewBox().width() > 0:
@@ -352,5 +354,5 @@ class Curves(QWidget):
         if baseline is None:
             self.accuracy.set_title(text(f"train.accuracy_curve{kind}"))
         else:
-            self.accuracy.set_title(text(f"train.accuracy_baseline{kind}", baseline=numeral(baseline, ".2f")))
+            self.accuracy.set_title(text(f"train.accuracy_baseline{kind}", baseline=numeral(baseline, ".3f")))
         self.accuracy.show_epochs(epochs, baseline=baseline, floor=f"train.baseline_mark{kind}")

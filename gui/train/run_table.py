@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 from core.errors import ProjectError
 from core.learning.run_files import origin_of
 from core.learning.runs import Run, RunState, best_run, list_runs, read_evaluation
+from core.learning.starters import is_starter
 from core.messages import day, numeral, text
 from core.project.project import Project
 from core.review.evaluation import count_looks
@@ -56,7 +57,9 @@ class RunRow:
     stamp
         Why the figure may flatter, in words.
     origin
-        What a run from another project was called there.
+        What a run from another project was called there; the name of a starter.
+    shipped
+        It is a starter, which came with the program.
     """
 
     run: Run
@@ -67,12 +70,13 @@ class RunRow:
     looks: int = 0
     stamp: str = ""
     origin: str = ""
+    shipped: bool = False
 
     @property
     def from_words(self) -> str:
         """What it started from, or where it came from."""
         if self.origin:
-            return text("train.from_elsewhere", name=self.origin)
+            return text("train.from_starter" if self.shipped else "train.from_elsewhere", name=self.origin)
         return self.parent_name or _DASH
 
     @property
@@ -101,10 +105,16 @@ def read_rows(project: Project, imported: bool = False) -> list[RunRow]:
     best = best_run(project, runs=runs)
     rows = []
     for run in reversed(runs):
-        parent = names.get(run.parent, run.parent) if run.parent else ""
-        row = RunRow(run, parent or "", best is not None and run.id == best.id)
+        row = RunRow(run, _with_origin(project, names, run.parent or ""), best is not None and run.id == best.id)
         rows.append(_with_test(project, row))
     return rows
+
+
+def _with_origin(project: Project, names: dict[str, str], run: str) -> str:
+    """Return the name of a run, with what it was called elsewhere: a number alone says little of a starter."""
+    origin = origin_of(project, run) if run in names else ""
+    name = names.get(run, run)
+    return f"{name} · {origin}" if origin else name
 
 
 def _with_test(project: Project, row: RunRow) -> RunRow:
@@ -123,6 +133,7 @@ def _with_test(project: Project, row: RunRow) -> RunRow:
         looks=looks,
         stamp=str(facts.get("stamp", "")),
         origin=origin_of(project, row.run.id),
+        shipped=is_starter(project, row.run.id),
     )
 
 
@@ -278,7 +289,7 @@ class RunModel(QAbstractTableModel):
         if column in ("test_dice", "looks"):
             if not row.looks:
                 return text("train.test_not_looked")
-            looked = text("train.test_looked_one" if row.looks == 1 else "train.test_looked", count=row.looks)
+            looked = text("train.test_looked", count=row.looks)
             return "\n".join(part for part in (looked, row.stamp) if part)
         run = row.run
         facts = {"slices": grouped(run.slices), "time": clock(run.seconds), "created": _made(run.created)}
@@ -317,8 +328,6 @@ class RunTable(QTableView):
         header = self.horizontalHeader()
         header.setSectionsClickable(False)
         header.setMinimumSectionSize(64)
-        # in line with the cells, which Qt insets by three more pixels
-        header.setStyleSheet("QHeaderView::section { padding-left: 11px; padding-right: 11px; }")
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         for column, name in enumerate(COLUMNS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QHBoxLayout, QSplitter, QWidget
 
 from core.geometry import Box, Plane
 from core.volume import Volume, Window
@@ -114,6 +114,7 @@ class LinkedViews(QWidget):
         Zoom and place stay as they were, for the same person at the same place of the body.
         """
         looks = self._looks()
+        first = self._volume is None
         self._volume = volume
         self._second, self._flipped = None, False
         self._maximised = None
@@ -139,6 +140,9 @@ class LinkedViews(QWidget):
             look_again(view, looks.get(view.plane), same_person=same_person)
         self._linking = False
         if volume is not None:
+            if first and not isinstance(QApplication.focusWidget(), QAbstractItemView):
+                # Enter and Esc of the tool in the hand count also before the pointer was over a pane
+                self._main.take_keys()
             self._follow()
             self.position_changed.emit(self._position)
             self.window_changed.emit(self._window)

@@ -85,7 +85,11 @@ class SliceView(Pane):
 
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)
-        # so that Space pans where the pointer is; never out of a field somebody writes in
+        # so that Space pans where the pointer is
+        self.take_keys()
+
+    def take_keys(self) -> None:
+        """Hear the keys from now on, unless somebody writes in a field."""
         if not isinstance(QApplication.focusWidget(), _WRITING):
             self.setFocus(Qt.FocusReason.MouseFocusReason)
 

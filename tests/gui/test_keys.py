@@ -22,6 +22,7 @@ from gui.dialogs.settings_dialog import SettingsDialog
 from gui.main_window import MainWindow
 from gui.settings import Preferences, Settings
 from gui.tour import STEPS
+from gui.viewer.slice_view import SliceView
 
 KNOWN = {spec.id for spec in ACTIONS}
 
@@ -216,6 +217,12 @@ def test_tour_can_be_skipped_with_escape(window: MainWindow, qtbot: QtBot) -> No
     assert tour.step == 1
     qtbot.keyClick(tour.next_button, Qt.Key.Key_Escape)
     assert window.commands._tour is None
+
+
+def test_the_first_scan_hears_the_keys_before_the_pointer_was_over_it(opened: MainWindow) -> None:
+    focused = opened.focusWidget()
+    assert isinstance(focused, SliceView)
+    assert focused.isVisible()
 
 
 def test_escape_ends_the_tour_from_anywhere_in_the_window(opened: MainWindow, qtbot: QtBot) -> None:

@@ -243,6 +243,18 @@ def test_a_run_from_elsewhere_says_so(folder, page_of, qtbot):
     assert row.from_words == "elsewhere: Their run"
 
 
+def test_a_run_that_went_on_from_a_starter_says_which(folder, page_of, qtbot):
+    with Project.open(folder) as project:
+        first, second = list_runs(project)[:2]
+        assert second.parent == first.id
+        facts = '{\n "name": "brain",\n "run": "starter-brain-0123456789ab"\n}'
+        (run_folder(project, first.id) / ORIGIN_FILE).write_text(facts)
+    _, page = page_of(folder)
+    rows = {row.run.id: row for row in page.table.runs.rows}
+    assert rows[first.id].from_words == "Starter: brain"
+    assert rows[second.id].from_words == f"{first.name} · brain"
+
+
 # ------------------------------------------------------------------- deletion
 
 
@@ -254,7 +266,7 @@ def test_deleting_asks_and_says_what_goes(folder, page_of, qtbot, told, monkeypa
     page.box.delete.click()
     qtbot.waitUntil(lambda: bool(asked), timeout=10000)
     assert "Run 2 goes for good" in asked[0]
-    assert "looked at 1 times" in asked[0]
+    assert "looked at once" in asked[0]
     assert run_folder(session.project, run.id).is_dir()
     monkeypatch.setattr(page.acts, "confirm", lambda words: True)
     page.box.delete.click()

@@ -98,6 +98,8 @@ class PassedOver(QWidget):
         self.toggle.toggled.connect(self._fold)
         self.list = QTreeWidget()
         self.list.setColumnCount(2)
+        # its words begin where their heads do
+        self.list.setProperty("area", "columns")
         self.list.setHeaderLabels([text("importing.file"), text("importing.reason")])
         self.list.setRootIsDecorated(False)
         self.list.setUniformRowHeights(True)
