@@ -6,7 +6,9 @@ FOLDER keeps the project, the runs and one result per training; what is there is
 that was broken off goes on where it was. Results that were recorded (tests/campaigns/recorded) are not made again
 either, but with --anew. Five folds by patient over all CT-ICH sets together. Nothing is chosen by
 what the test patients show: epochs, thresholds and the classifier that gates follow from the patients that check.
-The arms that end in 128 see as many slices of the same size as each other: they alone are compared with each other.
+The arms that end in 128 see as many slices of the same size as each other (but for *long*, which sees three times
+as many): they alone are compared with each other. A network of masks is asked for yes or no as well: by its surest
+thousandth of a slice, a number that was fixed before anything was tested.
 MENINX_VGG16 may name a file of ImageNet weights (torchvision's names) for VGG16 with batch norm.
 """
 
@@ -65,6 +67,8 @@ ARMS: Mapping[str, TrainingConfig] = {
     "light-table-128": replace(SHORT, prepare=(*STEPS, "table")),
     "light-all-128": replace(SHORT, prepare=("clip", "denoise=median", "zscore", "table", "crop", "centre")),
     "light-neighbours-128": replace(SHORT, slices=3),
+    "light-plain-128": replace(SHORT, prepare=()),
+    "light-long-128": replace(SHORT, epochs=3 * SHORT.epochs),
     "vgg16_bn-128": replace(SHORT, network="vgg16_bn", encoder_weights=WEIGHTS),
     "vgg16-128": replace(SHORT, network="vgg16"),
 }
@@ -73,6 +77,7 @@ ONE_FOLD = ("vgg16-128",)
 MASKS = TrainingConfig(
     labels=(LABEL,), size=192, slices=1, epochs=24, steps=25, batch=8, augment="few", foreground=0.5, reader=READER
 )
+SUREST = 1000
 TINY = {"epochs": 1, "steps": 3, "batch": 4, "size": 64}
 
 
@@ -130,7 +135,21 @@ class Strokes(Campaign):
         gate = self.gate(fold)
         rows = self._measured(self._tested(fold), predictor, LABEL, gate[1] if gate else None)
         facts = {"run": run.name, "seconds": run.seconds, "best_epoch": run.best_epoch, "check_dice": run.best_dice}
-        self.keep(key, {**facts, "config": run.config.to_json(), "gate": gate[0] if gate else "", "rows": rows})
+        facts |= {"config": run.config.to_json(), "gate": gate[0] if gate else ""}
+        self.keep(key, {**facts, "rows": rows, "asked": self._asked(fold, predictor)})
+
+    def _asked(self, fold: int, predictor: Predictor) -> list[list[Any]]:
+        """Ask a network of masks whether slices show a haemorrhage: how sure it is where it is surest."""
+        said = {source.scan.id: source.said for source in find_class_sources(self.project, BASE)}
+        rows = []
+        for name, scan in self._tested(fold):
+            if scan.id not in said:
+                continue
+            found = predictor.predict_volume(self.project.read_volume(scan.id))[LABEL].reshape(scan.shape[0], -1)
+            count = max(1, found.shape[1] // SUREST)
+            surest = np.partition(found, -count, axis=1)[:, -count:].mean(axis=1) / 255
+            rows += [[name, z, bool(yes), round(float(surest[z]), 6)] for z, yes in sorted(said[scan.id].items())]
+        return rows
 
     def _measured(
         self, scans: Iterable[tuple[str, Scan]], predictor: Predictor, name: str, gate: ClassPredictor | None = None

@@ -23,6 +23,7 @@ def table(folder: Path, arms: Sequence[str], folds: int) -> str:
     lines += [_class_line(arm, _there(folder, f"class-{arm}", folds)) for arm in arms]
     drawn = _there(folder, "mask", folds)
     if drawn:
+        lines.append(_asked_line(f"network of masks of {LABEL}, where it is surest", drawn))
         lines += ["", f"| masks of {LABEL} {_MASK_TITLES}", _MASK_RULE, _mask_line("not gated", drawn, gated=False)]
         names = sorted({found["gate"] for found in drawn} - {""})
         if names:
@@ -70,6 +71,16 @@ def _class_line(arm: str, results: Sequence[Mapping[str, Any]]) -> str:
     ]
     minutes = sum(found["seconds"] for found in results) / 60
     return f"| {arm} | {len(results)} | {' | '.join(cells)} | {minutes:.0f} |"
+
+
+def _asked_line(name: str, results: Sequence[Mapping[str, Any]]) -> str:
+    """Return how well a network of masks ranks slices; it has no threshold of yes."""
+    rows = [row for found in results for row in found["asked"]]
+    truth, sure = np.array([row[2] for row in rows]), np.array([row[3] for row in rows])
+    ranked = measure_classes(sure, truth, [str(row[0]) for row in rows], 0.5)
+    minutes = sum(found["seconds"] for found in results) / 60
+    auc = _cell(ranked.figures["auc"], ranked.intervals["auc"])
+    return f"| {name} | {len(results)} | {auc} | - | - | - | - | {minutes:.0f} |"
 
 
 def _mask_line(name: str, results: Sequence[Mapping[str, Any]], *, gated: bool) -> str:
