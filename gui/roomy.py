@@ -74,6 +74,10 @@ class Roomy(QScrollArea):
     def heightForWidth(self, width: int) -> int:
         inside = self.widget()
         lay = inside.layout() if inside is not None else None
+        bar = self.verticalScrollBar()
+        if bar.isVisible():
+            # words that would fit without the bar, and not beside it, would otherwise keep it for ever
+            width -= bar.width()
         return -1 if lay is None else lay.totalHeightForWidth(width)
 
 

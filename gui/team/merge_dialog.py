@@ -145,7 +145,7 @@ class MergeDialog(Dialog):
         self.conflicts.addItems(list(found))
         self.conflicts_head.setText(text(f"{key}_one" if len(found) == 1 else key, count=len(found)))
         # each may take two lines
-        self.conflicts.setFixedHeight(14 + 40 * min(max(len(found), 2), 7))
+        self.conflicts.setFixedHeight(14 + 40 * min(len(found), 7))
         for widget in (self.conflicts_head, self.conflicts, self.hint):
             widget.setVisible(bool(found))
         self.adjustSize()

@@ -121,6 +121,27 @@ def test_a_dialog_grows_with_what_comes_into_it(qtbot: QtBot, monkeypatch: pytes
     assert dialog.height() <= 600
 
 
+def test_a_bar_goes_where_the_words_fit_without_it(qtbot: QtBot):
+    dialog = Dialog("Words", "Go on", width=440)
+    qtbot.addWidget(dialog)
+    area = dialog.findChild(roomy.Roomy)
+    assert area is not None
+    words = theme.label("word " * 150, wrap=True)
+    dialog.body.addWidget(words)
+    dialog.show()
+    qtbot.wait(20)
+    wide, bar = area.viewport().width(), area.verticalScrollBar().sizeHint().width()
+    # words that take a line more beside a bar
+    while words.heightForWidth(wide - bar) == words.heightForWidth(wide):
+        words.setText(f"{words.text()} word")
+        assert len(words.text()) < 4000
+    qtbot.wait(20)
+    dialog.resize(440, dialog.minimumSizeHint().height())
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0)
+    dialog.body.addWidget(theme.label("what came later"))
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() == 0)
+
+
 def test_the_tools_are_read_whole_in_the_font_of_a_bare_debian(
     opened: MainWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ):
