@@ -37,6 +37,7 @@ from models.device import (
 )
 from models.distributed import Team, parallel
 from models.evaluation import Tally, batch_tensors, new_tally
+from models.heads import rearranged
 from models.losses import find_class_loss, find_loss, main_head, supervised_loss
 from models.networks.freezing import freeze_encoder
 from models.networks.registry import build_network
@@ -121,15 +122,18 @@ class Learner:
 
     def fresh_network(self) -> nn.Module:
         """Build the network anew, on the CPU."""
-        return build_network(
-            self.config.network,
-            inputs=self.config.slices * len(self.config.channels),
-            outputs=len(self.data.labels),
-            size=self.config.size,
-        )
+        return self._built(len(self.data.labels))
+
+    def _built(self, outputs: int) -> nn.Module:
+        config = self.config
+        inputs = config.slices * len(config.channels)
+        return build_network(config.network, inputs=inputs, outputs=outputs, size=config.size)
 
     def start_from(self, weights: Mapping[str, Tensor], parent: Run) -> list[str]:
-        """Take a parent's weights; return the names of those that did not fit (other labels).
+        """Take a parent's weights; return the names of those that began anew (other labels).
+
+        Labels that the parent knows go on with what it learnt of them, wherever they stand among the others. Where it
+        knows none of them, and as many others, what it learnt of those is the beginning: nearer than chance.
 
         Raises
         ------
@@ -139,13 +143,24 @@ class Learner:
         for what in ("network", "slices", "channels"):
             if getattr(parent.config, what) != getattr(self.config, what):
                 raise LearningError("parent-differs", name=parent.name, what=what)
+        before, now = parent.config.labels, self.config.labels
+        if before != now and set(before) & set(now):
+            weights = rearranged(self.network, self._heads(), weights, before, now)
         fresh = checkpoint.load_matching(self.network, weights)
-        same_labels = parent.config.labels == self.config.labels
+        same_labels = before == now
         if len(fresh) > len(weights) // 2 or (fresh and same_labels):
             # deep networks lose levels on small slices: too little in common to be a start
             raise LearningError("parent-differs", name=parent.name, what="size")
         self.average.load_state_dict(self.network.state_dict())
-        return fresh
+        return fresh or sorted(self._heads() if set(before) & set(now) and set(now) - set(before) else ())
+
+    def _heads(self) -> set[str]:
+        """Return the names of the weights of which there is a row for each label."""
+        with torch.device("meta"):
+            # of one label more: only heads have another shape
+            wider = self._built(len(self.data.labels) + 1)
+        shapes = {name: tensor.shape for name, tensor in self.network.named_parameters()}
+        return {name for name, tensor in wider.named_parameters() if tensor.shape != shapes[name]}
 
     def begin(self, *, resumed: bool = False) -> None:
         """Load the encoder's file and freeze it as the settings say, then make the optimiser of what is left.
