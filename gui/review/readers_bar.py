@@ -34,6 +34,8 @@ class ReadersBar(FoldingBar):
         for box, tip in ((self.first, "first_reader"), (self.second, "second_reader"), (self.label, "label")):
             box.setToolTip(text(f"team.{tip}"))
             box.setAccessibleName(text(f"team.{tip}"))
+            # what stands there while nobody can be chosen
+            box.setPlaceholderText(text(f"team.{tip}"))
             box.activated.connect(self.chosen)
         self.next = theme.button(text("team.next_difference"), tip=text("team.next_difference_tip"))
         self.next.clicked.connect(self.next_asked)
