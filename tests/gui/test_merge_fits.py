@@ -32,6 +32,15 @@ def cut_off(page: QWidget) -> list[str]:
     return short + [f"{type(area).__name__} by {area.verticalScrollBar().maximum()}" for area in areas]
 
 
+def taken_in(dialog: MergeDialog, qtbot: QtBot) -> None:
+    """Take in what the dialog is about; nothing of it is cut off before or after."""
+    for ready in (dialog.accept_button.isEnabled, lambda: dialog._over):
+        qtbot.waitUntil(ready, timeout=60_000)
+        qtbot.wait(50)
+        assert cut_off(dialog) == []
+        dialog.accept()
+
+
 @pytest.fixture
 def annas(window: MainWindow, project_path: Path, qtbot: QtBot) -> MainWindow:
     """Anna's window on a project of which ``other.meninx`` beside it is a copy."""
@@ -61,15 +70,8 @@ def test_nothing_is_cut_off_where_two_copies_differ(annas: MainWindow, qtbot: Qt
     annas.commands.take_dropped([file])
     dialog = annas.team.dialog
     assert isinstance(dialog, MergeDialog)
-    qtbot.waitUntil(dialog.accept_button.isEnabled, timeout=60_000)
+    taken_in(dialog, qtbot)
     assert dialog.conflicts.count() > 1
-    qtbot.wait(50)
-    assert cut_off(dialog) == []
-    dialog.accept()
-    qtbot.waitUntil(lambda: dialog._over, timeout=60_000)
-    qtbot.wait(50)
-    assert cut_off(dialog) == []
-    dialog.accept()
     wait_loaded(annas, qtbot)
 
 
@@ -106,14 +108,7 @@ def test_nothing_is_cut_off_where_a_copy_is_made(annas: MainWindow, qtbot: QtBot
     target.parent.mkdir(parents=True)
     dialog = MergeDialog(annas.session, file, annas, target=target)
     dialog.open()
-    qtbot.waitUntil(dialog.accept_button.isEnabled, timeout=60_000)
-    qtbot.wait(50)
-    assert cut_off(dialog) == []
-    dialog.accept()
-    qtbot.waitUntil(lambda: dialog._over, timeout=60_000)
-    qtbot.wait(50)
-    assert cut_off(dialog) == []
-    dialog.accept()
+    taken_in(dialog, qtbot)
 
 
 def test_nothing_is_cut_off_where_masks_alone_make_no_copy(annas: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
