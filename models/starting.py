@@ -29,6 +29,9 @@ from models.distributed import Team, splits_batch_norm
 from models.learner import Learner
 from models.recording import file_hash
 
+ENOUGH_PEOPLE = 10
+"""With a yes, who check a class. Three or four said AUC 0.93 where twenty others said 0.76 (docs/benchmarks.md)."""
+
 
 def find_resumable(project: Project, ref: str) -> Run:
     """Return a run that can go on.
@@ -114,6 +117,8 @@ class Ready:
         known = self.parent.config.labels if self.parent else ()
         self.learner = Learner(config, data, train, team=team, doubled=doubled, known=known)
         self.notices = [Notice(f"training-leaky-{reason}") for reason in self.split.reasons]
+        if config.classifies:
+            self.notices += _few_who_check(data, self.parts[Part.VALIDATION])
         go_on(should_stop)
         if self.parent is not None and not before:
             weights = checkpoint.read_weights(runs.require_usable(project, self.parent))
@@ -142,6 +147,15 @@ def _check_kinds(data: TrainingSet, parts: Mapping[Part, NDArray[np.int64]]) -> 
         if len(np.unique(data.amounts[parts[part]] > 0)) < 2:
             doing = text(f"learning.to_{part.value}")
             raise LearningError("class-part-one", part=doing, name=data.labels[0])
+
+
+def _few_who_check(data: TrainingSet, checking: NDArray[np.int64]) -> list[Notice]:
+    """Return what to know where few people with a yes choose the epoch and the thresholds."""
+    shown = checking[data.amounts[checking] > 0]
+    people = {data.scans[int(number)].patient for number in data.scan_of[shown]}
+    if len(people) >= ENOUGH_PEOPLE:
+        return []
+    return [Notice("training-few-check", {"count": len(people), "name": data.labels[0]})]
 
 
 def _examples(data: TrainingSet, split: Split) -> dict[Part, NDArray[np.int64]]:

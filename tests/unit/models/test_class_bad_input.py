@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from review_support import bright_run
 from core.commands.line import run as run_command
 from core.events import Finished, Notice
 from core.geometry import Geometry
-from core.learning.runs import MODEL_FILE, Run, find_run, run_folder
+from core.learning.runs import MODEL_FILE, SPLIT_FILE, Run, find_run, list_runs, run_folder
 from core.messages import text
 from core.project.classes import ClassGiven
 from core.project.predictions import read_meta
@@ -27,6 +28,7 @@ from core.review.fitness import other_window
 from core.volume import Volume
 from models.loose import apply_job
 from models.predicting import predict_job
+from models.starting import _few_who_check
 from models.trainer import train_job
 
 SIDE = 96
@@ -87,6 +89,24 @@ def test_letters_and_a_wrong_window_are_told_with_the_scans_they_are_in(tmp_path
 def test_pictures_as_they_should_be_are_told_nothing_of(tmp_path):
     found = told(project_of(tmp_path / "p", [heads(n) for n in range(6)]))
     assert not {"training-letters", "training-window", "training-other-window"} & found.keys()
+
+
+def test_few_people_who_check_are_told_of_before_the_first_epoch(tmp_path):
+    path = project_of(tmp_path / "p", [heads(n) for n in range(6)])
+    found = told(path)["training-few-check"]
+    with Project.open(path, read_only=True) as project:
+        split = json.loads((run_folder(project, list_runs(project)[-1].id) / SPLIT_FILE).read_text())
+    # half of the slices of each are yes
+    assert found == {"count": len(split["validation"]), "name": CLASS}
+    assert text("notices.training-few-check", **found).startswith("Only 1 patient with")
+
+
+def test_people_count_and_not_their_slices():
+    data = SimpleNamespace(labels=(CLASS,), amounts=np.ones(40, np.float32), scan_of=np.arange(40) % 20)
+    data.scans = [SimpleNamespace(patient=f"{n}") for n in range(20)]
+    assert _few_who_check(data, np.arange(40)) == []
+    assert _few_who_check(data, np.arange(9))[0].fields["count"] == 9
+    assert _few_who_check(data, np.arange(10)) == []
 
 
 def test_a_bone_window_among_brain_windows_is_told_before_the_first_epoch(tmp_path):
