@@ -21,6 +21,7 @@ from core.learning.runs import Run
 from core.learning.split import Part, Split
 from core.learning.split_project import split_for, stamped
 from core.learning.starters import run_of
+from core.learning.warnings import ENOUGH_YES
 from core.messages import text
 from core.project.project import Project
 from core.project.records import Origin
@@ -28,9 +29,6 @@ from models import checkpoint
 from models.distributed import Team, splits_batch_norm
 from models.learner import Learner
 from models.recording import file_hash
-
-ENOUGH_PEOPLE = 10
-"""With a yes, who check a class. Three or four said AUC 0.93 where twenty others said 0.76 (docs/benchmarks.md)."""
 
 
 def find_resumable(project: Project, ref: str) -> Run:
@@ -71,6 +69,8 @@ class Ready:
         The network, with the weights that it begins with.
     notices
         What the person should know.
+    yes_patients
+        Of a class: patients with a yes who check; None for masks.
     state
         What the run that goes on left, or None.
 
@@ -117,8 +117,9 @@ class Ready:
         known = self.parent.config.labels if self.parent else ()
         self.learner = Learner(config, data, train, team=team, doubled=doubled, known=known)
         self.notices = [Notice(f"training-leaky-{reason}") for reason in self.split.reasons]
-        if config.classifies:
-            self.notices += _few_who_check(data, self.parts[Part.VALIDATION])
+        self.yes_patients = _people_with_yes(data, self.parts[Part.VALIDATION]) if config.classifies else None
+        if self.yes_patients is not None and self.yes_patients < ENOUGH_YES:
+            self.notices.append(Notice("training-few-check", {"count": self.yes_patients, "name": data.labels[0]}))
         go_on(should_stop)
         if self.parent is not None and not before:
             weights = checkpoint.read_weights(runs.require_usable(project, self.parent))
@@ -149,13 +150,9 @@ def _check_kinds(data: TrainingSet, parts: Mapping[Part, NDArray[np.int64]]) -> 
             raise LearningError("class-part-one", part=doing, name=data.labels[0])
 
 
-def _few_who_check(data: TrainingSet, checking: NDArray[np.int64]) -> list[Notice]:
-    """Return what to know where few people with a yes choose the epoch and the thresholds."""
-    shown = checking[data.amounts[checking] > 0]
-    people = {data.scans[int(number)].patient for number in data.scan_of[shown]}
-    if len(people) >= ENOUGH_PEOPLE:
-        return []
-    return [Notice("training-few-check", {"count": len(people), "name": data.labels[0]})]
+def _people_with_yes(data: TrainingSet, examples: NDArray[np.int64]) -> int:
+    shown = examples[data.amounts[examples] > 0]
+    return len({data.scans[int(number)].patient for number in data.scan_of[shown]})
 
 
 def _examples(data: TrainingSet, split: Split) -> dict[Part, NDArray[np.int64]]:

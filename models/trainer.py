@@ -130,6 +130,7 @@ class _Training:
     def __init__(self, ready: Ready) -> None:
         self.config, self.data, self.split, self.parts = ready.config, ready.data, ready.split, ready.parts
         self.learner, self.team, self.notices = ready.learner, ready.team, ready.notices
+        self.yes_patients = ready.yes_patients
         self.encoder_sha256 = ready.encoder_sha256
         self.parent_name = "-" if ready.parent is None else ready.parent.name
         before = ready.before
@@ -433,6 +434,7 @@ class _Training:
             baseline_accuracy=baseline_accuracy(self.data, self.checked),
             leaky=self.split.leaky,
             epoch=self.epoch,
+            yes_patients=self.yes_patients,
         )
 
     # time

@@ -64,6 +64,8 @@ class TrainingStarted(JobEvent):
         The parts share a patient, or patients are unknown: the numbers flatter.
     epoch
         Epochs already done (above 0 after a resume).
+    yes_patients
+        Of a class: patients with a yes among those who check; None for masks, and for runs of before this was counted.
     """
 
     run: str
@@ -81,6 +83,7 @@ class TrainingStarted(JobEvent):
     baseline_accuracy: float
     leaky: bool
     epoch: int = 0
+    yes_patients: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

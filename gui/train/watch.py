@@ -12,7 +12,7 @@ from core.messages import numeral, sentence, text
 from core.review.curves import RunCurves
 from gui.jobs.jobs import time_left
 
-_FAULTS = ("training-letters", "training-window", "training-other-window", "training-few-check")
+_FAULTS = ("training-letters", "training-window", "training-other-window")
 """Notices that stay to be read while the curves are looked at."""
 
 
@@ -37,7 +37,7 @@ class RunWatch:
     words
         Why it failed, or what else must be said.
     notices, faults
-        What was said on the way; of it, what stays to be read.
+        What was said on the way; of it, what is wrong with the pictures.
     reasons
         Why its numbers may flatter, from its split; empty until that is read.
     checking

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from core.learning.events import EpochEnded, Scores, TrainingStarted
+from core.learning.events import EpochEnded, Scores, TrainingStarted, event_from_json, event_to_json
 from core.learning.split import Part, Split
 from core.learning.warnings import cautions, patients_checking
 
@@ -96,6 +97,19 @@ def test_no_validation_and_one_patient():
     assert keys(started(validation=0), epochs, validation_patients=0) == ["no_validation"]
     assert keys(started(), epochs_of(CLIMB[:3], CLIMB[:3]), validation_patients=1) == ["one_patient"]
     assert keys(started(), epochs_of(CLIMB[:3], CLIMB[:3]), validation_patients=2) == []
+
+
+@pytest.mark.parametrize(
+    ("people", "patients", "expected"),
+    [(None, 5, []), (4, 12, ["few_yes"]), (9, 30, ["few_yes"]), (10, 30, []), (1, 1, ["one_patient"])],
+)
+def test_few_with_a_yes_who_check_a_class(people, patients, expected):
+    begun = replace(started(), yes_patients=people)
+    found = cautions(begun, epochs_of(CLIMB[:3], CLIMB[:3]), validation_patients=patients)
+    assert [one.key for one in found] == expected
+    assert event_from_json(event_to_json(begun)) == begun
+    if expected == ["few_yes"]:
+        assert found[0].words.startswith(f"Only {people} patients with a yes")
 
 
 def test_who_checks():

@@ -17,7 +17,8 @@ from review_support import bright_run
 from core.commands.line import run as run_command
 from core.events import Finished, Notice
 from core.geometry import Geometry
-from core.learning.runs import MODEL_FILE, SPLIT_FILE, Run, find_run, list_runs, run_folder
+from core.learning.events import TrainingStarted
+from core.learning.runs import MODEL_FILE, SPLIT_FILE, Run, find_run, list_runs, read_events, run_folder
 from core.messages import text
 from core.project.classes import ClassGiven
 from core.project.predictions import read_meta
@@ -28,7 +29,7 @@ from core.review.fitness import other_window
 from core.volume import Volume
 from models.loose import apply_job
 from models.predicting import predict_job
-from models.starting import _few_who_check
+from models.starting import _people_with_yes
 from models.trainer import train_job
 
 SIDE = 96
@@ -95,18 +96,23 @@ def test_few_people_who_check_are_told_of_before_the_first_epoch(tmp_path):
     path = project_of(tmp_path / "p", [heads(n) for n in range(6)])
     found = told(path)["training-few-check"]
     with Project.open(path, read_only=True) as project:
-        split = json.loads((run_folder(project, list_runs(project)[-1].id) / SPLIT_FILE).read_text())
+        run = list_runs(project)[-1]
+        split = json.loads((run_folder(project, run.id) / SPLIT_FILE).read_text())
+        started = next(event for event in read_events(project, run.id) if isinstance(event, TrainingStarted))
     # half of the slices of each are yes
     assert found == {"count": len(split["validation"]), "name": CLASS}
     assert text("notices.training-few-check", **found).startswith("Only 1 patient with")
+    # and kept with the run, for whoever looks at it later
+    assert started.yes_patients == len(split["validation"])
 
 
 def test_people_count_and_not_their_slices():
-    data = SimpleNamespace(labels=(CLASS,), amounts=np.ones(40, np.float32), scan_of=np.arange(40) % 20)
+    data = SimpleNamespace(amounts=np.ones(40, np.float32), scan_of=np.arange(40) % 20)
     data.scans = [SimpleNamespace(patient=f"{n}") for n in range(20)]
-    assert _few_who_check(data, np.arange(40)) == []
-    assert _few_who_check(data, np.arange(9))[0].fields["count"] == 9
-    assert _few_who_check(data, np.arange(10)) == []
+    assert _people_with_yes(data, np.arange(40)) == 20
+    assert _people_with_yes(data, np.arange(9)) == 9
+    data.amounts[:5] = 0
+    assert _people_with_yes(data, np.arange(9)) == 4
 
 
 def test_a_bone_window_among_brain_windows_is_told_before_the_first_epoch(tmp_path):
