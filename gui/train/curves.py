@@ -22,6 +22,8 @@ OF_CLASS = ("auc", "sensitivity", "specificity")
 """What the middle card shows of a run that draws, and of one that says yes or no."""
 NARROW = 300
 """Below this width (px) a card's title does not fit beside its values."""
+MOST_WORDS = 0.85
+"""Part of a plot's width that the words at its dotted line may take."""
 
 
 def dashes(color: str) -> QPen:
@@ -250,8 +252,9 @@ class CurveCard(QFrame):
             figure = numeral(self._baseline, ".3f")
             mark = text(self._floor_key, baseline=figure) if self.width() < NARROW else ""
             self._floor.label.setFormat(mark)
-            if self._floor.label.boundingRect().width() > self._plot.getPlotItem().getViewBox().width() > 0:
-                # the tip of the title says of what
+            room = MOST_WORDS * self._plot.getPlotItem().getViewBox().width()
+            if self._floor.label.boundingRect().width() > room > 0:
+                # words would hide the curves; the tip of the title says of what
                 self._floor.label.setFormat(figure)
             self._floor.label.setVisible(bool(mark))
 
