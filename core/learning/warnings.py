@@ -37,7 +37,7 @@ NOTHING = 0.01
 NEAR = 1e-3
 """Accuracy this near to that of an empty mask is that of an empty mask."""
 ENOUGH_YES = 10
-"""Patients with a yes who check a class: one to five said AUC 0.90 to 1.00 where others said 0.68 to 0.92 (benchmarks)."""
+"""Patients with a yes who check a class: one to five said AUC 0.90 to 1.00 where the tests said 0.68 to 0.92."""
 
 
 @dataclass(frozen=True, slots=True)
