@@ -348,11 +348,23 @@ def add_foreign(project: Project, found: Foreign) -> Run:
 
 def origin_of(project: Project, run: str) -> str:
     """Return what a run from elsewhere was called there; empty for a run of this project."""
+    facts = origin_facts(project, run)
+    return "" if facts is None else str(facts.get("name", "")) or "?"
+
+
+def origin_facts(project: Project, run: str) -> Mapping[str, Any] | None:
+    """Return what is known of where a run comes from; None for a run of this project.
+
+    Raises
+    ------
+    ProjectError
+        ``run-damaged``.
+    """
     file = runs.run_folder(project, run) / ORIGIN_FILE
     if not file.is_file():
-        return ""
+        return None
     try:
-        return str(_facts(file.read_bytes(), ORIGIN_FILE).get("name", "")) or "?"
+        return _facts(file.read_bytes(), ORIGIN_FILE)
     except (LearningError, OSError) as error:
         raise ProjectError("run-damaged", file=file) from error
 

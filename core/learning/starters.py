@@ -15,7 +15,7 @@ from core.io import atomic
 from core.labels import BRAIN
 from core.learning import runs
 from core.learning.config import TrainingConfig
-from core.learning.run_files import ORIGIN_FILE, add_foreign, unpack_run
+from core.learning.run_files import ORIGIN_FILE, add_foreign, origin_facts, unpack_run
 from core.learning.runs import CARD_FILE, CONFIG_FILE, MODEL_FILE, ONNX_FILE, Run
 from core.messages import RESOURCES
 from core.project.project import Project
@@ -140,19 +140,16 @@ def run_of(project: Project, reference: str) -> Run:
 def taken(project: Project, starter: Starter) -> Run | None:
     """Return the run that a project made of a starter before, or None."""
     for run in runs.list_runs(project):
-        if run.usable and f'"{starter.id}"' in _origin_text(project, run.id):
+        file = runs.run_folder(project, run.id) / ORIGIN_FILE
+        if run.usable and file.is_file() and f'"{starter.id}"' in file.read_text("utf-8", errors="replace"):
             return run
     return None
 
 
 def is_starter(project: Project, run: str) -> bool:
     """Whether a run was made of a starter, of this copy of the program or of another."""
-    return f'"run": "{_PREFIX}' in _origin_text(project, run)
-
-
-def _origin_text(project: Project, run: str) -> str:
-    file = runs.run_folder(project, run) / ORIGIN_FILE
-    return file.read_text("utf-8", errors="replace") if file.is_file() else ""
+    facts = origin_facts(project, run)
+    return facts is not None and str(facts.get("run", "")).startswith(_PREFIX)
 
 
 def take(project: Project, starter: Starter) -> Run:

@@ -70,8 +70,9 @@ def test_nothing_is_cut_off_where_two_copies_differ(annas: MainWindow, qtbot: Qt
     annas.commands.take_dropped([file])
     dialog = annas.team.dialog
     assert isinstance(dialog, MergeDialog)
-    taken_in(dialog, qtbot)
+    qtbot.waitUntil(dialog.accept_button.isEnabled, timeout=60_000)
     assert dialog.conflicts.count() > 1
+    taken_in(dialog, qtbot)
     wait_loaded(annas, qtbot)
 
 
