@@ -34,7 +34,9 @@ _SECOND = 36
 _TALL = 700
 """A window as high as this has room for the second line whatever the tool."""
 _DRAW = ("brush", "erase", "background")
-_WITH_OPTIONS = (*_DRAW, "wand", "threshold")
+_LIMITED = (*_DRAW, "polygon", "lasso", "scissors", "fill", "wand", "level")
+"""The tools whose strokes keep to a range of values; that they do is always in sight."""
+_WITH_OPTIONS = (*_LIMITED, "threshold")
 _BETWEEN = "  \N{MIDDLE DOT}  "
 
 
@@ -104,7 +106,7 @@ class OptionBar(QFrame):
         inner = theme.row(self._parts, gap=theme.space("s"))
         for widget in (self.size_words, self.slider, self.spin, self.disc, self.sphere):
             inner.addWidget(widget, 10 if widget is self.slider else 0)
-        for part in (self.limit, self.wand, self.threshold):
+        for part in (self.wand, self.threshold, self.limit):
             inner.addWidget(part)
         self._grid = QGridLayout(self)
         self._grid.setHorizontalSpacing(theme.space("s"))
@@ -214,7 +216,7 @@ class OptionBar(QFrame):
         self.hint.setText(text(f"annotate.hint_{hand.tool}", **mouse))
         self.hint.setToolTip(self.hint.text())
         draws = hand.tool in _DRAW
-        self.limit.setVisible(draws)
+        self.limit.setVisible(hand.tool in _LIMITED)
         self.wand.setVisible(hand.tool == "wand")
         self.threshold.setVisible(hand.tool == "threshold")
         self.wand.allow_space(volume is None or not volume.is_picture)

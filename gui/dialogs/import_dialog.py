@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from core.errors import Cancelled, MeninxError
 from core.events import Failed, Finished, JobEvent, Progress, WasCancelled
 from core.io.sniff import PICTURES
-from core.io.source import Found
+from core.io.source import Found, Passed
 from core.messages import sentence, text
 from core.project.importing import ImportOptions
 from gui import theme
@@ -31,7 +31,7 @@ from gui.dialogs.importing.delegate import FoundDelegate
 from gui.dialogs.importing.details import Details
 from gui.dialogs.importing.looker import Known, Looker, Search, Seen
 from gui.dialogs.importing.model import ImportModel, Row
-from gui.dialogs.importing.parts import DropZone, PassedOver, Searching, Taking, fitting
+from gui.dialogs.importing.parts import Invitation, PassedOver, Searching, Taking, fitting
 from gui.dialogs.importing.tree import FoundTree
 from gui.jobs.jobs import Work
 from gui.session import Session
@@ -110,7 +110,7 @@ class ImportDialog(QDialog):
     # --------------------------------------------------------------- layout
 
     def _make_widgets(self) -> None:
-        self.drop_zone = DropZone()
+        self.invitation = Invitation()
         self.searching = Searching()
         self.tree = FoundTree()
         self.tree.setModel(self.model)
@@ -151,7 +151,7 @@ class ImportDialog(QDialog):
         lay.addLayout(head)
         self._pages = QStackedLayout()
         self._result = self._make_result()
-        for page in (self.drop_zone, self.searching, self._result):
+        for page in (self.invitation, self.searching, self._result):
             self._pages.addWidget(page)
         lay.addLayout(self._pages, 1)
         lay.addWidget(self.problem)
@@ -222,9 +222,9 @@ class ImportDialog(QDialog):
         self.choices.changed.connect(self._show_state)
         self.names.toggled.connect(self._show_names)
         self.searching.stop_asked.connect(self.looker.stop)
-        for button in (self.drop_zone.files_asked, self.files_button.clicked):
+        for button in (self.invitation.zone.files_asked, self.files_button.clicked):
             button.connect(self._choose_files)
-        for button in (self.drop_zone.folder_asked, self.folder_button.clicked):
+        for button in (self.invitation.zone.folder_asked, self.folder_button.clicked):
             button.connect(self._choose_folder)
         self.all_button.clicked.connect(self._all)
         self.none_button.clicked.connect(self._none)
@@ -319,11 +319,17 @@ class ImportDialog(QDialog):
         if first is not None:
             self.tree.setCurrentIndex(self.model.index_of(first))
             self.tree.setFocus()
-        self._pages.setCurrentWidget(self._result)
-        if not self.model.rows:
-            self._say(text("importing.nothing"))
-            self.passed.toggle.setChecked(bool(self.passed.count))
+            self._pages.setCurrentWidget(self._result)
+        else:
+            self._invite(self._found.passed)
+            self._say(text("importing.nothing" if self._found.passed else "importing.no_files"))
         self._show_state()
+
+    def _invite(self, passed: Sequence[Passed] = ()) -> None:
+        """Begin again, with what was passed over in sight; what comes next is looked at alone."""
+        self.paths.clear()
+        self.invitation.show_passed(passed)
+        self._pages.setCurrentWidget(self.invitation)
 
     @Slot(int, object)
     def _refused(self, order: int, error: MeninxError) -> None:
@@ -334,9 +340,8 @@ class ImportDialog(QDialog):
         stopped = isinstance(error, Cancelled)
         self._say(text("importing.stopped") if stopped else sentence(error))
         if not self.model.rows:
-            self.paths.clear()
             self.where.setText("")
-            self._pages.setCurrentWidget(self.drop_zone)
+            self._invite()
         self._show_state()
 
     # ------------------------------------------------------------- choosing
@@ -364,7 +369,7 @@ class ImportDialog(QDialog):
         for widget in (self._result, self.files_button, self.folder_button):
             widget.setEnabled(not busy)
         for button in (self.files_button, self.folder_button):
-            button.setVisible(self._pages.currentWidget() is not self.drop_zone)
+            button.setVisible(self._pages.currentWidget() is not self.invitation)
         self.again.setVisible(bool(self._order) and bool(rows))
 
     def _target_words(self, read_only: bool) -> str:

@@ -327,9 +327,38 @@ def test_a_search_can_be_stopped(window: MainWindow, qtbot: QtBot, tmp_path: Pat
     assert page.searching.isVisible()
     qtbot.mouseClick(page.searching.stop, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.problem.text() == "The search was stopped.", timeout=10_000)
-    assert page.drop_zone.isVisible()
+    assert page.invitation.isVisible()
     page.add([tmp_path / "many"])
     qtbot.waitUntil(lambda: len(page.model.rows) == 400, timeout=30_000)
+    window.commands.close()
+
+
+def test_where_nothing_is_a_scan_the_reasons_stand_below_an_invitation_to_choose_again(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "letter.txt").write_text("hello", "utf-8")
+    (tmp_path / "empty").mkdir()
+    write_nifti(tmp_path / "head.nii.gz", np.random.default_rng(1).normal(100, 20, (5, 24, 20)).astype(np.float32))
+    window.commands.ask_import()
+    page = window.commands.import_page
+    assert page is not None
+    page.add([tmp_path / "letters"])
+    qtbot.waitUntil(lambda: page.problem.text().startswith("Nothing here can be read"), timeout=30_000)
+    assert page.invitation.isVisible() and page.invitation.zone.isVisible()
+    listed = page.invitation.passed.list
+    assert listed.isVisible() and [listed.topLevelItem(0).text(column) for column in (0, 1)] == [
+        "letter.txt",
+        "letter.txt is a document or table, not a scan.",
+    ]
+    assert not page.files_button.isVisible() and not page.accept_button.isEnabled()
+    page.add([tmp_path / "empty"])
+    qtbot.waitUntil(lambda: page.problem.text().startswith("There are no files in it."), timeout=30_000)
+    assert page.invitation.zone.isVisible() and not page.invitation.passed.isVisible()
+    page.add([tmp_path / "head.nii.gz"])
+    qtbot.waitUntil(lambda: len(page.model.rows) == 1, timeout=30_000)
+    assert not page.invitation.isVisible() and not page.problem.isVisible()
+    assert not page.passed.isVisible(), "the letter was of another choice"
     window.commands.close()
 
 

@@ -574,6 +574,21 @@ def test_the_brush_is_limited_to_the_range(ranged: MainWindow, qtbot: QtBot) -> 
     np.testing.assert_array_equal(brain(ranged)[view.index].astype(bool), free)
 
 
+@pytest.mark.parametrize("name", ["polygon", "lasso", "scissors", "fill", "wand", "level", "background", "threshold"])
+def test_whatever_tool_is_limited_says_so(ranged: MainWindow, qtbot: QtBot, name: str) -> None:
+    ranged.annotate.hand.take(name)
+    options = ranged.annotate.options
+    button = options.threshold.limit if name == "threshold" else options.limit
+    assert button.isVisible() and not button.isChecked()
+    key(qtbot, ranged, Qt.Key.Key_T)
+    assert button.isChecked()
+    button.click()
+    assert not ranged.actions_table["limit"].isChecked()
+    for free in ("navigate", "ruler"):
+        ranged.annotate.hand.take(free)
+        assert not options.limit.isVisible(), "it draws nothing"
+
+
 # ------------------------------------------------------------------- refusals
 
 

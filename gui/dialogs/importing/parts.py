@@ -144,6 +144,23 @@ class PassedOver(QWidget):
         self.toggle.setText(f"{'▾' if opened else '▸'}  {text(f'importing.{key}', count=_grouped(self.count))}")
 
 
+class Invitation(QWidget):
+    """Where to drop, and below it what was passed over where nothing else was found."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.zone = DropZone()
+        self.passed = PassedOver()
+        lay = theme.column(self, gap=theme.space("m"))
+        lay.addWidget(self.zone, 1)
+        lay.addWidget(self.passed)
+
+    def show_passed(self, passed: Sequence[Passed]) -> None:
+        """List what was passed over, unfolded: it is all there is to see."""
+        self.passed.show_passed(passed)
+        self.passed.toggle.setChecked(True)
+
+
 class Taking(QWidget):
     """How far the import is: done, rate, time left."""
 
