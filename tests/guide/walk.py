@@ -220,6 +220,14 @@ def for_lgg(folder: Path) -> None:
     write_picture(folder / "dropped.png", grey(head(50, "FLAIR").volume.array[7]))
 
 
+def for_tumours(folder: Path) -> None:
+    """The same, taken in already for what its first part does, and scans that nobody has drawn on."""
+    for_lgg(folder)
+    for seed in (30, 31):
+        nifti(folder / "scans" / f"head_{seed}.nii.gz", head(seed, "FLAIR"))
+    do("import lgg.meninx lgg-mri --label Tumour --patient-from folder")
+
+
 def for_pretrained(folder: Path) -> None:
     """The same, and weights of an encoder."""
     import torch
@@ -270,7 +278,7 @@ READY: dict[str, Callable[[Path], None]] = {
     "coming-from-label-studio": for_label_studio,
     "data": pilot,
     "skull-stripping": for_skulls,
-    "tumour-unet": for_lgg,
+    "tumour-unet": for_tumours,
     "stroke-on-ct": stroke,
     "explore-and-pretrained": for_pretrained,
     "attention-unet": for_attention,
