@@ -37,7 +37,7 @@ from models.device import (
 )
 from models.distributed import Team, parallel
 from models.evaluation import Tally, batch_tensors, new_tally
-from models.heads import rearranged
+from models.heads import expect, rearranged, shares
 from models.losses import find_class_loss, find_loss, main_head, supervised_loss
 from models.networks.freezing import freeze_encoder
 from models.networks.registry import build_network
@@ -109,7 +109,10 @@ class Learner:
         use_threads()
         seed_everything(config.seed)
         self.loss = find_class_loss(config.loss, config.smoothing) if config.classifies else find_loss(config.loss)
-        self.network = self.fresh_network().to(self.device)
+        self.network = self.fresh_network()
+        if not config.classifies:
+            expect(self.network, self._heads(), shares(data, examples, config.foreground))
+        self.network.to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.base_rate = config.learning_rate or usual_rate(config, known)
         self.augment = Augment(config.augment, mirror=config.mirrors)
@@ -377,10 +380,11 @@ class Learner:
 def usual_rate(config: TrainingConfig, known: Sequence[str] = ()) -> float:
     """Return the highest rate where none was asked for.
 
-    What knows its labels already learns on slowly; from a run of other labels (a tumour, from the brain starter) it is
-    a beginning, and faster is better. Plain VGG learns nothing at the rate of the others.
+    What knows its labels already learns on slowly; where one is new (a tumour, from the brain starter) it is a
+    beginning, and faster is better. Plain VGG learns nothing at the rate of the others.
     """
-    usual = PARENT_RATE if config.parent and (config.classifies or set(known) & set(config.labels)) else SCRATCH_RATE
+    goes_on = config.parent and (config.classifies or set(config.labels) <= set(known))
+    usual = PARENT_RATE if goes_on else SCRATCH_RATE
     return min(usual, DEEP_RATE) if config.network in DEEP else usual
 
 

@@ -75,7 +75,7 @@ class TrainingConfig:
         Steps per epoch; 0 shows every slice about once, but takes at least 10 steps, and at
         most 60 on a CPU or 250 on a GPU, so that the first curves appear soon on a large project.
     learning_rate
-        Highest rate; 0 picks 1e-3 from scratch and 3e-4 from a parent.
+        Highest rate; 0 picks 3e-4 from a run that knows all labels, else 1e-3.
     seed
         Everything random follows from it.
     device, precision

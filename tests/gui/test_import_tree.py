@@ -345,19 +345,24 @@ def test_where_nothing_is_a_scan_the_reasons_stand_below_an_invitation_to_choose
     assert page is not None
     page.add([tmp_path / "letters"])
     qtbot.waitUntil(lambda: page.problem.text().startswith("Nothing here can be read"), timeout=30_000)
-    assert page.invitation.isVisible() and page.invitation.zone.isVisible()
+    assert page.invitation.isVisible()
+    assert page.invitation.zone.isVisible()
     listed = page.invitation.passed.list
-    assert listed.isVisible() and [listed.topLevelItem(0).text(column) for column in (0, 1)] == [
+    assert listed.isVisible()
+    assert [listed.topLevelItem(0).text(column) for column in (0, 1)] == [
         "letter.txt",
         "letter.txt is a document or table, not a scan.",
     ]
-    assert not page.files_button.isVisible() and not page.accept_button.isEnabled()
+    assert not page.files_button.isVisible()
+    assert not page.accept_button.isEnabled()
     page.add([tmp_path / "empty"])
     qtbot.waitUntil(lambda: page.problem.text().startswith("There are no files in it."), timeout=30_000)
-    assert page.invitation.zone.isVisible() and not page.invitation.passed.isVisible()
+    assert page.invitation.zone.isVisible()
+    assert not page.invitation.passed.isVisible()
     page.add([tmp_path / "head.nii.gz"])
     qtbot.waitUntil(lambda: len(page.model.rows) == 1, timeout=30_000)
-    assert not page.invitation.isVisible() and not page.problem.isVisible()
+    assert not page.invitation.isVisible()
+    assert not page.problem.isVisible()
     assert not page.passed.isVisible(), "the letter was of another choice"
     window.commands.close()
 

@@ -579,7 +579,8 @@ def test_whatever_tool_is_limited_says_so(ranged: MainWindow, qtbot: QtBot, name
     ranged.annotate.hand.take(name)
     options = ranged.annotate.options
     button = options.threshold.limit if name == "threshold" else options.limit
-    assert button.isVisible() and not button.isChecked()
+    assert button.isVisible()
+    assert not button.isChecked()
     key(qtbot, ranged, Qt.Key.Key_T)
     assert button.isChecked()
     button.click()

@@ -1,4 +1,4 @@
-"""What was learnt of a label follows it to its place in another network."""
+"""A network begins with how rare each label is; what was learnt of one follows it to its place in another network."""
 
 from types import SimpleNamespace
 
@@ -8,8 +8,10 @@ import torch
 from training_support import changed
 
 from core.learning.dataset import TrainingSet
+from core.learning.prepare_fit import UNKNOWN
 from models.checkpoint import load_matching
-from models.learner import Learner
+from models.heads import RAREST, expect, shares
+from models.learner import PARENT_RATE, SCRATCH_RATE, Learner, usual_rate
 from models.networks.registry import build_network
 
 SIZE = 32
@@ -73,3 +75,48 @@ def test_other_labels_more_than_before_begin_anew(parent):
     name, network = parent
     learner, new = child(name, ("Oedema", "Bleeding", "Air"), network, ("Brain", "Tumour"))
     assert new == load_matching(learner.fresh_network(), network.state_dict())
+
+
+def some_masks() -> TrainingSet:
+    """Four slices of 32 x 32: one label on a quarter of one slice, one on an eighth of what is known, one nowhere."""
+    masks = np.zeros((4, 3, SIZE, SIZE), np.uint8)
+    masks[0, 0, :16, :16] = 1
+    masks[1, 1, :16] = UNKNOWN
+    masks[1, 1, 16:20, :16] = 1
+    masks[3, 1, 0, 0] = 1
+    known = np.ones((4, 3), bool)
+    known[3, 1] = False
+    numbers = np.arange(4, dtype=np.int32)
+    amounts = np.array([0.25, 0.0625, 0, 0], np.float32)
+    images, stacks = np.zeros((4, SIZE, SIZE), np.float16), np.zeros((4, 3), np.int32)
+    return TrainingSet(("Tumour", "Oedema", "Air"), images, stacks, masks, known, amounts, numbers, numbers, ())
+
+
+def test_how_rare_a_label_is_counts_what_is_known_of_a_batch():
+    data = some_masks()
+    # half of each batch shows a label, and a slice that shows it holds 1/4 and 1/8 of it
+    assert shares(data, np.arange(4), 0.5) == pytest.approx([1 / 8, 1 / 16, 0])
+    # as drawn: one of four, one of three known
+    assert shares(data, np.arange(4), 0.0) == pytest.approx([1 / 16, 1 / 24, 0])
+    assert shares(data, np.arange(2, 4), 0.5) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "unet"])
+def test_a_fresh_network_says_of_each_label_that_it_is_as_rare_as_it_is(name):
+    config = changed(network=name, labels=("Tumour", "Oedema", "Air"), slices=3, size=SIZE, batch=2, foreground=0.5)
+    learner = Learner(config, some_masks(), np.arange(4))
+    plain = learner.fresh_network()
+    heads = {key for key, tensor in plain.named_parameters() if tensor.shape[:1] == (3,) and tensor.ndim == 1}
+    rows = {key: tensor for key, tensor in learner.network.named_parameters() if key in heads}
+    assert rows
+    for tensor in (*rows.values(), *(learner.average.get_parameter(key) for key in rows)):
+        assert torch.sigmoid(tensor).tolist() == pytest.approx([1 / 8, 1 / 16, RAREST], rel=1e-4)
+    expect(plain, set(), [0.2, 0.2, 0.2])
+    assert any(not torch.allclose(plain.get_parameter(key), rows[key]) for key in rows), "without heads nothing is set"
+
+
+def test_what_is_new_beside_a_known_label_is_learnt_at_the_rate_of_a_beginning():
+    config = changed(labels=("Brain", "Tumour"), parent="1", learning_rate=0.0)
+    assert usual_rate(config, ("Brain",)) == SCRATCH_RATE
+    assert usual_rate(config, ("Tumour", "Brain", "Oedema")) == PARENT_RATE
+    assert usual_rate(changed(parent=None), ()) == SCRATCH_RATE

@@ -39,7 +39,7 @@ def trained(tmp_path_factory):
     patch.setenv("OMP_NUM_THREADS", "1")
     project = disc_project(tmp_path_factory.mktemp("trained") / "p.meninx", size=40)
     config = TrainingConfig(
-        labels=("Tumour",), network="unet_light", size=32, slices=3, epochs=2, batch=4, steps=40, augment="none",
+        labels=("Tumour",), network="unet_light", size=32, slices=3, epochs=3, batch=4, steps=40, augment="none",
         learning_rate=3e-3, precision="float32",
     )  # fmt: skip
     for _event in train_job(project.path, config):
