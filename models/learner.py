@@ -135,8 +135,8 @@ class Learner:
     def start_from(self, weights: Mapping[str, Tensor], parent: Run) -> list[str]:
         """Take a parent's weights; return the names of those that began anew (other labels).
 
-        Labels that the parent knows go on with what it learnt of them, wherever they stand among the others. Where it
-        knows none of them, and as many others, what it learnt of those is the beginning: nearer than chance.
+        Labels that the parent knows go on with what it learnt of them, wherever they stand among the others; the others
+        begin with how rare they are, and not with what it learnt of something else in their place.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class Learner:
             if getattr(parent.config, what) != getattr(self.config, what):
                 raise LearningError("parent-differs", name=parent.name, what=what)
         before, now = parent.config.labels, self.config.labels
-        if before != now and set(before) & set(now):
+        if before != now:
             weights = rearranged(self.network, self._heads(), weights, before, now)
         fresh = checkpoint.load_matching(self.network, weights)
         same_labels = before == now
@@ -155,7 +155,7 @@ class Learner:
             # deep networks lose levels on small slices: too little in common to be a start
             raise LearningError("parent-differs", name=parent.name, what="size")
         self.average.load_state_dict(self.network.state_dict())
-        return fresh or sorted(self._heads() if set(before) & set(now) and set(now) - set(before) else ())
+        return fresh or sorted(self._heads() if set(now) - set(before) else ())
 
     def _heads(self) -> set[str]:
         """Return the names of the weights of which there is a row for each label."""
