@@ -14,6 +14,7 @@ from torch import nn
 
 from core.learning.prepare import Preparation
 from core.learning.runs import ONNX_FILE
+from models import exported
 from models.checkpoint import export_model
 from models.exported import ExportedNetwork
 
@@ -39,6 +40,17 @@ def test_many_calls_beside_each_other_give_what_each_gives_alone(network: Export
     assert len(beside) == 40
     for one, other in zip(alone, beside, strict=True):
         assert np.array_equal(one, other)
+
+
+def test_however_many_cores_there_are_few_calls_are_beside_each_other(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ExportedNetwork(file).beside <= exported.MOST_BESIDE
+    monkeypatch.setattr(exported, "MOST_BESIDE", 1)
+    network = ExportedNetwork(file)
+    assert network.beside == 1
+    given = [np.full((2, 3, 32, 32), number, np.float32) for number in range(6)]
+    assert [found[0].shape for found in network.in_turns(network, given)] == [(2, 1, 32, 32)] * 6
 
 
 def test_results_keep_their_order_when_the_first_takes_longest(network: ExportedNetwork) -> None:
