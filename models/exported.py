@@ -23,7 +23,7 @@ from core.errors import LearningError
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 MOST_BESIDE = 8
-"""Calls beside each other, however many cores there are: four slices of 512 x 512 take 0.2 GB each (large U-Net: 0.4)."""
+"""Calls beside each other, of however many cores: four slices of 512 x 512 take 0.2 GB (with the large U-Net 0.4)."""
 
 
 class ExportedNetwork:
