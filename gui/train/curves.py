@@ -248,6 +248,8 @@ class CurveCard(QFrame):
         self._floor.setVisible(self._baseline is not None and bool(epochs))
         if self._baseline is not None:
             self._floor.setValue(self._baseline)
+            side = 1.0 if self._falls_short() else 0.0
+            self._floor.label.anchors = [(1.0, side), (1.0, side)]
             # where the title has no room for it, the line itself says what it is
             figure = numeral(self._baseline, ".3f")
             mark = text(self._floor_key, baseline=figure) if self.width() < NARROW else ""
@@ -269,16 +271,27 @@ class CurveCard(QFrame):
         else:
             if self._baseline is not None:
                 low = min(low, self._baseline)
-            low, high = low - self._below() * (1.0 - low), 1.0 + 0.02 * (1.0 - low)
+            low, high = self._with_room(low)
         self._plot.setYRange(low, max(high, low + 1e-3), padding=0.02)
 
-    def _below(self) -> float:
-        """Return what is left free at the bottom, as a part of what lies above it."""
+    def _falls_short(self) -> bool:
+        """Whether the curves end below the dotted line, and its words stand above it."""
+        last = [values[-1] for part in PARTS for values in self.series(part)[1:] if values]
+        return self._baseline is not None and bool(last) and max(last) < self._baseline
+
+    def _with_room(self, low: float) -> tuple[float, float]:
+        """Return the range from the lowest value to 1, with room for the words of the dotted line."""
+        high = 1.0 + 0.02 * (1.0 - low)
         if self._baseline is None or self.width() >= NARROW:
-            return 0.06
-        # the words of the line stand below it: what has learnt runs above
+            return low - 0.06 * (1.0 - low), high
         words = float(self._floor.label.boundingRect().height())
-        return max(0.18, words / max(words, self._plot.getPlotItem().getViewBox().height() - words))
+        tall = max(2 * words, self._plot.getPlotItem().getViewBox().height())
+        if self._falls_short():
+            low -= 0.06 * (1.0 - low)
+            # what the words take of the height lies between the line and the top
+            return low, max(high, (self._baseline - low * words / tall) / (1 - words / tall))
+        # what has learnt runs above the line
+        return low - max(0.18, words / max(words, tall - words)) * (1.0 - low), high
 
 
 class Curves(QWidget):

@@ -51,15 +51,21 @@ def test_words_in_many_lines_take_no_room_from_the_plots(curves, qtbot):
 
 
 @pytest.mark.parametrize("baseline", [0.3, 0.8, 0.99])
-def test_the_words_below_the_line_of_all_background_stand_above_the_axis(curves, qtbot, baseline):
+def test_the_words_at_the_line_of_all_background_are_whole_and_off_the_curves(curves, qtbot, baseline):
     curves.show_epochs(epochs(2, 0.9), baseline, stamp="Patients unknown.", cautions=[WORDS])
     card = curves.accuracy
     box, mark = card._plot.getPlotItem().getViewBox(), card._floor.label
     qtbot.waitUntil(lambda: card._plot.height() >= card._plot.minimumHeight())
     qtbot.wait(50)
-    line = box.mapViewToDevice(QPointF(1.0, baseline)).y()
+    line, last = (box.mapViewToDevice(QPointF(2.0, value)).y() for value in (baseline, 0.91))
     assert mark.isVisible()
-    assert line + mark.boundingRect().height() <= box.mapRectToDevice(box.boundingRect()).bottom() + 3
+    words, plot = mark.mapRectToDevice(mark.boundingRect()), box.mapRectToDevice(box.boundingRect())
+    assert words.top() >= plot.top() - 3
+    assert words.bottom() <= plot.bottom() + 3
+    if last < line:
+        assert words.top() >= line - 3
+    else:
+        assert words.bottom() <= line + 3
 
 
 @pytest.mark.parametrize("width", [198, 260, 420])
