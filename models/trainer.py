@@ -46,6 +46,8 @@ RESUME_SECONDS = 120.0
 """A crash costs at most about this much training."""
 SMOOTH_FROM = 30
 """From so many planned epochs on, the best is chosen by the smoothed validation Dice."""
+LEAST_SHOWN = 5
+"""Fewer slices that show a label choose an epoch by chance: then the newest is kept, as nnU-Net does."""
 LEAST_GAIN = 1e-3
 """The smoothed Dice must rise by so much to count as better where patience is short: smoothed, it creeps for ever."""
 
@@ -146,6 +148,8 @@ class _Training:
         on_gpu = self.learner.device.type != "cpu"
         self.checked = thinned(self.parts[Part.VALIDATION], GPU_CHECKED if on_gpu else CPU_CHECKED)
         self.pinned = pin_examples(self.data, self.parts[Part.VALIDATION])
+        shown = np.count_nonzero(self.data.amounts[self.parts[Part.VALIDATION]])
+        self.by_chance = not self.config.classifies and shown < LEAST_SHOWN
 
     # the whole way
 
@@ -317,7 +321,7 @@ class _Training:
             yield self._spare(short)
 
     def _judge(self, number: int, validation: Scores) -> None:
-        """Keep the weights if the validation (Dice, or the AUC of a class) says that they are the best so far."""
+        """Keep the weights if the validation (Dice, or the AUC of a class) says so, or too few slices check to say."""
         self.epoch = number
         # nnU-Net's smoothing: one lucky epoch of many does not decide
         merit = validation.merit
@@ -329,6 +333,8 @@ class _Training:
         if self.config.classifies:
             # an AUC is soon as good as it can be: among equals, who is surer of what is right
             value = round(value, 4) - 1e-5 * min(validation.loss, 5.0)
+        if self.by_chance:
+            value = float(number)
         if value > self.best_smoothed:
             self.best_smoothed, self.best_dice, self.best_epoch = value, merit, number
             self.record.save_weights(self.learner.average)

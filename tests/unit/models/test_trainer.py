@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import time
 from itertools import pairwise
@@ -18,7 +19,7 @@ from core.learning.prepare import Preparer
 from core.learning.runs import RunState
 from core.project.project import Project
 from core.project.records import Origin, SliceState
-from models import checkpoint, learner
+from models import checkpoint, learner, trainer
 from models.trainer import HURRIED_SECONDS, train_job
 
 __all__ = ["one_thread", "project"]
@@ -43,6 +44,25 @@ def test_two_epochs_learn_discs(project):
     assert runs.history(project, run.id) == epochs
     result = of_kind(events, Finished)[0].result
     assert (result["run"], result["state"], result["epochs"]) == (run.id, "done", 2)
+
+
+@pytest.mark.parametrize("least", [0, 1000])
+def test_where_few_slices_check_the_newest_epoch_is_kept(project, monkeypatch, least):
+    monkeypatch.setattr(trainer, "LEAST_SHOWN", least)
+    # said to be best long ago: what follows is worse
+    merits = {1: 0.9, 2: 0.1, 3: 0.2}
+    judge = trainer._Training._judge
+
+    def judged(self, number, found):
+        judge(self, number, dataclasses.replace(found, dice=merits[number]))
+
+    monkeypatch.setattr(trainer._Training, "_judge", judged)
+    epochs = of_kind(train(project, changed(epochs=3)), EpochEnded)
+    wanted = [1, 2, 3] if least else [1, 1, 1]
+    assert [epoch.best_epoch for epoch in epochs] == wanted
+    assert [epoch.best_dice for epoch in epochs] == [merits[best] for best in wanted]
+    run = runs.find_run(project, "last")
+    assert (run.best_epoch, run.best_dice) == (wanted[-1], merits[wanted[-1]])
 
 
 def test_the_run_folder_is_complete(project):
