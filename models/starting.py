@@ -21,7 +21,7 @@ from core.learning.runs import Run
 from core.learning.split import Part, Split
 from core.learning.split_project import split_for, stamped
 from core.learning.starters import run_of
-from core.learning.warnings import ENOUGH_YES
+from core.learning.warnings import ENOUGH_YES, keeps_newest
 from core.messages import text
 from core.project.project import Project
 from core.project.records import Origin
@@ -71,6 +71,8 @@ class Ready:
         What the person should know.
     yes_patients
         Of a class: patients with a yes who check; None for masks.
+    label_slices
+        Of masks: slices that show a label and check; None for a class.
     state
         What the run that goes on left, or None.
 
@@ -120,6 +122,11 @@ class Ready:
         self.yes_patients = _people_with_yes(data, self.parts[Part.VALIDATION]) if config.classifies else None
         if self.yes_patients is not None and self.yes_patients < ENOUGH_YES:
             self.notices.append(Notice("training-few-check", {"count": self.yes_patients, "name": data.labels[0]}))
+        checking = data.amounts[self.parts[Part.VALIDATION]]
+        self.label_slices = None if config.classifies else int(np.count_nonzero(checking))
+        if keeps_newest(self.label_slices):
+            key = "training-few-shown" if self.label_slices else "training-none-shown"
+            self.notices.append(Notice(key, {"count": self.label_slices}))
         go_on(should_stop)
         if self.parent is not None and not before:
             weights = checkpoint.read_weights(runs.require_usable(project, self.parent))

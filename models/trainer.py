@@ -22,6 +22,7 @@ from core.learning.dataset import read_training_set
 from core.learning.events import EpochEnded, RunEnded, SamplesDrawn, Scores, TrainingStarted
 from core.learning.runs import RunState
 from core.learning.split import Part, Split
+from core.learning.warnings import keeps_newest
 from core.project.project import Project
 from core.version import VERSION
 from models.checkpoint import load_exporter
@@ -46,8 +47,6 @@ RESUME_SECONDS = 120.0
 """A crash costs at most about this much training."""
 SMOOTH_FROM = 30
 """From so many planned epochs on, the best is chosen by the smoothed validation Dice."""
-LEAST_SHOWN = 5
-"""Fewer slices that show a label choose an epoch by chance: then the newest is kept, as nnU-Net does."""
 LEAST_GAIN = 1e-3
 """The smoothed Dice must rise by so much to count as better where patience is short: smoothed, it creeps for ever."""
 
@@ -132,7 +131,8 @@ class _Training:
     def __init__(self, ready: Ready) -> None:
         self.config, self.data, self.split, self.parts = ready.config, ready.data, ready.split, ready.parts
         self.learner, self.team, self.notices = ready.learner, ready.team, ready.notices
-        self.yes_patients = ready.yes_patients
+        self.yes_patients, self.label_slices = ready.yes_patients, ready.label_slices
+        self.newest = keeps_newest(self.label_slices)
         self.encoder_sha256 = ready.encoder_sha256
         self.parent_name = "-" if ready.parent is None else ready.parent.name
         before = ready.before
@@ -148,8 +148,6 @@ class _Training:
         on_gpu = self.learner.device.type != "cpu"
         self.checked = thinned(self.parts[Part.VALIDATION], GPU_CHECKED if on_gpu else CPU_CHECKED)
         self.pinned = pin_examples(self.data, self.parts[Part.VALIDATION])
-        shown = np.count_nonzero(self.data.amounts[self.parts[Part.VALIDATION]])
-        self.by_chance = not self.config.classifies and shown < LEAST_SHOWN
 
     # the whole way
 
@@ -333,15 +331,15 @@ class _Training:
         if self.config.classifies:
             # an AUC is soon as good as it can be: among equals, who is surer of what is right
             value = round(value, 4) - 1e-5 * min(validation.loss, 5.0)
-        if self.by_chance:
+        if self.newest:
             value = float(number)
         if value > self.best_smoothed:
             self.best_smoothed, self.best_dice, self.best_epoch = value, merit, number
             self.record.save_weights(self.learner.average)
 
     def _tired(self) -> bool:
-        """Whether the validation Dice has not risen for as long as the settings are patient."""
-        return 0 < self.config.patience <= self.epoch - self.risen_epoch
+        """Whether the validation Dice has not risen for as long as the settings are patient; few slices cannot tell."""
+        return not self.newest and 0 < self.config.patience <= self.epoch - self.risen_epoch
 
     def _ended_epoch(self, number: int, train: Scores, validation: Scores, started: float) -> EpochEnded:
         self.record.update(best_epoch=self.best_epoch, best_dice=self.best_dice, seconds=self._elapsed())
@@ -441,6 +439,7 @@ class _Training:
             leaky=self.split.leaky,
             epoch=self.epoch,
             yes_patients=self.yes_patients,
+            label_slices=self.label_slices,
         )
 
     # time

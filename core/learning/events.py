@@ -66,6 +66,9 @@ class TrainingStarted(JobEvent):
         Epochs already done (above 0 after a resume).
     yes_patients
         Of a class: patients with a yes among those who check; None for masks, and for runs of before this was counted.
+    label_slices
+        Of masks: slices that show a label among those that check; None for a class, and for runs of before this was
+        counted.
     """
 
     run: str
@@ -84,6 +87,7 @@ class TrainingStarted(JobEvent):
     leaky: bool
     epoch: int = 0
     yes_patients: int | None = None
+    label_slices: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ class EpochEnded(JobEvent):
     train, validation
         Scores; the training ones come from the augmented batches of the epoch.
     best_epoch, best_dice
-        Best epoch so far, by validation Dice only (of a class: AUC, which ``best_dice`` then is).
+        The epoch kept so far: the best by validation Dice only (of a class: AUC, which ``best_dice`` then is), or the
+        newest where too few slices check to say (:func:`core.learning.warnings.keeps_newest`).
     seconds
         Time of this epoch with its validation.
     learning_rate

@@ -38,6 +38,8 @@ NEAR = 1e-3
 """Accuracy this near to that of an empty mask is that of an empty mask."""
 ENOUGH_YES = 10
 """Patients with a yes who check a class: one to five said AUC 0.90 to 1.00 where the tests said 0.68 to 0.92."""
+ENOUGH_SHOWN = 5
+"""Slices that show a label and check: of one to four the best epoch is one by chance, often an early one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Caution:
     Parameters
     ----------
     key
-        ``no_validation one_patient few_yes not_finite all_background over_fitting stalled``.
+        ``no_validation one_patient few_yes few_shown none_shown not_finite
+        all_background over_fitting stalled``.
     fields
         Facts for the words.
     """
@@ -83,11 +86,24 @@ def cautions(
         found.append(Caution("no_validation"))
     else:
         found += _of_curves(started, epochs)
-    if validation_patients == 1 and not _absent(started):
+    if started is not None and keeps_newest(started.label_slices) and not _absent(started):
+        found.append(Caution("few_shown" if started.label_slices else "none_shown", {"count": started.label_slices}))
+    elif validation_patients == 1 and not _absent(started):
         found.append(Caution("one_patient"))
     elif started is not None and started.yes_patients is not None and started.yes_patients < ENOUGH_YES:
         found.append(Caution("few_yes", {"count": started.yes_patients}))
     return tuple(found)
+
+
+def keeps_newest(label_slices: int | None) -> bool:
+    """Whether a training keeps its newest epoch, as too few slices check to tell which is best.
+
+    Parameters
+    ----------
+    label_slices
+        Slices that show a label among those that check; None where that is not what it is chosen by.
+    """
+    return label_slices is not None and label_slices < ENOUGH_SHOWN
 
 
 def patients_checking(split: Split | None) -> int | None:
@@ -110,6 +126,9 @@ def _of_curves(started: TrainingStarted | None, epochs: Sequence[EpochEnded]) ->
         # nothing else is worth saying of a network that finds nothing
         key = "all_background" if epochs[-1].validation.auc is None else "all_no"
         return [Caution(key, {"epoch": epochs[-1].epoch, "accuracy": epochs[-1].validation.accuracy})]
+    if started is not None and keeps_newest(started.label_slices):
+        # what so few slices say of better and worse is chance
+        return []
     fitted = over_fitting(epochs)
     if fitted is not None:
         return [fitted]

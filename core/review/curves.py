@@ -15,6 +15,7 @@ from core.errors import LearningError, ProjectError
 from core.io import atomic
 from core.learning import runs
 from core.learning.events import EpochEnded, TrainingStarted
+from core.learning.warnings import keeps_newest
 from core.messages import numeral, text
 from core.project.project import Project
 from core.review.evaluation import stamp_of
@@ -73,8 +74,13 @@ class RunCurves:
         return CLASS_MEASURES if self.classifies else MEASURES
 
     @property
+    def newest(self) -> bool:
+        """Whether the newest epoch is kept, as too few slices check to tell which is best."""
+        return self.started is not None and keeps_newest(self.started.label_slices)
+
+    @property
     def best_epoch(self) -> int:
-        """0 before the first."""
+        """The epoch that is kept; 0 before the first."""
         return self.epochs[-1].best_epoch if self.epochs else 0
 
     def values(self, part: str, measure: str) -> list[float]:
@@ -120,7 +126,7 @@ def figure_of(curves: RunCurves) -> Figure:
     legend = [
         (text("curves.train"), TRAIN, True),
         (text("curves.validation"), VALIDATION, False),
-        (text("curves.best", epoch=curves.best_epoch), "#5b6572", True),
+        (text("curves.newest" if curves.newest else "curves.best", epoch=curves.best_epoch), "#5b6572", True),
     ]
     return Figure(text("curves.title", run=curves.name), _facts(curves), plots, legend, curves.stamp)
 
@@ -159,7 +165,8 @@ def _facts(curves: RunCurves) -> list[str]:
     name = text(f"train.network_{started.network}")
     size = text("train.parameters", count=numeral(started.parameters / 1e6, ".1f"))
     last = curves.epochs[-1]
-    line = "curves.best_line_class" if curves.classifies else "curves.best_line"
+    line = "curves.newest_line" if curves.newest else "curves.best_line"
+    line += "_class" if curves.classifies else ""
     best = text(line, epoch=last.best_epoch, dice=numeral(last.best_dice, ".4f"))
     return [f"{name}, {size}. {counts}", best]
 

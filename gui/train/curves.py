@@ -311,7 +311,9 @@ class Curves(QWidget):
         for key, color, dashed in (*marks, ("best_epoch", "best", True)):
             legend.addSpacing(theme.space("s"))
             legend.addWidget(Dash(color, dashed=dashed))
-            legend.addWidget(theme.label(text(f"train.{key}"), "muted"))
+            # the last of them says which epoch is kept
+            self.kept = theme.label(text(f"train.{key}"), "muted")
+            legend.addWidget(self.kept)
         self.save = theme.button(text("train.save_curves"), "small", tip=text("train.save_curves_tip"))
         self.save.clicked.connect(self.save_asked)
         legend.addSpacing(theme.space("m"))
@@ -336,6 +338,10 @@ class Curves(QWidget):
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
             self.updateGeometry()
+
+    def say_kept(self, newest: bool) -> None:
+        """Say in the legend whether the dashed line is the newest epoch, kept for want of slices, or the best."""
+        self.kept.setText(text("train.newest_epoch" if newest else "train.best_epoch"))
 
     def show_epochs(
         self,

@@ -177,9 +177,10 @@ class RunWatch:
             parts.append(time_left(progress.seconds_left))
         if last is not None and last.best_epoch > 0:
             kind = "_class" if self.classifies else ""
+            best = f"train.best_so_far{kind}" if self.state == "running" else f"train.best{kind}"
             parts.append(
                 text(
-                    f"train.best_so_far{kind}" if self.state == "running" else f"train.best{kind}",
+                    "train.kept" if self.curves.newest else best,
                     epoch=last.best_epoch,
                     dice=numeral(last.best_dice, ".4f"),
                 )

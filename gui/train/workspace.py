@@ -282,6 +282,7 @@ class TrainWorkspace(QWidget):
         self.curves.show_epochs(
             shown.epochs, shown.baseline, stamp=shown.stamp, cautions=shown.cautions, classifies=shown.classifies
         )
+        self.curves.say_kept(shown.curves.newest)
 
     def _show_page(self, page: int) -> None:
         """Show a page of the runs; the exploration stays in front while its tab is chosen."""

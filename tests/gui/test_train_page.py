@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -218,10 +219,24 @@ def test_start_saves_first_and_the_curves_grow(folder, opened_page, qtbot):
     work.thread.say(Progress(300, 1200, "training", rate=412, seconds_left=110))
     for part in ("epoch 13 of 50", "412 slices/s", "processor", "1 min 50 s left", "best so far"):
         assert part in page.header.line
+    assert page.curves.kept.text() == "best epoch"
     work.thread.say(Progress(29, 29, "validating"))
     assert "validation slices" in page.header.line
     assert page.header._bar.value() == 250
     assert not page.panel.start.isEnabled()
+
+
+def test_where_few_slices_check_the_page_says_that_the_newest_is_kept(folder, opened_page, qtbot):
+    session, page = opened_page(folder)
+    work, run = start(session, page, qtbot)
+    begun = replace(small.started(run.id, run.name), label_slices=2)
+    newest = [replace(event, best_epoch=event.epoch) for event in small.epochs_of(run.id, 4)]
+    work.thread.say(begun, *newest)
+    assert "kept: epoch 4, the newest" in page.header.line
+    assert "best" not in page.header.line
+    assert page.curves.kept.text() == "newest epoch, kept"
+    assert page.curves.loss._best.value() == 4
+    assert "Only 2 slices that show a label check this run." in page.curves.caution.words
 
 
 def test_samples_show_the_newest_pictures(folder, opened_page, qtbot):

@@ -112,6 +112,28 @@ def test_few_with_a_yes_who_check_a_class(people, patients, expected):
         assert found[0].words.startswith(f"Only {people} patients with a yes")
 
 
+@pytest.mark.parametrize(
+    ("slices", "expected", "words"),
+    [
+        (None, ["over_fitting_dice"], "Over-fitting"),
+        (5, ["over_fitting_dice"], "Over-fitting"),
+        (4, ["few_shown"], "Only 4 slices that show a label check"),
+        (1, ["few_shown"], "Only 1 slice that shows a label checks"),
+        (0, ["none_shown"], "No slice that shows a label checks"),
+    ],
+)
+def test_few_slices_with_a_label_check(slices, expected, words):
+    check = [0.1, 0.3, 0.5, 0.58, 0.6, 0.61, 0.59, 0.57, 0.55, 0.52, 0.5, 0.48]
+    begun = replace(started(), label_slices=slices)
+    found = cautions(begun, epochs_of(CLIMB, check), validation_patients=2)
+    assert [one.key for one in found] == expected
+    assert found[0].words.startswith(words)
+    assert event_from_json(event_to_json(begun)) == begun
+    # what it calls everything is no chance
+    nothing = epochs_of([0.0] * 4, [0.0] * 4, accuracy=0.98)
+    assert keys(begun, nothing)[0] == "all_background"
+
+
 def test_who_checks():
     scans = dict.fromkeys(Part, ())
     assert patients_checking(None) is None

@@ -34,6 +34,7 @@ from core.learning.runs import (
 from core.project.predictions import list_predictions, write_prediction
 from core.project.project import Project
 from core.project.records import Origin, SliceState
+from core.review.curves import figure_of, read_curves
 from core.review.evaluation import record_look
 from core.review.run_compare import compare_runs
 from core.volume import Volume
@@ -65,7 +66,7 @@ def make_project(path):
     return path
 
 
-def trained(project, *, parts=None, dices=(0.3, 0.6, 0.5), reasons=(), parent=None, config=None):
+def trained(project, *, parts=None, dices=(0.3, 0.6, 0.5), reasons=(), parent=None, config=None, label_slices=None):
     """Add a usable run with epochs of these validation Dice, pinned to its scans."""
     ids = [scan.id for scan in project.scans()]
     parts = parts or {"train": ids[:1], "validation": ids[1:2], "test": ids[2:3]}
@@ -73,7 +74,9 @@ def trained(project, *, parts=None, dices=(0.3, 0.6, 0.5), reasons=(), parent=No
     log = EventLog(project, run.id)
     log.append(
         TrainingStarted(
-            run.id, run.name, "unet", 5_000_000, "cpu", "float32", 3, 3, 9, 3, 3, 3, 0.8, leaky=bool(reasons)
+            *(run.id, run.name, "unet", 5_000_000, "cpu", "float32", 3, 3, 9, 3, 3, 3, 0.8),
+            leaky=bool(reasons),
+            label_slices=label_slices,
         )
     )
     for number, dice in enumerate(dices, start=1):
@@ -97,6 +100,13 @@ def project(tmp_path):
 
 
 # --------------------------------------------------------------------- curves
+
+
+@pytest.mark.parametrize(("slices", "said"), [(4, "newest"), (5, "best")])
+def test_the_picture_of_curves_says_which_epoch_is_kept_and_why(project, slices, said):
+    figure = figure_of(read_curves(project, trained(project, label_slices=slices)))
+    assert [said in words for words, _, _ in figure.legend] == [False, False, True]
+    assert said in figure.lines[-1].lower()
 
 
 def test_curves_as_files(project, tmp_path, capsys):

@@ -12,7 +12,7 @@ from training_support import CONFIG, begun, changed, of_kind, one_thread, projec
 
 from core.errors import Cancelled, InputError, LearningError
 from core.events import Finished, Notice, Progress
-from core.learning import reading, runs
+from core.learning import reading, runs, warnings
 from core.learning.dataset import count_finished, read_training_set
 from core.learning.events import EpochEnded, RunEnded, SamplesDrawn, TrainingStarted
 from core.learning.prepare import Preparer
@@ -48,7 +48,7 @@ def test_two_epochs_learn_discs(project):
 
 @pytest.mark.parametrize("least", [0, 1000])
 def test_where_few_slices_check_the_newest_epoch_is_kept(project, monkeypatch, least):
-    monkeypatch.setattr(trainer, "LEAST_SHOWN", least)
+    monkeypatch.setattr(warnings, "ENOUGH_SHOWN", least)
     # said to be best long ago: what follows is worse
     merits = {1: 0.9, 2: 0.1, 3: 0.2}
     judge = trainer._Training._judge
@@ -57,8 +57,12 @@ def test_where_few_slices_check_the_newest_epoch_is_kept(project, monkeypatch, l
         judge(self, number, dataclasses.replace(found, dice=merits[number]))
 
     monkeypatch.setattr(trainer._Training, "_judge", judged)
-    epochs = of_kind(train(project, changed(epochs=3)), EpochEnded)
-    wanted = [1, 2, 3] if least else [1, 1, 1]
+    events = train(project, changed(epochs=3, patience=1))
+    epochs, notices = of_kind(events, EpochEnded), {notice.key for notice in of_kind(events, Notice)}
+    # patience is for what gets better and worse: few slices do not tell
+    wanted = [1, 2, 3] if least else [1, 1]
+    assert of_kind(events, TrainingStarted)[0].label_slices > 0
+    assert ("training-few-shown" in notices, "training-no-better" in notices) == (bool(least), not least)
     assert [epoch.best_epoch for epoch in epochs] == wanted
     assert [epoch.best_dice for epoch in epochs] == [merits[best] for best in wanted]
     run = runs.find_run(project, "last")
@@ -419,7 +423,7 @@ def test_one_patient_trains_and_says_that_it_leaks(tmp_path):
     with disc_project(tmp_path / "l.meninx", patients=1) as project:
         events = train(project, changed(epochs=1, steps=2))
     assert of_kind(events, TrainingStarted)[0].leaky
-    assert [event.key for event in of_kind(events, Notice)] == ["training-leaky-one-patient"]
+    assert [event.key for event in of_kind(events, Notice)] == ["training-leaky-one-patient", "training-few-shown"]
     assert of_kind(events, Finished)[0].result["leaky"]
 
 
