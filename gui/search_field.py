@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QToolButton, QWidget
 
+from core.messages import text
 from gui.icons import icon
 
 
@@ -22,3 +23,7 @@ class SearchField(QLineEdit):
         self.setAccessibleName(words)
         self.setClearButtonEnabled(True)
         self.addAction(icon("search", "faint"), QLineEdit.ActionPosition.LeadingPosition)
+        glass, cross = words, text("app.search_empty")
+        for button in self.findChildren(QToolButton):
+            # the cross is Qt's own and comes first
+            button.setAccessibleName(cross if button.actions() == [] else glass)

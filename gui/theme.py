@@ -223,11 +223,15 @@ def dress(window: QWidget) -> None:
 # ------------------------------------------------------------------ builders
 
 
-def label(words: str = "", role: Role = "", *, wrap: bool = False) -> QLabel:
-    """Return a label in one of the roles of the style sheet."""
+def label(words: str = "", role: Role = "", *, wrap: bool = False, of: QWidget | None = None) -> QLabel:
+    """Return a label in one of the roles of the style sheet; to screen readers it is the name of what it is ``of``."""
     made = QLabel(words)
     set_role(made, role)
     made.setWordWrap(wrap)
+    if of is not None:
+        made.setBuddy(of)
+        # Qt looks for a label only beside it
+        of.setAccessibleName(words)
     return made
 
 

@@ -148,6 +148,7 @@ class CommandPalette(QDialog):
         self.field.setStyleSheet("font-size: 15px; min-height: 36px;")
         self.model = _Found(actions)
         self.list = QListView()
+        self.list.setAccessibleName(text("actions.palette"))
         self.list.setModel(self.model)
         self.list.setItemDelegate(_Rows(self.list))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)

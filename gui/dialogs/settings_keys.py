@@ -8,6 +8,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHeaderView,
     QKeySequenceEdit,
+    QLineEdit,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
@@ -63,9 +64,7 @@ class KeysPage(QWidget):
         self.own = theme.label("", "muted")
         self.reset = theme.button(text("keys.reset"), "flat")
         self.reset.clicked.connect(self._reset)
-        words = theme.label(text("keys.preset"))
-        words.setBuddy(self.preset)
-        line.addWidget(words)
+        line.addWidget(theme.label(text("keys.preset"), of=self.preset))
         line.addWidget(self.preset)
         line.addWidget(self.own)
         line.addStretch()
@@ -77,6 +76,7 @@ class KeysPage(QWidget):
 
     def _make_table(self) -> None:
         self.table = QTableWidget(len(ACTIONS), 3)
+        self.table.setAccessibleName(text("keys.settings_title"))
         self.table.setHorizontalHeaderLabels([text("keys.action"), text("keys.about"), text("keys.key")])
         make_quiet(self.table)
         header = self.table.horizontalHeader()
@@ -112,7 +112,9 @@ class KeysPage(QWidget):
         self.clear_button.clicked.connect(self._clear)
         self.pressed.keySequenceChanged.connect(self.check)
         self.pressed.installEventFilter(self)
-        line.addWidget(theme.label(text("keys.press")))
+        for inner in self.pressed.findChildren(QLineEdit):
+            inner.setAccessibleName(text("keys.press"))
+        line.addWidget(theme.label(text("keys.press"), of=self.pressed))
         for widget in (self.pressed, self.set_button, self.add_button, self.clear_button):
             line.addWidget(widget)
         line.addStretch()
@@ -123,8 +125,8 @@ class KeysPage(QWidget):
         line = theme.row(gap=theme.space("m"))
         for entry, choices in MOUSE.items():
             column = theme.column(gap=2)
-            column.addWidget(theme.label(text(f"keys.mouse_{entry}"), "muted"))
             box = QComboBox()
+            column.addWidget(theme.label(text(f"keys.mouse_{entry}"), "muted", of=box))
             for choice in choices:
                 box.addItem(text(f"mouse.does_{choice}"), choice)
             box.setObjectName(entry)

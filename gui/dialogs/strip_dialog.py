@@ -60,7 +60,7 @@ class StripDialog(Dialog):
             "QListWidget { background: $field; border: 1px solid $line_strong; border-radius: 6px; padding: 5px; }",
         )
         self.files.setTextElideMode(Qt.TextElideMode.ElideLeft)
-        column.addWidget(theme.label(text("strip_page.files")))
+        column.addWidget(theme.label(text("strip_page.files"), of=self.files))
         column.addWidget(self.files, 1)
         buttons = theme.row()
         for name, slot in (("add_files", self._ask_files), ("add_folder", self._ask_folder), ("remove", self._remove)):
@@ -71,9 +71,9 @@ class StripDialog(Dialog):
         buttons.addStretch()
         column.addLayout(buttons)
         column.addSpacing(theme.space("s"))
-        column.addWidget(theme.label(text("dialogs.export_folder")))
-        place = theme.row()
         self.folder = QLineEdit(str(folder))
+        column.addWidget(theme.label(text("dialogs.export_folder"), of=self.folder))
+        place = theme.row()
         self.folder.textChanged.connect(self._check)
         other = theme.button(text("dialogs.choose_folder"))
         other.setAutoDefault(False)
@@ -91,7 +91,7 @@ class StripDialog(Dialog):
         self.model.setMinimumWidth(330)
         # long names of runs do not make the dialog wide
         self.model.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        column.addWidget(theme.label(text("strip_page.model")))
+        column.addWidget(theme.label(text("strip_page.model"), of=self.model))
         column.addWidget(self.model)
         self.ways = WaysBox()
         self.ways.leave_out("smallest")
@@ -107,13 +107,14 @@ class StripDialog(Dialog):
         self.background.setRange(-1e6, 1e6)
         self.background.setDecimals(1)
         theme.inset(self.background)
-        soft = theme.label(text("strip_page.soft"))
+        soft = theme.label(text("strip_page.soft"), of=self.soft)
         for widget in (soft, self.soft):
             widget.setToolTip(text("strip_page.soft_tip"))
         form.addRow(soft, self.soft)
         for name in ("crop", "background"):
             box, field = getattr(self, f"{name}_box"), getattr(self, name)
             field.setEnabled(False)
+            field.setAccessibleName(box.text())
             box.toggled.connect(field.setEnabled)
             for widget in (box, field):
                 widget.setToolTip(text(f"strip_page.{name}_tip"))
@@ -127,7 +128,7 @@ class StripDialog(Dialog):
         self.dicom.addItem(text("strip_page.dicom_no"), False)
         self.dicom.addItem(text("strip_page.dicom_yes"), True)
         self.dicom.setToolTip(text("strip_page.dicom_tip"))
-        column.addWidget(theme.label(text("strip_page.dicom")))
+        column.addWidget(theme.label(text("strip_page.dicom"), of=self.dicom))
         column.addWidget(self.dicom)
         self.masks_only = QCheckBox(text("strip_page.masks_only"))
         column.addWidget(self.masks_only)

@@ -49,8 +49,10 @@ class CompareBar(FoldingBar):
         self._offered = -1
         self.run = _combo(5)
         self.run.setToolTip(text("review.run_tip"))
+        self.run.setAccessibleName(text("review.run_name"))
         self.reference = _combo(6)
         self.reference.setToolTip(text("review.reference_tip"))
+        self.reference.setAccessibleName(text("review.reference_name"))
         self.run.currentIndexChanged.connect(self._run_changed)
         self.reference.currentIndexChanged.connect(self._reference_changed)
         self.predict = theme.button(text("review.predict"), tip=text("review.predict_tip"))

@@ -37,6 +37,7 @@ class LookPage(QWidget):
             header.setSectionResizeMode(number, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(len(columns) - 1, QHeaderView.ResizeMode.Stretch)
         self.table.setToolTip(text(f"{words}.table_tip"))
+        self.table.setAccessibleName(text(f"{words}.title"))
         self.title = theme.heading(text(f"{words}.title"))
         self.again = theme.button(text(f"{words}.again"), "small", tip=text(f"{words}.again_tip"))
         self.again.clicked.connect(self.again_asked)

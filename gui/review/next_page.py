@@ -35,6 +35,7 @@ class NextPage(LookPage):
         self.count.setRange(1, MOST)
         self.count.setValue(10)
         self.count.setToolTip(text("next.count_tip"))
+        self.count.setAccessibleName(text("next.count"))
         theme.inset(self.count)
         self.take = theme.primary_button(text("next.take"), tip=text("next.take_tip"))
         self.take.clicked.connect(self._take)

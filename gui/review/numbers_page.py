@@ -53,8 +53,10 @@ class NumbersPage(QWidget):
         self.table.selectionModel().selectionChanged.connect(self._selected)
         self.table.doubleClicked.connect(self._open)
         self.table.setToolTip(text("review.numbers_tip"))
+        self.table.setAccessibleName(text("review.numbers_name"))
         self.levels = QButtonGroup(self)
         self.label = QComboBox()
+        self.label.setAccessibleName(text("review.label_name"))
         self.label.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.label.setMinimumWidth(120)
         self.label.currentIndexChanged.connect(self._fill)
@@ -65,6 +67,7 @@ class NumbersPage(QWidget):
         self.warning = theme.label("", "warning", wrap=True)
         self.warning.hide()
         self.part = QComboBox()
+        self.part.setAccessibleName(text("review.part_name"))
         for name in PARTS:
             self.part.addItem(text(f"review.part_choice_{name}"), name)
         self.part.setToolTip(text("review.part_choice_tip"))

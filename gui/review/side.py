@@ -37,6 +37,7 @@ class ReviewSide(QFrame):
         self.setProperty("area", "right")
         self.setFixedWidth(theme.space("side"))
         self.label = QComboBox()
+        self.label.setAccessibleName(text("review.label_name"))
         self.label.currentIndexChanged.connect(self._label_changed)
         self.numbers = NumbersPanel()
         self.strip = DiceStrip()

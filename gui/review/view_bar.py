@@ -49,6 +49,7 @@ class ViewBar(FoldingBar):
             others.addWidget(self._button(name))
         others.addStretch(1)
         self.save = theme.button(text("review.save_picture"), "small", tip=text("review.save_picture_tip"))
+        self.save.setAccessibleName(text("review.save_picture"))
         self.save.setIcon(icons.icon("save"))
         self.save.setIconSize(QSize(15, 15))
         self.save.clicked.connect(self.save_asked)

@@ -48,9 +48,9 @@ class WaysBox(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(theme.space("s"))
         for name in ("bridges", "smallest", "margin"):
-            words = theme.label(text(f"ways.{name}"))
-            self._words.append(words)
             field = getattr(self, name)
+            words = theme.label(text(f"ways.{name}"), of=field)
+            self._words.append(words)
             for widget in (words, field):
                 widget.setToolTip(text(f"ways.{name}_tip"))
             form.addRow(words, field)

@@ -54,6 +54,7 @@ class BundleDialog(Dialog):
             self.reader.addItem(text("team.bundle_reader", reader=name), name)
         self.file = QLineEdit()
         self.file.setPlaceholderText(text("team.bundle_where"))
+        self.file.setAccessibleName(text("team.bundle_file"))
         browse = theme.button(text("team.browse"))
         browse.clicked.connect(self._browse)
         place = QWidget()

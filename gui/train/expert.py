@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QScrollArea,
     QSpinBox,
     QWidget,
@@ -144,9 +143,10 @@ class ExpertDialog(QDialog):
         form.setHorizontalSpacing(theme.space("l"))
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name in names:
-            words = QLabel(text(f"train.setting_{name}"))
-            words.setMinimumWidth(150)
             editor = self._editor(name)
+            named = editor.edit if isinstance(editor, FileField) else editor
+            words = theme.label(text(f"train.setting_{name}"), of=named)
+            words.setMinimumWidth(150)
             for widget in (words, editor):
                 widget.setToolTip(text(f"train.setting_{name}_tip"))
             form.addRow(words, editor)

@@ -117,7 +117,7 @@ class PrepareFields(QWidget):
             ),
             start=3,
         ):
-            words = theme.label(text(f"train.setting_{name}"))
+            words = theme.label(text(f"train.setting_{name}"), of=widget)
             if name == "millimetres":
                 self._millimetres_words = words
             for part in (words, widget):

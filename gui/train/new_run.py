@@ -99,7 +99,9 @@ class NewRunPanel(QFrame):
         self.budget.setRange(1, 10_000)
         self.budget.setValue(DEFAULT_MINUTES)
         self.budget.lineEdit().setTextMargins(7, 0, 0, 0)
+        self.budget.setAccessibleName(text("train.budget"))
         self.budget_unit = _combo((unit, text(f"train.unit_{unit}")) for unit in ("minutes", "epochs"))
+        self.budget_unit.setAccessibleName(text("train.budget_unit"))
         self.budget_unit.currentIndexChanged.connect(self._unit_changed)
         self.approved = QCheckBox(text("train.approved"))
         self.approved.setToolTip(text("train.approved_tip"))
@@ -443,7 +445,8 @@ def _combo(choices: Iterable[tuple[str, str]]) -> QComboBox:
 
 def _field(key: str, control: QWidget | QLayout) -> QVBoxLayout:
     box = theme.column(gap=4)
-    box.addWidget(theme.label(text(f"train.{key}"), "muted"))
+    named = control if isinstance(control, QWidget) else None
+    box.addWidget(theme.label(text(f"train.{key}"), "muted", of=named))
     if isinstance(control, QWidget):
         box.addWidget(control)
     else:

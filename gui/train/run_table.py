@@ -325,6 +325,7 @@ class RunTable(QTableView):
         self.runs = RunModel(self)
         self.setModel(self.runs)
         make_quiet(self, 30)
+        self.setAccessibleName(text("train.runs"))
         header = self.horizontalHeader()
         header.setSectionsClickable(False)
         header.setMinimumSectionSize(64)

@@ -1,4 +1,4 @@
-"""Every page and dialog of the real window, in each language, on a small screen too: nothing is cut off."""
+"""Every page and dialog of the real window, in each language, on a small screen too: nothing is cut off or without a name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import small_project as small
 from fitting import cut_off
+from naming import nameless
 from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QSize
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
@@ -119,7 +120,7 @@ class Look:
             faults = cut_off(widget)
             if not faults:
                 break
-        self.faults += [f"{place}: {fault}" for fault in faults]
+        self.faults += [f"{place}: {fault}" for fault in [*faults, *nameless(widget)]]
         if self._grabs:
             widget.grab().save(f"{self._grabs}/{self._spoken}-{place}.png")
 
