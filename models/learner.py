@@ -51,6 +51,9 @@ WARM_UP = 0.05
 POWER = 0.9
 CLIP = 1.0
 AVERAGE_DECAY = 0.999
+HELD = 0.5
+"""Part of a run's weights that is kept where none of what it learnt from is shown again (Wortsman et al. 2022, "Robust
+fine-tuning of zero-shot models": halfway is best or near it on what was known and on what is new)."""
 
 
 class Learner:
@@ -76,6 +79,8 @@ class Learner:
     ----------
     network, average
         What is trained, and the averaged copy that is judged and kept.
+    begun, held
+        The weights of the run that it goes on from, and the part of them that ``average`` keeps; None and 0 without.
     batch, at_once
         Slices of a step (of all processes together), and how many of them are computed at a time:
         fewer where memory is short, with the same step as the result.
@@ -114,6 +119,8 @@ class Learner:
             expect(self.network, self._heads(), shares(data, examples, config.foreground))
         self.network.to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self.begun: nn.Module | None = None
+        self.held = 0.0
         self.base_rate = config.learning_rate or usual_rate(config, known)
         self.augment = Augment(config.augment, mirror=config.mirrors)
         self.use_precision("float32")
@@ -132,11 +139,19 @@ class Learner:
         inputs = config.slices * len(config.channels)
         return build_network(config.network, inputs=inputs, outputs=outputs, size=config.size)
 
-    def start_from(self, weights: Mapping[str, Tensor], parent: Run) -> list[str]:
+    def start_from(self, weights: Mapping[str, Tensor], parent: Run, *, unseen: float = 0.0) -> list[str]:
         """Take a parent's weights; return the names of those that began anew (other labels).
 
         Labels that the parent knows go on with what it learnt of them, wherever they stand among the others; the others
         begin with how rare they are, and not with what it learnt of something else in their place.
+
+        Parameters
+        ----------
+        weights, parent
+            The run, and its weights by name.
+        unseen
+            Part of what the parent learnt from that is not learnt from here, 0..1, and would be forgotten: where the
+            parent knows all labels, :attr:`held` is :data:`HELD` times as much.
 
         Raises
         ------
@@ -155,7 +170,13 @@ class Learner:
             # deep networks lose levels on small slices: too little in common to be a start
             raise LearningError("parent-differs", name=parent.name, what="size")
         self.average.load_state_dict(self.network.state_dict())
+        if not self.config.classifies and not fresh and set(now) <= set(before):
+            self._hold(HELD * unseen)
         return fresh or sorted(self._heads() if set(now) - set(before) else ())
+
+    def _hold(self, part: float) -> None:
+        if part:
+            self.begun, self.held = copy.deepcopy(self.network).requires_grad_(False), part
 
     def _heads(self) -> set[str]:
         """Return the names of the weights of which there is a row for each label."""
@@ -246,6 +267,8 @@ class Learner:
         self.device, self.at_once = device, self.batch
         self.network.to(device)
         self.average.to(device)
+        if self.begun is not None:
+            self.begun.to(device)
         for state in self.optimizer.state.values():
             state.update({name: value.to(device) for name, value in state.items() if isinstance(value, Tensor)})
         self.tally.move(device)
@@ -331,19 +354,26 @@ class Learner:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the averaged weights; quickly at first, so that short runs have an average as well."""
+        """Move the averaged weights; quickly at first, so that short runs have an average as well.
+
+        Where a part of a parent is held on to, what they move towards lies between it and what is learnt.
+        """
         self.updates += 1
         decay = min(AVERAGE_DECAY, (1 + self.updates) / (10 + self.updates))
-        for mine, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
-            mine.lerp_(new, 1 - decay)
-        for kept, live in zip(self.average.buffers(), self.network.buffers(), strict=True):
-            kept.copy_(live)
+        begun = self.network if self.begun is None else self.begun
+        weights = zip(self.average.parameters(), self.network.parameters(), begun.parameters(), strict=True)
+        for mine, new, old in weights:
+            mine.lerp_(torch.lerp(new, old, self.held) if self.held else new, 1 - decay)
+        for kept, live, was in zip(self.average.buffers(), self.network.buffers(), begun.buffers(), strict=True):
+            kept.copy_(torch.lerp(live, was, self.held) if self.held and live.is_floating_point() else live)
 
     def state(self) -> dict[str, Any]:
         """Return what :meth:`restore` needs: tensors and plain numbers only. All processes call it together."""
         return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
+            "begun": {} if self.begun is None else self.begun.state_dict(),
+            "held": self.held,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "precision": precision_name(self.precision),
@@ -363,6 +393,10 @@ class Learner:
         self.at_once = min(self.batch, int(state["at_once"])) if self.team.size == 1 else self.batch
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
+        if state.get("begun"):
+            self._hold(float(state["held"]))
+            assert self.begun is not None
+            self.begun.load_state_dict(state["begun"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.use_precision(str(state["precision"]))
         if self.scaler.is_enabled():

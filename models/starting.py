@@ -17,6 +17,7 @@ from core.learning.config import TrainingConfig
 from core.learning.dataset import TrainingSet, find_sources
 from core.learning.frozen import refuse_frozen
 from core.learning.reading import go_on
+from core.learning.run_files import learnt_hashes
 from core.learning.runs import Run
 from core.learning.split import Part, Split
 from core.learning.split_project import split_for, stamped
@@ -130,7 +131,7 @@ class Ready:
         go_on(should_stop)
         if self.parent is not None and not before:
             weights = checkpoint.read_weights(runs.require_usable(project, self.parent))
-            if self.learner.start_from(weights, self.parent):
+            if self.learner.start_from(weights, self.parent, unseen=_unseen(project, data, train, self.parent)):
                 self.notices.append(Notice("training-parent-heads"))
         go_on(should_stop)
         self.learner.begin(resumed=before is not None)
@@ -147,6 +148,16 @@ class Ready:
             folder = runs.run_folder(project, before.id)
             self.state = checkpoint.read_resume(folder, self.learner.device)
             self.encoder_sha256 = str(self.state.get("encoder_sha256", ""))
+
+
+def _unseen(project: Project, data: TrainingSet, train: NDArray[np.int64], parent: Run) -> float:
+    """Return the part of the scans that a run and its ancestors learnt from which is not learnt from here, 0..1.
+
+    Of a run that came without word of what it learnt from, it is all.
+    """
+    known = {sha for sha, part in learnt_hashes(project, parent.id).items() if part == Part.TRAIN}
+    shown = {data.scans[int(scan)].sha256 for scan in np.unique(data.scan_of[train])}
+    return len(known - shown) / len(known) if known else 1.0
 
 
 def _check_kinds(data: TrainingSet, parts: Mapping[Part, NDArray[np.int64]]) -> None:

@@ -108,14 +108,26 @@ def _zip(folder: Path, names: list[str], target: Path, inside: str) -> None:
             zipped.write(folder / name, f"{inside}/{name}")
 
 
-def _learnt(project: Project, run: Run) -> dict[str, Any]:
-    """Return the hashes of what a run and its ancestors learnt from and were chosen on."""
+def learnt_hashes(project: Project, run: str) -> dict[str, str]:
+    """Return the hash of each scan that a run and its ancestors learnt from or were chosen on, and its part.
+
+    Raises
+    ------
+    LearningError
+        ``foreign-damaged`` for what an ancestor from elsewhere brought along and cannot be read.
+    """
     parts: dict[str, str] = {}
-    for one in reversed(runs.ancestors(project, run.id)):
+    for one in reversed(runs.ancestors(project, run)):
         for pin in runs.read_pins(project, one.id):
             if parts.get(pin.scan_sha256) != Part.TRAIN:
                 parts[pin.scan_sha256] = pin.part
         parts = foreign_learnt(project, one.id) | parts
+    return parts
+
+
+def _learnt(project: Project, run: Run) -> dict[str, Any]:
+    """Return what goes along with a run: the hashes of what it and its ancestors learnt from and were chosen on."""
+    parts = learnt_hashes(project, run.id)
     return {"schema": 1, "name": run.name, "scans": [{"sha256": key, "part": part} for key, part in parts.items()]}
 
 

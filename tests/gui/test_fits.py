@@ -1,4 +1,4 @@
-"""Every page and dialog of the real window, in each language, on a small screen too: nothing is cut off or without a name."""
+"""Every page and dialog of the real window, in each language, on a small screen too: all of it whole and named."""
 
 from __future__ import annotations
 
