@@ -228,5 +228,9 @@ def load_exporter() -> None:
 def write_card(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write ``card.md``: what the model is, what it learnt from, how good it is and what it is not for."""
     flatters = "".join(f"\n\n{text(f'notices.training-leaky-{reason}')}" for reason in facts["leaky"])
-    words = text("learning.card", **{**facts, "labels": ", ".join(facts["labels"]), "leaky": flatters})
+    parent = facts["parent_name"]
+    if facts["held"]:
+        parent += text("learning.card_held", percent=round(100 * facts["held"]))
+    told = {"labels": ", ".join(facts["labels"]), "leaky": flatters, "parent_name": parent}
+    words = text("learning.card", **{**facts, **told})
     atomic.write_bytes(folder / CARD_FILE, words.encode())

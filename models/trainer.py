@@ -403,6 +403,7 @@ class _Training:
             "parameters": count_parameters(self.learner.network),
             "parent": self.config.parent or "-",
             "parent_name": self.parent_name,
+            "held": round(self.learner.held, 4),
             "encoder_sha256": self.encoder_sha256,
             "mirror": self.config.mirror,
             "device": self.learner.device.type,

@@ -44,6 +44,8 @@ def went_on(project, parent, **settings):
 
 def test_what_is_kept_lies_halfway_where_nothing_is_shown_again(project, parent, monkeypatch):
     kept = went_on(project, parent, reader=OTHER)
+    card = (runs.run_folder(project, runs.find_run(project, "last").id) / "card.md").read_text("utf-8")
+    assert f"Started from: {parent.name} (50 % of its weights are kept" in card
     monkeypatch.setattr(learner, "HELD", 0.0)
     alone = went_on(project, parent, reader=OTHER)
     before = weights(project, parent)
