@@ -15,11 +15,14 @@ from core.review.summary import spread
 ROWS = (
     ("unet", "tuned", "U-Net from the brain starter, mirrored, threshold and smallest piece by the checking patients"),
     ("unet", "plain", "U-Net from the brain starter, as `predict` gives it"),
+    ("long", "tuned", "the same, three times as long, mirrored, threshold and smallest piece chosen the same way"),
+    ("long", "plain", "the same, three times as long, as `predict` gives it"),
     ("monai", "plain", "plain MONAI loop (U-Net of its tutorials)"),
     ("monai", "tuned", "plain MONAI loop, threshold and smallest piece chosen the same way"),
 )
 FIRST_FOLD = (
     ("unet", "U-Net from the brain starter"),
+    ("long", "U-Net from the brain starter, three times as long"),
     ("scratch", "U-Net from nothing"),
     ("monai", "plain MONAI loop"),
     ("attention", "Attention U-Net"),
@@ -46,7 +49,7 @@ def table(results: Path, seen: tuple[int, int], counts: Sequence[int], seeds: Se
             minutes = sum(facts["seconds"] for facts in found) / 60
             lines.append(_row(f"{words} ({len(found)} of {FOLDS} folds, {minutes:.0f} min)", rows))
     lines += _against(there)
-    lines += ["", "First fold, equal slices seen but by the plain loop, as `predict` gives it", "", HEAD, LINE]
+    lines += ["", "First fold, equal slices seen but by the plain loop and where it says so, as `predict` gives it", "", HEAD, LINE]
     for kind, words in FIRST_FOLD:
         if f"fold0-{kind}" in there:
             facts = there[f"fold0-{kind}"]
