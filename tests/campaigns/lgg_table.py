@@ -49,7 +49,8 @@ def table(results: Path, seen: tuple[int, int], counts: Sequence[int], seeds: Se
             minutes = sum(facts["seconds"] for facts in found) / 60
             lines.append(_row(f"{words} ({len(found)} of {FOLDS} folds, {minutes:.0f} min)", rows))
     lines += _against(there)
-    lines += ["", "First fold, equal slices seen but by the plain loop and where it says so, as `predict` gives it", "", HEAD, LINE]
+    alike = "equal slices seen but by the plain loop and where it says so"
+    lines += ["", f"First fold, {alike}, as `predict` gives it", "", HEAD, LINE]
     for kind, words in FIRST_FOLD:
         if f"fold0-{kind}" in there:
             facts = there[f"fold0-{kind}"]
