@@ -20,6 +20,7 @@ from core.learning.class_set import read_class_set
 from core.learning.config import TrainingConfig
 from core.learning.dataset import read_training_set
 from core.learning.events import EpochEnded, RunEnded, SamplesDrawn, Scores, TrainingStarted
+from core.learning.run_files import name_with_origin
 from core.learning.runs import RunState
 from core.learning.split import Part, Split
 from core.learning.warnings import keeps_newest
@@ -134,7 +135,7 @@ class _Training:
         self.yes_patients, self.label_slices = ready.yes_patients, ready.label_slices
         self.newest = keeps_newest(self.label_slices)
         self.encoder_sha256 = ready.encoder_sha256
-        self.parent_name = "-" if ready.parent is None else ready.parent.name
+        self.parent_name = "-" if ready.parent is None else name_with_origin(ready.project, ready.parent)
         before = ready.before
         self.record = RunRecord(ready.project, ready.team, ready.config, ready.data, ready.split, before)
         self.seconds = before.seconds if before else 0.0

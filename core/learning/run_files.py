@@ -364,6 +364,18 @@ def origin_of(project: Project, run: str) -> str:
     return "" if facts is None else str(facts.get("name", "")) or "?"
 
 
+def name_with_origin(project: Project, run: Run) -> str:
+    """Return a run's name with what it was called elsewhere: a number alone says little of a starter.
+
+    Raises
+    ------
+    ProjectError
+        ``run-damaged``.
+    """
+    origin = origin_of(project, run.id)
+    return f"{run.name} · {origin}" if origin else run.name
+
+
 def origin_facts(project: Project, run: str) -> Mapping[str, Any] | None:
     """Return what is known of where a run comes from; None for a run of this project.
 

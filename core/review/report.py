@@ -11,6 +11,7 @@ from core.errors import Cancelled, LearningError, ProjectError
 from core.labels import BRAIN
 from core.learning import runs
 from core.learning.events import TrainingStarted
+from core.learning.run_files import name_with_origin
 from core.learning.split import Part, Split
 from core.learning.warnings import cautions, patients_checking
 from core.messages import day, numeral, text
@@ -163,7 +164,7 @@ def _facts(project: Project, found: Compared) -> tuple[tuple[str, str], ...]:
             )
         )
     if run.parent is not None:
-        names = {one.id: one.name for one in runs.list_runs(project)}
+        names = {one.id: name_with_origin(project, one) for one in runs.list_runs(project) if one.id == run.parent}
         facts.append((text("report.fact_parent"), names.get(run.parent, run.parent)))
     facts.append((text("runs.looks"), str(found.looks)))
     return tuple(facts)

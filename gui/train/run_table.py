@@ -20,7 +20,7 @@ from PySide6.QtGui import QFocusEvent, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from core.errors import ProjectError
-from core.learning.run_files import origin_of
+from core.learning.run_files import name_with_origin, origin_of
 from core.learning.runs import Run, RunState, best_run, list_runs, read_evaluation
 from core.learning.starters import is_starter
 from core.messages import day, numeral, text
@@ -101,20 +101,15 @@ def read_rows(project: Project, imported: bool = False) -> list[RunRow]:
     With ``imported`` those too that only hold masks of another program.
     """
     runs = list_runs(project, imported=imported)
-    names = {run.id: run.name for run in runs}
+    parents = {run.parent for run in runs}
+    names = {run.id: name_with_origin(project, run) for run in runs if run.id in parents}
     best = best_run(project, runs=runs)
     rows = []
     for run in reversed(runs):
-        row = RunRow(run, _with_origin(project, names, run.parent or ""), best is not None and run.id == best.id)
+        parent = names.get(run.parent, run.parent) if run.parent else ""
+        row = RunRow(run, parent, best is not None and run.id == best.id)
         rows.append(_with_test(project, row))
     return rows
-
-
-def _with_origin(project: Project, names: dict[str, str], run: str) -> str:
-    """Return the name of a run, with what it was called elsewhere: a number alone says little of a starter."""
-    origin = origin_of(project, run) if run in names else ""
-    name = names.get(run, run)
-    return f"{name} · {origin}" if origin else name
 
 
 def _with_test(project: Project, row: RunRow) -> RunRow:

@@ -21,7 +21,7 @@ from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded
 from core.learning.prepare import Preparation
 from core.learning.run_files import origin_of
-from core.learning.runs import CONFIG_FILE, MODEL_FILE, ONNX_FILE, WEIGHTS_FILE, list_runs
+from core.learning.runs import CARD_FILE, CONFIG_FILE, MODEL_FILE, ONNX_FILE, WEIGHTS_FILE, list_runs, run_folder
 from core.learning.starters import brain_starter, find_starter, run_of, starters
 from core.project.predictions import read_meta, read_prediction
 from core.project.project import Project
@@ -310,6 +310,8 @@ def test_a_training_starts_from_a_starter(exported, tmp_path):
     with Project.open(path, read_only=True) as project:
         runs = {run.id: run for run in list_runs(project)}
         assert origin_of(project, runs[result["run"]].parent) == "brain"
+        card = (run_folder(project, result["run"]) / CARD_FILE).read_text("utf-8")
+        assert "Started from: Run 1 · brain (50 % of its weights are kept" in card
 
 
 def test_what_is_new_to_the_starter_is_learnt_at_the_rate_of_a_beginning(exported, tmp_path):
