@@ -52,8 +52,8 @@ POWER = 0.9
 CLIP = 1.0
 AVERAGE_DECAY = 0.999
 HELD = 0.5
-"""Part of a run's weights that is kept where none of what it learnt from is shown again (Wortsman et al. 2022, "Robust
-fine-tuning of zero-shot models": halfway is best or near it on what was known and on what is new)."""
+"""Part of a run's weights that is kept where none of what it learnt from is shown again (after Wortsman et al. 2022,
+"Robust fine-tuning of zero-shot models"; what was measured here, and on whom, stands in ADR 0017)."""
 
 
 class Learner:
