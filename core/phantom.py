@@ -125,7 +125,7 @@ def make_head(
     image[within] = content
     stored = _acquire(image, points, random, contrast, noise)
     modality = "CT" if contrast == "CT" else "MR"
-    facts = {"SeriesDescription": f"{contrast} phantom", "Contrast": contrast}
+    facts = {"series": f"{contrast} phantom", "contrast": contrast}
     return Phantom(Volume(stored, geometry, modality=modality, facts=facts), masks)
 
 

@@ -94,6 +94,7 @@ class ForeignDialog(Dialog):
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, 4)
         table.setHorizontalHeaderLabels([text(f"foreign.column_{name}") for name in ("name", "size", "drawn", "lands")])
+        table.setAccessibleName(text("foreign.column_name"))
         table.verticalHeader().hide()
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)

@@ -40,7 +40,7 @@ _FACTS = frozenset(
     {
         *("format", "echo_time", "repetition_time", "inversion_time", "flip_angle", "field_strength"),
         *("slice_thickness", "kvp", "bits_stored", "missing_slices", "uneven_slices", "tilt_degrees"),
-        *("volume", "volumes", "dataset"),
+        *("volume", "volumes", "dataset", "series", "contrast"),
     }
 )
 """Facts that have a name in the catalogue; others are shown under their own."""
@@ -229,6 +229,7 @@ class HeaderPanel(QDialog):
     def _make_table(self) -> QTableView:
         table = QTableView()
         table.setModel(self._filter)
+        table.setAccessibleName(text("header.title"))
         make_quiet(table, 26)
         # several lines at a time are copied
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

@@ -19,6 +19,7 @@ class LicencesDialog(Dialog):
         key = "dialogs.licences_installed" if file() is not None else "dialogs.licences_checkout"
         self.body.addWidget(theme.label(text(key), "muted", wrap=True))
         self.words = QPlainTextEdit(licences())
+        self.words.setAccessibleName(text("dialogs.licences"))
         self.words.setReadOnly(True)
         self.words.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)

@@ -27,6 +27,7 @@ class LogDialog(Dialog):
             theme.dress(self)
         self.body.addWidget(theme.label(text("faults.log_words"), "muted", wrap=True))
         self.words = QPlainTextEdit(read_log() or text("faults.log_empty"))
+        self.words.setAccessibleName(text("faults.log_title"))
         self.words.setReadOnly(True)
         self.words.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)

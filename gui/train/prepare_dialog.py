@@ -110,6 +110,7 @@ class PrepareDialog(QDialog):
         self.slider.setRange(1, scan.shape[0])
         self.slider.setValue((index if index >= 0 else scan.shape[0] // 2) + 1)
         self.slider.setVisible(scan.shape[0] > 1)
+        self.slider.setAccessibleName(text("boxes.slice"))
         self.slider.valueChanged.connect(self._moved)
         self._facts = theme.label("", "muted")
         self.cards = {step: StepCard(step) for step in SHOWN}

@@ -35,6 +35,8 @@ _NUMBERS = frozenset({"slices", "val_dice", "test_dice", "looks", "time"})
 MOST_TICKED = 4
 NARROW = 860
 """Below this width (px) only what tells runs apart is shown; the tips say the rest."""
+_WORDS = ("labels", "network", "parent")
+"""Columns that share what the others leave."""
 _WIDE_ONLY = ("slices", "time")
 _SCORES = ("val_dice", "test_dice")
 _DASH = "—"
@@ -307,6 +309,18 @@ def _run_words(row: RunRow) -> str:
     return f"{mark}{row.run.name}  ·  {text(f'train.state_{state.value}')}"
 
 
+def _shared(wanted: Sequence[int], room: int) -> list[int]:
+    """What each gets of a width: what it wants, and more alike; where too little, the widest give most."""
+    widths = [0] * len(wanted)
+    left = len(wanted)
+    spare = max(0, room - sum(wanted))
+    for number in sorted(range(len(wanted)), key=lambda one: wanted[one]):
+        widths[number] = min(wanted[number] + spare // len(wanted), max(0, room) // left)
+        room -= widths[number]
+        left -= 1
+    return widths
+
+
 class RunTable(QTableView):
     """The table; one run is chosen, and its curves are shown above."""
 
@@ -324,11 +338,9 @@ class RunTable(QTableView):
         header = self.horizontalHeader()
         header.setSectionsClickable(False)
         header.setMinimumSectionSize(64)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        for column, name in enumerate(COLUMNS):
-            if name in _NUMBERS or name == "network":
-                header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        for name in _WORDS:
+            header.setSectionResizeMode(COLUMNS.index(name), QHeaderView.ResizeMode.Fixed)
         self.setMinimumHeight(96)
         self.selectionModel().currentRowChanged.connect(self._row_changed)
         self.doubleClicked.connect(self._double_clicked)
@@ -381,10 +393,20 @@ class RunTable(QTableView):
             hidden.add("parent")
         for number, name in enumerate(COLUMNS):
             self.setColumnHidden(number, name in hidden)
-        # long names of networks are cut rather than the figures beside them
-        modes = QHeaderView.ResizeMode
-        mode = modes.Stretch if narrow else modes.ResizeToContents
-        self.horizontalHeader().setSectionResizeMode(COLUMNS.index("network"), mode)
+        self._share_width([name for name in _WORDS if name not in hidden])
+
+    def _share_width(self, names: Sequence[str]) -> None:
+        """Give columns of words what the figures leave: what is long is cut first, and no figure is."""
+        header = self.horizontalHeader()
+        wanted = [
+            0 if self.isColumnHidden(number) else max(header.sectionSizeHint(number), self.sizeHintForColumn(number))
+            for number in range(len(COLUMNS))
+        ]
+        words = [COLUMNS.index(name) for name in names]
+        room = self.viewport().width() - sum(wanted) + sum(wanted[number] for number in words)
+        widths = _shared([wanted[number] for number in words], room)
+        for number, width in zip(words, widths, strict=True):
+            header.resizeSection(number, max(width, header.minimumSectionSize()))
 
     def sizeHintForColumn(self, column: int) -> int:
         # Qt forgets the box to tick

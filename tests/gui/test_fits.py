@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import small_project as small
+from every_dialog import dialogs, unseen
 from fitting import cut_off
 from naming import nameless
 from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QSize
@@ -17,30 +18,11 @@ from pytestqt.qtbot import QtBot
 from shell_support import wait_loaded
 
 from core import messages
-from core.learning.config import TrainingConfig
-from core.messages import text
-from gui import keymap, language, roomy, theme
+from gui import language, roomy, theme
 from gui.annotate.fold import Fold
-from gui.dialogs.about import AboutDialog
-from gui.dialogs.class_dialog import ClassDialog
-from gui.dialogs.command_palette import CommandPalette
-from gui.dialogs.export_dialog import ExportDialog
-from gui.dialogs.import_dialog import ImportDialog
-from gui.dialogs.keys_sheet import KeysDialog
-from gui.dialogs.label_dialog import LabelDialog
-from gui.dialogs.questions import Question
-from gui.dialogs.settings_dialog import SettingsDialog
-from gui.dialogs.strip_dialog import StripDialog
-from gui.guide.window import GuideWindow
 from gui.main_window import MainWindow
-from gui.review.ways_dialog import WaysDialog
 from gui.session import Session
-from gui.settings import Preferences, Settings
-from gui.team.bundle_dialog import BundleDialog
-from gui.team.reader_dialog import ReaderDialog
-from gui.team.timeline import TimelineDialog
-from gui.train.expert import ExpertDialog
-from gui.worklist.scan_dialogs import NameDialog, TwoReadersDialog, WordsDialog
+from gui.settings import Settings
 
 TOOLS = (
     "brush", "erase", "background", "suggestions", "polygon", "lasso", "scissors", "fill", "wand", "level", "threshold",
@@ -167,47 +149,15 @@ def test_the_window_has_room_for_its_words(window: MainWindow, folder: Path, spo
     assert not look.faults, "\n".join(look.faults)
 
 
-def dialogs(window: MainWindow) -> Iterator[tuple[str, QWidget]]:
-    """Make every dialog that needs no more than an open project, one after the other."""
-    session, project = window.session, window.session.project
-    assert project is not None
-    assert session.scan is not None
-    scan = session.scan
-    settings = SettingsDialog(Preferences(), window)
-    for place in range(settings.tabs.count()):
-        settings.tabs.setCurrentIndex(place)
-        yield f"settings-{place}", settings
-    yield "keys", KeysDialog(keymap.load("default"), window)
-    yield "about", AboutDialog(window)
-    yield "palette", CommandPalette(window.actions_table, window)
-    yield "label", LabelDialog(session.labels, "", window)
-    yield "class", ClassDialog("", (), window)
-    export = ExportDialog(
-        session.labels, "Brain", (scan.id, scan.name), [scan.id], Path("/tmp"), window, volume=session.volume
-    )
-    for place in range(export.formats.count()):
-        export.formats.setCurrentRow(place)
-        yield f"export-{export.format}", export
-    yield "import", ImportDialog(session, window.intake.take, (), window)
-    yield (
-        "strip",
-        StripDialog([("brain", "brain"), ("classical", text("strip_page.model_classical"))], [], Path("/tmp"), window),
-    )
-    yield "expert", ExpertDialog(TrainingConfig(("Brain",)), window)
-    yield "ways", WaysDialog({}, window)
-    yield "bundle", BundleDialog(session, [scan.id], ["Anna", "Bernd"], window)
-    yield "reader", ReaderDialog("Anna", ["Anna"], window)
-    yield "timeline", TimelineDialog(session, scan.id, window)
-    yield "returned", WordsDialog("why_returned", 2, window)
-    yield "tag", NameDialog("tag", window)
-    yield "two", TwoReadersDialog(["Anna", "Bernd"], 2, window)
-    yield "question", Question(text("train.delete_title"), text("train.delete_stays"), text("train.delete_yes"), window)
-    yield "guide", GuideWindow(window)
-
-
 @pytest.mark.parametrize("room", [(1280, 768), (960, 508)])
 def test_the_dialogs_have_room_for_their_words(
-    window: MainWindow, folder: Path, spoken: str, room: tuple[int, int], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    window: MainWindow,
+    folder: Path,
+    spoken: str,
+    room: tuple[int, int],
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ):
     monkeypatch.setattr(roomy, "room_of", lambda _: QSize(*room))
     window.resize(*room)
@@ -216,7 +166,7 @@ def test_the_dialogs_have_room_for_their_words(
         assert window.intake.open_project(folder)
     wait_loaded(window, qtbot)
     made: list[QWidget] = []
-    for place, dialog in dialogs(window):
+    for place, dialog in dialogs(window, tmp_path, qtbot):
         dialog.show()
         look.at(place, dialog)
         assert dialog.width() <= room[0], place
@@ -226,4 +176,5 @@ def test_the_dialogs_have_room_for_their_words(
     for dialog in made:
         dialog.close()
         dialog.deleteLater()
+    assert unseen({type(dialog) for dialog in made}) == set()
     assert not look.faults, "\n".join(look.faults)

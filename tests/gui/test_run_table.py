@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -10,7 +12,7 @@ from core.learning.config import TrainingConfig
 from core.learning.runs import Run, RunState
 from core.messages import text
 from gui import theme
-from gui.train.run_table import COLUMNS, RunRow, RunTable
+from gui.train.run_table import COLUMNS, RunRow, RunTable, _shared
 
 
 def run(name: str, *, classifies: bool) -> Run:
@@ -44,6 +46,27 @@ def test_no_figure_is_cut_where_the_name_of_the_network_is_long(table, qtbot, pa
     assert table.horizontalHeader().length() <= table.viewport().width()
     assert not table.horizontalScrollBar().isVisible()
     assert table.isColumnHidden(COLUMNS.index("parent")) == (not parent)
+
+
+def test_no_word_is_cut_where_there_is_room_for_it(table, qtbot):
+    table.resize(1000, 160)
+    table.set_rows([row("Run 1"), row("Run 12", "Starter: tumour, 192", classifies=False)])
+    qtbot.wait(20)
+    assert table.horizontalHeader().length() == pytest.approx(table.viewport().width(), abs=len(COLUMNS))
+    for number in range(len(COLUMNS)):
+        assert table.columnWidth(number) >= table.sizeHintForColumn(number)
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=4), st.integers(-100, 2000))
+def test_a_width_is_shared_so_that_only_the_long_are_cut(wanted, room):
+    widths = _shared(wanted, room)
+    assert sum(widths) <= max(0, room)
+    if sum(wanted) <= room:
+        assert all(width >= wish for width, wish in zip(widths, wanted, strict=True))
+        return
+    # whoever is cut has no less than whoever is not
+    cut = [width for width, wish in zip(widths, wanted, strict=True) if width < wish]
+    assert max(widths) <= min(cut) + len(wanted)
 
 
 def test_the_head_says_auc_where_all_runs_say_yes_or_no(table):

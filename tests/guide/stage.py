@@ -75,7 +75,7 @@ def make_project(path: Path) -> Path:
         for patient, seed, contrasts, drawn in _PATIENTS:
             for contrast in contrasts:
                 found = head(seed, contrast)
-                volume = replace(found.volume, facts={"Contrast": contrast})
+                volume = replace(found.volume, facts={"contrast": contrast})
                 scan = project.add_scan(volume, patient=patient, description=f"{contrast} head")
                 if drawn:
                     save(project, scan.id, {"Brain": found.masks["Brain"]}, finished=True)
