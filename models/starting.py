@@ -101,14 +101,7 @@ class Ready:
             config = replace(config, parent=team.told(run_of(project, config.parent).id if team.lead else ""))
             self.config = config
         self.parent = runs.find_run(project, config.parent) if config.parent else None
-        if before:
-            self.split = Split.from_json(runs.read_split_file(project, before.id))
-            refuse_frozen(project, self.split)
-        elif split is not None:
-            line = runs.ancestors(project, self.parent.id if self.parent else None)
-            self.split = stamped(project, split, data, line, should_stop)
-        else:
-            self.split = split_for(project, config, data, should_stop)
+        self.split = self._split(split, should_stop)
         self.parts = _examples(data, self.split)
         train = self.parts[Part.TRAIN]
         if not len(train) or not len(self.parts[Part.VALIDATION]):
@@ -120,19 +113,9 @@ class Ready:
         known = self.parent.config.labels if self.parent else ()
         self.learner = Learner(config, data, train, team=team, doubled=doubled, known=known)
         self.notices = [Notice(f"training-leaky-{reason}") for reason in self.split.reasons]
-        self.yes_patients = _people_with_yes(data, self.parts[Part.VALIDATION]) if config.classifies else None
-        if self.yes_patients is not None and self.yes_patients < ENOUGH_YES:
-            self.notices.append(Notice("training-few-check", {"count": self.yes_patients, "name": data.labels[0]}))
-        checking = data.amounts[self.parts[Part.VALIDATION]]
-        self.label_slices = None if config.classifies else int(np.count_nonzero(checking))
-        if keeps_newest(self.label_slices):
-            key = "training-few-shown" if self.label_slices else "training-none-shown"
-            self.notices.append(Notice(key, {"count": self.label_slices}))
+        self.yes_patients, self.label_slices = self._look_at_checking()
         go_on(should_stop)
-        if self.parent is not None and not before:
-            weights = checkpoint.read_weights(runs.require_usable(project, self.parent))
-            if self.learner.start_from(weights, self.parent, unseen=_unseen(project, data, train, self.parent)):
-                self.notices.append(Notice("training-parent-heads"))
+        self._take_weights(train)
         go_on(should_stop)
         self.learner.begin(resumed=before is not None)
         self.encoder_sha256 = "" if before else file_hash(config.encoder_weights)
@@ -148,6 +131,40 @@ class Ready:
             folder = runs.run_folder(project, before.id)
             self.state = checkpoint.read_resume(folder, self.learner.device)
             self.encoder_sha256 = str(self.state.get("encoder_sha256", ""))
+
+    def _split(self, given: Split | None, should_stop: StopCheck) -> Split:
+        """Who trains, checks and tests: as the run that goes on had it, as given, or dealt by the settings."""
+        if self.before:
+            split = Split.from_json(runs.read_split_file(self.project, self.before.id))
+            refuse_frozen(self.project, split)
+            return split
+        if given is not None:
+            line = runs.ancestors(self.project, self.parent.id if self.parent else None)
+            return stamped(self.project, given, self.data, line, should_stop)
+        return split_for(self.project, self.config, self.data, should_stop)
+
+    def _look_at_checking(self) -> tuple[int | None, int | None]:
+        """Count patients with a yes, or slices with a label, that check, and tell of too few."""
+        checking = self.parts[Part.VALIDATION]
+        if self.config.classifies:
+            people = _people_with_yes(self.data, checking)
+            if people < ENOUGH_YES:
+                self.notices.append(Notice("training-few-check", {"count": people, "name": self.data.labels[0]}))
+            return people, None
+        shown = int(np.count_nonzero(self.data.amounts[checking]))
+        if keeps_newest(shown):
+            key = "training-few-shown" if shown else "training-none-shown"
+            self.notices.append(Notice(key, {"count": shown}))
+        return None, shown
+
+    def _take_weights(self, train: NDArray[np.int64]) -> None:
+        """Begin with what the parent learnt; a run that goes on has its own weights."""
+        if self.parent is None or self.before:
+            return
+        weights = checkpoint.read_weights(runs.require_usable(self.project, self.parent))
+        unseen = _unseen(self.project, self.data, train, self.parent)
+        if self.learner.start_from(weights, self.parent, unseen=unseen):
+            self.notices.append(Notice("training-parent-heads"))
 
 
 def _unseen(project: Project, data: TrainingSet, train: NDArray[np.int64], parent: Run) -> float:
