@@ -240,7 +240,8 @@ class _Handle(QWidget):
         self._words = theme.label("", "strong")
         self._words.setParent(parent)
         self._words.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._words.setStyleSheet("background: transparent; font-size: 12px;")
+        color = theme.scan_color("text_bright")
+        self._words.setStyleSheet(f"background: transparent; color: {color}; font-size: 12px;")
 
     def say(self, words: str) -> None:
         self._words.setText(words.upper())

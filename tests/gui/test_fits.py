@@ -1,4 +1,5 @@
-"""Every page and dialog of the real window, in each language, on a small screen too: all of it whole and named."""
+"""Every page and dialog of the real window, in each language, on a small screen too: all of it whole, named and
+readable."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QSize
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
+from reading import unreadable
 from shell_support import wait_loaded
 
 from core import messages
@@ -49,7 +51,8 @@ def spoken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, qapp
 
 @pytest.fixture
 def window(spoken: str, qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
-    theme.apply(qapp)
+    # both themes are looked at
+    theme.apply(qapp, "light" if spoken == "de" else "dark")
     made = MainWindow(Session(Settings()))
     made.resize(*SIZE)
     made.show()
@@ -58,6 +61,7 @@ def window(spoken: str, qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow
     made.session.put_away()
     made.close()
     made.deleteLater()
+    theme.apply(qapp)
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
@@ -99,7 +103,7 @@ class Look:
         # what is laid out may ask for another layout, and what is measured in a thread for other words
         for _ in range(_TURNS):
             QTest.qWait(10)
-            faults = cut_off(widget)
+            faults = [*cut_off(widget), *unreadable(widget)]
             if not faults:
                 break
         self.faults += [f"{place}: {fault}" for fault in [*faults, *nameless(widget)]]
