@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -385,28 +385,35 @@ class RunTable(QTableView):
         self._fit_columns()
 
     def _fit_columns(self) -> None:
-        """Hide what does not fit: in a narrow table what all runs share, or what tells least."""
+        """Hide what does not fit: in a narrow table what tells least, then what says nothing of any run."""
         narrow = self.width() < NARROW
         alike = len({row.run.labels for row in self.runs.rows}) <= 1
         hidden = {*_WIDE_ONLY, "labels" if alike else "parent"} if narrow else set()
         if narrow and all(row.from_words == _DASH for row in self.runs.rows):
             hidden.add("parent")
+        header = self.horizontalHeader()
+        wanted = {
+            name: max(header.sectionSizeHint(number), self.sizeHintForColumn(number), header.minimumSectionSize())
+            for number, name in enumerate(COLUMNS)
+        }
+        for name in ("looks", "test_dice"):
+            if self._room(wanted, hidden) < 0 and self._is_silent(name):
+                hidden.add(name)
         for number, name in enumerate(COLUMNS):
             self.setColumnHidden(number, name in hidden)
-        self._share_width([name for name in _WORDS if name not in hidden])
+        # what is long among the words is cut first, and no figure is
+        words = {name: wanted[name] for name in _WORDS if name not in hidden}
+        widths = _shared(list(words.values()), self._room(wanted, hidden) + sum(words.values()))
+        for name, width in zip(words, widths, strict=True):
+            header.resizeSection(COLUMNS.index(name), max(width, header.minimumSectionSize()))
 
-    def _share_width(self, names: Sequence[str]) -> None:
-        """Give columns of words what the figures leave: what is long is cut first, and no figure is."""
-        header = self.horizontalHeader()
-        wanted = [
-            0 if self.isColumnHidden(number) else max(header.sectionSizeHint(number), self.sizeHintForColumn(number))
-            for number in range(len(COLUMNS))
-        ]
-        words = [COLUMNS.index(name) for name in names]
-        room = self.viewport().width() - sum(wanted) + sum(wanted[number] for number in words)
-        widths = _shared([wanted[number] for number in words], room)
-        for number, width in zip(words, widths, strict=True):
-            header.resizeSection(number, max(width, header.minimumSectionSize()))
+    def _room(self, wanted: Mapping[str, int], hidden: Collection[str]) -> int:
+        """Pixels that the columns shown leave of the table; below 0 where they want more."""
+        return self.viewport().width() - sum(width for name, width in wanted.items() if name not in hidden)
+
+    def _is_silent(self, name: str) -> bool:
+        column = COLUMNS.index(name)
+        return all(self.runs.index(row, column).data() == _DASH for row in range(self.runs.rowCount()))
 
     def sizeHintForColumn(self, column: int) -> int:
         # Qt forgets the box to tick

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,7 +59,20 @@ def test_no_word_is_cut_where_there_is_room_for_it(table, qtbot):
         assert table.columnWidth(number) >= table.sizeHintForColumn(number)
 
 
-@given(st.lists(st.integers(0, 500), min_size=1, max_size=4), st.integers(-100, 2000))
+def test_what_no_run_has_goes_before_a_name_is_cut(table, qtbot):
+    table.resize(880, 160)
+    rows = [row("Run 1"), row("Run 12", "Starter: tumour, 192", classifies=False)]
+    table.set_rows([replace(one, test_dice=None, test_interval=None) for one in rows])
+    qtbot.wait(20)
+    assert table.isColumnHidden(COLUMNS.index("looks"))
+    parent = COLUMNS.index("parent")
+    assert table.columnWidth(parent) >= table.sizeHintForColumn(parent)
+    # measured on the test scans, a run says so
+    table.set_rows([replace(one, looks=1) for one in rows])
+    assert not any(table.isColumnHidden(COLUMNS.index(name)) for name in ("looks", "test_dice"))
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=4), st.integers(-100, 2000))
 def test_a_width_is_shared_so_that_only_the_long_are_cut(wanted, room):
     widths = _shared(wanted, room)
     assert sum(widths) <= max(0, room)
