@@ -6,8 +6,8 @@ import numpy as np
 from fitting import said
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect
-from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QScrollArea, QWidget
+from viewer_support import pixels_of
 
 LEAST = 3.0
 """Contrast of the brightest and the darkest pixel; thin letters never reach their whole colour."""
@@ -17,7 +17,7 @@ _LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055)
 
 def unreadable(root: QWidget) -> list[str]:
     """Return what cannot be read, a line each: the kind, the words, and their contrast."""
-    picture = luminance(root.grab().toImage())
+    picture = luminance(pixels_of(root))
     found = []
     for widget in root.findChildren(QWidget):
         if (
@@ -33,11 +33,9 @@ def unreadable(root: QWidget) -> list[str]:
     return found
 
 
-def luminance(image: QImage) -> NDArray[np.float64]:
-    """Relative luminance ``[y, x]`` in 0..1, as WCAG 2.2 counts it."""
-    drawn = image.convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(drawn.constBits(), np.uint8).reshape(drawn.height(), drawn.bytesPerLine())
-    red, green, blue = (_LINEAR[rows[:, first : drawn.width() * 3 : 3]] for first in range(3))
+def luminance(codes: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Relative luminance ``[y, x]`` in 0..1 of ``[y, x, 3]`` RGB, as WCAG 2.2 counts it."""
+    red, green, blue = (_LINEAR[codes[..., channel]] for channel in range(3))
     return red * 0.2126 + green * 0.7152 + blue * 0.0722
 
 
