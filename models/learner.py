@@ -151,7 +151,7 @@ class Learner:
             The run, and its weights by name.
         unseen
             Part of what the parent learnt from that is not learnt from here, 0..1, and would be forgotten: where the
-            parent knows all labels, :attr:`held` is :data:`HELD` times as much.
+            parent knows all labels and gives the encoder too, :attr:`held` is :data:`HELD` times as much.
 
         Raises
         ------
@@ -170,7 +170,9 @@ class Learner:
             # deep networks lose levels on small slices: too little in common to be a start
             raise LearningError("parent-differs", name=parent.name, what="size")
         self.average.load_state_dict(self.network.state_dict())
-        if not self.config.classifies and not fresh and set(now) <= set(before):
+        # a file that takes the encoder's place leaves nothing that could lie halfway
+        whole = not fresh and not self.config.encoder_weights
+        if whole and not self.config.classifies and set(now) <= set(before):
             self._hold(HELD * unseen)
         return fresh or sorted(self._heads() if set(now) - set(before) else ())
 

@@ -1,6 +1,7 @@
 """A training that goes on from a run stays near to it where it would forget what the run learnt from."""
 
 import pytest
+import safetensors.torch
 import torch
 from learning_project import disc_volume
 from training_support import changed, of_kind, one_thread, project, steps_made, train
@@ -76,6 +77,18 @@ def test_what_is_held_on_to_is_still_held_after_a_pause(project, parent):
     assert len(of_kind(paused, EpochEnded)) == 1
     for name, tensor in went_on(project, parent, reader=OTHER, epochs=2, steps=3).items():
         torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0)
+
+
+def test_an_encoder_from_a_file_is_not_mixed_with_that_of_the_parent(project, parent, tmp_path):
+    settings = {"network": "resnet18_unet", "size": 64, "epochs": 1, "steps": 1}
+    train(project, changed(**settings))
+    deep = runs.find_run(project, "last")
+    torch.manual_seed(99)
+    given = learner.build_network("resnet18_unet", inputs=1, outputs=1, size=64).state_dict()
+    file = tmp_path / "encoder.safetensors"
+    file.write_bytes(safetensors.torch.save({name: value.contiguous() for name, value in given.items()}))
+    kept = went_on(project, deep, reader=OTHER, encoder_weights=str(file), freeze="encoder", **settings)
+    torch.testing.assert_close(kept["encoder.conv1.weight"], given["encoder.conv1.weight"])
 
 
 def test_of_a_run_that_does_not_say_what_it_learnt_from_all_is_held(project, parent, monkeypatch):
