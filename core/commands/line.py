@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from core import messages
@@ -207,6 +208,12 @@ def run(arguments: Sequence[str]) -> int:
 
     previous = signal.signal(signal.SIGINT, interrupted)
     try:
+        project = getattr(parsed, "project", getattr(parsed, "path", None))
+        if isinstance(project, Path):
+            # not before it is needed: the window has no use for it
+            from core.project.interrupted import finish_labels
+
+            finish_labels(project)
         facts = module.run(parsed, line)
         return _close(line, arguments[0], facts, 130 if line.stop else int(facts.pop("exit", 0)))
     except (KeyboardInterrupt, Cancelled):

@@ -203,9 +203,14 @@ class Annotations:
         newest = self.latest(version.annotation)[version.layer]
         file = self._folder / newest.file
         owner = self.get(version.annotation)
-        # a name of its own in the index, so that what is damaged is never written over
-        self.save(version.annotation, {version.layer: mask}, {}, journal_sequence=0, action="restore", facts={})
+        if self._store.read_only:
+            raise StorageError("read-only", file=self._folder)
+        geometry = self._geometry(owner.scan)
+        # a name of its own in the index, so that what is damaged is never written over; also of the same voxels
+        written = self._write(owner, version.layer, mask, geometry, anew=True)
+        assert written is not None
         with self._store.transaction() as connection:
+            self._record(connection, owner, geometry, [written], {}, 0, "restore", {})
             connection.execute(
                 "UPDATE layer_version SET removed = ? WHERE annotation = ? AND layer = ? AND sequence = ?",
                 (utc_now(), newest.annotation, newest.layer, newest.sequence),
@@ -298,7 +303,10 @@ class Annotations:
         told |= {"runs": runs} if runs else {}
         audit.append(connection, owner.reader, action, dict(facts) | told, touched=touched)
 
-    def _write(self, owner: Annotation, layer: str, mask: NDArray[np.uint8], geometry: Geometry) -> _Pending | None:
+    def _write(
+        self, owner: Annotation, layer: str, mask: NDArray[np.uint8], geometry: Geometry, *, anew: bool = False
+    ) -> _Pending | None:
+        """Write a layer's file; None where the newest holds the same voxels, unless it is to be written anew."""
         maskfile.check(mask, geometry)
         last = self._store.row(
             "SELECT sequence, sha256, content_sha256 FROM layer_version WHERE annotation = ? AND layer = ? "
@@ -306,7 +314,7 @@ class Annotations:
             owner.id,
             layer,
         )
-        if last is not None and last["content_sha256"] == maskfile.content_hash(mask):
+        if not anew and last is not None and last["content_sha256"] == maskfile.content_hash(mask):
             return None
         sequence = 1 if last is None else int(last["sequence"]) + 1
         encoded = maskfile.encode(mask, geometry)

@@ -221,9 +221,18 @@ def carry_out(project: Project, change: Change, on_progress: OnProgress | None =
     return _change_masks(project, change, on_progress)
 
 
+def is_pending(project: Project) -> bool:
+    """Whether a change of labels has not reached all masks: it goes on just now, or a crash interrupted it."""
+    return _pending(project) is not None
+
+
+def _pending(project: Project) -> sqlite3.Row | None:
+    return project.store.row("SELECT value FROM meta WHERE key = ?", _PENDING)
+
+
 def finish_pending(project: Project) -> Done | None:
     """Finish what a crash interrupted; None if nothing was. Conditions as :func:`carry_out`."""
-    row = project.store.row("SELECT value FROM meta WHERE key = ?", _PENDING)
+    row = _pending(project)
     if row is None:
         return None
     note: dict[str, Any] = json.loads(row["value"])

@@ -96,6 +96,22 @@ def test_a_file_that_is_gone_is_mended_too(path: Path) -> None:
         assert project.verify() == []
 
 
+def test_a_version_of_the_same_voxels_as_the_damaged_newest_is_written_anew(path: Path) -> None:
+    with Project.open(path) as project:
+        annotation = project.annotations(project.scans()[0].id)[0].id
+        first, second, third = project.layer_versions(annotation, "brain")
+        mask = project.read_version(first)
+        project.save_layers(annotation, {"brain": mask}, {}, journal_sequence=0)
+    damage(path, "brain", 0, 1)
+    with Project.open(path) as project:
+        project.restore_version(first)
+        versions = project.layer_versions(annotation, "brain")
+        assert [bool(one.removed) for one in versions] == [False, False, False, True, False]
+        np.testing.assert_array_equal(project.read_layer(annotation, "brain"), mask)
+        open_annotation(project, project.scans()[0].id, "anna").close()
+    assert (second.sequence, third.sequence) == (2, 3)
+
+
 def test_command_lists_and_restores(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     damage(path, "lesions", 0)
     arguments = ["versions", str(path), "S0001", "--reader", "anna"]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.commands import line
 from core.editing.opening import open_annotation
 from core.errors import InputError, StorageError
 from core.geometry import Geometry, Plane
 from core.io import atomic
 from core.labels import LabelSet
 from core.project import relabel
+from core.project.lock import AnnotationLock
 from core.project.project import Project
 from core.project.records import Origin, SliceState
 from core.project.saver import Saver
@@ -201,6 +204,35 @@ def test_strokes_a_crash_left_in_the_journal_are_changed_too(project: Project) -
     with_it.editor.undo()
     assert (with_it.editor.mask("lesions") == vessel).any()
     with_it.close()
+
+
+def test_a_command_finishes_what_a_crash_interrupted_or_refuses_to_read_half_of_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = masks(project, "lesions")
+    real, count = relabel._change_one, 0
+
+    def once(*arguments: object) -> bool:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(relabel, "_change_one", once)
+        with pytest.raises(KeyboardInterrupt):
+            relabel.carry_out(project, relabel.plan_merge(project.labels(), "Oedema", "Cyst"))
+    path = project.path
+    project.close()
+    with AnnotationLock(path, "carla"):
+        assert line.run(["info", str(path), "--json"]) == 1
+        assert json.loads(capsys.readouterr().out)["error"]["code"] == "labels-half-changed"
+    assert line.run(["verify", str(path / "meninx.json")]) == 0
+    with Project.open(path) as again:
+        assert not relabel.is_pending(again)
+        for name in READERS:
+            np.testing.assert_array_equal(masks(again, "lesions")[name], np.where(before[name] == 2, 3, before[name]))
 
 
 def test_what_a_full_disk_interrupts_is_finished_at_the_next_opening(
