@@ -119,13 +119,18 @@ def base_hash(versions: Mapping[str, Iterable[LayerVersion]], start: int) -> byt
     start
         The sequence.
     """
-    rows = []
-    for layer, of_layer in sorted(versions.items()):
+    rows: list[list[object]] = []
+    for layer, found in sorted(versions.items()):
+        of_layer = list(found)
         at_start = [version for version in of_layer if version.journal_sequence <= start]
         if at_start:
             last = max(at_start, key=lambda version: version.sequence)
             # values that a merge changed: the steps are of the values before
             rows.append([layer, last.sequence, last.sha256, *([last.remap] if last.remap else [])])
+        # the steps to versions saved since are of the values before, too
+        later = [[one.sequence, one.remap] for one in of_layer if one.journal_sequence > start and one.remap]
+        if later:
+            rows.append([layer, later])
     return hashlib.sha256(json.dumps(rows).encode()).digest()
 
 

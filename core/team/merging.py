@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.editing.opening import begin_journal_anew
-from core.errors import Cancelled, InputError, StorageError
+from core.errors import Cancelled, InputError, ProjectError, StorageError
 from core.events import Events, Finished, Progress, StopCheck, never_stop
 from core.io import atomic
 from core.labels import SCRIBBLED_BACKGROUND
 from core.project import audit
+from core.project.journal_file import JournalFile
 from core.project.label_table import key_of
 from core.project.lock import AnnotationLock
 from core.project.project import Project
 from core.project.records import current_reader
 from core.team.bundle_file import TABLES, BundleReader, Row, check_room
 from core.team.conflicts import note
-from core.team.merge_labels import Joined, join
+from core.team.merge_labels import Joined, Remap, join
 from core.team.merge_masks import MaskMerge, meant
 from core.team.merge_rows import merge_rows
 from core.team.merge_state import Merge, check_tables
@@ -320,7 +321,16 @@ def _merge_labels(merge: Merge) -> Joined:
         gone = kind == "label" and key not in joined.told and key not in joined.former
         if gone and merge.decide("label", key) in {"theirs", "both-theirs"}:
             merge.told("label", key, line)
-    for layer, values in joined.ours.items():
+    _read_anew(merge, joined.ours)
+    _note_labels(merge, joined)
+    return joined
+
+
+def _read_anew(merge: Merge, remap: Remap) -> None:
+    """Let the masks here be read by values that changed; an undo history that holds the old ones goes with it."""
+    rows = merge.connection
+    anew: set[str] = set()
+    for layer, values in remap.items():
         for found in rows.execute("SELECT * FROM layer_version WHERE layer = ?", (layer,)).fetchall():
             before = dict(found)
             after = meant(before, values)
@@ -337,9 +347,33 @@ def _merge_labels(merge: Merge) -> Joined:
                         before["sequence"],
                     ),
                 )
+                anew.add(before["annotation"])
                 merge.updated += 1
-    _note_labels(merge, joined)
-    return joined
+    for row in rows.execute("SELECT id, journal_sequence FROM annotation").fetchall() if remap else ():
+        if row["id"] not in anew and _drew_with(merge.project, row["id"], row["journal_sequence"], remap):
+            anew.add(row["id"])
+    for annotation in anew:
+        if not merge.project.journal_path(annotation).is_file():
+            continue
+        # one ahead of its journal, which so fits no more even if it cannot be set aside
+        rows.execute("UPDATE annotation SET journal_sequence = journal_sequence + 1 WHERE id = ?", (annotation,))
+    merge.redrawn |= anew
+
+
+def _drew_with(project: Project, annotation: str, saved: int, remap: Remap) -> bool:
+    """Whether an undo history holds values that change. What was taken back before it was saved is in no version."""
+    file = project.journal_path(annotation)
+    if not file.is_file():
+        return False
+    try:
+        steps = (record.step for record in JournalFile(file, synced=saved).records() if record.step is not None)
+        # 0: of several labels
+        return any(
+            part.layer in remap and step.label_value in {0, *remap[part.layer]} for step in steps for part in step.parts
+        )
+    except ProjectError:
+        # opening sets it aside
+        return False
 
 
 def _note_labels(merge: Merge, joined: Joined) -> None:

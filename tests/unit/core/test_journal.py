@@ -446,6 +446,19 @@ def test_the_base_names_versions_up_to_its_sequence():
     assert base_hash({}, 0) == base_hash({"brain": []}, 0)
 
 
+def test_a_journal_fits_no_more_once_values_of_a_version_since_mean_something_else():
+    def version(sequence, journal_sequence, remap=""):
+        return LayerVersion("x", "brain", sequence, "a", "f", journal_sequence, "", remap=remap)
+
+    changed = '{"1": 2}'
+    for start in (0, 3):
+        before, after = ([version(1, 3), version(2, 7, remap)] for remap in ("", changed))
+        assert base_hash({"brain": before}, start) != base_hash({"brain": after}, start)
+    # of steps that come after it the change tells nothing new
+    later = [version(1, 3, changed), version(2, 7)]
+    assert base_hash({"brain": later}, 7) == base_hash({"brain": [version(1, 3), version(2, 7)]}, 7)
+
+
 def test_a_trimmed_journal_opens_with_the_history_that_is_left(project, monkeypatch):
     project, scan = project
     monkeypatch.setattr(Journal.trim, "__kwdefaults__", {"limit": 12_000})

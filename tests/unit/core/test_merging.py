@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.editing.editor import Editor
 from core.editing.opening import open_annotation
+from core.errors import StorageError
 from core.events import Finished
-from core.geometry import Geometry, Plane
+from core.geometry import Box, Geometry, Plane
 from core.ids import new_id
 from core.labels import LabelSet
 from core.learning.frozen import freeze_test, thaw_test
@@ -24,7 +26,7 @@ from core.project.measurements import Measurement
 from core.project.project import Project
 from core.project.records import Origin, SliceState
 from core.project.saver import Saver
-from core.team import assignments, comments, reading_time, statuses, tags
+from core.team import assignments, comments, merging, reading_time, statuses, tags
 from core.team.bundle import bundle_job
 from core.team.conflicts import conflicts
 from core.team.merging import merge_job
@@ -345,3 +347,87 @@ def test_masks_that_a_merge_changed_open_without_a_warning_about_their_journal(t
         assert project.verify() == []
         # what was in it is kept
         assert list((one / "journal").glob("*-aside-*"))
+
+
+def two_with_labels_of_their_own(folder: Path) -> tuple[Path, Path]:
+    """Return two copies, each with a label of its own at the value 3 of one layer."""
+    one = begun(folder / "one.meninx", random.Random(3))
+    with Project.open(one) as project:
+        project.ensure_label("Cyst")
+    two = Path(shutil.copytree(one, folder / "two.meninx"))
+    for path, name in ((one, "Rim"), (two, "Clot")):
+        with Project.open(path) as project:
+            project.ensure_label(name)
+    return one, two
+
+
+def stroke(project: Project, name: str, row: int, undone: bool = False) -> None:
+    opened = open_annotation(project, project.scans()[0].id, "eve")
+    saver = Saver(project, opened)
+    opened.editor.begin("brush", project.labels().named(name))
+    box = Box((1, row, 0), (2, row + 1, 4))
+    opened.editor.paint(box, np.ones(box.shape, bool))
+    assert opened.editor.commit()
+    if undone:
+        opened.editor.undo()
+    saver.close()
+
+
+def voxels(editor: Editor, labels: LabelSet) -> dict[str, int]:
+    return {label.name: editor.label_voxels(label) for label in labels if editor.label_voxels(label)}
+
+
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("undone", [False, True])
+def test_no_undo_after_a_merge_draws_with_the_value_that_a_label_had_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undone: bool, refused: bool
+) -> None:
+    one, two = two_with_labels_of_their_own(tmp_path)
+    if refused:
+        # the disk does not let the journal go
+        monkeypatch.setattr(merging, "begin_journal_anew", failing)
+    with Project.open(one) as project:
+        stroke(project, "Rim", 0, undone)
+        stroke(project, "Rim", 1, undone)
+        stroke(project, "Tumour", 2)
+        if undone:
+            stroke(project, "Rim", 3, undone)
+        former = project.labels().named("Rim").value
+    merged(one, bundled(two, tmp_path / "two.mnxbundle"))
+    with Project.open(one) as project:
+        assert project.labels().named("Rim").value != former
+        assert len(list((one / "journal").glob("*-aside-*"))) == (0 if refused else 1)
+        opened = open_annotation(project, project.scans()[0].id, "eve")
+        drawn = {"Tumour": 4} if undone else {"Rim": 8, "Tumour": 4}
+        assert voxels(opened.editor, project.labels()) == drawn
+        assert (opened.set_aside is not None) is refused
+        assert not opened.editor.undo_available
+        assert not opened.editor.redo_available
+        # a history that begins anew is read back again
+        opened.close()
+        stroke(project, "Rim", 4)
+        assert project.verify() == []
+        opened = open_annotation(project, project.scans()[0].id, "eve")
+        opened.editor.undo()
+        assert voxels(opened.editor, project.labels()) == drawn
+        opened.close()
+
+
+def failing(project: Project, annotation: str) -> None:
+    raise StorageError("read-only", file=project.path)
+
+
+def test_a_merge_leaves_undo_where_no_value_changed(tmp_path: Path) -> None:
+    one, two = two_with_labels_of_their_own(tmp_path)
+    with Project.open(one) as project:
+        stroke(project, "Tumour", 2)
+        stroke(project, "Brain", 2)
+        former = project.labels().named("Rim").value
+    merged(one, bundled(two, tmp_path / "two.mnxbundle"))
+    with Project.open(one) as project:
+        assert project.labels().named("Rim").value != former
+        opened = open_annotation(project, project.scans()[0].id, "eve")
+        assert opened.set_aside is None
+        assert opened.editor.undo()
+        assert voxels(opened.editor, project.labels()) == {"Tumour": 4}
+        opened.close()
