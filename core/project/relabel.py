@@ -191,6 +191,34 @@ def _note_undone(project: Project, connection: sqlite3.Connection, change: Chang
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_UNDONE, words))
 
 
+def renumber_notes(connection: sqlite3.Connection, now: Callable[[Sequence[Any]], list[Any]]) -> None:
+    """Let what is noted of labels taken back, and of a change that a crash interrupted, follow a merge's new values.
+
+    Parameters
+    ----------
+    connection
+        In the merge's transaction.
+    now
+        Gives a layer and a value (and what is told beside them) with the value from now on.
+    """
+
+    def told(one: Sequence[Any]) -> list[Any]:
+        layer, value, kind, to = now(one)
+        return [layer, value, kind, now(to) if to else None]
+
+    for key in (_UNDONE, _PENDING):
+        row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            continue
+        note = json.loads(row[0])
+        if key == _UNDONE:
+            note = [told(one) for one in note]
+        else:
+            note |= {side: now(note[side]) for side in ("source", "target") if note[side]}
+            note["gone"] = told(note["gone"]) if note["gone"] else None
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (json.dumps(note), key))
+
+
 def _unlocked(labels: LabelSet, name: str) -> Label:
     label = labels.named(name)
     if label.locked:

@@ -7,6 +7,7 @@ another; the masks' files stay as they are, and the values in them are read as w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -92,6 +93,8 @@ def join(
     entries = _matched(ours, theirs, decide, used, joined)
     _settle_places(entries)
     _settle_names(entries)
+    for entry in entries:
+        _note_values(entry, joined)
     for entry in entries:
         _finish(entry, joined)
     joined.rows = [entry.row | {"position": place} for place, entry in enumerate(entries)]
@@ -201,14 +204,24 @@ def _settle_names(entries: list[_Entry]) -> None:
         entry.row |= {"name": name, "key": key}
 
 
-def _finish(entry: _Entry, joined: Joined) -> None:
-    row, key = entry.row, key_of(entry.row["origins"])
+def _note_values(entry: _Entry, joined: Joined) -> None:
+    """Note which value of either copy becomes which."""
     layer, value = entry.place
-    row |= {"layer": layer, "value": value}
     for side, remap in ((entry.ours, joined.ours), (entry.theirs, joined.theirs)):
         # another layer is another file: only a label that somebody moved has one, and its masks moved with it
         if side is not None and side["layer"] == layer and side["value"] != value:
             remap.setdefault(layer, {})[int(side["value"])] = value
+
+
+def _finish(entry: _Entry, joined: Joined) -> None:
+    row, key = entry.row, key_of(entry.row["origins"])
+    layer, value = entry.place
+    row |= {"layer": layer, "value": value}
+    if row["removed"] is not None:
+        told = json.loads(row["removed"])
+        # where its voxels went is said in the values of the copy that took it away
+        to = renumbered(told["to"], joined.ours if entry.side == "ours" else joined.theirs) if told["to"] else None
+        row["removed"] = json.dumps(told | {"to": to}) if to != told["to"] else row["removed"]
     source = entry.ours if entry.side == "ours" else entry.theirs
     assert source is not None
     joined.told[key] = entry.side
@@ -218,6 +231,12 @@ def _finish(entry: _Entry, joined: Joined) -> None:
         joined.back.append(row)
     if entry.back or any(row[name] != source[name] for name in (*_CONTENT, "layer", "value", "origins")):
         joined.changed.add(key)
+
+
+def renumbered(place: Sequence[Any], remap: Remap) -> list[Any]:
+    """Return a layer and a value (and what is told beside them) with the value that it has from now on."""
+    layer, value, *rest = place
+    return [layer, remap.get(str(layer), {}).get(int(value), value), *rest]
 
 
 def _place(row: Mapping[str, Any]) -> Place:

@@ -206,7 +206,9 @@ def _check_rows(tables: Mapping[str, list[Row]]) -> None:
     for row in tables["label"]:
         check_layer_name(row["layer"])
         _must(1 <= row["value"] <= 250 and row["name"].strip() != "" and row["origins"] != "")
-        json.loads(row["removed"] or "{}")
+        if row["removed"] is not None:
+            layer, value = json.loads(row["removed"])["to"] or ("", 0)
+            _must(isinstance(layer, str) and isinstance(value, int))
     for row in tables["measurement"]:
         _must(isinstance(json.loads(row["points"]), list) and isinstance(json.loads(row["figures"]), dict))
 

@@ -21,9 +21,10 @@ from core.project.label_table import key_of
 from core.project.lock import AnnotationLock
 from core.project.project import Project
 from core.project.records import current_reader
+from core.project.relabel import renumber_notes
 from core.team.bundle_file import TABLES, BundleReader, Row, check_room
 from core.team.conflicts import note
-from core.team.merge_labels import Joined, Remap, join
+from core.team.merge_labels import Joined, Remap, join, renumbered
 from core.team.merge_masks import MaskMerge, meant
 from core.team.merge_rows import merge_rows
 from core.team.merge_state import Merge, check_tables
@@ -322,6 +323,7 @@ def _merge_labels(merge: Merge) -> Joined:
         if gone and merge.decide("label", key) in {"theirs", "both-theirs"}:
             merge.told("label", key, line)
     _read_anew(merge, joined.ours)
+    renumber_notes(rows, lambda place: renumbered(place, joined.ours))
     _note_labels(merge, joined)
     return joined
 

@@ -22,6 +22,7 @@ from core.ids import new_id
 from core.labels import LabelSet
 from core.learning.frozen import freeze_test, thaw_test
 from core.project import maskfile
+from core.project import relabel as relabelling
 from core.project.measurements import Measurement
 from core.project.project import Project
 from core.project.records import Origin, SliceState
@@ -431,3 +432,75 @@ def test_a_merge_leaves_undo_where_no_value_changed(tmp_path: Path) -> None:
         assert opened.editor.undo()
         assert voxels(opened.editor, project.labels()) == {"Tumour": 4}
         opened.close()
+
+
+def counted(path: Path, reader: str) -> dict[str, int]:
+    with Project.open(path) as project:
+        annotation = project.annotation(project.scans()[0].id, reader)
+        assert annotation is not None
+        mask = project.read_layer(annotation.id, "lesions")
+        return {label.name: int((mask == label.value).sum()) for label in project.labels().on_layer("lesions")}
+
+
+@pytest.mark.parametrize("first", ["one", "two"])
+def test_a_label_that_was_made_part_of_another_comes_back_from_it_after_a_merge(tmp_path: Path, first: str) -> None:
+    one = begun(tmp_path / "one.meninx", random.Random(3))
+    with Project.open(one) as project:
+        stroke(project, "Tumour", 0)
+        stroke(project, "Tumour", 1)
+    two = Path(shutil.copytree(one, tmp_path / "two.meninx"))
+    took, drew = (one, two) if first == "one" else (two, one)
+    with Project.open(took) as project:
+        project.ensure_label("Rim")
+        relabelling.carry_out(project, relabelling.plan_merge(project.labels(), "Tumour", "Rim"))
+        (gone,) = project.labels().removed
+        before = project.labels().named("Rim").value
+        assert gone.to == ("lesions", before)
+    with Project.open(drew) as project:
+        project.ensure_label("Clot")
+    bundles = [bundled(path, tmp_path / f"{path.stem}.mnxbundle") for path in (one, two)]
+    merged(one, bundles[1])
+    merged(two, bundles[0])
+    with Project.open(one) as ours, Project.open(two) as theirs:
+        assert content(ours) == content(theirs)
+        assert ours.verify() == theirs.verify() == []
+        rim, clot = (ours.labels().named(name) for name in ("Rim", "Clot"))
+        assert rim.value != before, "a merge that changes no value tests nothing"
+        (gone,) = ours.labels().removed
+        assert gone.to == ("lesions", rim.value)
+        assert clot.value == before
+    with Project.open(took) as project:
+        # what somebody drew over it since stays
+        stroke(project, "Clot", 1)
+        relabelling.carry_out(project, relabelling.plan_back(project.labels(), project.labels().removed[0]))
+        assert project.verify() == []
+    assert counted(took, "eve") == {"Rim": 0, "Clot": 4, "Tumour": 4}
+
+
+def test_what_was_noted_of_labels_follows_a_merge_that_gives_them_other_values(tmp_path: Path) -> None:
+    one = begun(tmp_path / "one.meninx", random.Random(3))
+    two = Path(shutil.copytree(one, tmp_path / "two.meninx"))
+    with Project.open(one) as project:
+        project.ensure_label("Rim")
+        stroke(project, "Tumour", 0)
+        relabelling.carry_out(project, relabelling.plan_merge(project.labels(), "Tumour", "Rim"))
+        relabelling.carry_out(project, relabelling.plan_back(project.labels(), project.labels().removed[0]))
+        tumour, rim = (project.labels().named(name) for name in ("Tumour", "Rim"))
+        assert relabelling.undone_of(project) == {("lesions", tumour.value): ("merge", ("lesions", rim.value))}
+        # as a crash leaves it while a label is deleted
+        note = {"kind": "delete", "source": ["lesions", rim.value], "target": None}
+        note["gone"] = ["lesions", tumour.value, "merge", ["lesions", rim.value]]
+        with project.store.transaction() as connection:
+            connection.execute("INSERT INTO meta VALUES ('pending_relabel', ?)", (json.dumps(note),))
+    with Project.open(two) as project:
+        project.ensure_label("Clot")
+    merged(one, bundled(two, tmp_path / "two.mnxbundle"))
+    with Project.open(one) as project:
+        now = project.labels().named("Rim").value
+        assert now != rim.value
+        assert relabelling.undone_of(project) == {("lesions", tumour.value): ("merge", ("lesions", now))}
+        told = json.loads(project.store.rows("SELECT value FROM meta WHERE key = 'pending_relabel'")[0][0])
+        assert told["source"] == ["lesions", now]
+        assert told["target"] is None
+        assert told["gone"] == ["lesions", tumour.value, "merge", ["lesions", now]]
+        assert project.verify() == []
