@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from core.labels import Label
+from core.labels import SCRIBBLED_BACKGROUND, Label
 from core.project.project import Project
 from core.project.records import Annotation, Origin, Scan, SliceState
 from core.review.agreement import readings
@@ -38,6 +39,9 @@ def make_consensus(
     Where the consensus of two labels of one layer meets, the label that more readers see there wins, and
     of equals the first in the list.
 
+    Labels that were not asked for stay as they are in the consensus that is there, and no voxel of theirs goes
+    to another. Where a layer has such labels no slice is newly finished: nobody decided on them.
+
     Parameters
     ----------
     method
@@ -45,7 +49,7 @@ def make_consensus(
     by
         Who asks for it, for the audit.
     labels
-        Names; all of the project if empty.
+        Names; all of the project if empty. What becomes of them is the same as if all were asked for.
     readers
         Names; the readings of all persons if empty.
 
@@ -63,10 +67,39 @@ def make_consensus(
         raise InputError("reading-blind", scan=scan.name)
     known = project.labels()
     wanted = [known.named(name) for name in labels] if labels else list(known)
-    layers, states, among = _consensus(project, scan, method, wanted, readers)
+    touched = [label for label in known if any(label.layer == one.layer for one in wanted)]
+    layers, states, among = _consensus(project, scan, method, touched, readers)
     if not states:
         raise InputError("consensus-few", scan=scan.name)
+    there = project.annotation(scan.id, METHODS[method])
+    for layer in {label.layer for label in undecided(known, wanted)} & layers.keys():
+        values = [label.value for label in wanted if label.layer == layer]
+        _only(project, there, layer, values, layers, states)
     return _save(project, scan, METHODS[method], layers, states, {"by": by, "readers": among, "method": method})
+
+
+def undecided(known: Iterable[Label], wanted: Sequence[Label]) -> list[Label]:
+    """Return the labels that were not asked for, on layers of which others were."""
+    layers = {label.layer for label in wanted}
+    return [label for label in known if label.layer in layers and label not in wanted]
+
+
+def _only(
+    project: Project, there: Annotation | None, layer: str, values: Sequence[int], layers: Layers, states: States
+) -> None:
+    """Take of a layer's consensus just some values; all others stay as they are in the annotation that is there."""
+    old = None if there is None else project.read_layer(there.id, layer)
+    before = {} if there is None else {one.slice: one for one in project.slice_states(there.id, layer)}
+    new = layers[layer]
+    rest = np.zeros_like(new) if old is None else np.where(np.isin(old, values), np.uint8(0), old)
+    free = (rest == 0) | (rest == SCRIBBLED_BACKGROUND)
+    layers[layer] = np.where(free & np.isin(new, values), new, rest)
+    # elsewhere nothing is said of these labels any more
+    said = {number: replace(one, finished=False) for number, one in before.items()}
+    for one in states[layer]:
+        finished = one.slice in before and before[one.slice].finished
+        said[one.slice] = replace(one, finished=finished)
+    states[layer] = [said[number] for number in sorted(said)]
 
 
 def _consensus(

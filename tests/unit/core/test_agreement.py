@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from core.commands.line import run
 from core.errors import InputError
 from core.geometry import Geometry
 from core.labels import LabelSet
+from core.project.lock import AnnotationLock
 from core.project.project import Project
 from core.project.records import Origin, Scan, SliceState
 from core.review.agreement import Reading, agree, agreements, cohens_kappa, disagreement, summary
@@ -23,7 +25,7 @@ from core.review.compare import pick_annotation
 from core.review.consensus import majority, staple
 from core.team import assignments
 from core.team.adjudication import begin_adjudication, make_consensus
-from core.team.readers import CONSENSUS_MAJORITY, adjudication_reader
+from core.team.readers import CONSENSUS_MAJORITY, CONSENSUS_STAPLE, adjudication_reader
 from core.volume import Volume
 
 SHAPE = (4, 12, 10)
@@ -273,3 +275,95 @@ def test_where_two_labels_meet_in_a_consensus_the_one_more_readers_see_wins(tmp_
         mask = project.read_layer(made.id, "lesions")
         assert mask is not None
         assert mask[0, 0, :2].tolist() == [2, 2]
+
+
+def both_labels(path: Path) -> tuple[Project, Scan]:
+    """Two readers of two labels, alike on the first slice: the third row is Tumour of the one, Oedema of the other."""
+    project, scan = study(path)
+    for reader, third in (("anna", 1), ("ben", 2)):
+        mask = np.zeros(SHAPE, np.uint8)
+        mask[:, 0, :5], mask[:, 1, :3], mask[:, 2, :4] = 1, 2, third
+        read_by(project, scan, reader, mask, 2)
+    return project, scan
+
+
+def made_of(project: Project, scan: Scan, reader: str = CONSENSUS_MAJORITY) -> tuple[NDArray[np.uint8], list[int]]:
+    """Return the mask of a consensus, and the slices that it calls finished."""
+    annotation = project.annotation(scan.id, reader)
+    assert annotation is not None
+    mask = project.read_layer(annotation.id, "lesions")
+    assert mask is not None
+    return mask, [one.slice for one in project.slice_states(annotation.id, "lesions") if one.finished]
+
+
+def test_a_consensus_of_one_label_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    project, scan = both_labels(tmp_path)
+    with project:
+        make_consensus(project, scan, "majority", by="carl")
+        before, finished = made_of(project, scan)
+        assert [int((before == value).sum()) for value in (1, 2)] == [10, 6]
+        assert finished == [0, 1]
+        make_consensus(project, scan, "majority", by="carl", labels=["Tumour"])
+        assert np.array_equal(made_of(project, scan)[0], before)
+        assert made_of(project, scan)[1] == finished
+        # the readers go on, and one of them is done with the first slice alone
+        for reader in ("anna", "ben"):
+            mask = np.zeros(SHAPE, np.uint8)
+            mask[:, 1:3, :5] = 1
+            read_by(project, scan, reader, mask, 1 if reader == "ben" else 3)
+        make_consensus(project, scan, "majority", by="carl", labels=["Tumour"])
+        mask, finished = made_of(project, scan)
+        assert np.array_equal(mask == 2, before == 2), "what was not asked for stays"
+        assert [int((mask[number] == 1).sum()) for number in range(3)] == [7, 0, 0]
+        assert finished == [0], "nothing is said of Tumour on the second slice any more"
+        assert project.verify() == []
+
+
+def test_a_new_consensus_of_one_label_calls_nothing_finished_that_nobody_decided(tmp_path: Path) -> None:
+    project, scan = both_labels(tmp_path)
+    with project:
+        made = make_consensus(project, scan, "majority", by="carl", labels=["Tumour"])
+        mask, finished = made_of(project, scan)
+        assert [int((mask == value).sum()) for value in (1, 2)] == [10, 0]
+        assert finished == []
+        assert [one.slice for one in project.slice_states(made.id, "lesions")] == [0, 1]
+        make_consensus(project, scan, "majority", by="carl", labels=["Oedema", "Tumour"])
+        mask, finished = made_of(project, scan)
+        assert [int((mask == value).sum()) for value in (1, 2)] == [10, 6]
+        assert finished == [0, 1], "all labels of the layer were asked for"
+
+
+def test_a_label_asked_for_alone_is_what_it_is_among_all(tmp_path: Path) -> None:
+    project, scan = both_labels(tmp_path)
+    with project:
+        # three see Oedema there and two Tumour: by STAPLE both may be, and the one more readers see wins
+        for reader, value in zip(("anna", "ben", "carl", "dora", "eve"), (1, 1, 2, 2, 2), strict=True):
+            mask = np.zeros(SHAPE, np.uint8)
+            mask[0, 0, :3], mask[0, 5] = value, 3 - value
+            read_by(project, scan, reader, mask, 1)
+        make_consensus(project, scan, "staple", by="carl")
+        every, _ = made_of(project, scan, CONSENSUS_STAPLE)
+        for name, value in (("Tumour", 1), ("Oedema", 2)):
+            make_consensus(project, scan, "staple", by="carl", labels=[name])
+            mask, _ = made_of(project, scan, CONSENSUS_STAPLE)
+            assert np.array_equal(mask == value, every == value)
+
+
+def test_the_command_says_what_it_leaves_and_waits_for_who_draws(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project, scan = both_labels(tmp_path)
+    project.close()
+    words = ["consensus", str(project.path), "--method", "majority", "--as", "carl"]
+    with AnnotationLock(project.path, "ben"):
+        assert run(words) == 1
+        assert "ben@" in capsys.readouterr().err
+        assert run([*words, "--adjudicate", "anna"]) == 1
+    with Project.open(project.path) as again:
+        assert {one.reader for one in again.annotations(scan.id)} == {"anna", "ben"}
+    assert run(words) == 0
+    assert "Oedema" not in capsys.readouterr().out
+    assert run([*words, "--label", "Tumour"]) == 0
+    assert "Oedema" in capsys.readouterr().out
+    assert run([*words, "--adjudicate", "anna"]) == 0
+    assert not (project.path / "meninx.lock").exists()
