@@ -14,6 +14,7 @@ from core.project.project import Project
 from core.project.records import ScanStatus
 from core.team import adjudication, assignments, comments, readers, statuses, tags
 from core.team.comments import Comment
+from core.team.curtain import comments_seen
 from core.team.finishing import close_finished
 from gui.ahead import Ahead
 from gui.background import InTurn, Tasks
@@ -36,10 +37,11 @@ class _Done:
 
 @dataclass(frozen=True)
 class _Said:
-    """The comments on a scan."""
+    """The comments on a scan, and how many there are that a blind reading keeps back."""
 
     scan: str
     comments: tuple[Comment, ...]
+    hidden: int
 
 
 class Teamwork(QObject):
@@ -48,7 +50,9 @@ class Teamwork(QObject):
     Attributes
     ----------
     comments
-        On the scan shown, oldest first.
+        On the scan shown, oldest first; without those that a blind reading keeps back.
+    hidden_comments
+        How many those are.
     ahead
         Scans that are read before they are asked for.
     sitting
@@ -66,12 +70,16 @@ class Teamwork(QObject):
         self._reading.answered.connect(self._take)
         self._reading.refused.connect(session.notifier.error)
         self.comments: tuple[Comment, ...] = ()
+        self.hidden_comments = 0
+        self._said_of = ""
         self.ahead = Ahead(session)
         self.sitting = Sitting(session)
         self._own = ""
         self._adjudicated = ""
         session.scan_changed.connect(self.refresh)
         session.work_changed.connect(self._work_changed)
+        # a reading that is done may have been the last blind one
+        session.scan_updated.connect(self._work_changed)
 
     # ------------------------------------------------------------ who sits here
 
@@ -215,9 +223,10 @@ class Teamwork(QObject):
             self._reading.forget()
             self._show(())
             return
-        if self.comments and self.comments[0].scan != session.scan.id:
+        if self._said_of != session.scan.id:
+            self._said_of = session.scan.id
             self._show(())
-        self._reading.ask(_read, session.project, session.scan.id)
+        self._reading.ask(_read, session.project, session.scan.id, self.me)
 
     @Slot(str)
     def _work_changed(self, scan_id: str) -> None:
@@ -227,11 +236,11 @@ class Teamwork(QObject):
     @Slot(object)
     def _take(self, said: _Said) -> None:
         if self._session.scan is not None and self._session.scan.id == said.scan:
-            self._show(said.comments)
+            self._show(said.comments, said.hidden)
 
-    def _show(self, found: tuple[Comment, ...]) -> None:
-        if found != self.comments:
-            self.comments = found
+    def _show(self, found: tuple[Comment, ...], hidden: int = 0) -> None:
+        if (found, hidden) != (self.comments, self.hidden_comments):
+            self.comments, self.hidden_comments = found, hidden
             self._session.comments_changed.emit()
 
     @property
@@ -247,8 +256,9 @@ class Teamwork(QObject):
         self._own = self._adjudicated = ""
 
 
-def _read(project: Project, scan: str) -> _Said:
-    return _Said(scan, tuple(comments.of_scan(project, scan)))
+def _read(project: Project, scan: str, viewer: str) -> _Said:
+    seen, hidden = comments_seen(project, viewer, scan)
+    return _Said(scan, tuple(seen), hidden)
 
 
 def _move(

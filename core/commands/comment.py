@@ -12,7 +12,8 @@ from core.commands.readers import add_as, who
 from core.errors import InputError
 from core.messages import text
 from core.project.project import Project
-from core.team.comments import add, every, of_scan, settle
+from core.team.comments import add, settle
+from core.team.curtain import comments_seen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +39,14 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         if arguments.settle:
             settle(project, arguments.settle, reader=who(arguments))
         names = {one.id: one.name for one in project.scans()}
-        found = every(project) if scan is None else of_scan(project, scan.id)
+        found, hidden = comments_seen(project, who(arguments), scan.id if scan is not None else "")
     for one in found:
         where = "" if one.slice is None else text("hand_over.on_slice", slice=one.slice + 1)
         state = text("hand_over.settled") if one.settled else ""
         facts = asdict(one) | {"scan": names[one.scan], "where": where, "state": state, "at": one.at[:16]}
         line.say(text("hand_over.comment_row", **facts).rstrip())
-    if not found:
+    if hidden:
+        line.say(text("team.comments_hidden"))
+    elif not found:
         line.say(text("hand_over.comments_none"))
-    return {"comments": [asdict(one) | {"name": names[one.scan]} for one in found]}
+    return {"comments": [asdict(one) | {"name": names[one.scan]} for one in found], "hidden": hidden}

@@ -40,6 +40,7 @@ class CommentBox(QWidget):
         self._cards: list[CommentCard] = []
         self._lines = QVBoxLayout()
         self._lines.setSpacing(6)
+        self.hidden = theme.label(text("team.comments_hidden"), "muted", wrap=True)
         self.words = QLineEdit()
         self.words.setMaxLength(LONGEST)
         self.words.setPlaceholderText(text("team.say"))
@@ -55,6 +56,7 @@ class CommentBox(QWidget):
         below.addWidget(self.add)
         column = theme.column(self, gap=6)
         column.addLayout(self._lines)
+        column.addWidget(self.hidden)
         column.addWidget(self.words)
         column.addLayout(below)
         session.comments_changed.connect(self.show_comments)
@@ -82,6 +84,7 @@ class CommentBox(QWidget):
             card.settle_asked.connect(functools.partial(self._settle, comment))
             self._cards.append(card)
             self._lines.addWidget(card)
+        self.hidden.setVisible(session.scan is not None and session.team.hidden_comments > 0)
         self.pinned.setVisible(not picture)
         for widget in (self.words, self.pinned, self.add):
             widget.setEnabled(session.scan is not None and not session.read_only)

@@ -72,6 +72,8 @@ class TimelineDialog(QDialog):
         self.whole.setChecked(not scan)
         self.whole.setEnabled(bool(scan))
         self.whole.toggled.connect(self.refresh)
+        self.hidden = theme.label(text("team.timeline_hidden"), "warning", wrap=True)
+        self.hidden.hide()
         self.count = theme.label("", "muted")
         self.save = theme.button(text("team.save_timeline"))
         self.save.clicked.connect(self._ask_file)
@@ -79,6 +81,7 @@ class TimelineDialog(QDialog):
         session.project_changed.connect(self.close)
         for signal in (session.work_changed, session.scan_updated):
             signal.connect(self.refresh)
+        session.reader_changed.connect(self.refresh)
         self.refresh()
 
     def _lay_out(self) -> None:
@@ -94,6 +97,7 @@ class TimelineDialog(QDialog):
         column = theme.column(self, margin=theme.space("l"), gap=theme.space("s"))
         column.addWidget(self.title)
         column.addWidget(theme.label(text("team.timeline_hint"), "muted", wrap=True))
+        column.addWidget(self.hidden)
         column.addLayout(head)
         column.addWidget(self.view, 1)
         column.addLayout(foot)
@@ -112,11 +116,12 @@ class TimelineDialog(QDialog):
         scan = "" if self.whole.isChecked() else self._scan
         name = project.scan(scan).name if scan else ""
         self.title.setText(text("team.timeline_scan", scan=name) if scan else text("team.timeline_project"))
-        self._asker.ask(_read, project, scan)
+        self._asker.ask(_read, project, scan, self._session.team.me)
 
     @Slot(object)
-    def _take(self, rows: list[dict[str, Any]]) -> None:
-        self._rows = rows
+    def _take(self, read: tuple[list[dict[str, Any]], bool]) -> None:
+        self._rows, hidden = read
+        self.hidden.setVisible(hidden)
         self.view.setColumnHidden(2, not self.whole.isChecked())
         self._sift()
 
@@ -160,12 +165,18 @@ class TimelineDialog(QDialog):
             super().keyPressEvent(event)
 
 
-def _read(project: Project, scan: str) -> list[dict[str, Any]]:
+def _read(project: Project, scan: str, viewer: str) -> tuple[list[dict[str, Any]], bool]:
+    """Return the lines that somebody may see, newest first, and whether there are others."""
+    from core.team.curtain import curtain
     from core.team.trail import trail
+
+    drawn = curtain(project, viewer)
+    there = trail(project, scan=scan, most=_MOST)
+    seen = [entry for entry in there if not drawn.hides_line(entry)]
 
     names = {one.id: one.name for one in project.scans()} if not scan else {scan: project.scan(scan).name}
     rows = []
-    for entry in trail(project, scan=scan, most=_MOST):
+    for entry in seen:
         row: dict[str, Any] = {
             "at": entry.at,
             "who": entry.who,
@@ -175,7 +186,7 @@ def _read(project: Project, scan: str) -> list[dict[str, Any]]:
         }
         row["searched"] = " ".join(str(value) for value in row.values()).casefold()
         rows.append(row)
-    return rows[::-1]
+    return rows[::-1], len(seen) < len(there)
 
 
 def _write(target: Path, content: bytes) -> Path:

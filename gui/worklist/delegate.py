@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
@@ -19,6 +21,9 @@ NAMED_HEIGHT = 72
 PICTURE = 42
 _WORDY = 100
 """Narrower (px), a row shows the picture and the status alone."""
+
+_SHORTEST = 30
+"""Less of the classes (px) would say nothing."""
 
 _COLORS = {
     ScanStatus.TO_DO: "faint",
@@ -151,8 +156,9 @@ class ScanDelegate(QStyledItemDelegate):
                 # somebody else has still to read it
                 parts[0] = text("worklist.done_by_me")
             parts += [_initials(row.readers), " ".join(f"#{tag}" for tag in row.tags)]
-        line = " · ".join(part for part in parts if part)
         status = bottom.adjusted(15, 0, 0, 0)
+        parts[1] = fitting_classes(parts, own, status.width(), QFontMetrics(words_font))
+        line = " · ".join(part for part in parts if part)
         line, own = fitting(line, own, status.width(), QFontMetrics(words_font))
         painter.drawText(status, Qt.AlignmentFlag.AlignVCenter, line)
         if own:
@@ -195,6 +201,19 @@ def fitting(line: str, own: str, room: int, metrics: QFontMetrics) -> tuple[str,
     if own and metrics.horizontalAdvance(line) > room - metrics.horizontalAdvance(own) - 6:
         own = ""
     return metrics.elidedText(line, Qt.TextElideMode.ElideRight, room), own
+
+
+def fitting_classes(parts: Sequence[str], own: str, room: int, metrics: QFontMetrics) -> str:
+    """Return what of the classes (the second part of a line) leaves room for the other parts and the scan's own name.
+
+    Several classes with their names are long, and the tip tells all of them.
+    """
+    classes = parts[1]
+    others = " · ".join(part for part in (*parts[:1], *parts[2:]) if part)
+    left = room - metrics.horizontalAdvance(f"{others} · ") - (metrics.horizontalAdvance(own) + 6 if own else 0)
+    if left < _SHORTEST:
+        return classes
+    return metrics.elidedText(classes, Qt.TextElideMode.ElideRight, left)
 
 
 def _initials(readers: tuple[str, ...]) -> str:

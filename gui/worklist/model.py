@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import IntEnum
@@ -14,6 +15,7 @@ from core.messages import text
 from core.project.project import Project
 from core.project.records import Scan
 from core.team.assignments import assignments
+from core.team.curtain import classes_seen, curtain
 from gui.class_words import shown_value
 from gui.jobs.asking import Asker
 from gui.session import Session
@@ -158,9 +160,13 @@ class ScanModel(QAbstractListModel):
             # rows are on their way; what was asked meanwhile follows
             return
         if len(self._listing.rows) <= AT_ONCE:
-            self._take(rows.listing(self._listing.rows, self.query))
+            self._take(self._listed_anew())
         else:
-            self._reading.ask(rows.listing, self._listing.rows, self.query)
+            listed = functools.partial(rows.listing, several=self._listing.several)
+            self._reading.ask(listed, self._listing.rows, self.query)
+
+    def _listed_anew(self) -> Listing:
+        return rows.listing(self._listing.rows, self.query, several=self._listing.several)
 
     def set_filter(self, words: str) -> None:
         """Show only scans that contain every word."""
@@ -183,19 +189,16 @@ class ScanModel(QAbstractListModel):
             return
         had = self.has_classes
         if place is not None:
-            found: dict[str, tuple[str, ...]] = {}
-            slices: dict[str, set[int | None]] = {}
-            for one in project.classes.of_scan(scan_id):
-                found[one.name] = tuple(sorted({*found.get(one.name, ()), one.value}))
-                slices.setdefault(one.name, set()).add(one.slice)
-            row = self._listing.rows[place]
-            depth = row.scan.shape[0]
-            row.classes = found
-            row.partly = frozenset(name for name, some in slices.items() if None not in some and len(some) < depth)
+            self._hear_classes(project, self._listing.rows[place])
             self.update_scan(scan_id)
-            if had:
+            if had and self._listing.several == (len(project.classes.names()) > 1):
                 return
         self.reload()
+
+    def _hear_classes(self, project: Project, row: Row) -> None:
+        drawn = curtain(project, self._session.team.me)
+        seen = classes_seen(project, drawn, row.scan.id, row.scan.shape[0])
+        row.classes, row.partly = seen.values, seen.partly
 
     @property
     def has_classes(self) -> bool:
@@ -226,6 +229,9 @@ class ScanModel(QAbstractListModel):
         before = listing.rows[place]
         finished = any(one.done for one in assignments(project, scan_id, self._session.team.me))
         row = replace(before, scan=project.scan(scan_id), finished=finished)
+        if finished != before.finished:
+            # the last who reads it blind may hear the others now
+            self._hear_classes(project, row)
         row.searched = rows.searched(row, self.names.get(row.scan))
         listing.rows[place] = row
         done = (row.scan.status in DONE) - (before.scan.status in DONE)
@@ -246,7 +252,7 @@ class ScanModel(QAbstractListModel):
             return
         for row in self._listing.rows:
             row.searched = rows.searched(row, self.names.get(row.scan))
-        self._take(rows.listing(self._listing.rows, self.query))
+        self._take(self._listed_anew())
 
     # ------------------------------------------------------------ what is where
 
@@ -320,9 +326,7 @@ class ScanModel(QAbstractListModel):
         if role == Role.CURRENT:
             return self._is_current(scan)
         if role == Role.CLASSES:
-            values = [shown_value(value) for found in row.classes.values() for value in found]
-            words = ", ".join(dict.fromkeys(values))
-            return text("worklist.classes_partly", values=words) if row.partly else words
+            return self._class_words(row)
         if role == Role.NAMED:
             named = self.names.get(scan)
             return named.words if named is not None else ""
@@ -330,13 +334,26 @@ class ScanModel(QAbstractListModel):
             return "\n".join(self._tip(row))
         return None
 
-    def _tip(self, row: Row) -> list[str]:
-        named = self.names.get(row.scan)
-        lines = [_facts(row.scan), *_work(row)]
+    def _class_words(self, row: Row) -> str:
+        """Word what is said of a scan; where there are several classes, "yes" alone would not tell of which."""
+        if self._listing.several:
+            return ", ".join(self._of_classes(row))
+        values = [shown_value(value) for found in row.classes.values() for value in found]
+        words = ", ".join(dict.fromkeys(values))
+        return text("worklist.classes_partly", values=words) if row.partly else words
+
+    @staticmethod
+    def _of_classes(row: Row) -> list[str]:
+        found = []
         for name, values in row.classes.items():
             words = ", ".join(shown_value(value) for value in values)
             shown = text("worklist.classes_partly", values=words) if name in row.partly else words
-            lines.append(f"{name}: {shown}")
+            found.append(f"{name}: {shown}")
+        return found
+
+    def _tip(self, row: Row) -> list[str]:
+        named = self.names.get(row.scan)
+        lines = [_facts(row.scan), *_work(row), *self._of_classes(row)]
         return [*lines, *([named.words] if named is not None else [])]
 
     def _thumbnail(self, scan: Scan) -> QPixmap | None:

@@ -13,6 +13,7 @@ from core.project.project import Project
 from core.project.records import Scan, ScanStatus
 from core.team import worklist
 from core.team.assignments import assignments
+from core.team.curtain import classes_seen, curtain
 from gui.worklist.names import Named
 
 DONE = frozenset({ScanStatus.DONE, ScanStatus.IN_REVIEW, ScanStatus.APPROVED})
@@ -105,7 +106,7 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """All rows, those shown in order (places in ``rows``), and where each scan stands."""
+    """All rows, those shown in order (places in ``rows``), and where each scan stands; ``several``: classes."""
 
     rows: list[Row]
     place: Mapping[str, int]
@@ -113,6 +114,7 @@ class Listing:
     shown_place: Mapping[str, int]
     done: int
     query: Query
+    several: bool = False
 
 
 def title(scan: Scan) -> str:
@@ -158,8 +160,7 @@ def read_rows(project: Project, named: Mapping[str, Named], query: Query, reader
     ProjectError
         If the index cannot be read.
     """
-    said: Classes = project.classes.by_scan()
-    partly = project.classes.partly() if said else {}
+    said, partly = _classes(project, reader)
     finished = {one.scan for one in assignments(project, reader=reader) if one.done}
     rows = [
         Row(
@@ -177,15 +178,26 @@ def read_rows(project: Project, named: Mapping[str, Named], query: Query, reader
     ]
     for row in rows:
         row.searched = searched(row, named.get(row.scan.id))
-    return listing(rows, query)
+    return listing(rows, query, several=len(project.classes.names()) > 1)
 
 
-def listing(rows: list[Row], query: Query) -> Listing:
-    """List rows that are there already."""
+def _classes(project: Project, reader: str) -> tuple[Classes, Mapping[str, frozenset[str]]]:
+    """Return what is said of the scans and what of some of their slices only; of a blind one what he may hear."""
+    said = project.classes.by_scan()
+    partly = project.classes.partly() if said else {}
+    drawn = curtain(project, reader)
+    for scan in drawn.blind.keys() & said.keys():
+        seen = classes_seen(project, drawn, scan, project.scan(scan).shape[0])
+        said[scan], partly[scan] = dict(seen.values), seen.partly
+    return said, partly
+
+
+def listing(rows: list[Row], query: Query, *, several: bool = False) -> Listing:
+    """List rows that are there already; ``several`` where the project has more than one class."""
     shown = sift(rows, query)
     place = {row.scan.id: number for number, row in enumerate(rows)}
     shown_place = {rows[number].scan.id: row for row, number in enumerate(shown)}
-    return Listing(rows, place, shown, shown_place, sum(row.scan.status in DONE for row in rows), query)
+    return Listing(rows, place, shown, shown_place, sum(row.scan.status in DONE for row in rows), query, several)
 
 
 def sift(rows: Sequence[Row], query: Query) -> list[int]:
