@@ -231,6 +231,10 @@ class Actions(QObject):
         }
         for spec in ACTIONS:
             self._by_id[spec.id].setEnabled(possible[spec.needs] and (self._annotating or not spec.annotate))
+        # a project that has its place already is copied, and the copy gone on in
+        keep = self._by_id["keep_project"]
+        keep.setText(keep_words(session))
+        keep.setToolTip(self._tip(keep))
         self._refresh_history()
 
     @Slot()
@@ -245,6 +249,12 @@ class Actions(QObject):
     def _tip(action: QAction) -> str:
         key = shown_key(action)
         return f"{action.text()}  ({key})" if key else action.text()
+
+
+def keep_words(session: Session) -> str:
+    """Return what it is called to put the open project at a place of its own."""
+    copied = session.project is not None and not session.is_scratch
+    return text("actions.copy_project" if copied else "actions.keep_project")
 
 
 def shown_key(action: QAction) -> str:

@@ -16,7 +16,7 @@ from core.io.source import Found
 from core.messages import sentence, text
 from core.project.records import ScanStatus
 from core.team.bundle_file import ENDING
-from gui.actions import Actions
+from gui.actions import Actions, keep_words
 from gui.dialogs.about import AboutDialog
 from gui.dialogs.command_palette import CommandPalette
 from gui.dialogs.export_dialog import ExportDialog
@@ -228,7 +228,7 @@ class Commands(QObject):
     @Slot()
     def ask_keep(self) -> None:
         """Ask where the project shall be kept and put it there."""
-        path = self.ask_place(text("actions.keep_project"))
+        path = self.ask_place(keep_words(self._session).removesuffix("…"))
         if path is not None:
             self._intake.keep_as(path)
 

@@ -17,7 +17,7 @@ from core.io.sandbox import Decoder
 from core.io.source import Source
 from core.messages import sentence, text
 from core.project.importing import ImportOptions
-from core.project.keeping import copy_project, keep_scratch
+from core.project.keeping import keep_as
 from gui.background import Tasks
 from gui.bringing import Bringer
 from gui.glance import Glancer
@@ -375,8 +375,7 @@ class Intake(QObject):
         if not session.notifier.attempt(session.close_project):
             return
         self._kept = (source, target, shown)
-        copy = keep_scratch if is_scratch(source) else copy_project
-        self._tasks.start(functools.partial(copy, source, target), self._kept_there, self._keep_failed)
+        self._tasks.start(functools.partial(keep_as, source, target), self._kept_there, self._keep_failed)
 
     @Slot(object)
     def _kept_there(self, _nothing: object) -> None:
@@ -385,9 +384,11 @@ class Intake(QObject):
             return
         source, target, shown = kept
         if self.open_project(target, shown):
-            self._session.notifier.tell(text("intake.kept", name=target.name), "good")
             if is_scratch(source):
+                self._session.notifier.tell(text("intake.kept", name=target.name), "good")
                 shutil.rmtree(source, ignore_errors=True)
+            else:
+                self._session.notifier.tell(text("intake.copied", file=target), "good", seconds=12)
 
     @Slot(object)
     def _keep_failed(self, error: MeninxError) -> None:

@@ -57,8 +57,10 @@ def copy_project(source: Path, target: Path, on_progress: Callable[[int, int], N
         raise
 
 
-def keep_scratch(source: Path, target: Path) -> None:
-    """Copy a scratch project that is closed, and call the copy what its folder is called.
+def keep_as(source: Path, target: Path) -> None:
+    """Copy a project that is closed, and call the copy what its folder is called.
+
+    Under the name of the first, nobody could tell which of the two they draw in.
 
     Raises
     ------

@@ -89,6 +89,7 @@ def test_a_file_without_a_project_opens_in_a_scratch_project(window: MainWindow,
     assert window.session.project.path == target
     assert not project.path.exists()
     assert window.session.project.name == "kept"
+    assert "The project is now kept.meninx." in words(window)
     assert window.windowTitle().startswith("kept")
     assert not window.banner.isVisible()
     assert window.session.editor is not None
@@ -101,15 +102,20 @@ def test_a_project_that_is_kept_elsewhere_still_shows_the_scan_that_was_shown(
 ) -> None:
     session, project = opened.session, opened.session.project
     assert project is not None
-    name, last = project.name, project.scans()[-1]
+    assert opened.actions_table["keep_project"].text() == "Save a copy…"
+    last = project.scans()[-1]
     with qtbot.waitSignal(session.scan_changed, timeout=20_000):
         session.open_scan(last.id)
     opened.intake.keep_as(tmp_path / "copy.meninx")
     qtbot.waitUntil(lambda: session.project is not None and session.scan is not None, timeout=20_000)
     assert session.project.path == tmp_path / "copy.meninx"
     assert session.scan.id == last.id
-    # a copy of a project that has a name keeps it
-    assert session.project.name == name
+    # else nobody could tell which of the two they draw in
+    assert session.project.name == "copy"
+    assert opened.windowTitle().startswith("copy")
+    told = [said for said in words(opened) if said.startswith("Copied to")]
+    assert len(told) == 1
+    assert told[0].endswith("copy.meninx; you are now working in the copy.")
 
 
 def test_a_file_that_is_no_scan_is_one_plain_sentence(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
