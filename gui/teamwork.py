@@ -53,6 +53,8 @@ class Teamwork(QObject):
         On the scan shown, oldest first; without those that a blind reading keeps back.
     hidden_comments
         How many those are.
+    comments_of
+        Id of the scan whose comments these are; empty while they are being read for the first time.
     ahead
         Scans that are read before they are asked for.
     sitting
@@ -71,7 +73,7 @@ class Teamwork(QObject):
         self._reading.refused.connect(session.notifier.error)
         self.comments: tuple[Comment, ...] = ()
         self.hidden_comments = 0
-        self._said_of = ""
+        self.comments_of = ""
         self.ahead = Ahead(session)
         self.sitting = Sitting(session)
         self._own = ""
@@ -221,10 +223,11 @@ class Teamwork(QObject):
         session = self._session
         if session.project is None or session.scan is None:
             self._reading.forget()
+            self.comments_of = ""
             self._show(())
             return
-        if self._said_of != session.scan.id:
-            self._said_of = session.scan.id
+        if self.comments_of != session.scan.id:
+            self.comments_of = ""
             self._show(())
         self._reading.ask(_read, session.project, session.scan.id, self.me)
 
@@ -236,10 +239,12 @@ class Teamwork(QObject):
     @Slot(object)
     def _take(self, said: _Said) -> None:
         if self._session.scan is not None and self._session.scan.id == said.scan:
-            self._show(said.comments, said.hidden)
+            another = self.comments_of != said.scan
+            self.comments_of = said.scan
+            self._show(said.comments, said.hidden, anew=another)
 
-    def _show(self, found: tuple[Comment, ...], hidden: int = 0) -> None:
-        if (found, hidden) != (self.comments, self.hidden_comments):
+    def _show(self, found: tuple[Comment, ...], hidden: int = 0, *, anew: bool = False) -> None:
+        if anew or (found, hidden) != (self.comments, self.hidden_comments):
             self.comments, self.hidden_comments = found, hidden
             self._session.comments_changed.emit()
 

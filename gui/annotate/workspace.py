@@ -325,10 +325,10 @@ class AnnotateWorkspace(QWidget):
                 line = text("team.said", reader=one.reader, words=one.words)
                 said[one.slice] = f"{said[one.slice]}\n{line}" if one.slice in said else line
         self.strip.show_comments(said)
-        # what is still open comes first
-        left = any(not one.settled for one in self._session.team.comments)
-        self._panels.removeWidget(self.comments)
-        self._panels.insertWidget(1 if left else self._panels.indexOf(self.history), self.comments)
+        first = self.comments.comes_first()
+        if first is not None:
+            self._panels.removeWidget(self.comments)
+            self._panels.insertWidget(1 if first else self._panels.indexOf(self.history), self.comments)
 
     def peek(self, below: bool) -> None:
         """Hide the masks while a key is held."""

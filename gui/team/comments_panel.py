@@ -32,6 +32,7 @@ class CommentsPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._place = place
+        self._placed = ""
         self.box: CommentBox | None = None
         self.returned = theme.label(text("team.returned_here"), "warning", wrap=True)
         self._inside = QVBoxLayout()
@@ -62,6 +63,17 @@ class CommentsPanel(QWidget):
         self.fold.set_note(text("team.open_count", count=len(left)) if left else "")
         if left or returned:
             self.fold.suggest(True)
+
+    def comes_first(self) -> bool | None:
+        """Whether it stands above all else, as what is still open does; None where it is to stay where it is.
+
+        Asked once for each scan: what somebody is writing must not jump out of sight.
+        """
+        team = self._session.team
+        if not team.comments_of or team.comments_of == self._placed:
+            return None
+        self._placed = team.comments_of
+        return any(not one.settled for one in team.comments)
 
     def ask(self) -> None:
         """Open it and put the cursor where a comment is written."""
