@@ -97,7 +97,7 @@ def export_job(
     ------
     InputError
         ``format-unknown``, ``export-only``, ``label-unknown``, ``scan-unknown``, ``export-folder`` (not empty),
-        ``export-in-project``, ``export-nothing``.
+        ``export-in-project``, ``export-nothing``; where all scans were refused for one reason, that.
     StorageError
         Where the disk refuses; nothing is left.
     Cancelled
@@ -143,6 +143,7 @@ def _write(
     started = time.monotonic()
     stopped = False
     without = 0
+    refused: list[InputError | ProjectError] = []
     for number, scan in enumerate(chosen):
         asked = should_stop()
         if asked == "cancel":
@@ -163,12 +164,13 @@ def _write(
             if error.code == "export-no-mask" and not wish.scans:
                 without += 1
             else:
+                refused.append(error)
                 yield Skipped(scan.name, error)
             continue
         about.append(manifest.about(item, [one.name for one in out.written[before:]]))
         yield from _told(out)
     if not about:
-        raise InputError("export-nothing")
+        raise _nothing(refused)
     if without:
         yield Notice("export-without", {"count": without})
     made.finish(out)
@@ -182,6 +184,12 @@ def _write(
     files = [(target / one.name).as_posix() for one in out.written]
     result = {"folder": target.as_posix(), "format": made.name, "files": files, "complete": not stopped}
     yield Finished(result | {"scans": [one.scan for one in about]})
+
+
+def _nothing(refused: Sequence[InputError | ProjectError]) -> InputError | ProjectError:
+    """Return why nothing was written: the one reason for all that was refused, else that there is no mask."""
+    codes = {error.code for error in refused}
+    return refused[0] if len(codes) == 1 else InputError("export-nothing")
 
 
 def _told(out: Out) -> Iterator[JobEvent]:

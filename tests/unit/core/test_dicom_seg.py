@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reader_support import AXIAL, SAGITTAL, make_series, oblique
 
 from core.commands.line import run
-from core.errors import InputError
+from core.errors import InputError, MeninxError
 from core.events import Finished, Notice, Skipped
 from core.exchange import originals
 from core.exchange.dicom_seg import encode
@@ -28,6 +28,7 @@ from core.io.regrid import lies_within, padded
 from core.project.importing import ImportOptions, import_job
 from core.project.project import Project
 from core.project.records import Origin, SliceState
+from core.volume import Volume
 
 PATIENT = {
     "PatientName": "Doe^Jane",
@@ -236,10 +237,21 @@ def test_without_unchanged_originals_one_sentence(tmp_path: Path, how: str, code
     draw(project, {"Brain": np.ones((5, 6, 8), bool)})
     spoil(tmp_path / "in", how)
     events: list[Any] = []
-    with pytest.raises(InputError, match="export-nothing"):
+    with pytest.raises(MeninxError) as told:
         events.extend(export_job(project, "dicom-seg", tmp_path / "out"))
+    assert told.value.code == code
     assert [event.error.code for event in events if isinstance(event, Skipped)] == [code]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_pictures_are_refused_for_what_they_are_not_for_a_mask_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "p.meninx"
+    with Project.create(path) as project:
+        project.add_scan(Volume(np.zeros((5, 6, 8), np.int16), Geometry((5, 6, 8), np.eye(4))), patient="one")
+    draw(path, {"Brain": np.ones((5, 6, 8), bool)})
+    with pytest.raises(InputError, match="seg-no-source"):
+        list(export_job(path, "dicom-seg", tmp_path / "out"))
 
 
 def test_without_links_one_sentence(tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
