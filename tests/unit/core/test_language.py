@@ -95,3 +95,11 @@ def test_a_language_that_is_not_there_is_told():
     assert done.returncode == 2
     assert "tlh" in done.stderr
     assert "de" in done.stderr
+
+
+@pytest.mark.parametrize("tongue", ["de", "en"])
+def test_the_settings_tell_how_the_command_line_speaks_another_language(tongue):
+    words = (Path(__file__).parents[3] / "resources" / "i18n" / f"{tongue}.toml").read_text("utf-8")
+    (hint,) = [line for line in words.splitlines() if line.startswith("language_hint = ")]
+    assert "--language" in hint
+    assert "MENINX_LANGUAGE" in hint
