@@ -75,6 +75,10 @@ class Choices(QWidget):
         self.label.setEditable(True)
         self.label.addItem(text("dialogs.masks_none"))
         self.label.addItems(self._names)
+        # that a name can be typed here does not show; this says it, and makes room for it
+        self.label.addItem(text("importing.label_new"))
+        self.label.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.label.currentIndexChanged.connect(self._make_room)
         self.label.currentTextChanged.connect(self._label_changed)
         self.mask_words = theme.label("", "muted", wrap=True)
         self._values = QWidget()
@@ -117,6 +121,8 @@ class Choices(QWidget):
         several = bool(self.value_names)
         self._values.setVisible(several and self._wanted())
         key = ("masks_several" if self._wanted() else "masks_several_alone") if several else "masks_found"
+        if not self._wanted() and self.label.currentIndex() == self._new_place:
+            key = "masks_unnamed"
         count, scans = self._found
         self.mask_words.setText(text(f"importing.{key}", count=count, scans=scans))
 
@@ -137,6 +143,21 @@ class Choices(QWidget):
             self._grid.addWidget(field, place, 1)
             self.value_names[value] = field
         self._show_unnamed()
+
+    @Slot(int)
+    def _make_room(self, place: int) -> None:
+        """Empty the field for the name of a new label, and put the cursor into it."""
+        new = place == self._new_place
+        field = self.label.lineEdit()
+        if field is not None:
+            field.setPlaceholderText(text("importing.label_name") if new else "")
+        if new:
+            self.label.clearEditText()
+            self.label.setFocus()
+
+    @property
+    def _new_place(self) -> int:
+        return len(self._names) + 1
 
     def _wanted(self) -> bool:
         words = self.label.currentText().strip()
