@@ -28,6 +28,7 @@ from gui.dialogs.label_dialog import LabelDialog
 from gui.dialogs.log_dialog import LogDialog
 from gui.dialogs.mask_dialog import MaskDialog
 from gui.dialogs.questions import Question
+from gui.dialogs.reasons_dialog import ReasonsDialog
 from gui.foreign import Foreign
 from gui.guide.window import GuideWindow
 from gui.intake import Intake, is_project
@@ -74,6 +75,7 @@ class Commands(QObject):
         self._names_changed()
         intake.masks_asked.connect(self._ask_masks)
         intake.page_asked.connect(self._ask_about)
+        intake.skipped_asked.connect(self._show_reasons)
         for name, slot in {
             "import": self.ask_import,
             "open_project": self.ask_project,
@@ -224,6 +226,10 @@ class Commands(QObject):
         path = self.ask_place(text("actions.new_project"))
         if path is not None:
             self._intake.create_project(path)
+
+    @Slot(object)
+    def _show_reasons(self, reasons: list[tuple[str, str]]) -> None:
+        ReasonsDialog(text("intake.skipped", count=len(reasons)), reasons, self._window).exec()
 
     @Slot()
     def ask_keep(self) -> None:

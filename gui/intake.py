@@ -26,7 +26,6 @@ from gui.jobs.jobs import Work
 from gui.session import Session
 from gui.settings import scratch_folder, user_folder
 
-_MOST_LISTED = 12
 _TO_CHOOSE = ("volume-needed", "dataset-needed")
 """Refusals that only ask the person to choose."""
 _NEXT_TURN_MS = 30
@@ -60,6 +59,8 @@ class Intake(QObject):
 
     masks_asked = Signal(object)
     """Paths whose scans have masks beside them, which the person wants to bring in."""
+    skipped_asked = Signal(object)
+    """The person would read what did not come in: pairs of a name and a sentence."""
     page_asked = Signal(object, object, int, object)
     """The person should see and choose what files hold: see :attr:`gui.bringing.Bringer.page_asked`."""
 
@@ -332,14 +333,10 @@ class Intake(QObject):
             return
         self._last_skipped = skipped
         words += " " + text("intake.skipped", count=len(skipped))
-        notifier.offer(words, text("intake.show_skipped"), self._show_skipped, kind="warning", seconds=20)
+        notifier.offer(words, text("intake.show_skipped"), self._show_skipped, kind="warning", seconds=0)
 
     def _show_skipped(self) -> None:
-        lines = [f"{Path(source).name}: {sentence(error)}" for source, error in self._last_skipped[:_MOST_LISTED]]
-        rest = len(self._last_skipped) - _MOST_LISTED
-        if rest > 0:
-            lines.append(text("intake.more", count=rest))
-        self._session.notifier.tell("\n".join(lines), "warning", seconds=0)
+        self.skipped_asked.emit([(Path(source).name, sentence(error)) for source, error in self._last_skipped])
 
     # ----------------------------------------------------------- demo, keep
 

@@ -32,6 +32,7 @@ from gui.dialogs.log_dialog import LogDialog
 from gui.dialogs.mask_dialog import MaskDialog
 from gui.dialogs.mend_dialog import MendDialog
 from gui.dialogs.questions import Question
+from gui.dialogs.reasons_dialog import ReasonsDialog
 from gui.dialogs.settings_dialog import SettingsDialog
 from gui.dialogs.strip_dialog import StripDialog
 from gui.guide.window import GuideWindow
@@ -119,6 +120,10 @@ def _of_the_project(window: MainWindow) -> Shown:
     yield "ways", WaysDialog({}, window)
     yield "mend", MendDialog(scan.name, "One sentence.", "3 minutes ago", ["a.mnx"], window)
     yield "mend-again", MendDialog(scan.name, "One sentence.", "", ["a.mnx"], window)
+    yield (
+        "reasons",
+        ReasonsDialog("2 files were passed over.", [("a.dcm", "a.dcm: is no scan."), ("b", "Why.")], window),
+    )
     yield "surface", SurfacePanel(session, window)
     yield "surface-distance", SurfaceWindow(session.notifier, window)
     yield "header", HeaderPanel(session, window)
