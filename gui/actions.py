@@ -73,7 +73,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open_project", "folder"),
     ActionSpec("demo_project", "demo"),
     ActionSpec("keep_project", "save", _P),
-    ActionSpec("start_page", "menu"),
+    ActionSpec("start_page", "menu", _P),
     ActionSpec("find_scan", "search", _P),
     ActionSpec("header", "info", _S),
     ActionSpec("show_names", "eye", checkable=True),

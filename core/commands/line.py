@@ -190,7 +190,10 @@ def _overview() -> str:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return the exit status."""
     if arguments[0] in {"-h", "--help"}:
-        print(_overview())  # noqa: T201
+        try:
+            print(_overview(), flush=True)  # noqa: T201
+        except BrokenPipeError:
+            _hush()
         return 0
     if arguments[0] == "--version":
         from core.version import VERSION
@@ -221,13 +224,17 @@ def run(arguments: Sequence[str]) -> int:
     except MeninxError as error:
         return _fail(line, arguments[0], error, 1)
     except BrokenPipeError:
-        # whoever read the output has seen enough (| head); Python would complain again at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
         return 0
     except FileNotFoundError as error:
         return _fail(line, arguments[0], InputError("file-missing", file=error.filename), 1)
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def _hush() -> None:
+    """Say nothing more: whoever read the output has seen enough (| head); Python would complain again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _close(line: Line, command: str, facts: dict[str, Any], status: int) -> int:

@@ -63,7 +63,10 @@ def test_opens_a_project_on_the_first_scan_to_do(opened: MainWindow, project_pat
 
 
 def test_recent_projects_are_on_the_start_page(opened: MainWindow, qtbot: QtBot) -> None:
+    close = opened.actions_table["start_page"]
+    assert close.isEnabled()
     opened.commands.go_to_start()
+    assert not close.isEnabled(), "there is nothing to close any more"
     assert opened.session.project is None
     assert opened.pages.currentWidget() is opened.start
     assert [button.text().split()[0] for button in opened.start.recent_buttons] == ["small"]

@@ -103,3 +103,12 @@ def test_the_settings_tell_how_the_command_line_speaks_another_language(tongue):
     (hint,) = [line for line in words.splitlines() if line.startswith("language_hint = ")]
     assert "--language" in hint
     assert "MENINX_LANGUAGE" in hint
+
+
+def test_help_whose_reader_has_seen_enough_ends_quietly():
+    call = [sys.executable, "main.py", "--help"]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(call, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as made:
+        made.stdout.close()
+        assert made.stderr.read().decode() == ""
+    assert made.returncode == 0
