@@ -68,6 +68,10 @@ class StripDialog(Dialog):
             button.setAutoDefault(False)
             button.clicked.connect(slot)
             buttons.addWidget(button)
+        # the last of them: there is nothing to remove until something is chosen
+        self.remove_button = button
+        button.setEnabled(False)
+        self.files.itemSelectionChanged.connect(self._selected)
         buttons.addStretch()
         column.addLayout(buttons)
         column.addSpacing(theme.space("s"))
@@ -168,6 +172,10 @@ class StripDialog(Dialog):
     @Slot()
     def _check(self) -> None:
         self.accept_button.setEnabled(self.files.count() > 0 and bool(self.folder.text().strip()))
+
+    @Slot()
+    def _selected(self) -> None:
+        self.remove_button.setEnabled(bool(self.files.selectedItems()))
 
     @Slot()
     def _ask_files(self) -> None:

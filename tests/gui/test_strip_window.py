@@ -75,6 +75,9 @@ def test_the_dialog_asks_what_the_command_asks_and_the_job_does_it(window, qtbot
         dialog.add([tmp_path / "head.nii.gz"])
         assert dialog.inputs == [tmp_path / "head.nii.gz"]
         assert dialog.accept_button.isEnabled()
+        assert not dialog.remove_button.isEnabled(), "nothing is chosen that could be removed"
+        dialog.files.setCurrentRow(0)
+        assert dialog.remove_button.isEnabled()
         dialog.model.setCurrentIndex(dialog.model.findData("classical"))
         dialog.folder.setText(str(tmp_path / "out"))
         dialog.crop_box.setChecked(True)
