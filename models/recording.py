@@ -101,10 +101,14 @@ class RunRecord:
         }
         if resumed:
             known = {pin.scan: pin for pin in runs.read_pins(self.project, run.id)}
-            changed = [scan for scan in pins if dict(pins[scan].masks) != dict(known[scan].masks)] if known else []
+            # a scan of the split that had nothing finished the last time has no pin yet
+            new = [scan for scan in pins if scan not in known or dict(pins[scan].masks) != dict(known[scan].masks)]
+            changed = new if known else []
             if not changed:
                 return
             self.notices.append(Notice("training-masks-changed", {"count": len(changed)}))
+            # what is not learnt from any more was learnt from: no child may be checked on it
+            pins = {**known, **pins}
         runs.pin_scans(self.project, run.id, list(pins.values()))
         listing = {
             pin.scan: {"part": pin.part, "scan_sha256": pin.scan_sha256, "masks": dict(pin.masks)}

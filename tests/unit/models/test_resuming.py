@@ -1,0 +1,63 @@
+"""Runs that go on after a pause, a crash or other slices: nothing learnt is lost, and no figure is another's."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from training_support import changed, one_thread, project, steps_made, train
+
+from core.learning import runs
+from core.learning.runs import RunState
+from core.project.project import Project
+from core.project.records import Origin, SliceState
+
+__all__ = ["one_thread", "project"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def finish(project: Project, scan: str, finished: set[int], *, spot: bool = False) -> None:
+    """Say which slices of a scan are finished; with ``spot`` its mask changes too."""
+    label = project.labels().named("Tumour")
+    annotation = project.annotations(scan)[0]
+    mask = project.read_layer(annotation.id, label.layer).copy()
+    if spot:
+        mask[0, 0, 0] = label.value
+    states = [SliceState(index, Origin.DRAWN, finished=index in finished) for index in range(len(mask))]
+    project.save_layers(annotation.id, {label.layer: mask}, {label.layer: states}, journal_sequence=0)
+
+
+def paused(project: Project, config, *, when) -> runs.Run:
+    """Train until a moment and pause."""
+    train(project, config, word="pause", when=when)
+    run = runs.find_run(project, "last")
+    assert run.state is RunState.PAUSED
+    return run
+
+
+def test_a_scan_left_out_for_a_while_stays_one_that_was_learnt_from(project):
+    run = paused(project, changed(epochs=2, steps=3), when=lambda events: steps_made(events) == 1)
+    before = {pin.scan: pin for pin in runs.read_pins(project, run.id)}
+    gone, other = (scan for scan in runs.read_split(project, run.id)["train"][:2])
+    everything = set(range(6))
+    finish(project, gone, set())
+    finish(project, other, everything, spot=True)
+    train(project, None, resume=run.id, word="pause", when=lambda events: steps_made(events) == 1)
+    pins = {pin.scan: pin for pin in runs.read_pins(project, run.id)}
+    assert pins.keys() == before.keys()
+    assert pins[gone] == before[gone]
+    assert pins[other].masks != before[other].masks
+    listed = json.loads((runs.run_folder(project, run.id) / "data.json").read_text("utf-8"))["scans"]
+    assert listed.keys() == before.keys()
+    finish(project, gone, everything)
+    train(project, None, resume=run.id)
+    assert runs.find_run(project, run.id).state is RunState.DONE
+
+
+def test_a_scan_that_was_forgotten_while_it_was_left_out_is_pinned_again(project):
+    run = paused(project, changed(epochs=2, steps=3), when=lambda events: steps_made(events) == 1)
+    pins = runs.read_pins(project, run.id)
+    # as runs of before were left
+    runs.pin_scans(project, run.id, pins[1:])
+    train(project, None, resume=run.id)
+    assert runs.read_pins(project, run.id) == pins
