@@ -406,7 +406,11 @@ class Learner:
         self.tally = self._new_tally()
         if self.team.lead:
             self.tally.take(state["tally"])
-        self.epoch, self.position = int(state["epoch"]), int(state["position"])
+        # fewer slices make a shorter epoch, which then waits for its check; of other scans nothing is counted yet, and
+        # without a step more there would be nothing to tell
+        counted = state["tally"]["counts"].shape == self.tally.counts.shape
+        most = self.steps if counted else self.steps - 1
+        self.epoch, self.position = int(state["epoch"]), min(int(state["position"]), most)
         self.seen, self.updates = int(state["seen"]), int(state["updates"])
 
     def _new_tally(self) -> Tally:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from training_support import changed, one_thread, project, steps_made, train
+from learning_project import disc_project
+from training_support import changed, of_kind, one_thread, project, steps_made, train
 
 from core.learning import runs
+from core.learning.events import EpochEnded
 from core.learning.runs import RunState
 from core.project.project import Project
 from core.project.records import Origin, SliceState
+from models import learner
 
 __all__ = ["one_thread", "project"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -61,3 +64,18 @@ def test_a_scan_that_was_forgotten_while_it_was_left_out_is_pinned_again(project
     runs.pin_scans(project, run.id, pins[1:])
     train(project, None, resume=run.id)
     assert runs.read_pins(project, run.id) == pins
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["slices", "scans"])
+def test_fewer_slices_than_at_the_pause_end_the_epoch_sooner(tmp_path, monkeypatch, gone):
+    monkeypatch.setattr(learner, "LEAST_STEPS", 1)
+    with disc_project(tmp_path / "fewer.meninx", size=32) as project:
+        # 24 slices to learn from: six steps
+        run = paused(project, changed(epochs=2, steps=0), when=lambda events: steps_made(events) == 5)
+        for scan in runs.read_split(project, run.id)["train"][:3]:
+            finish(project, scan, set() if gone else {0, 5})
+        epochs = of_kind(train(project, None, resume=run.id), EpochEnded)
+        assert [epoch.epoch for epoch in epochs] == [1, 2]
+        # nothing counted would be a Dice of 1
+        assert all(epoch.train.loss > 0 and epoch.train.dice < 1 for epoch in epochs)
+        assert runs.find_run(project, run.id).state is RunState.DONE
