@@ -161,6 +161,9 @@ class _Training:
         load_exporter()
         yield self.record.kept(self._started())
         word = should_stop()
+        if word == "stop" and self.learner.updates and not self.best_epoch:
+            # paused within its first epoch: what it learnt there is kept, as where Stop comes within it
+            word = yield from self._epoch(should_stop)
         while not word and not self._budget_spent():
             word = yield from self._epoch(should_stop)
             if not word and self._tired():

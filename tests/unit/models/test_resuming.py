@@ -6,7 +6,7 @@ import json
 
 import pytest
 from learning_project import disc_project
-from training_support import changed, of_kind, one_thread, project, steps_made, train
+from training_support import begun, changed, of_kind, one_thread, project, steps_made, train
 
 from core.learning import runs
 from core.learning.events import EpochEnded
@@ -79,3 +79,13 @@ def test_fewer_slices_than_at_the_pause_end_the_epoch_sooner(tmp_path, monkeypat
         # nothing counted would be a Dice of 1
         assert all(epoch.train.loss > 0 and epoch.train.dice < 1 for epoch in epochs)
         assert runs.find_run(project, run.id).state is RunState.DONE
+
+
+@pytest.mark.parametrize("steps", [30, 2], ids=["within", "unchecked"])
+def test_stop_right_after_resuming_keeps_what_the_first_epoch_had_learnt(project, steps):
+    run = paused(project, changed(epochs=3, steps=steps), when=lambda events: steps_made(events) == 2)
+    events = train(project, None, resume=run.id, word="stop", when=begun)
+    assert steps_made(events) == (steps > 2), "the step under way is given up"
+    assert len(of_kind(events, EpochEnded)) == 1
+    after = runs.find_run(project, run.id)
+    assert (after.state, after.best_epoch, after.usable) == (RunState.STOPPED, 1, True)
