@@ -37,6 +37,7 @@ from models.pretrained import require_file
 from models.previews import pin_examples
 from models.recording import RunRecord, slice_counts, versions
 from models.sharding import leading
+from models.standing import COUNTS, VALUES, stood
 from models.starting import Ready, find_resumable
 
 CPU_CHECKED, GPU_CHECKED = 240, 6000
@@ -489,22 +490,15 @@ class _Training:
             self._save()
 
     def _save(self) -> None:
-        state: dict[str, Any] = {name: getattr(self, name) for name in (*_COUNTS, *_VALUES)}
+        state: dict[str, Any] = {name: getattr(self, name) for name in (*COUNTS, *VALUES, "newest")}
         state |= {"seconds": self._elapsed(), "encoder_sha256": self.encoder_sha256}
         self.record.save_resume({**state, "learner": self.learner.state()})
         self._saved = time.monotonic()
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
-            for name in _COUNTS:
-                setattr(self, name, int(state[name]))
-            for name in (*_VALUES, "seconds"):
-                setattr(self, name, float(state[name]))
+            for name, value in stood(state, newest=self.newest).items():
+                setattr(self, name, value)
             self.learner.restore(state["learner"])
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise LearningError("model-damaged", file=self.record.folder / runs.RESUME_FILE) from error
-
-
-_COUNTS = ("epoch", "best_epoch", "risen_epoch")
-_VALUES = ("best_dice", "smoothed", "best_smoothed", "risen")
-"""What of the training itself is kept beside what the learner keeps."""

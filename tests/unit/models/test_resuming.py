@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
+import torch
 from learning_project import disc_project
 from training_support import begun, changed, of_kind, one_thread, project, steps_made, train
 
-from core.learning import runs
+from core.learning import runs, warnings
 from core.learning.events import EpochEnded
 from core.learning.runs import RunState
 from core.project.project import Project
 from core.project.records import Origin, SliceState
-from models import learner
+from models import checkpoint, learner, trainer
+from models.standing import stood
 
 __all__ = ["one_thread", "project"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -89,3 +92,51 @@ def test_stop_right_after_resuming_keeps_what_the_first_epoch_had_learnt(project
     assert len(of_kind(events, EpochEnded)) == 1
     after = runs.find_run(project, run.id)
     assert (after.state, after.best_epoch, after.usable) == (RunState.STOPPED, 1, True)
+
+
+def with_merits(monkeypatch, merits: dict[int, float]) -> None:
+    """Let each epoch's validation Dice be the one given."""
+    judge = trainer._Training._judge
+
+    def judged(self, number, found):
+        judge(self, number, dataclasses.replace(found, dice=merits[number]))
+
+    monkeypatch.setattr(trainer._Training, "_judge", judged)
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["", "file of before"])
+def test_once_enough_slices_check_the_best_is_kept_and_no_longer_the_newest(project, monkeypatch, old):
+    with_merits(monkeypatch, {1: 0.9, 2: 0.1, 3: 0.3, 4: 0.2})
+    monkeypatch.setattr(warnings, "ENOUGH_SHOWN", 1000)
+    run = paused(project, changed(epochs=4, steps=1), when=lambda events: len(of_kind(events, EpochEnded)) == 2)
+    assert (run.best_epoch, run.best_dice) == (2, 0.1)
+    if old:
+        folder = runs.run_folder(project, run.id)
+        state = checkpoint.read_resume(folder, torch.device("cpu"))
+        checkpoint.save_resume(folder, {name: value for name, value in state.items() if name != "newest"})
+    monkeypatch.setattr(warnings, "ENOUGH_SHOWN", 0)
+    epochs = of_kind(train(project, None, resume=run.id), EpochEnded)
+    assert [(epoch.epoch, epoch.best_epoch) for epoch in epochs] == [(3, 3), (4, 3)]
+    assert runs.read_model_facts(project, run.id)["best_dice"] == 0.3
+
+
+STATE = {"epoch": 9, "best_epoch": 7, "risen_epoch": 6, "seconds": 5.0, "best_dice": 0.7, "smoothed": 0.6, "risen": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("kept", "newest", "best"),
+    [
+        ({"newest": False, "best_smoothed": 0.6}, False, 0.6),
+        ({"newest": True, "best_smoothed": 7.0}, True, 7.0),
+        ({"newest": True, "best_smoothed": 7.0}, False, -1.0),
+        ({"newest": False, "best_smoothed": 0.6}, True, -1.0),
+        ({"best_smoothed": 0.6}, False, 0.6),
+        ({"best_smoothed": 7.0}, True, 7.0),
+        ({"best_smoothed": 7.0}, False, -1.0),
+    ],
+)
+def test_what_was_measured_otherwise_is_not_held_against_what_comes(kept, newest, best):
+    found = stood(STATE | kept, newest=newest)
+    assert found["best_smoothed"] == best
+    assert (found["smoothed"], found["risen"]) == ((-1.0, -1.0) if best < 0 else (0.6, 0.5))
+    assert (found["epoch"], found["best_epoch"], found["best_dice"]) == (9, 7, 0.7)
