@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
@@ -30,14 +31,17 @@ from core.messages import text
 from models.exported import load_openvino
 from models.inference import Predictor
 
+_FACTS = "facts"
 EXPORT_TOLERANCE = 1e-3
 """Largest difference of a probability between the trained and the exported network."""
 
 
-def save_weights(folder: Path, network: nn.Module) -> None:
-    """Write ``model.safetensors``."""
+def save_weights(folder: Path, network: nn.Module, facts: Mapping[str, float] | None = None) -> None:
+    """Write ``model.safetensors``, and in it the ``facts`` of these weights, from which no crash can part them."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(network).items()}
-    atomic.write_bytes(folder / WEIGHTS_FILE, safetensors.torch.save(state))
+    # of several entries the order would be another one each time
+    told = None if facts is None else {_FACTS: json.dumps(dict(facts))}
+    atomic.write_bytes(folder / WEIGHTS_FILE, safetensors.torch.save(state, told))
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -55,6 +59,17 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         return dict(safetensors.torch.load(file.read_bytes()))
     except (OSError, SafetensorError, ValueError) as error:
         raise LearningError("model-damaged", file=file) from error
+
+
+def read_weights_facts(folder: Path) -> dict[str, float]:
+    """Return what :func:`save_weights` told of the weights; nothing where it told nothing, or where there are none."""
+    try:
+        with safetensors.safe_open(str(folder / WEIGHTS_FILE), framework="pt") as content:
+            told = json.loads((content.metadata() or {}).get(_FACTS, "{}"))
+        return {str(name): float(value) for name, value in told.items()}
+    except (OSError, SafetensorError, ValueError, TypeError, AttributeError):
+        # damaged: whoever needs the weights says so
+        return {}
 
 
 def load_matching(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:

@@ -128,10 +128,10 @@ class RunRecord:
         if self._writes:
             runs.update_run(self.project, self.run.id, **changes)
 
-    def save_weights(self, network: nn.Module) -> None:
-        """Keep the best weights so far."""
+    def save_weights(self, network: nn.Module, facts: Mapping[str, float]) -> None:
+        """Keep the best weights so far, with what is to be known of them."""
         if self._writes:
-            checkpoint.save_weights(self.folder, network)
+            checkpoint.save_weights(self.folder, network, facts)
 
     def save_resume(self, state: Mapping[str, Any]) -> None:
         """Keep what goes on after a pause or a crash."""

@@ -26,7 +26,7 @@ from core.learning.split import Part, Split
 from core.learning.warnings import keeps_newest
 from core.project.project import Project
 from core.version import VERSION
-from models.checkpoint import load_exporter
+from models.checkpoint import load_exporter, read_weights_facts
 from models.classified import activation_maps
 from models.device import is_out_of_memory, precision_name
 from models.distributed import has_batch_norm, join
@@ -142,7 +142,7 @@ class _Training:
         self.seconds = before.seconds if before else 0.0
         self.epoch, self.best_epoch, self.best_dice = 0, 0, -1.0
         self.smoothed, self.best_smoothed = -1.0, -1.0
-        self.risen, self.risen_epoch = -1.0, 0
+        self.risen, self.risen_epoch, self.glanced = -1.0, 0, False
         self._clock = self._previewed = self._saved = time.monotonic()
         if ready.state is not None:
             self._restore(ready.state)
@@ -183,7 +183,9 @@ class _Training:
 
     def end(self, state: RunState) -> None:
         """Write the run's row for the last time."""
-        self.record.update(state=state, seconds=self._elapsed())
+        # again: a crash may have come between the weights and the row
+        best = {"best_epoch": self.best_epoch, "best_dice": self.best_dice} if self.best_epoch else {}
+        self.record.update(state=state, seconds=self._elapsed(), **best)
 
     def _epoch(self, should_stop: StopCheck) -> Generator[JobEvent, None, str]:
         """Train and check one epoch (or the rest of it after a resume); return the word that ended it."""
@@ -288,6 +290,7 @@ class _Training:
         scores: Scores = yield from self._evaluation(
             few, most=most, enough=lambda: self.team.agreed(time.monotonic() - started) >= HURRIED_SECONDS
         )
+        self.glanced = True
         yield Notice("training-glanced")
         return scores
 
@@ -339,8 +342,13 @@ class _Training:
         if self.newest:
             value = float(number)
         if value > self.best_smoothed:
+            facts = {"best_epoch": number, "best_dice": merit, "best_smoothed": value, "newest": self.newest}
+            if self.glanced:
+                # should it go on after all, this is not what whole epochs must exceed
+                facts["best_smoothed"] = -1.0
+            self.record.save_weights(self.learner.average, facts)
+            # where the disk was full, the weights of before stand, with their figures
             self.best_smoothed, self.best_dice, self.best_epoch = value, merit, number
-            self.record.save_weights(self.learner.average)
 
     def _tired(self) -> bool:
         """Whether the validation Dice has not risen for as long as the settings are patient; few slices cannot tell."""
@@ -383,7 +391,7 @@ class _Training:
                 "run": run.id,
                 "name": run.name,
                 "state": state.value,
-                "epochs": self.epoch,
+                "epochs": max(self.epoch, self.best_epoch),
                 "best_epoch": self.best_epoch,
                 "best_dice": round(max(0.0, self.best_dice), 6),
                 "seconds": round(self._elapsed(), 2),
@@ -416,7 +424,7 @@ class _Training:
             "processes": self.team.size,
             "torch": str(torch.__version__),
             "versions": versions(),
-            "epochs": self.epoch,
+            "epochs": max(self.epoch, self.best_epoch),
             "best_epoch": self.best_epoch,
             "best_dice": round(self.best_dice, 6),
             "scans": len(self.data.scans),
@@ -497,7 +505,8 @@ class _Training:
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
-            for name, value in stood(state, newest=self.newest).items():
+            best = read_weights_facts(self.record.folder)
+            for name, value in stood(state, best, newest=self.newest).items():
                 setattr(self, name, value)
             self.learner.restore(state["learner"])
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
