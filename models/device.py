@@ -72,7 +72,8 @@ def pick_precision(
 
     Under ``auto``: on CUDA bfloat16 where the device has it, else float16; on a CPU bfloat16 where a trial step of
     this very network on ``example`` ``[n, c, h, w]`` is faster by :data:`GAIN` (it is slower on
-    CPUs without the instructions). The network is left as it was. The trial ends early once ``go_on`` says no.
+    CPUs without the instructions). The network is left as it was. The trial ends early once ``go_on`` says no,
+    and without one it is float32.
     """
     if name != "auto":
         return PRECISION[name]
@@ -98,7 +99,8 @@ def pick_precision(
         for buffer, before in buffers:
             buffer.copy_(before)
     network.zero_grad(set_to_none=True)
-    return torch.bfloat16 if best[torch.bfloat16] * GAIN <= best[torch.float32] else torch.float32
+    # not <=: two trials that were not made are both infinitely slow
+    return torch.bfloat16 if best[torch.bfloat16] * GAIN < best[torch.float32] else torch.float32
 
 
 def _step_seconds(network: nn.Module, example: torch.Tensor, precision: torch.dtype) -> float:

@@ -157,7 +157,8 @@ class _Training:
         yield from self.notices
         yield from self.record.notices
         yield Progress(0, 0, "probing")
-        if not self.resumed:
+        if not (self.resumed and self.learner.seen):
+            # also where a pause came before the first step, and so may have broken the trial off
             self.learner.probe(lambda: self.team.size > 1 or not should_stop())
         load_exporter()
         yield self.record.kept(self._started())

@@ -12,12 +12,13 @@ from learning_project import disc_project
 from training_support import begun, changed, of_kind, one_thread, project, steps_made, train
 
 from core.errors import StorageError
+from core.events import Progress
 from core.learning import runs, warnings
-from core.learning.events import EpochEnded
+from core.learning.events import EpochEnded, TrainingStarted
 from core.learning.runs import RunState
 from core.project.project import Project
 from core.project.records import Origin, SliceState
-from models import checkpoint, learner, trainer
+from models import checkpoint, device, learner, trainer
 from models.recording import RunRecord
 from models.standing import stood
 
@@ -239,3 +240,14 @@ def test_a_glance_is_not_what_whole_epochs_must_exceed(project, monkeypatch):
     with_merits(monkeypatch, {1: 0.2, 2: 0.3})
     epochs = of_kind(train(project, None, resume=run.id), EpochEnded)
     assert [(epoch.epoch, epoch.best_epoch, epoch.best_dice) for epoch in epochs] == [(1, 1, 0.2), (2, 2, 0.3)]
+
+
+def test_a_pause_while_the_precision_is_tried_leaves_the_trial_to_the_resumed_run(project, monkeypatch):
+    seconds = {torch.float32: 1.0, torch.bfloat16: 9.0}
+    monkeypatch.setattr(device, "_step_seconds", lambda network, example, precision: seconds[precision])
+    config = changed(size=96, epochs=1, steps=1, precision="auto")
+    run = paused(project, config, when=lambda events: any(one.stage == "probing" for one in of_kind(events, Progress)))
+    assert runs.read_events(project, run.id)[0].precision == "float32", "without a trial, what every processor can do"
+    seconds[torch.bfloat16] = 0.1
+    (started,) = of_kind(train(project, None, resume=run.id), TrainingStarted)
+    assert started.precision == "bfloat16"
