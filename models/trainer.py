@@ -511,4 +511,5 @@ class _Training:
                 setattr(self, name, value)
             self.learner.restore(state["learner"])
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            self.record.update(state=RunState.FAILED)
             raise LearningError("model-damaged", file=self.record.folder / runs.RESUME_FILE) from error

@@ -11,7 +11,7 @@ import torch
 from learning_project import disc_project
 from training_support import begun, changed, of_kind, one_thread, project, steps_made, train
 
-from core.errors import StorageError
+from core.errors import LearningError, StorageError
 from core.events import Progress
 from core.learning import runs, warnings
 from core.learning.events import EpochEnded, TrainingStarted
@@ -251,3 +251,13 @@ def test_a_pause_while_the_precision_is_tried_leaves_the_trial_to_the_resumed_ru
     seconds[torch.bfloat16] = 0.1
     (started,) = of_kind(train(project, None, resume=run.id), TrainingStarted)
     assert started.precision == "bfloat16"
+
+
+def test_a_run_whose_file_cannot_be_gone_on_from_does_not_look_alive(project):
+    run = paused(project, changed(steps=2), when=lambda events: steps_made(events) == 1)
+    folder = runs.run_folder(project, run.id)
+    state = checkpoint.read_resume(folder, torch.device("cpu"))
+    checkpoint.save_resume(folder, state | {"learner": {}})
+    with pytest.raises(LearningError, match="model-damaged"):
+        train(project, None, resume=run.id)
+    assert runs.find_run(project, run.id).state is RunState.FAILED
