@@ -26,7 +26,7 @@ from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded, TrainingStarted, event_from_json, event_to_json
 from core.messages import text
 from core.project import audit, sums
-from core.project.lock import is_alive
+from core.project.lock import is_alive, started_at
 from core.project.project import Project
 from core.project.records import current_reader, utc_now
 
@@ -298,7 +298,7 @@ def require_usable(project: Project, run: Run) -> Path:
 
 def mark_alive(project: Project, run: str) -> None:
     """Note which process trains this run, so that a dead one is told from a running one."""
-    owner = {"host": socket.gethostname(), "pid": os.getpid()}
+    owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": started_at(os.getpid())}
     atomic.write_bytes(run_folder(project, run) / _ALIVE_FILE, _json_bytes(owner))
 
 
@@ -453,10 +453,14 @@ def _owner_alive(folder: Path) -> bool:
     """Whether the process that trains is there; on another machine it is believed to be."""
     try:
         owner = json.loads((folder / _ALIVE_FILE).read_text("utf-8"))
-        host, pid = str(owner["host"]), int(owner["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
+        # files of before do not say when it started
+        host, pid, started = str(owner["host"]), int(owner["pid"]), str(owner.get("started", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
-    return host != socket.gethostname() or is_alive(pid)
+    if host != socket.gethostname():
+        return True
+    # another process may have been given the number
+    return is_alive(pid) and (not started or started == started_at(pid))
 
 
 def _json_bytes(data: Mapping[str, Any]) -> bytes:

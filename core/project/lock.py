@@ -104,7 +104,7 @@ class AnnotationLock:
             if before is not None and not _left_behind(self.file, before, take_over=take_over):
                 raise _locked(before)
             self._holder = Holder(
-                self.owner, socket.gethostname(), os.getpid(), _started(os.getpid()), utc_now(), secrets.token_hex(8)
+                self.owner, socket.gethostname(), os.getpid(), started_at(os.getpid()), utc_now(), secrets.token_hex(8)
             )
             try:
                 _write(descriptor, self._holder)
@@ -220,7 +220,7 @@ def _left_behind(file: Path, holder: Holder, *, take_over: bool) -> bool:
     if holder.host == socket.gethostname():
         if not is_alive(holder.pid):
             return True
-        if holder.started and holder.started != _started(holder.pid):
+        if holder.started and holder.started != started_at(holder.pid):
             # another process was given the number
             return True
     elif not take_over:
@@ -261,7 +261,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def _started(pid: int) -> str:
+def started_at(pid: int) -> str:
     """Return what tells a process from a later one of the same number; empty where unknown."""
     with contextlib.suppress(OSError, IndexError):
         # field 22, counted behind the name, which may hold blanks and brackets

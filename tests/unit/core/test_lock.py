@@ -54,7 +54,7 @@ def forged(project: Path, **changes: object) -> None:
         "owner": "ben",
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "started": locks._started(os.getpid()),
+        "started": locks.started_at(os.getpid()),
         "since": utc_now(),
         "token": "t",
         "beat": 3,

@@ -102,6 +102,19 @@ def test_a_run_whose_process_died_is_interrupted(project):
     assert runs.find_run(project, run.id).state is RunState.RUNNING
 
 
+def test_a_process_that_was_given_the_number_of_a_dead_one_does_not_train_its_run(project):
+    run = runs.create_run(project, config())
+    alive = runs.run_folder(project, run.id) / "running.json"
+    owner = json.loads(alive.read_text())
+    assert runs.find_run(project, run.id).state is RunState.RUNNING
+    alive.write_text(json.dumps(owner | {"started": "12"}))
+    # where the system does not say when a process started, its number is all there is
+    wanted = RunState.INTERRUPTED if owner["started"] else RunState.RUNNING
+    assert runs.find_run(project, run.id).state is wanted
+    alive.write_text(json.dumps({"host": owner["host"], "pid": owner["pid"]}))
+    assert runs.find_run(project, run.id).state is RunState.RUNNING
+
+
 def test_a_bad_setting_leaves_no_run(project):
     with pytest.raises(LearningError) as caught:
         runs.create_run(project, config(size=100))
