@@ -194,9 +194,10 @@ def _overlap(start: int, length: int, size: int) -> tuple[slice, slice]:
 
 
 def resize(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Resize with pixel centres aligned as areas; averaging where it shrinks."""
+    """Resize with pixel centres aligned as areas; averaging along an axis that shrinks."""
     if plane.shape == (height, width):
         return plane
-    shrinks = height < plane.shape[0] or width < plane.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(np.ascontiguousarray(plane), (width, height), interpolation=how), dtype=np.float32)
+    # in two steps: where one axis shrinks and the other grows OpenCV neither averages nor keeps places
+    least = min(width, plane.shape[1]), min(height, plane.shape[0])
+    smaller = cv2.resize(np.ascontiguousarray(plane), least, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(smaller, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)

@@ -10,7 +10,7 @@ from core.errors import LearningError
 from core.geometry import Geometry
 from core.learning.config import TrainingConfig
 from core.learning.prepare import CT_RANGE, Preparation, Preparer, denoised, intensity_of, neighbours
-from core.learning.prepare_fit import UNKNOWN, Cut, Fit
+from core.learning.prepare_fit import UNKNOWN, Cut, Fit, resize
 from core.learning.prepare_head import head_box
 from core.learning.prepare_steps import (
     COLOUR,
@@ -92,6 +92,50 @@ def test_a_landmark_keeps_its_place_under_anisotropy():
     back = fit.inverse(fit.forward(plane, 0.0)) >= 0.5
     overlap = np.count_nonzero(back & (plane > 0)) * 2 / (np.count_nonzero(back) + np.count_nonzero(plane))
     assert overlap > 0.9
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [((30, 256), (84, 128)), ((84, 128), (30, 256)), ((512, 30), (64, 48)), ((64, 48), (512, 30))]
+)
+def test_an_axis_that_shrinks_beside_one_that_grows_is_averaged_in_its_place(before, after):
+    (rows, columns), (height, width) = before, after
+    y, x = (np.arange(height) + 0.5) * rows / height - 0.5, (np.arange(width) + 0.5) * columns / width - 0.5
+    down, right = np.mgrid[:rows, :columns].astype(np.float32)
+    for axis, (ramp, place, count) in enumerate(((down, y, rows), (right, x, columns))):
+        # beyond the middles of the outermost pixels nothing is known
+        wanted = np.expand_dims(place.clip(0, count - 1), 1 - axis)
+        assert np.abs(resize(ramp, height, width) - wanted).max() < 0.1, axis
+    checks = np.indices(before).sum(axis=0) % 2
+    # finer than the new pixels: nothing but its mean is left
+    np.testing.assert_allclose(resize(checks.astype(np.float32), height, width)[2:-2, 2:-2], 0.5, atol=0.2)
+
+
+def test_a_ball_seen_from_the_side_of_thick_slices_comes_back_in_its_place():
+    """30 slices of 5 mm, 512 columns of 0.45 mm: what is right at each prepared pixel is right at each voxel."""
+    fit = Fit.of(geometry(30, 512, row_mm=5.0, column_mm=0.45), 256)
+    row, column = np.mgrid[:30, :512]
+    down, right = np.mgrid[: fit.size, : fit.size]
+    for radius in range(12, 60, 3):
+        middle = 75 + radius / 7, 115.0
+        true = np.hypot((row + 0.5) * 5 - middle[0], (column + 0.5) * 0.45 - middle[1]) <= radius
+        seen = np.hypot(
+            (down - fit.top + 0.5) * 150 / fit.height - middle[0], (right + 0.5) * 230.4 / fit.width - middle[1]
+        )
+        back = fit.inverse((seen <= radius).astype(np.float32)) >= 0.5
+        assert 2 * (back & true).sum() / (back.sum() + true.sum()) > 0.96
+
+
+@given(st.integers(2, 90), st.integers(2, 90), st.integers(2, 90), st.integers(2, 90))
+@settings(max_examples=60, deadline=None)
+def test_where_both_axes_shrink_or_both_grow_it_is_one_step(rows, columns, height, width):
+    plane = np.random.default_rng(rows * columns).random((rows, columns)).astype(np.float32)
+    if height <= rows and width <= columns:
+        how = cv2.INTER_AREA
+    elif height >= rows and width >= columns:
+        how = cv2.INTER_LINEAR
+    else:
+        return
+    assert np.array_equal(resize(plane, height, width), cv2.resize(plane, (width, height), interpolation=how))
 
 
 def test_neighbours_repeat_the_ends():
