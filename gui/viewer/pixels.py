@@ -103,11 +103,14 @@ class Grid:
 
 def whole_picture(shown: Bytes, grid: Grid) -> Bytes:
     """Return a whole slice at the size the screen shows it: interpolated, or averaged if shrunk."""
-    # averaging keeps thin things from flickering away where several pixels fall on one
-    how = cv2.INTER_AREA if min(grid.down, grid.across) < _MINIFY else cv2.INTER_LINEAR
     rows, columns = shown.shape[:2]
     size = (max(1, round(columns * grid.across)), max(1, round(rows * grid.down)))
-    return np.asarray(cv2.resize(shown, size, interpolation=how), dtype=np.uint8)
+    if min(grid.down, grid.across) < _MINIFY:
+        # averaging keeps thin things from flickering away where several pixels fall on one; along an axis that grows
+        # beside one that shrinks it would show blocks, and no averages of the other
+        least = (min(columns, size[0]), min(rows, size[1]))
+        shown = np.asarray(cv2.resize(shown, least, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def picture(shown: Bytes, grid: Grid, rect: Rect, *, smooth: bool) -> Bytes:

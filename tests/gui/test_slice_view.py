@@ -482,3 +482,13 @@ def test_values_that_are_no_numbers_are_black() -> None:
     shown = pixels.windowed(stored, volume, Window(50, 100))
     assert shown[0, 0] in (0, 255)
     assert shown[0, 3] in (127, 128)
+
+
+def test_a_side_that_shrinks_beside_one_that_grows_is_averaged() -> None:
+    """Thick slices seen from the side, in a small window: no blocks down, nothing left out across."""
+    rows, columns = np.mgrid[:30, :512]
+    grid = pixels.Grid(0, 0, across=0.45, down=5.0)
+    slope = pixels.whole_picture((rows * 8).astype(np.uint8), grid).astype(int)
+    assert np.diff(slope, axis=0).max() <= 2
+    lines = pixels.whole_picture((columns % 2 * 200).astype(np.uint8), grid)
+    assert abs(lines[:, 2:-2].astype(int) - 100).max() < 30
