@@ -156,7 +156,8 @@ class Learner:
         Raises
         ------
         LearningError
-            ``parent-differs`` if it is another network or takes other input.
+            ``parent-differs`` if it is another network or takes other input; also where another size gives it
+            other levels.
         """
         for what in ("network", "slices", "channels"):
             if getattr(parent.config, what) != getattr(self.config, what):
@@ -165,9 +166,8 @@ class Learner:
         if before != now:
             weights = rearranged(self.network, self._heads(), weights, before, now)
         fresh = checkpoint.load_matching(self.network, weights)
-        same_labels = before == now
-        if len(fresh) > len(weights) // 2 or (fresh and same_labels):
-            # deep networks lose levels on small slices: too little in common to be a start
+        if set(fresh) - self._heads() or (fresh and before == now):
+            # deep networks lose levels on small slices: what is left of chance would be learnt from, or frozen
             raise LearningError("parent-differs", name=parent.name, what="size")
         self.average.load_state_dict(self.network.state_dict())
         # a file that takes the encoder's place leaves nothing that could lie halfway

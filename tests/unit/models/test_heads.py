@@ -7,6 +7,7 @@ import pytest
 import torch
 from training_support import changed
 
+from core.errors import LearningError
 from core.learning.dataset import TrainingSet
 from core.learning.prepare_fit import UNKNOWN
 from models.heads import RAREST, expect, shares
@@ -17,8 +18,10 @@ SIZE = 32
 NETWORKS = ("unet_light", "attention_unet", "resnet18_unet")
 
 
-def child(network: str, labels: tuple[str, ...], parent: torch.nn.Module, before: tuple[str, ...]):
-    """Return what a training on labels begins with, and what of it is new."""
+def child(
+    network: str, labels: tuple[str, ...], parent: torch.nn.Module, before: tuple[str, ...], was: int = SIZE
+) -> tuple[Learner, list[str]]:
+    """Return what a training on labels begins with, and what of it is new; ``was`` is the parent's size."""
     config = changed(network=network, labels=labels, slices=3, size=SIZE, batch=2)
     blank = np.zeros((2, 1), np.float32)
     numbers = np.arange(2, dtype=np.int32)
@@ -28,7 +31,7 @@ def child(network: str, labels: tuple[str, ...], parent: torch.nn.Module, before
     data = TrainingSet(labels, images, stacks, masks, masks[:, :, 0, 0] == 0, blank[:, 0], numbers, numbers, ())
     learner = Learner(config, data, np.arange(2))
     weights = {name: tensor.clone() for name, tensor in parent.state_dict().items()}
-    run = SimpleNamespace(name="Run 1", config=changed(network=network, labels=before, slices=3, size=SIZE))
+    run = SimpleNamespace(name="Run 1", config=changed(network=network, labels=before, slices=3, size=was))
     return learner, learner.start_from(weights, run)
 
 
@@ -73,6 +76,22 @@ def test_other_labels_begin_anew_on_all_else_that_was_learnt(parent, labels):
     for key, tensor in learner.network.named_parameters():
         assert torch.equal(tensor, (untaught if key in new else known)[key]), key
         assert torch.equal(learner.average.get_parameter(key), tensor)
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "labels"),
+    [
+        ("attention_unet", 64, ("Brain",)),
+        ("attention_unet", 64, ("Brain", "Tumour")),
+        ("unet_light", 64, ("Oedema",)),
+        ("unet", 256, ("Brain", "Tumour")),
+    ],
+)
+def test_a_parent_with_other_levels_is_refused_whatever_the_labels(name, was, labels):
+    larger = build_network(name, inputs=3, outputs=1, size=was)
+    with pytest.raises(LearningError) as caught:
+        child(name, labels, larger, ("Brain",), was)
+    assert (caught.value.code, caught.value.fields["what"]) == ("parent-differs", "size")
 
 
 def some_masks() -> TrainingSet:
