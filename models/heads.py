@@ -69,7 +69,7 @@ def rearranged(
     Parameters
     ----------
     network
-        With fresh weights, which new labels begin with.
+        With fresh weights, which new labels begin with (or a new class).
     heads
         Names of the weights ``[labels, ...]``, a row for each label.
     weights

@@ -73,7 +73,7 @@ class Learner:
     doubled
         ``[n]`` bool: which of the examples come twice as often.
     known
-        Labels that the run which is begun from knew already.
+        What the outputs of the run which is begun from mean (:attr:`TrainingConfig.meanings`).
 
     Attributes
     ----------
@@ -140,10 +140,11 @@ class Learner:
         return build_network(config.network, inputs=inputs, outputs=outputs, size=config.size)
 
     def start_from(self, weights: Mapping[str, Tensor], parent: Run, *, unseen: float = 0.0) -> list[str]:
-        """Take a parent's weights; return the names of those that began anew (other labels).
+        """Take a parent's weights; return the names of those that began anew (other labels, another class).
 
         Labels that the parent knows go on with what it learnt of them, wherever they stand among the others; the others
-        begin with how rare they are, and not with what it learnt of something else in their place.
+        begin with how rare they are, and not with what it learnt of something else in their place. Likewise a class
+        that is another one, or has another yes.
 
         Parameters
         ----------
@@ -162,7 +163,7 @@ class Learner:
         for what in ("network", "slices", "channels"):
             if getattr(parent.config, what) != getattr(self.config, what):
                 raise LearningError("parent-differs", name=parent.name, what=what)
-        before, now = parent.config.labels, self.config.labels
+        before, now = parent.config.meanings, self.config.meanings
         if before != now:
             weights = rearranged(self.network, self._heads(), weights, before, now)
         fresh = checkpoint.load_matching(self.network, weights)
@@ -418,12 +419,12 @@ class Learner:
 
 
 def usual_rate(config: TrainingConfig, known: Sequence[str] = ()) -> float:
-    """Return the highest rate where none was asked for.
+    """Return the highest rate where none was asked for; ``known`` as for :class:`Learner`.
 
     What knows its labels already learns on slowly; where one is new (a tumour, from the brain starter) it is a
     beginning, and faster is better. Plain VGG learns nothing at the rate of the others.
     """
-    goes_on = config.parent and (config.classifies or set(config.labels) <= set(known))
+    goes_on = config.parent and set(config.meanings) <= set(known)
     usual = PARENT_RATE if goes_on else SCRATCH_RATE
     return min(usual, DEEP_RATE) if config.network in DEEP else usual
 

@@ -110,7 +110,7 @@ class Ready:
             _check_kinds(data, self.parts)
         corrects = self.parent is not None and not config.classifies
         doubled = _corrected_since(project, config, data, self.parent)[train] if corrects else None
-        known = self.parent.config.labels if self.parent else ()
+        known = self.parent.config.meanings if self.parent else ()
         self.learner = Learner(config, data, train, team=team, doubled=doubled, known=known)
         self.notices = [Notice(f"training-leaky-{reason}") for reason in self.split.reasons]
         self.yes_patients, self.label_slices = self._look_at_checking()
@@ -164,7 +164,7 @@ class Ready:
         weights = checkpoint.read_weights(runs.require_usable(self.project, self.parent))
         unseen = _unseen(self.project, self.data, train, self.parent)
         if self.learner.start_from(weights, self.parent, unseen=unseen):
-            self.notices.append(Notice("training-parent-heads"))
+            self.notices.append(Notice("training-parent-class" if self.config.classifies else "training-parent-heads"))
 
 
 def _unseen(project: Project, data: TrainingSet, train: NDArray[np.int64], parent: Run) -> float:

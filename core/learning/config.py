@@ -75,7 +75,7 @@ class TrainingConfig:
         Steps per epoch; 0 shows every slice about once, but takes at least 10 steps, and at
         most 60 on a CPU or 250 on a GPU, so that the first curves appear soon on a large project.
     learning_rate
-        Highest rate; 0 picks 3e-4 from a run that knows all labels, else 1e-3.
+        Highest rate; 0 picks 3e-4 from a run that knows all labels, or the class, else 1e-3.
     seed
         Everything random follows from it.
     device, precision
@@ -176,6 +176,16 @@ class TrainingConfig:
     def classifies(self) -> bool:
         """Whether a class is learnt instead of labels."""
         return self.task == "classify"
+
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """What each output of the network means, to be compared with those of another run: a label, or yes of a class.
+
+        Of a class it is its name with the values that count as yes (the case of neither counts).
+        """
+        if not self.classifies:
+            return self.labels
+        return ("\n".join([self.class_name.casefold(), *sorted(value.casefold() for value in self.class_yes)]),)
 
     @property
     def sided(self) -> str:

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from core.learning.events import EpochEnded
 from core.project.class_predictions import read_classes
 from core.project.predictions import read_meta, read_prediction
 from core.project.project import Project
+from models.checkpoint import read_weights
 from models.classifying import ClassPredictor
 from models.evaluating import evaluate_job
 from models.inference import Predictor
@@ -206,6 +208,19 @@ def test_half_of_the_slices_are_enough_and_a_paused_run_goes_on(tmp_path):
     assert (done["state"], done["epochs"]) == ("done", 2)
     _, child = _all(train_job(tmp_path / "p", quick(epochs=1, steps=2, size=32, parent=done["run"])))
     assert child["state"] == "done"
+
+
+@pytest.mark.parametrize(("changes", "anew"), [({"class_name": CLASS.upper()}, False), ({"class_yes": ("no",)}, True)])
+def test_a_parent_of_another_class_gives_all_but_what_it_says(project, changes, anew):
+    with Project.open(project) as opened:
+        parent = runs.find_run(opened, "Run 1")
+        settings = replace(quick(epochs=1, steps=1, parent=parent.id, learning_rate=1e-6), **changes)
+        events, _ = _all(train_job(project, settings))
+        assert ("training-parent-class" in {one.key for one in events if isinstance(one, Notice)}) == anew
+        folders = [runs.run_folder(opened, run.id) for run in (parent, runs.find_run(opened, "last"))]
+    before, after = map(read_weights, folders)
+    moved = {name for name in before if not torch.allclose(before[name], after[name], atol=1e-4)}
+    assert moved == ({"head.weight", "head.bias"} if anew else set())
 
 
 def test_one_kind_on_one_side_is_refused_in_a_sentence(tmp_path):

@@ -1,5 +1,6 @@
 """A network begins with how rare each label is; what was learnt of one follows it to its place in another network."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from training_support import changed
 
 from core.errors import LearningError
+from core.learning.config import TrainingConfig
 from core.learning.dataset import TrainingSet
 from core.learning.prepare_fit import UNKNOWN
 from models.heads import RAREST, expect, shares
@@ -137,3 +139,11 @@ def test_what_is_new_beside_a_known_label_is_learnt_at_the_rate_of_a_beginning()
     assert usual_rate(config, ("Brain",)) == SCRATCH_RATE
     assert usual_rate(config, ("Tumour", "Brain", "Oedema")) == PARENT_RATE
     assert usual_rate(changed(parent=None), ()) == SCRATCH_RATE
+
+
+def test_another_class_or_another_yes_is_a_beginning():
+    config = TrainingConfig.for_class("Bleed", class_yes=("old", "fresh"), parent="1")
+    same = TrainingConfig.for_class("bleed", class_yes=("Fresh", "old"))
+    others = (replace(same, class_name="stroke"), replace(same, class_yes=("old",)), replace(same, class_yes=()))
+    assert usual_rate(config, same.meanings) == PARENT_RATE
+    assert {usual_rate(config, other.meanings) for other in others} == {SCRATCH_RATE}
