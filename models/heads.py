@@ -73,9 +73,9 @@ def rearranged(
     heads
         Names of the weights ``[labels, ...]``, a row for each label.
     weights
-        Of a network of the labels ``before``; what is not of its heads stays as it is.
+        Of a network that says ``before``; what is not of its heads stays as it is.
     before, now
-        Labels in the order of the rows.
+        What the rows mean, in their order (:attr:`core.learning.config.TrainingConfig.meanings`).
     """
     own = dict(network.named_parameters())
     result = dict(weights)

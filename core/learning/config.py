@@ -181,10 +181,10 @@ class TrainingConfig:
     def meanings(self) -> tuple[str, ...]:
         """What each output of the network means, to be compared with those of another run: a label, or yes of a class.
 
-        Of a class it is its name with the values that count as yes (the case of neither counts).
+        Of a class it is its name with the values that count as yes. The case of names does not count, as nowhere else.
         """
         if not self.classifies:
-            return self.labels
+            return tuple(name.casefold() for name in self.labels)
         return ("\n".join([self.class_name.casefold(), *sorted(value.casefold() for value in self.class_yes)]),)
 
     @property

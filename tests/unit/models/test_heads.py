@@ -68,6 +68,13 @@ def test_labels_that_changed_places_begin_with_nothing_new(parent):
     assert torch.allclose(shown(learner.network), shown(network).flip(1), atol=1e-5)
 
 
+def test_the_case_of_a_name_makes_no_other_label(parent):
+    name, network = parent
+    learner, new = child(name, ("tumour", "BRAIN"), network, ("Brain", "Tumour"))
+    assert new == []
+    assert torch.allclose(shown(learner.network), shown(network).flip(1), atol=1e-5)
+
+
 @pytest.mark.parametrize("labels", [("Oedema", "Bleeding"), ("Oedema", "Bleeding", "Air")])
 def test_other_labels_begin_anew_on_all_else_that_was_learnt(parent, labels):
     name, network = parent
@@ -136,8 +143,8 @@ def test_a_fresh_network_says_of_each_label_that_it_is_as_rare_as_it_is(name):
 
 def test_what_is_new_beside_a_known_label_is_learnt_at_the_rate_of_a_beginning():
     config = changed(labels=("Brain", "Tumour"), parent="1", learning_rate=0.0)
-    assert usual_rate(config, ("Brain",)) == SCRATCH_RATE
-    assert usual_rate(config, ("Tumour", "Brain", "Oedema")) == PARENT_RATE
+    assert usual_rate(config, changed(labels=("Brain",)).meanings) == SCRATCH_RATE
+    assert usual_rate(config, changed(labels=("tumour", "Brain", "Oedema")).meanings) == PARENT_RATE
     assert usual_rate(changed(parent=None), ()) == SCRATCH_RATE
 
 
