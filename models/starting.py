@@ -205,18 +205,23 @@ def _examples(data: TrainingSet, split: Split) -> dict[Part, NDArray[np.int64]]:
 def _corrected_since(
     project: Project, config: TrainingConfig, data: TrainingSet, parent: Run | None
 ) -> NDArray[np.bool_]:
-    """Return which examples ``[n]`` were corrected since the parent run learnt: what it got wrong counts double."""
+    """Return which examples ``[n]`` were corrected since the parent run learnt: what it got wrong counts double.
+
+    A layer whose masks it learnt as they are now holds nothing new, whatever other layers are learnt beside it.
+    """
     learnt = {pin.scan: dict(pin.masks) for pin in runs.read_pins(project, parent.id)} if parent else {}
     labels = [project.labels().named(name) for name in config.labels]
     found = np.zeros(len(data), dtype=bool)
     places = {scan.id: number for number, scan in enumerate(data.scans)}
-    for source in find_sources(project, labels, config.reader, approved=config.approved):
+    for source in find_sources(project, labels, config.reader, scribbles=config.scribbles, approved=config.approved):
         scan = source.scan.id
-        if scan not in places or learnt.get(scan) == dict(data.pins.get(scan, {})):
+        if scan not in places:
             continue
+        before, now = learnt.get(scan, {}), data.pins.get(scan, {})
         corrected = {
             state.slice
             for layer in source.finished
+            if before.get(layer) != now.get(layer)
             for state in project.slice_states(source.annotation.id, layer)
             if state.origin is Origin.CORRECTED
         }

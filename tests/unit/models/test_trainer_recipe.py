@@ -21,15 +21,18 @@ from training_support import changed, of_kind, one_thread, project, steps_made, 
 from core.commands.line import run as command
 from core.errors import LearningError
 from core.events import Finished, Notice
+from core.labels import SCRIBBLED_BACKGROUND
 from core.learning import runs
+from core.learning.dataset import read_training_set
 from core.learning.events import EpochEnded
-from core.learning.runs import RunState
+from core.learning.runs import Pin, RunState
 from core.project.records import Origin, SliceState
 from core.review.tidy import Ways
 from models import learner, trainer
 from models.networks.freezing import encoder_modules
 from models.predicting import predict_job
 from models.sampler import Sampler
+from models.starting import _corrected_since
 from models.trainer import train_job
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -113,6 +116,59 @@ def test_what_was_corrected_since_the_parent_counts_double(project, monkeypatch)
     assert np.count_nonzero(made[-1]) == 1
     list(train_job(project.path, changed(epochs=1, steps=1)))
     assert made[-1] is None
+
+
+def learnt_by(project, **changes):
+    """Return the settings, what is learnt with them, and a run that has learnt just that."""
+    config = changed(**changes)
+    job = read_training_set(project, config, lambda: "")
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            data = end.value
+            break
+    run = runs.create_run(project, config)
+    runs.pin_scans(project, run.id, [Pin(one.id, "train", one.sha256, data.pins[one.id]) for one in data.scans])
+    return config, data, run
+
+
+def test_what_was_corrected_is_asked_of_the_masks_that_are_learnt_from(project):
+    _, _, parent = learnt_by(project)
+    label, scan = project.labels().named("Tumour"), project.scans()[0].id
+    annotation = project.annotations(scan)[0]
+    mask = project.read_layer(annotation.id, label.layer)
+    mask[2, :4, :4] = label.value
+    states = [SliceState(2, Origin.CORRECTED, finished=True)]
+    project.save_layers(annotation.id, {label.layer: mask}, {label.layer: states}, journal_sequence=0)
+    # scribbled on later by somebody else: who learns without scribbles does not learn from it
+    other, strokes = project.ensure_annotation(scan, "second"), np.zeros_like(mask)
+    strokes[3, 10, 10:20], strokes[3, 30, 10:20] = label.value, SCRIBBLED_BACKGROUND
+    project.save_layers(other.id, {label.layer: strokes}, {label.layer: []}, journal_sequence=0)
+    with project.store.transaction() as connection:
+        connection.execute("UPDATE annotation SET updated = '2999' WHERE id = ?", (other.id,))
+    config, data, _ = learnt_by(project, scribbles=False)
+    assert data.slice_of[_corrected_since(project, config, data, parent)].tolist() == [2]
+
+
+def test_a_label_on_another_layer_does_not_double_what_was_learnt_before(project):
+    project.set_labels(project.labels().with_label("Cyst", layer="cysts"))
+    tumour, cyst = (project.labels().named(name) for name in ("Tumour", "Cyst"))
+    corrected = [SliceState(2, Origin.CORRECTED, finished=True)]
+    for scan in project.scans():
+        annotation = project.annotations(scan.id)[0]
+        mask = project.read_layer(annotation.id, tumour.layer)
+        drawn_on = [SliceState(index, Origin.DRAWN, finished=True) for index in range(len(mask))]
+        layers = {tumour.layer: mask, cyst.layer: np.zeros_like(mask)}
+        states = {tumour.layer: corrected, cyst.layer: drawn_on}
+        project.save_layers(annotation.id, layers, states, journal_sequence=0)
+    _, _, parent = learnt_by(project)
+    config, data, _ = learnt_by(project, labels=("Tumour", "Cyst"))
+    assert not _corrected_since(project, config, data, parent).any()
+    mask[0, :4, :4] = tumour.value
+    project.save_layers(annotation.id, {tumour.layer: mask}, {tumour.layer: corrected}, journal_sequence=0)
+    config, data, _ = learnt_by(project, labels=("Tumour", "Cyst"))
+    assert np.count_nonzero(_corrected_since(project, config, data, parent)) == 1
 
 
 # left and right
