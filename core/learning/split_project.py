@@ -98,7 +98,9 @@ def _inherited(project: Project, line: list[Run], data: TrainingSet) -> dict[str
             continue  # an ancestor whose folder was taken away: its pins still count
         for part in (Part.TEST, Part.VALIDATION, Part.TRAIN):
             inherited |= {patient_of[scan]: part for scan in parts[part.value] if scan in patient_of}
-    return inherited
+    # also by what no split here names: scans known by their hash, or of which another of the same patient is at hand
+    trained = _trained(project, line, data)
+    return inherited | {scan.patient: Part.TRAIN for scan in data.scans if scan.id in trained}
 
 
 def _trained(project: Project, line: list[Run], data: TrainingSet) -> set[str]:
@@ -109,8 +111,9 @@ def _trained(project: Project, line: list[Run], data: TrainingSet) -> set[str]:
         sha for ancestor in line for sha, part in foreign_learnt(project, ancestor.id).items() if part == "train"
     }
     ids, hashes = {pin.scan for pin in pins}, {pin.scan_sha256 for pin in pins} | foreign
-    patients = {scan.patient for scan in project.scans() if scan.id in ids and scan.patient_known}
-    return {scan.id for scan in data.scans if scan.id in ids or scan.sha256 in hashes or scan.patient in patients}
+    known = [scan for scan in project.scans() if scan.id in ids or scan.sha256 in hashes]
+    scans, patients = {scan.id for scan in known}, {scan.patient for scan in known if scan.patient_known}
+    return {scan.id for scan in data.scans if scan.id in scans or scan.patient in patients}
 
 
 def mark_twins(split: Split, data: TrainingSet, should_stop: StopCheck = never_stop) -> Split:

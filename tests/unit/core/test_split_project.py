@@ -178,6 +178,26 @@ def test_a_run_from_another_project_tells_what_it_learnt_there(project):
         assert split_of(project, parent=run.id, assigned=words).reasons == reasons
 
 
+@pytest.mark.parametrize("told", ["hash", "pin"])
+def test_a_follow_up_of_whom_an_ancestor_learnt_from_stays_in_training(project, told):
+    array, _ = head(50)
+    first = project.scan(add(project, array, None, "someone"))
+    # of the first scan nothing is learnt here: only its patient is the link
+    later = project.scan(add(project, *head(51), "someone"))
+    assert first.patient == later.patient
+    run = trained_run(project, {"train": [first] if told == "pin" else [], "validation": [], "test": []})
+    if told == "hash":
+        rows = [{"sha256": first.sha256, "part": "train"}]
+        file = runs.run_folder(project, run.id) / LEARNT_FILE
+        file.write_text(json.dumps({"schema": 1, "name": "Run 1", "scans": rows}), "utf-8")
+    for seed in range(4):
+        split = split_of(project, parent=run.id, seed=seed)
+        assert later.id in split.scans[Part.TRAIN]
+        assert split.reasons == ()
+    words = (f"train {key(project, 1)}", f"validation {later.patient}")
+    assert split_of(project, parent=run.id, assigned=words).reasons == ("parent-trained",)
+
+
 def test_look_alikes_on_both_sides_are_stamped(project):
     array, mask = head(40, size=128)
     first = add(project, array, mask, "someone")
