@@ -17,7 +17,7 @@ from core.learning.config import TrainingConfig
 from core.learning.dataset import TrainingSet, find_sources
 from core.learning.frozen import refuse_frozen
 from core.learning.reading import go_on
-from core.learning.run_files import learnt_hashes
+from core.learning.run_files import learnt_hashes, origin_of
 from core.learning.runs import Run
 from core.learning.split import Part, Split
 from core.learning.split_project import split_for, stamped
@@ -162,7 +162,8 @@ class Ready:
         if self.parent is None or self.before:
             return
         weights = checkpoint.read_weights(runs.require_usable(self.project, self.parent))
-        unseen = _unseen(self.project, self.data, train, self.parent)
+        other = _other_modality(self.project, self.data, train, self.parent)
+        unseen = 0.0 if other else _unseen(self.project, self.data, train, self.parent)
         if self.learner.start_from(weights, self.parent, unseen=unseen):
             self.notices.append(Notice("training-parent-class" if self.config.classifies else "training-parent-heads"))
 
@@ -175,6 +176,21 @@ def _unseen(project: Project, data: TrainingSet, train: NDArray[np.int64], paren
     known = {sha for sha, part in learnt_hashes(project, parent.id).items() if part == Part.TRAIN}
     shown = {data.scans[int(scan)].sha256 for scan in np.unique(data.scan_of[train])}
     return len(known - shown) / len(known) if known else 1.0
+
+
+def _other_modality(project: Project, data: TrainingSet, train: NDArray[np.int64], parent: Run) -> bool:
+    """Whether a run and its ancestors are known to have learnt from other modalities alone than what is learnt from."""
+    shown = {data.scans[int(scan)].modality for scan in np.unique(data.scan_of[train])}
+    here = {scan.id: scan.modality for scan in project.scans()}
+    before: set[str] = set()
+    for run in runs.ancestors(project, parent.id):
+        said = {here.get(pin.scan, "") for pin in runs.read_pins(project, run.id) if pin.part == Part.TRAIN}
+        if origin_of(project, run.id):
+            # what came from elsewhere must tell itself, as starters do: which of its scans are here too says little
+            told = runs.read_model_facts(project, run.id).get("modalities")
+            said = {str(modality) for modality in told} if isinstance(told, list) else set()
+        before |= said or {""}
+    return "" not in shown | before and before.isdisjoint(shown)
 
 
 def _check_kinds(data: TrainingSet, parts: Mapping[Part, NDArray[np.int64]]) -> None:

@@ -1,5 +1,9 @@
 """A training that goes on from a run stays near to it where it would forget what the run learnt from."""
 
+import json
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -8,8 +12,11 @@ from training_support import changed, of_kind, one_thread, project, steps_made, 
 
 from core.learning import runs
 from core.learning.events import EpochEnded
+from core.learning.run_files import export_run
 from core.project.records import Origin, SliceState
 from models import checkpoint, learner
+from models.starting import _other_modality
+from models.taking_runs import take_run_job
 from models.trainer import train_job
 
 __all__ = ["one_thread", "project"]
@@ -89,6 +96,42 @@ def test_an_encoder_from_a_file_is_not_mixed_with_that_of_the_parent(project, pa
     file.write_bytes(safetensors.torch.save({name: value.contiguous() for name, value in given.items()}))
     kept = went_on(project, deep, reader=OTHER, encoder_weights=str(file), freeze="encoder", **settings)
     torch.testing.assert_close(kept["encoder.conv1.weight"], given["encoder.conv1.weight"])
+
+
+def learnt_modality(project, modality, *, of):
+    """Say of the scans that all readers but the other one (or that one alone) drew on what they are."""
+    mine = [scan.id for scan in project.scans() if (project.annotations(scan.id)[0].reader == OTHER) == (of == OTHER)]
+    with project.store.transaction() as connection:
+        connection.executemany("UPDATE scan SET modality = ? WHERE id = ?", [(modality, scan) for scan in mine])
+
+
+def drawn_by_other(project):
+    """Return what a training on the scans of the other reader is, as far as it is asked for modalities."""
+    scans = [scan for scan in project.scans() if project.annotations(scan.id)[0].reader == OTHER]
+    return SimpleNamespace(scans=scans, scan_of=np.arange(len(scans)))
+
+
+def test_of_a_run_of_another_modality_nothing_is_held(project, parent):
+    for before, now, other in (("MR", "MR", False), ("", "MR", False), ("CT", "", False), ("CT", "MR", True)):
+        learnt_modality(project, before, of="reader")
+        learnt_modality(project, now, of=OTHER)
+        data = drawn_by_other(project)
+        assert _other_modality(project, data, data.scan_of, parent) == other
+    went_on(project, parent, reader=OTHER, steps=1)
+    assert runs.read_model_facts(project, runs.find_run(project, "last").id)["held"] == 0
+
+
+def test_a_run_from_elsewhere_tells_itself_what_it_learnt_from(project, parent, tmp_path):
+    learnt_modality(project, "CT", of="reader")
+    learnt_modality(project, "MR", of=OTHER)
+    export_run(project, parent, tmp_path / "run")
+    list(take_run_job(project.path, tmp_path / "run"))
+    taken = runs.find_run(project, "last")
+    file = runs.run_folder(project, taken.id) / runs.MODEL_FILE
+    data = drawn_by_other(project)
+    for told, other in (({}, False), ({"modalities": ["CT"]}, True), ({"modalities": ["CT", "MR"]}, False)):
+        file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | told), "utf-8")
+        assert _other_modality(project, data, data.scan_of, taken) == other
 
 
 def test_of_a_run_that_does_not_say_what_it_learnt_from_all_is_held(project, parent, monkeypatch):
