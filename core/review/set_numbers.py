@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,10 +96,34 @@ class ScanNumbers:
     slices: tuple[Mapping[str, Any], ...]
 
 
-def scans_to_measure(project: Project, run: str) -> list[Scan]:
-    """Return the scans that a run has predicted, in project order."""
-    there = {record.scan for record in list_predictions(project, run=run)}
-    return [scan for scan in project.scans() if scan.id in there]
+def scans_with_basis(project: Project, run: str, against: Against) -> list[tuple[Scan, Hashable]]:
+    """Return the scans that a run has predicted, each with what its figures rest on.
+
+    The figures of a scan are out of date once what they rest on is another: prediction, annotation, labels, names.
+    """
+    labels = tuple((label.name, label.layer, label.value) for label in project.labels())
+    predicted = {record.scan: record for record in list_predictions(project, run=run)}
+    others = {record.scan: record for record in list_predictions(project, run=against.run)} if against.run else {}
+    found: list[tuple[Scan, Hashable]] = []
+    for scan in project.scans():
+        if scan.id in predicted:
+            drawn = others.get(scan.id) if against.run else _saved(project, scan, against.reader)
+            found.append((scan, (predicted[scan.id], drawn, labels, scan.name, scan.patient_name)))
+    return found
+
+
+def _saved(project: Project, scan: Scan, reader: str) -> Hashable:
+    """Return what tells one saved state of a reader's annotation from another; None where there is none."""
+    annotation = project.annotation(scan.id, reader)
+    if annotation is None:
+        return None
+    return annotation, tuple((layer, version.sha256) for layer, version in project.layers(annotation.id).items())
+
+
+def more_to_predict(project: Project, run: str, reader: str) -> bool:
+    """Return whether a reader has finished slices of scans that a run has not predicted."""
+    finished = {scan for scan, readers in project.finished_slices().items() if readers.get(reader)}
+    return not finished <= {record.scan for record in list_predictions(project, run=run)}
 
 
 def scan_numbers(project: Project, run: str, scan: Scan, against: Against) -> ScanNumbers:

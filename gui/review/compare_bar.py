@@ -36,6 +36,8 @@ class CompareBar(FoldingBar):
     correct_asked = Signal()
     slice_asked = Signal()
     region_asked = Signal()
+    parts_opened = Signal()
+    """The menu of parts opens: it is to know what can be taken."""
     again_asked = Signal()
     """Train again from the run."""
     gate_list_asked = Signal()
@@ -165,8 +167,15 @@ class CompareBar(FoldingBar):
             action = QAction(text(f"review.{key}"), menu)
             action.triggered.connect(signal)
             menu.addAction(action)
+        self._of_slice = menu.actions()[:2]
         menu.insertSeparator(menu.actions()[-1])
+        menu.aboutToShow.connect(self.parts_opened)
         return menu
+
+    def offer_slice(self, offered: bool) -> None:
+        """Say whether a slice, or a region of it, can be taken now."""
+        for action in self._of_slice:
+            action.setEnabled(offered)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         narrow = event.size().width() < NARROW

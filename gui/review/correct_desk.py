@@ -55,6 +55,7 @@ class CorrectDesk(QObject):
         bar.slice_asked.connect(self.take_slice)
         bar.region_asked.connect(self.choose_region)
         bar.again_asked.connect(self.train_again)
+        bar.parts_opened.connect(self._offer)
         panes.hovered.connect(self._hovered)
         for view in panes.views:
             view.picked.connect(self.take_region)
@@ -90,6 +91,13 @@ class CorrectDesk(QObject):
         # of several labels one may be finished everywhere and another nowhere
         whole = len(finished[0]) if finished and all(one.all() for one in finished) else count + 1
         return ask_keep_finished(self._parent, count, whole) if count else False
+
+    @Slot()
+    def _offer(self) -> None:
+        """Offer a slice, or a region of it, only where one is seen: tables and lists stand in the panes' place."""
+        _, case, _ = self._shown()
+        predicted = case is not None and case.predicted
+        self._bar.offer_slice(predicted and self._session.can_edit and self._panes.isVisible())
 
     @Slot()
     def take_slice(self) -> None:

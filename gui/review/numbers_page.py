@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPixmap
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPixmap, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QButtonGroup, QComboBox, QHeaderView, QPushButton, QTableView, QWidget
 
 from core.messages import numeral, text
@@ -35,10 +35,12 @@ class NumbersPage(QWidget):
     save_asked = Signal()
     test_looked_at = Signal()
     """The figures of the test scans are shown: that is counted."""
+    seen = Signal()
+    """The page is looked at again."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._found: list[ScanNumbers] = []
+        self._found: dict[str, ScanNumbers] = {}
         self._columns: tuple[str, ...] = ()
         self._test_told = False
         self.model = NumbersModel()
@@ -123,7 +125,7 @@ class NumbersPage(QWidget):
 
     def begin(self, labels: Sequence[str]) -> None:
         """Forget the figures: another run is measured."""
-        self._found = []
+        self._found = {}
         self._test_told = False
         if self.chosen_part == "test":
             # another run's test scans are another look: asked for anew
@@ -141,9 +143,25 @@ class NumbersPage(QWidget):
         self._fill()
 
     def add(self, found: Sequence[ScanNumbers]) -> None:
-        """Show more scans."""
-        self._found += found
-        self._fill()
+        """Show more scans, or what is new of those shown; what is sorted, chosen and selected stays."""
+        self._found |= {one.scan: one for one in found}
+        self._fill_again()
+        self._tell_test()
+
+    def keep(self, scans: Collection[str]) -> None:
+        """Show these scans (ids) only: others are predicted no more."""
+        if not self._found.keys() <= set(scans):
+            self._found = {scan: one for scan, one in self._found.items() if scan in scans}
+            self._fill_again()
+
+    @property
+    def measured(self) -> bool:
+        """Whether there are figures, shown or not."""
+        return any(one.labels for one in self._found.values())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.seen.emit()
 
     def say(self, words: str) -> None:
         """Say how far the measuring is."""
@@ -166,7 +184,7 @@ class NumbersPage(QWidget):
         if self.level == "scans":
             return self.selected
         wanted = {(row["scan_id"], row["label"]) for row in self.selected}
-        return [row for one in self._found for row in one.labels if (row["scan_id"], row["label"]) in wanted]
+        return [row for one in self._found.values() for row in one.labels if (row["scan_id"], row["label"]) in wanted]
 
     @property
     def chosen_part(self) -> str:
@@ -195,7 +213,7 @@ class NumbersPage(QWidget):
     def _fill(self) -> None:
         scans = self.level == "scans"
         label = self.chosen_label
-        rows = [row for one in self._found for row in (one.labels if scans else one.slices)]
+        rows = [row for one in self._found.values() for row in (one.labels if scans else one.slices)]
         shown = [row for row in rows if (not label or row["label"] == label) and self._of_part(row)]
         columns: tuple[str, ...] = SCAN_COLUMNS if scans else SLICE_COLUMNS
         if self.label.count() <= 2:
@@ -213,6 +231,19 @@ class NumbersPage(QWidget):
         self.save.setEnabled(bool(shown))
         self._sum_up()
         self.shown_changed.emit()
+
+    def _fill_again(self) -> None:
+        """Show other figures of what is shown; the rows that were selected are selected again."""
+        rows, selection = self.model.rows, QItemSelection()
+        chosen = {_key(rows[index.row()]) for index in self.table.selectionModel().selectedRows()}
+        self._fill()
+        for number, row in enumerate(self.model.rows if chosen else ()):
+            if _key(row) in chosen:
+                index = self.model.index(number, 0)
+                selection.select(index, index)
+        if not selection.isEmpty():
+            flags = QItemSelectionModel.SelectionFlag
+            self.table.selectionModel().select(selection, flags.Select | flags.Rows)
 
     def _fit(self, *, anew: bool) -> None:
         """Make every column at least as wide as its words; the rows are alike, so the first few tell."""
@@ -265,6 +296,10 @@ class NumbersPage(QWidget):
     def _open(self, index: QModelIndex) -> None:
         row = self.model.rows[index.row()]
         self.open_asked.emit(str(row["scan_id"]), int(row["slice"]) - 1 if "slice" in row else -1)
+
+
+def _key(row: Row) -> tuple[object, ...]:
+    return row["scan_id"], row["label"], row.get("slice")
 
 
 class FigureView(QWidget):
