@@ -341,6 +341,7 @@ class Session(Tastes):
     def _scan_refused(self, error: MeninxError) -> None:
         refused, self._loading = self._loading, ""
         self.versions.mender.refused(error, refused)
+        self.team.put_back()
         if self._loaded is not None and self._loaded.closed:
             # it was given up for work on its masks: read it anew
             again = self._loaded.scan.id

@@ -78,6 +78,7 @@ class Teamwork(QObject):
         self.sitting = Sitting(session)
         self._own = ""
         self._adjudicated = ""
+        self._before: tuple[str, str, str] | None = None
         session.scan_changed.connect(self.refresh)
         session.work_changed.connect(self._work_changed)
         # a reading that is done may have been the last blind one
@@ -119,16 +120,30 @@ class Teamwork(QObject):
         """Draw the third annotation of the scan shown, begun from nothing, a consensus or a reader's masks."""
         session = self._session
         project, scan, me = session.project, session.scan, self.me
-        if project is None or scan is None or session.read_only or session.loading:
+        if project is None or scan is None or not session.can_edit:
             return
+        before = session.reader, self._own, self._adjudicated
         self._own, self._adjudicated = me, scan.id
         session.reader = readers.adjudication_reader(me)
         session.reader_changed.emit()
         begin = functools.partial(adjudication.begin_adjudication, project, scan, by=me, start=start)
         session.open_scan(scan.id, again=True, between=begin)
+        self._before = before
+
+    @property
+    def adjudicating(self) -> bool:
+        """Whether what is drawn is drawn in order to decide between readers."""
+        return bool(self._own)
+
+    def put_back(self) -> None:
+        """Hear that a scan could not be opened: an adjudication that could not begin leaves all as it was."""
+        if self._before is not None:
+            (self._session.reader, self._own, self._adjudicated), self._before = self._before, None
+            self._session.reader_changed.emit()
 
     def leave_for(self, scan_id: str) -> None:
         """Hear that a scan is about to be opened: only the one that is adjudicated is drawn on as adjudicator."""
+        self._before = None
         if self._own and scan_id != self._adjudicated:
             self._session.reader, self._own, self._adjudicated = self._own, "", ""
             self._session.reader_changed.emit()

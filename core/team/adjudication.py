@@ -15,7 +15,7 @@ from core.project.records import Annotation, Origin, Scan, SliceState
 from core.review.agreement import readings
 from core.review.consensus import majority, staple
 from core.team.assignments import still_blind
-from core.team.readers import CONSENSUS_MAJORITY, CONSENSUS_STAPLE, adjudication_reader
+from core.team.readers import CONSENSUS_MAJORITY, CONSENSUS_STAPLE, adjudication_reader, kind_of
 
 METHODS = {"majority": CONSENSUS_MAJORITY, "staple": CONSENSUS_STAPLE}
 """Ways to a consensus, and the reader's name that its annotation goes by."""
@@ -100,6 +100,20 @@ def _only(
         finished = one.slice in before and before[one.slice].finished
         said[one.slice] = replace(one, finished=finished)
     states[layer] = [said[number] for number in sorted(said)]
+
+
+def has_consensus(project: Project, scan: Scan) -> bool:
+    """Return whether there is a consensus to make: all who finished slices of some layer finished one together."""
+    persons = [one.id for one in project.annotations(scan.id) if kind_of(one.reader) == "reading"]
+    for layer in project.labels().layers:
+        finished = [
+            {state.slice for state in project.slice_states(annotation, layer) if state.finished}
+            for annotation in persons
+        ]
+        finished = [slices for slices in finished if slices]
+        if len(finished) > 1 and set.intersection(*finished):
+            return True
+    return False
 
 
 def _consensus(

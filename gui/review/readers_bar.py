@@ -14,6 +14,7 @@ from gui.roomy import FoldingBar
 
 VIEWS = ("scan", "table", "figures")
 """This scan; agreement of all scans; what each reader did."""
+CONSENSUS = ("staple", "majority")
 
 
 class ReadersBar(FoldingBar):
@@ -89,15 +90,20 @@ class ReadersBar(FoldingBar):
         _fill(self.label, labels, label)
         self.label.setVisible(len(labels) > 1)
         self._starts.clear()
-        starts = [("staple", text("team.from_staple")), ("majority", text("team.from_majority"))]
+        starts = [(name, text(f"team.from_{name}")) for name in CONSENSUS]
         starts += [(name, text("team.from_reader", reader=name)) for name in readers]
         for key, words in [*starts, ("empty", text("team.from_empty"))]:
             self._starts.addAction(words.replace("&", "&&")).setData(key)
 
-    def allow(self, *, compared: bool, readers: int, changes: bool) -> None:
-        """Say what is possible now."""
+    def allow(self, *, compared: bool, readers: int, together: bool, changes: bool) -> None:
+        """Say what is possible now; ``together``: the readers finished a slice together, there is a consensus."""
         self.next.setEnabled(compared)
-        self.consensus.setEnabled(readers > 1 and changes)
+        self.consensus.setEnabled(together and changes)
+        words = text("team.consensus_tip" if together or readers < 2 else "team.consensus_few_tip")
+        self.consensus.setToolTip(words)
+        for action in self._starts.actions():
+            if action.data() in CONSENSUS:
+                action.setEnabled(together)
         self.adjudicate.setEnabled(readers > 0 and changes)
 
 

@@ -15,6 +15,7 @@ from core.project.records import Scan
 from core.review.agreement import Agreement, Reading, agree, readings
 from core.review.compare import compare_label
 from core.review.ranking import RankedSlice, worst_slices
+from core.team.adjudication import has_consensus
 from core.team.assignments import Assignment, assignments, still_blind, visible
 
 ONLY_FIRST, ONLY_SECOND, BOTH = 1, 2, 3
@@ -60,6 +61,8 @@ class ReadersCase:
         Dice of each native slice, NaN where unknown.
     ranked
         Slices on which they differ most first.
+    together
+        Whether there is a consensus: all persons who finished slices of some layer finished one together.
     """
 
     scan: str
@@ -74,6 +77,7 @@ class ReadersCase:
     difference: NDArray[np.uint8] | None = None
     per_slice: NDArray[np.float64] | None = None
     ranked: tuple[RankedSlice, ...] = ()
+    together: bool = False
 
 
 def answer(question: ReadersQuestion) -> ReadersCase:
@@ -84,6 +88,10 @@ def answer(question: ReadersQuestion) -> ReadersCase:
     MeninxError
         For damaged files.
     """
+    return replace(_compared(question), together=has_consensus(question.project, question.scan))
+
+
+def _compared(question: ReadersQuestion) -> ReadersCase:
     project, scan = question.project, question.scan
     readers = tuple(dict.fromkeys(one.reader for one in visible(project, scan.id, question.viewer)))
     given = tuple(assignments(project, scan.id))

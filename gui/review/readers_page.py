@@ -49,6 +49,7 @@ class ReadersPage(QWidget):
         self._case: ReadersCase | None = None
         self._shown = 0
         self._ranked = -1
+        self._wanted: tuple[int, int, int] | None = None
         self._stale = True
         self._cases = Asker(self)
         self._cases.answered.connect(self._take)
@@ -136,6 +137,7 @@ class ReadersPage(QWidget):
         if volume is not None:
             self.panes.set_index(start)
         self.refresh()
+        self._go_to_adjudication()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -182,7 +184,8 @@ class ReadersPage(QWidget):
         volume = session.volume
         readers = len(case.readers) if case is not None and not case.blind else 0
         compared = case is not None and bool(case.ranked)
-        self.bar.allow(compared=compared, readers=readers, changes=session.can_edit)
+        together = case is not None and case.together and not case.blind
+        self.bar.allow(compared=compared, readers=readers, together=together, changes=session.can_edit)
         self.side.show_case(case, volume.geometry if volume is not None else None, self.panes.index)
         self.side.acts.show_status()
         if volume is None:
@@ -246,9 +249,16 @@ class ReadersPage(QWidget):
 
     @Slot(str)
     def _adjudicate(self, start: str) -> None:
-        self._session.team.adjudicate(start)
-        self._session.position_requested.emit(self._middle_of(self.panes.index))
-        self._session.workspace_requested.emit("annotate")
+        if self._session.can_edit:
+            self._wanted = self._middle_of(self.panes.index)
+            self._session.team.adjudicate(start)
+
+    def _go_to_adjudication(self) -> None:
+        """Go where it is drawn once it has begun; where it could not begin, there is nothing to draw on."""
+        place, self._wanted = self._wanted, None
+        if place is not None and self._session.team.adjudicating:
+            self._session.position_requested.emit(place)
+            self._session.workspace_requested.emit("annotate")
 
     def _middle_of(self, z: int) -> tuple[int, int, int]:
         volume = self._session.volume
