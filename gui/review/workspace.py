@@ -109,7 +109,6 @@ class ReviewWorkspace(QWidget):
         session.project_changed.connect(self._take_project)
         session.runs_changed.connect(self.reload)
         session.scan_changed.connect(self._take_scan)
-        session.labels_changed.connect(self.refresh)
         session.mask_changed.connect(self._mask_changed)
         session.predictions_changed.connect(self._prediction_changed)
         session.review_requested.connect(self.show_run)
@@ -121,7 +120,6 @@ class ReviewWorkspace(QWidget):
         self.views.save_asked.connect(self._save_picture)
         self.panes.contents_changed.connect(self._contents_changed)
         bar.run_chosen.connect(self._run_chosen)
-        bar.reference_chosen.connect(self.refresh)
         bar.worst_asked.connect(self.go_to_worst)
         bar.next_asked.connect(self.show_next)
         bar.gate_list_asked.connect(self.show_gate_list)
@@ -140,7 +138,8 @@ class ReviewWorkspace(QWidget):
         side.difference.view.index_changed.connect(self.panes.set_index)
         self._empty.asked.connect(self._next_step)
         self._empty.other_asked.connect(self.readers.open)
-        self.readers.left.connect(self.refresh)
+        for signal in (session.labels_changed, bar.reference_chosen, self.readers.left):
+            signal.connect(self.refresh)
         self._worst_key.activated.connect(self.go_to_worst)
 
     # ------------------------------------------------------------ what is open
@@ -173,7 +172,9 @@ class ReviewWorkspace(QWidget):
 
     @Slot(str)
     def show_run(self, run: str) -> None:
-        """Compare with this run, as soon as it is known here."""
+        """Compare with this run in the panes, as soon as it is known here."""
+        self.readers.leave()
+        self.choose_view(self.panes.view_name)
         if not self.bar.choose_run(run):
             self._wanted_run = run
             self.reload()
@@ -251,10 +252,9 @@ class ReviewWorkspace(QWidget):
     @Slot()
     def refresh(self) -> None:
         """Compare again, now or when the page is looked at."""
-        if not self.isVisible():
-            self._stale = True
+        self._stale = not self.isVisible()
+        if self._stale:
             return
-        self._stale = False
         references = self._references()
         self.bar.set_references(references)
         self.panes.set_choices(choices(self.bar.chosen_reference, references))

@@ -236,6 +236,19 @@ def test_a_row_leads_to_its_scan_and_slice(bench, qtbot):
     assert page.views.chosen == "four"
 
 
+@pytest.mark.parametrize("place", ["readers", "numbers", "next", "gates"])
+def test_a_run_that_is_to_be_reviewed_is_seen_wherever_the_page_was_left(bench, qtbot, place):
+    session, page = bench
+    page.choose_view("two")
+    {"next": page.bar.next.click, "gates": page.show_gate_list}.get(place, lambda: page.choose_view(place))()
+    assert not page.panes.isVisible()
+    session.review_requested.emit(page.run.id)
+    assert page.panes.isVisible()
+    assert page.views.chosen == page.panes.view_name == "two"
+    assert not page.readers.is_open
+    assert not page.bar.next.isChecked()
+
+
 def test_test_scans_are_shown_on_purpose_only_and_that_is_counted(bench, qtbot, monkeypatch):
     session, page = bench
     monkeypatch.setattr("core.review.set_numbers._part", lambda project, run, scan: "test")
