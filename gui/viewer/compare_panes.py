@@ -14,7 +14,7 @@ from gui.viewer.slice_view import SliceView, Voxel
 
 
 class ComparePanes(QWidget):
-    """Panes linked in slice, zoom, place and window; each with its own masks and, if wanted, its own volume.
+    """Panes linked in slice, zoom, crosshair and window; each with its own masks and, if wanted, its own volume.
 
     Parameters
     ----------
@@ -52,6 +52,7 @@ class ComparePanes(QWidget):
             view.window_changed.connect(self.set_window)
             view.view_range_changed.connect(self._on_range)
             view.hovered.connect(self._on_hovered)
+            view.crosshair_moved.connect(self._on_crosshair)
             view.maximise_requested.connect(self._on_maximise)
 
     # ------------------------------------------------------------------ what is shown
@@ -206,6 +207,11 @@ class ComparePanes(QWidget):
         for view in self._views:
             view.set_pointer(None if view is source else xyz)
         self.hovered.emit(xyz)
+
+    @Slot(object)
+    def _on_crosshair(self, xyz: Voxel) -> None:
+        for view in self._views:
+            view.set_crosshair(xyz)
 
     @Slot()
     def _on_maximise(self) -> None:

@@ -53,6 +53,14 @@ def test_zoom_and_pan_are_linked(panes) -> None:
     assert len({round(view.camera.zoom, 6) for view in panes.views}) == 1
 
 
+def test_there_is_one_crosshair(panes) -> None:
+    for place, at in ((0, QPointF(60, 70)), (2, QPointF(120, 90))):
+        panes.pane(place).point_crosshair(at)
+        crosses = {view._marks._crosshair for view in panes.views}
+        assert len(crosses) == 1
+        assert None not in crosses
+
+
 def test_each_pane_has_its_own_masks_and_volume(panes) -> None:
     volume = phantom("LPS")
     mask = np.zeros(SHAPE, np.uint8)
