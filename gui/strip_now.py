@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from core.errors import MeninxError
-from core.events import Finished, JobEvent, Notice
+from core.events import Finished, JobEvent
 from core.learning.runs import Run, RunState
 from core.learning.starters import Starter, brain_starter, find_starter, has_starter
 from core.messages import text
+from gui.doubts import Doubts
 
 if TYPE_CHECKING:
     from gui.jobs.jobs import Work
@@ -50,6 +51,7 @@ class StripNow(QObject):
         super().__init__(parent)
         self._session = session
         self._works: set[str] = set()
+        self._doubts = Doubts(session.notifier)
         session.strip_asked.connect(self.ask)
         session.starter_asked.connect(self.ask_starter)
         session.jobs.said.connect(self._hear)
@@ -90,12 +92,12 @@ class StripNow(QObject):
 
     @Slot(object, object)
     def _hear(self, work: Work, event: JobEvent) -> None:
-        if work.kind == "predict" and isinstance(event, Notice) and event.key in ("brain-doubtful", "brain-odd"):
-            words = text(f"notices.{event.key}", **event.fields)
-            self._session.notifier.tell(words, "warning" if event.key == "brain-doubtful" else "info", seconds=15)
+        if work.kind == "predict":
+            self._doubts.hear(work.id, event)
 
     @Slot(object)
     def _ended(self, work: Work) -> None:
+        self._doubts.tell(work.id)
         if work.id not in self._works:
             return
         self._works.discard(work.id)
