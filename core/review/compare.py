@@ -46,6 +46,8 @@ class LabelComparison:
     truth_ml, predicted_ml
         Volumes of all slices, finished or not; None where the spacing is unknown or the
         mask is not begun.
+    truth_voxels, predicted_voxels
+        The same in voxels.
     """
 
     label: str
@@ -56,6 +58,8 @@ class LabelComparison:
     blank: Bools
     truth_ml: float | None
     predicted_ml: float | None
+    truth_voxels: int = 0
+    predicted_voxels: int = 0
 
     @property
     def whole(self) -> bool:
@@ -124,6 +128,7 @@ def compare_label(
     wrong = np.count_nonzero(true ^ guess, axis=(1, 2))
     wrong[~sure] = 0
     ml = geometry.voxel_ml if geometry.measurable else None
+    there, said = int(np.count_nonzero(true)), int(np.count_nonzero(guess))
     return LabelComparison(
         label=name,
         measures=measures,
@@ -131,8 +136,10 @@ def compare_label(
         wrong=np.asarray(wrong, dtype=np.int64),
         known=sure,
         blank=np.asarray(~true.any(axis=(1, 2)), dtype=bool),
-        truth_ml=None if ml is None or truth is None else int(np.count_nonzero(true)) * ml,
-        predicted_ml=None if ml is None else int(np.count_nonzero(guess)) * ml,
+        truth_ml=None if ml is None or truth is None else there * ml,
+        predicted_ml=None if ml is None else said * ml,
+        truth_voxels=there,
+        predicted_voxels=said,
     )
 
 

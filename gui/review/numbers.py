@@ -121,8 +121,10 @@ def figures(
         return Figures(values, against=against)
     measures = compared.measures
     if measures is None:
-        if compared.predicted_ml is not None:
-            values["volume_predicted"] = f"{grouped_decimal(compared.predicted_ml)} mL"
+        # nothing is measured, but what is there has a volume, as in the panes
+        values["volume_predicted"] = volume_words(compared.predicted_voxels, geometry)
+        if compared.truth_voxels:
+            values["volume_reference"] = volume_words(compared.truth_voxels, geometry)
         return Figures(values, text("review.nothing_finished"), " ".join(misfits), against)
     values |= {
         "dice": fraction(measures.dice),

@@ -21,6 +21,7 @@ from core.learning.runs import ensure_imported, list_runs
 from core.project.predictions import prediction_folder, read_prediction
 from core.project.project import Project
 from core.project.records import Origin
+from core.review.compare import compare_label
 from core.review.metrics import dice_per_slice, measure
 from core.volume import Volume
 from gui.review import correct_desk as correct_module
@@ -175,6 +176,27 @@ def test_an_undrawn_scan_says_what_there_is_and_is_not(folder, page_of, qtbot):
     assert "nothing to measure against" in page.side.numbers.note
     assert page.side.difference.isHidden()
     assert page.panes.pane(1).words[1] == "not drawn"
+    assert page.side.numbers.value("volume_reference") == DASH
+
+
+def test_what_is_drawn_and_not_finished_has_the_volume_that_its_pane_tells(folder, page_of, qtbot):
+    with Project.open(folder) as project:
+        small.draw(project, project.scans()[2].id, small.head_of(3, small.SHAPE, True).masks, finished=False)
+    session, page = page_of(folder)
+    open_scan(session, page, qtbot, 2)
+    numbers, panes = page.side.numbers, page.panes
+    assert numbers.value("dice") == DASH
+    for row, pane in (("volume_reference", 1), ("volume_predicted", 2)):
+        assert numbers.value(row) == panes.pane(pane).words[1].split("   ")[0]
+        assert numbers.value(row).endswith(" mL")
+
+
+def test_a_volume_without_spacing_is_told_in_pixels_where_nothing_is_finished():
+    geometry = Geometry((2, 8, 8), np.eye(4), spacing_known=False)
+    mask = np.ones((2, 8, 8), np.uint8)
+    compared = compare_label("Brain", mask, mask, geometry, np.zeros(2, bool))
+    assert figures(compared, geometry, "").values["volume_predicted"] == "128 px"
+    assert figures(compared, geometry, "").values["volume_reference"] == "128 px"
 
 
 def test_a_scan_without_an_imported_mask_is_not_said_to_wait_for_a_prediction(folder, page_of, qtbot):
@@ -426,8 +448,6 @@ def test_taking_an_answer_in_never_blocks_the_window(shown):
 
 def test_figures_of_the_odd_cases():
     geometry = Geometry((2, 4, 4), np.diag([1.0, 1.0, 1.0, 1.0]))
-    from core.review.compare import compare_label
-
     empty = np.zeros((2, 4, 4), np.uint8)
     some = empty.copy()
     some[0, 1:3, 1:3] = 1
