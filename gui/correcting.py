@@ -76,6 +76,8 @@ class Order:
         Native slices that count as finished afterwards.
     only
         A part of it; None for all.
+    covered
+        Native slices that the masks say something of; None for all.
     """
 
     project: Project
@@ -88,6 +90,12 @@ class Order:
     origin: Origin = Origin.PREDICTED
     finish: tuple[int, ...] = ()
     only: Only | None = None
+    covered: tuple[int, ...] | None = None
+
+    @property
+    def slices(self) -> tuple[int, ...] | None:
+        """Native slices that may change; None for all."""
+        return self.only.slices if self.only is not None and self.only.slices else self.covered
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +157,9 @@ def make_ready(order: Order, base: Base) -> Ready:
     new: Masks = {}
     for layer, found in by_layer.items():
         taken = _taken_over(base.layers[layer], found, add=only.voxel is not None)
-        if only.slices:
+        if order.slices is not None:
             others = np.ones(len(taken), dtype=bool)
-            others[list(only.slices)] = False
+            others[list(order.slices)] = False
             taken[others] = base.layers[layer][others]
         new[layer] = respecting(base.layers[layer], taken, base.labels.locked_values(layer))
         if order.keep_finished:
@@ -225,7 +233,7 @@ class Corrector(QObject):
         order = Order(session.project, run, session.scan.id, session.token, keep_finished, only=only)
         self._start(order, session.editor)
 
-    def put_masks(self, masks: Masks, finish: Sequence[int]) -> None:
+    def put_masks(self, masks: Masks, finish: Sequence[int], covered: Sequence[int] | None = None) -> None:
         """Put masks of a file into the annotation of the scan shown, all labels as one step.
 
         Parameters
@@ -233,13 +241,16 @@ class Corrector(QObject):
         masks
             By label name (labels of the project), uint8 ``[z, y, x]``, not zero is drawn.
         finish
-            Native slices that the file covers: they count as finished.
+            Native slices that count as finished afterwards.
+        covered
+            Native slices that the file covers; all others stay as they are. None for all.
         """
         session = self._session
         if session.project is None or session.scan is None or session.editor is None or not session.can_edit:
             return
         order = Order(session.project, "", session.scan.id, session.token, False, masks, "import", Origin.IMPORTED)
-        self._start(replace(order, finish=tuple(finish)), session.editor)
+        there = None if covered is None else tuple(covered)
+        self._start(replace(order, finish=tuple(finish), covered=there), session.editor)
 
     def close(self) -> None:
         """Wait for what is being made ready; none of it is put in any more."""

@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal, Slot
 
 from core.editing.editor import Change, Editor, Step
@@ -26,7 +24,7 @@ from core.project.saver import SaveState
 from core.volume import Volume, Window
 from gui.accepting import offer_depth
 from gui.background import Tasks, wait_for
-from gui.correcting import Corrector, Only
+from gui.correcting import Corrector, Masks, Only
 from gui.labelling import Labeller
 from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
@@ -467,9 +465,9 @@ class Session(Tastes):
         """
         self._corrector.take(run, keep_finished=keep_finished, only=only)
 
-    def put_masks(self, masks: dict[str, NDArray[np.uint8]], finish: Sequence[int]) -> None:
-        """Put masks of a file, by label name, on the scan shown, undoable; ``finish``: slices it covers."""
-        self._corrector.put_masks(masks, finish)
+    def put_masks(self, masks: Masks, finish: Sequence[int], covered: Sequence[int] | None = None) -> None:
+        """Put masks of a file, by label name, on the scan shown (the slices it covers; None: all), undoable."""
+        self._corrector.put_masks(masks, finish, covered)
 
     def set_window(self, window: Window) -> None:
         """Show other grey levels."""

@@ -45,14 +45,17 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         scan = project.scan(arguments.scan)
         masks = read_mask(arguments.file, project.geometry(scan.id), resample=arguments.resample_masks)
         check_values(masks, arguments.label, arguments.file.name)
-        slices = wanted_slices(arguments.slices, scan)
+        # of all other slices the mask says nothing: what is there stays
+        slices = [index for index in wanted_slices(arguments.slices, scan) if masks.present[index]]
+        if not slices:
+            raise InputError("mask-no-slice", file=arguments.file.name, given=arguments.slices)
         notices = (*masks.notices, *merged(masks, arguments.label, arguments.file.name))
         for notice in notices:
             line.say(text(f"notices.{notice.key}", **notice.fields))
         # nobody may draw meanwhile: the window would go on from a mask that is not the newest
         with AnnotationLock(project.path, reader):
             changed, voxels = put_masks(project, scan, masks, arguments.label, reader, slices)
-    finished = sum(present and z in slices for z, present in enumerate(masks.present))
+    finished = len(slices)
     key = "mask_done" if changed else "mask_same"
     line.say(text(f"project.{key}", voxels=voxels, label=arguments.label, scan=scan.name, slices=finished))
     return {
@@ -111,7 +114,7 @@ def put_masks(
     label
         One name, or names by value (:func:`core.project.imported_masks.parse_labels`).
     slices
-        Native slices that are taken; all others stay as they are.
+        Native slices that are taken and then finished; all others stay as they are.
 
     Returns
     -------
@@ -127,12 +130,11 @@ def put_masks(
         changed = False
         for one, hits in parts.items():
             new = editor.mask(one.layer).copy()
-            wanted = list(slices)
-            new[wanted] = painted(new, hits, one.value)[wanted]
+            taken = list(slices)
+            new[taken] = painted(new, hits, one.value)[taken]
             changed |= editor.replace(one.layer, new, action="import", label=one, origin=Origin.IMPORTED) is not None
-        there = [index for index in slices if masks.present[index]]
         layers = list(dict.fromkeys(one.layer for one in parts))
-        changed |= editor.set_finished(layers, there, True) is not None
+        changed |= editor.set_finished(layers, slices, True) is not None
         saver.close()
     except BaseException:
         saver.close(discard=True)

@@ -207,7 +207,7 @@ class MaskDialog(Dialog):
             theme.set_role(self.said, "danger")
             return
         covered = [index for index, present in enumerate(found.data.present) if present]
-        session.put_masks(masks, covered if self.finish.isChecked() else [])
+        session.put_masks(masks, covered if self.finish.isChecked() else [], covered)
         super().accept()
 
     def done(self, result: int) -> None:

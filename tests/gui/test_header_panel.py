@@ -242,6 +242,28 @@ def test_a_mask_on_another_grid_is_resampled_only_after_it_was_said(
     np.testing.assert_array_equal(session.editor.mask("brain")[:, : expected.shape[1], : expected.shape[2]], expected)
 
 
+def test_slices_that_a_mask_does_not_reach_keep_what_is_drawn(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    session = opened.session
+    drawn = np.zeros(session.volume.shape, np.uint8)
+    drawn[:, 5:9, 5:9] = 1
+    session.put_masks({"Brain": drawn}, ())
+    qtbot.waitUntil(lambda: session.editor.drawn("brain").all(), timeout=10_000)
+    affine = session.volume.geometry.affine.copy()
+    # the third and the fourth slice, a tenth of a slice off
+    affine[:3, 3] += affine[:3, 2] * 2.1
+    write_nifti(tmp_path / "x_mask.nii.gz", np.ones((2, *drawn.shape[1:]), np.uint8), affine)
+    dialog = dropped(opened, qtbot, tmp_path / "x_mask.nii.gz")
+    qtbot.mouseClick(dialog.resample, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.found is not None, timeout=20_000)
+    dialog.fields[1].setCurrentText("Brain")
+    dialog.accept()
+    qtbot.waitUntil(lambda: session.editor.finished("brain").any(), timeout=10_000)
+    assert session.editor.finished("brain").nonzero()[0].tolist() == [2, 3]
+    assert session.editor.mask("brain")[2:4].all()
+    others = [0, 1, *range(4, len(drawn))]
+    np.testing.assert_array_equal(session.editor.mask("brain")[others], drawn[others])
+
+
 def test_each_value_of_a_label_map_is_asked_for(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     session = opened.session
     drawn = np.zeros(session.volume.shape, np.uint8)

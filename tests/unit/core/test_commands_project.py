@@ -267,6 +267,29 @@ def test_only_some_slices_of_a_mask_are_taken(path: Path, tmp_path: Path, capsys
     assert (status, facts["error"]["code"]) == (1, "slices-beyond")
 
 
+def test_slices_that_a_mask_does_not_reach_keep_what_is_drawn(path: Path, tmp_path: Path, capsys: Capture) -> None:
+    with Project.open(path) as project:
+        tumour = project.labels().named("Tumour")
+        annotation = project.ensure_annotation(project.scan("S0002").id, "ben")
+        drawn = np.zeros(SHAPE, np.uint8)
+        drawn[:, 1:4, 1:4] = tumour.value
+        states = [SliceState(0, Origin.DRAWN, None, True, "ben", 4.0)]
+        project.save_layers(annotation.id, {tumour.layer: drawn}, {tumour.layer: states}, journal_sequence=0)
+    part = AFFINE.copy()
+    # half a slice off, so that it has to be resampled: it reaches the second and the third slice
+    part[2, 3] = 3.1
+    file = save_nifti(tmp_path / "m.nii.gz", np.ones((2, *SHAPE[1:]), np.uint8), part)
+    line = ("masks", path, "S0002", file, "--label", "Tumour", "--reader", "ben", "--resample-masks")
+    refused(capsys, "mask-no-slice", *line, "--slices", "1,4")
+    _, facts = call(capsys, *line)
+    assert (facts["voxels"], facts["finished"]) == (2 * 120 + 2 * 9, 2)
+    with Project.open(path) as project:
+        layer = project.read_layer(annotation.id, tumour.layer)
+        np.testing.assert_array_equal(layer[[0, 3]], drawn[[0, 3]])
+        finished = {state.slice for state in project.slice_states(annotation.id, tumour.layer) if state.finished}
+        assert finished == {0, 1, 2}
+
+
 def test_a_mask_leaves_other_layers_labels_and_readers_alone(path: Path, tmp_path: Path, capsys: Capture) -> None:
     first = np.zeros(SHAPE, np.uint8)
     first[1] = 1
