@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import time
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, deque
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from core.editing.editor import Editor
-from core.editing.replacing import Replacement, prepare, respecting
+from core.editing.replacing import Replacement, held_back, prepare, respecting
 from core.editing.steps import Part
 from core.editing.tools.islands import parts_of
 from core.errors import MeninxError
@@ -125,6 +125,7 @@ class Ready:
     """What was worked out; ``label`` is the one label it is about, None for several.
 
     ``unknown`` are the labels of the prediction where the project has none of them: nothing can be taken over then.
+    ``held`` are the voxels that locked labels kept, by native slice.
     """
 
     order: Order
@@ -132,6 +133,7 @@ class Ready:
     replacement: Replacement
     label: Label | None
     unknown: tuple[str, ...] = ()
+    held: Mapping[int, int] = field(default_factory=dict)
 
 
 def make_ready(order: Order, base: Base) -> Ready:
@@ -155,6 +157,7 @@ def make_ready(order: Order, base: Base) -> Ready:
         if label is not None:
             by_layer.setdefault(label.layer, []).append((label, mask))
     new: Masks = {}
+    held: Counter[int] = Counter()
     for layer, found in by_layer.items():
         taken = _taken_over(base.layers[layer], found, add=only.voxel is not None)
         if order.slices is not None:
@@ -162,6 +165,7 @@ def make_ready(order: Order, base: Base) -> Ready:
             others[list(order.slices)] = False
             taken[others] = base.layers[layer][others]
         new[layer] = respecting(base.layers[layer], taken, base.labels.locked_values(layer))
+        held.update(held_back(taken, new[layer]))
         if order.keep_finished:
             kept = base.finished[layer]
             new[layer][kept] = base.layers[layer][kept]
@@ -169,7 +173,7 @@ def make_ready(order: Order, base: Base) -> Ready:
     replacement = prepare(base.revision, base.layers, new)
     unknown = () if by_layer else tuple(wanted)
     order = replace(order, predicted=predicted)
-    return Ready(order, base, replacement, labels[0] if len(labels) == 1 else None, unknown)
+    return Ready(order, base, replacement, labels[0] if len(labels) == 1 else None, unknown, held)
 
 
 def draws_nothing(order: Order) -> bool:
@@ -325,18 +329,29 @@ class Corrector(QObject):
             ready.replacement, action=order.action, label=ready.label, origin=order.origin, run=order.run or None
         )
         layers = {label.layer for label in ready.base.labels if label.name in (order.predicted or {})}
-        if order.finish:
-            step = editor.set_finished(sorted(layers), order.finish, True) or step
+        # nobody can vouch for a slice that is not what the file says, because a locked label kept its place
+        whole = [number for number in order.finish if number not in ready.held]
+        if whole:
+            step = editor.set_finished(sorted(layers), whole, True) or step
+        self._tell(ready, layers, step is not None)
+        if order.only is None:
+            self._session.workspace_requested.emit("annotate")
+
+    def _tell(self, ready: Ready, layers: Collection[str], changed: bool) -> None:
+        """Say what became of it."""
+        order = ready.order
         kind = "mask" if order.action == "import" else "prediction"
         part = "_part" if order.only is not None else ""
-        outcome = "taken" if step is not None else "none" if draws_nothing(order) else "same"
+        outcome = "taken" if changed else "none" if draws_nothing(order) else "same"
         if outcome == "same" and kind == "prediction" and not part and order.keep_finished:
             outcome = "same_kept"
         key = f"session.{kind}_{outcome}{part}"
-        told = [text(key)]
+        # what locked labels kept is neither there nor the same
+        told = [text(key)] if changed or not ready.held or kind != "mask" else []
+        if ready.held and kind == "mask":
+            slices = ", ".join(str(number + 1) for number in sorted(ready.held))
+            told.append(text("session.mask_locked", voxels=sum(ready.held.values()), slices=slices))
         kept = [label.name for label in ready.base.labels if label.locked and label.layer in layers]
         if kept:
             told.append(text("session.locked_stayed", names=", ".join(kept)))
-        self._session.notifier.tell(" ".join(told), "good" if step is not None else "info")
-        if order.only is None:
-            self._session.workspace_requested.emit("annotate")
+        self._session.notifier.tell(" ".join(told), "good" if changed else "info")

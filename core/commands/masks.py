@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,13 @@ from numpy.typing import NDArray
 from core.commands.classes import parse_slices
 from core.commands.line import Line
 from core.editing.opening import open_annotation
+from core.editing.replacing import held_back, respecting
 from core.errors import InputError
+from core.events import Notice
 from core.geometry import Array, Geometry
 from core.io.sandbox import Decoder
 from core.io.source import MaskData
+from core.labels import LabelSet
 from core.messages import text
 from core.project.imported_masks import by_name, check_values, merged
 from core.project.lock import AnnotationLock
@@ -46,18 +51,20 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         masks = read_mask(arguments.file, project.geometry(scan.id), resample=arguments.resample_masks)
         check_values(masks, arguments.label, arguments.file.name)
         # of all other slices the mask says nothing: what is there stays
-        slices = [index for index in wanted_slices(arguments.slices, scan) if masks.present[index]]
+        slices = sorted({index for index in wanted_slices(arguments.slices, scan) if masks.present[index]})
         if not slices:
             raise InputError("mask-no-slice", file=arguments.file.name, given=arguments.slices)
-        notices = (*masks.notices, *merged(masks, arguments.label, arguments.file.name))
+        notices = [*masks.notices, *merged(masks, arguments.label, arguments.file.name)]
         for notice in notices:
             line.say(text(f"notices.{notice.key}", **notice.fields))
         # nobody may draw meanwhile: the window would go on from a mask that is not the newest
         with AnnotationLock(project.path, reader):
-            changed, voxels = put_masks(project, scan, masks, arguments.label, reader, slices)
-    finished = len(slices)
-    key = "mask_done" if changed else "mask_same"
-    line.say(text(f"project.{key}", voxels=voxels, label=arguments.label, scan=scan.name, slices=finished))
+            put = put_masks(project, scan, masks, arguments.label, reader, slices)
+    if put.held:
+        notices.append(put.notice(arguments.file.name))
+        line.say(text(f"notices.{notices[-1].key}", **notices[-1].fields))
+    key = "mask_done" if put.changed or put.held else "mask_same"
+    line.say(text(f"project.{key}", voxels=put.voxels, label=arguments.label, scan=scan.name, slices=put.finished))
     return {
         "convention": masks.convention,
         "resampled": masks.resampled,
@@ -65,9 +72,9 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
         "scan": scan.name,
         "label": arguments.label,
         "reader": reader,
-        "voxels": voxels,
-        "finished": finished,
-        "changed": changed,
+        "voxels": put.voxels,
+        "finished": put.finished,
+        "changed": put.changed,
     }
 
 
@@ -104,9 +111,38 @@ def wanted_slices(words: str, scan: Scan) -> range | list[int]:
     return range(scan.shape[0]) if found is None else found
 
 
-def put_masks(
-    project: Project, scan: Scan, masks: MaskData, label: str, reader: str, slices: Sequence[int]
-) -> tuple[bool, int]:
+@dataclass(frozen=True)
+class Put:
+    """What became of masks that were put on a scan.
+
+    Parameters
+    ----------
+    changed
+        Whether anything was different before.
+    voxels
+        How many voxels the labels have now.
+    finished
+        How many slices were taken whole and are finished.
+    held
+        Voxels that locked labels kept, by native slice.
+    locked
+        Names of these labels.
+    """
+
+    changed: bool
+    voxels: int
+    finished: int
+    held: dict[int, int]
+    locked: tuple[str, ...]
+
+    def notice(self, file: str) -> Notice:
+        """Say what locked labels kept."""
+        slices = ", ".join(str(number + 1) for number in sorted(self.held))
+        names, count = ", ".join(self.locked), sum(self.held.values())
+        return Notice("mask-locked", {"file": file, "voxels": count, "names": names, "slices": slices})
+
+
+def put_masks(project: Project, scan: Scan, masks: MaskData, label: str, reader: str, slices: Sequence[int]) -> Put:
     """Give labels the shape of masks, on the reader's annotation; other labels of their layers give way.
 
     Parameters
@@ -116,30 +152,53 @@ def put_masks(
     slices
         Native slices that are taken and then finished; all others stay as they are.
 
-    Returns
-    -------
-    changed, voxels
-        Whether anything was different before, and how many voxels the labels have.
+    Raises
+    ------
+    InputError
+        ``label-locked`` if one of the labels is: nothing is changed then.
     """
-    parts = {project.ensure_label(name): hits for name, hits in by_name(masks, label).items()}
+    named = by_name(masks, label)
+    check_unlocked(project.labels(), named)
+    parts = {project.ensure_label(name): hits for name, hits in named.items()}
     opened = open_annotation(project, scan.id, reader)
     # closing it closes the annotation; strokes that a crash left in the journal are saved with it
     saver = Saver(project, opened)
     try:
         editor = opened.editor
         changed = False
+        held: Counter[int] = Counter()
         for one, hits in parts.items():
             new = editor.mask(one.layer).copy()
             taken = list(slices)
             new[taken] = painted(new, hits, one.value)[taken]
+            # of other labels on the layer those that are locked do not give way
+            allowed = respecting(editor.mask(one.layer), new, editor.labels.locked_values(one.layer))
+            held.update(held_back(new, allowed))
             changed |= editor.replace(one.layer, new, action="import", label=one, origin=Origin.IMPORTED) is not None
         layers = list(dict.fromkeys(one.layer for one in parts))
-        changed |= editor.set_finished(layers, slices, True) is not None
+        # nobody can vouch for a slice that is not what the mask says
+        whole = [index for index in slices if index not in held]
+        changed |= editor.set_finished(layers, whole, True) is not None
         saver.close()
     except BaseException:
         saver.close(discard=True)
         raise
-    return changed, sum(editor.label_voxels(one) for one in parts)
+    locked = tuple(one.name for one in editor.labels if one.locked and one.layer in layers)
+    return Put(changed, sum(editor.label_voxels(one) for one in parts), len(whole), dict(held), locked)
+
+
+def check_unlocked(labels: LabelSet, names: Iterable[str]) -> None:
+    """Refuse to draw a label that is locked, before anything is changed.
+
+    Raises
+    ------
+    InputError
+        ``label-locked``.
+    """
+    for name in names:
+        label = labels.find(name)
+        if label is not None and label.locked:
+            raise InputError("label-locked", name=label.name)
 
 
 def painted(layer: NDArray[np.uint8], hits: Array, value: int) -> NDArray[np.uint8]:

@@ -114,6 +114,14 @@ def respecting(old: NDArray[np.uint8], new: NDArray[np.uint8], locked: Sequence[
     return allowed
 
 
+def held_back(wanted: NDArray[np.uint8], allowed: NDArray[np.uint8]) -> dict[int, int]:
+    """Return how many voxels of a layer locked labels kept from what was wanted, by native slice."""
+    if allowed is wanted:
+        return {}
+    counts = np.count_nonzero(wanted != allowed, axis=(1, 2))
+    return {int(number): int(counts[number]) for number in np.flatnonzero(counts)}
+
+
 def prepare(
     revision: int,
     old: Mapping[str, NDArray[np.uint8]],

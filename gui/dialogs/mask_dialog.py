@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QProgressBar, QScrollArea, QWidget
 
-from core.errors import MeninxError
+from core.errors import InputError, MeninxError
 from core.geometry import Geometry
 from core.io.sandbox import Decoder
 from core.io.source import MaskData
@@ -195,6 +195,8 @@ class MaskDialog(Dialog):
         try:
             for value, name in self.names().items():
                 there = labels.find(name)
+                if there is not None and there.locked:
+                    raise InputError("label-locked", name=there.name)
                 if there is None:
                     labels = labels.with_label(name)
                 hits = (found.data.array == value).astype(np.uint8)

@@ -264,6 +264,37 @@ def test_slices_that_a_mask_does_not_reach_keep_what_is_drawn(opened: MainWindow
     np.testing.assert_array_equal(session.editor.mask("brain")[others], drawn[others])
 
 
+def test_locked_labels_stay_and_the_slices_they_keep_are_not_finished(
+    opened: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened.session
+    told: list[str] = []
+    monkeypatch.setattr(session.notifier, "tell", lambda words, *_args, **_more: told.append(words))
+    for name in ("Tumour", "Oedema"):
+        session.change_labels(session.labels.with_label(name))
+    layer = session.labels.named("Oedema").layer
+    drawn = np.zeros(session.volume.shape, np.uint8)
+    drawn[3, 20:22, 20:22] = 1
+    session.put_masks({"Oedema": drawn}, ())
+    qtbot.waitUntil(lambda: session.editor.drawn(layer).any(), timeout=10_000)
+    session.change_labels(session.labels.with_changed("Oedema", locked=True))
+    mask = np.zeros(drawn.shape, np.uint8)
+    mask[2:5, 20:24, 20:24] = 1
+    write_nifti(tmp_path / "x_mask.nii.gz", mask, session.volume.geometry.affine)
+    dialog = dropped(opened, qtbot, tmp_path / "x_mask.nii.gz")
+    dialog.fields[1].setCurrentText("Oedema")
+    dialog.accept()
+    assert "locked" in dialog.said.text()
+    assert dialog.isVisible(), "another label can be chosen"
+    dialog.fields[1].setCurrentText("Tumour")
+    dialog.accept()
+    qtbot.waitUntil(lambda: session.editor.finished(layer).any(), timeout=10_000)
+    assert session.editor.label_voxels(session.labels.named("Tumour")) == 3 * 16 - 4
+    assert (~session.editor.finished(layer)).nonzero()[0].tolist() == [3]
+    assert "4 voxels" in told[-1]
+    assert "slices 4 " in told[-1]
+
+
 def test_each_value_of_a_label_map_is_asked_for(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     session = opened.session
     drawn = np.zeros(session.volume.shape, np.uint8)

@@ -290,6 +290,52 @@ def test_slices_that_a_mask_does_not_reach_keep_what_is_drawn(path: Path, tmp_pa
         assert finished == {0, 1, 2}
 
 
+def lock(path: Path, name: str) -> None:
+    """Lock a label, which is added if it is not there."""
+    with Project.open(path) as project:
+        project.ensure_label(name)
+        project.set_labels(project.labels().with_changed(name, locked=True))
+
+
+def test_a_locked_label_takes_no_mask_and_nothing_is_finished(path: Path, tmp_path: Path, capsys: Capture) -> None:
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[1, 4:9, 3:7], mask[2, 4:9, 3:7] = 1, 2
+    file = save_nifti(tmp_path / "m.nii.gz", mask)
+    lock(path, "Tumour")
+    words = refused(
+        capsys, "label-locked", "masks", path, "S0002", file, "--label", "2=New,1=tumour", "--reader", "ben"
+    )
+    assert "Tumour" in words
+    with Project.open(path) as project:
+        assert project.annotations(project.scan("S0002").id) == []
+        assert project.labels().find("New") is None
+
+
+def test_what_locked_neighbours_keep_is_told_and_not_finished(path: Path, tmp_path: Path, capsys: Capture) -> None:
+    lock(path, "Oedema")
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[1:3, 4:7, 3:6] = 1
+    file = save_nifti(tmp_path / "m.nii.gz", mask)
+    with Project.open(path) as project:
+        oedema = project.labels().named("Oedema")
+        annotation = project.ensure_annotation(project.scan("S0002").id, "ben")
+        drawn = np.zeros(SHAPE, np.uint8)
+        drawn[2, 4:6, 3:6] = oedema.value
+        project.save_layers(annotation.id, {oedema.layer: drawn}, {oedema.layer: []}, journal_sequence=0)
+    line = ("masks", path, "S0002", file, "--label", "Tumour", "--reader", "ben")
+    _, facts = call(capsys, *line)
+    assert (facts["voxels"], facts["finished"]) == (18 - 6, 3)
+    assert [words for words in facts["notices"] if "6 voxels" in words and "Oedema" in words and "slices 3 " in words]
+    with Project.open(path) as project:
+        layer = project.read_layer(annotation.id, oedema.layer)
+        assert (layer == oedema.value).sum() == 6
+        finished = {state.slice for state in project.slice_states(annotation.id, oedema.layer) if state.finished}
+        assert finished == {0, 1, 3}
+    _, said, _ = spoken(capsys, *line)
+    assert "6 voxels" in said
+    assert "already" not in said, "it is not the mask of the file that is there"
+
+
 def test_a_mask_leaves_other_layers_labels_and_readers_alone(path: Path, tmp_path: Path, capsys: Capture) -> None:
     first = np.zeros(SHAPE, np.uint8)
     first[1] = 1
