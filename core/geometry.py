@@ -25,6 +25,16 @@ MATCH_MM = 1e-3
 """Two grids are the same if no affine entry differs by more (the field's usual tolerance)."""
 
 
+SHEAR = 1e-3
+"""Axes are perpendicular if no cosine between two is larger: rounding stays below it, a tilted gantry does not."""
+
+
+def sheared(axes: NDArray[np.float64]) -> bool:
+    """Return whether any two of the axes (rows, in mm) are not perpendicular."""
+    unit = axes / np.linalg.norm(axes, axis=1, keepdims=True)
+    return bool(np.abs(unit @ unit.T - np.eye(len(axes))).max() > SHEAR)
+
+
 def io_orientation(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return, per voxel axis (x, y, z), the nearest world axis and its sign, shape (3, 2).
 
@@ -226,6 +236,16 @@ class Geometry:
         """Voxel size along (z, y, x) in mm (1.0 pixels where unknown)."""
         x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(z), float(y), float(x)
+
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """Where one voxel along z, y and x leads in RAS mm, one row each."""
+        return np.asarray(self.affine[:3, 2::-1].T)
+
+    @property
+    def sheared(self) -> bool:
+        """Whether the axes are not perpendicular (tilted gantry): lengths along them do not make up a distance."""
+        return sheared(self.steps)
 
     @property
     def voxel_ml(self) -> float:

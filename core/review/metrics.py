@@ -8,7 +8,8 @@ Conventions, each tested by a case computed by hand:
 - Surface: the mask's voxels that touch background through a face, or the image's
   edge, measured between voxel centres. Flat pictures use in-plane neighbours only.
 - HD95: the larger of the two directed 95th percentiles. ASSD: mean over both surfaces' points.
-- Distances are mm where the spacing is known, else px; never mixed.
+- Distances are mm where the spacing is known, else px; never mixed. They are straight ones in
+  space, on the sheared grid of a tilted gantry too.
 - Accuracy is always given beside the accuracy of calling everything background.
 - Slices and lesions are counted besides: :mod:`core.review.lesions`.
 """
@@ -198,7 +199,9 @@ def dice_per_slice(truth: Array, predicted: Array, *, axis: int = 0, known: Bool
 
 def diagonal(geometry: Geometry) -> float:
     """Return the diagonal of the image in mm (px where the spacing is unknown)."""
-    return float(np.linalg.norm(np.multiply(geometry.shape, sizes_of(geometry)[0])))
+    # the longest of the four, which differ where the axes are not perpendicular
+    corners = [(1, 1, 1), (1, 1, -1), (1, -1, 1), (-1, 1, 1)] if geometry.sheared else [(1, 1, 1)]
+    return max(float(np.linalg.norm(places(np.multiply(geometry.shape, corner), geometry))) for corner in corners)
 
 
 def sizes_of(geometry: Geometry) -> tuple[tuple[float, float, float], str]:
@@ -206,6 +209,14 @@ def sizes_of(geometry: Geometry) -> tuple[tuple[float, float, float], str]:
     if geometry.spacing_known and not geometry.depth_known and geometry.shape[0] > 1:
         return (1.0, 1.0, 1.0), "px"
     return geometry.spacing, geometry.unit
+
+
+def places(voxels: Array, geometry: Geometry) -> NDArray[np.float64]:
+    """Return voxels (z, y, x), shape (..., 3), as points that lie as far apart as is told, see :func:`sizes_of`."""
+    sizes, unit = sizes_of(geometry)
+    if unit == "mm" and geometry.sheared:
+        return np.asarray(voxels @ geometry.steps)
+    return np.asarray(voxels * np.array(sizes))
 
 
 def surface(mask: Bools, *, known: Bools | None = None) -> Bools:
@@ -269,10 +280,9 @@ def _directed(points: Bools, targets: Bools, geometry: Geometry) -> NDArray[np.f
     lonely = points & ~targets
     distances = np.zeros(int(np.count_nonzero(points)))
     if lonely.any():
-        spacing = np.array(sizes_of(geometry)[0])
         from scipy.spatial import KDTree  # slow to load: not before it is needed
 
-        tree = KDTree(np.argwhere(targets) * spacing, balanced_tree=False, compact_nodes=False)
-        found, _ = tree.query(np.argwhere(lonely) * spacing, workers=-1)
+        tree = KDTree(places(np.argwhere(targets), geometry), balanced_tree=False, compact_nodes=False)
+        found, _ = tree.query(places(np.argwhere(lonely), geometry), workers=-1)
         distances[: np.size(found)] = found
     return distances

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry import Geometry
-from core.review.metrics import sizes_of, surface
+from core.review.metrics import places, sizes_of, surface
 from core.review.surface import Picture
 
 Bools = NDArray[np.bool_]
@@ -38,7 +38,7 @@ class Distances:
     values: NDArray[np.float32]
     unit: str
     _tree: Any
-    _sizes: NDArray[np.float64]
+    _geometry: Geometry
 
     def colours(self, picture: Picture, reach: float = REACH) -> NDArray[np.uint8]:
         """Return the picture of the mask in colours, uint8 ``[row, column, 3]`` (RGB), black where nothing is."""
@@ -46,7 +46,8 @@ class Distances:
         made = np.zeros((*picture.grey.shape, 3), dtype=np.uint8)
         if not seen.any() or not self.values.size:
             return made
-        _, nearest = self._tree.query(picture.voxels[seen] * self._sizes, workers=1)
+        # voxels of a picture are (x, y, z)
+        _, nearest = self._tree.query(places(picture.voxels[seen][:, ::-1], self._geometry), workers=1)
         light = picture.grey[seen].astype(np.float32)[:, np.newaxis] / 255
         made[seen] = np.rint(light * shade(self.values[nearest], reach)).astype(np.uint8)
         return made
@@ -69,14 +70,11 @@ def distances(mask: Bools, other: Bools, geometry: Geometry) -> Distances | None
     """
     from scipy.spatial import cKDTree  # slow to load: not before it is needed
 
-    told, unit = sizes_of(geometry)
-    sizes = np.array(told)
     mine, theirs = (np.argwhere(surface(one)) for one in (mask, other))
     if not len(mine) or not len(theirs):
         return None
-    found, _ = cKDTree(theirs * sizes).query(mine * sizes, workers=1)
+    points = places(mine, geometry)
+    found, _ = cKDTree(places(theirs, geometry)).query(points, workers=1)
     inside = other[tuple(mine.T)]
     values = np.where(inside, -found, found).astype(np.float32)
-    # voxels of a picture are (x, y, z)
-    tree = cKDTree((mine * sizes)[:, ::-1])
-    return Distances(values, unit, tree, sizes[::-1])
+    return Distances(values, sizes_of(geometry)[1], cKDTree(points), geometry)

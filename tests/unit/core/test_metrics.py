@@ -254,3 +254,46 @@ def test_a_whole_head_is_measured_while_a_person_waits():
     assert 1 < found.hd95 < 4
     # a bound against something gone badly wrong, not a benchmark
     assert time.process_time() - start < 6
+
+
+def tilted(shape=(7, 20, 18), degrees=20.0):
+    """A grid of a tilted gantry: the slices are shifted against each other along y."""
+    affine = np.eye(4)
+    angle = np.deg2rad(degrees)
+    affine[:3, :3] = np.array([[-0.5, 0, 0], [0, -0.5, 5 * np.sin(angle)], [0, 0, 5 * np.cos(angle)]])
+    return Geometry(shape, affine)
+
+
+@pytest.mark.parametrize("degrees", [20.0, -20.0])
+def test_distances_on_a_sheared_grid_are_straight_lines_in_space(degrees):
+    geometry = tilted(degrees=degrees)
+    random = np.random.default_rng(3)
+    for shift in ((3, 12, 0), (3, -8, 2), (0, 4, 4)):
+        truth = random.random(geometry.shape) < 0.02
+        guess = np.roll(truth, shift, axis=(0, 1, 2)) & (random.random(geometry.shape) < 0.4)
+        points = [geometry.to_world(np.argwhere(surface(mask))[:, ::-1]) for mask in (truth, guess)]
+        apart = np.linalg.norm(points[0][:, None] - points[1][None], axis=2)
+        one, other = apart.min(axis=1), apart.min(axis=0)
+        found = measure(truth, guess, geometry)
+        assert found.hd95 == pytest.approx(max(np.percentile(one, 95), np.percentile(other, 95)))
+        assert found.assd == pytest.approx(np.concatenate([one, other]).mean())
+        assert found.truth_ml == pytest.approx(truth.sum() * 0.25 * 5 * np.cos(np.deg2rad(degrees)) / 1000)
+
+
+def test_two_points_of_a_tilted_gantry_by_hand():
+    geometry = tilted((9, 64, 64))
+    truth, guess = boxed(geometry.shape, (2, 3), (20, 21), (30, 31)), boxed(geometry.shape, (5, 6), (46, 47), (30, 31))
+    height, along = 15 * np.cos(np.deg2rad(20)), 15 * np.sin(np.deg2rad(20)) - 13
+    assert measure(truth, guess, geometry).hd95 == pytest.approx(np.hypot(height, along))
+    # nothing lies farther apart than what a miss costs
+    ends = geometry.to_world([(x, y, z) for x in (0, 63) for y in (0, 63) for z in (0, 8)])
+    farthest = np.linalg.norm(ends[:, None] - ends[None], axis=2).max()
+    assert measure(truth, truth & guess, geometry).hd95 == diagonal(geometry) >= farthest
+
+
+def test_rounding_in_a_header_is_no_shear():
+    affine = tilted(degrees=0.02).affine
+    geometry = Geometry((4, 6, 8), affine)
+    assert not geometry.sheared
+    assert diagonal(geometry) == np.linalg.norm(np.multiply(geometry.shape, geometry.spacing))
+    assert tilted(degrees=0.2).sheared

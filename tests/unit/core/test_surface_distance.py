@@ -63,3 +63,18 @@ def test_colours_are_full_from_the_reach_on_and_nothing_has_none():
     mask = ball(SHAPE, (7, 16, 16), 5, SPACING)
     assert distances(mask, np.zeros_like(mask), GRID) is None
     assert distances(np.zeros_like(mask), mask, GRID) is None
+
+
+def test_a_tilted_gantry_is_measured_in_space():
+    affine = np.diag([-1.0, -1.0, 2.0, 1.0])
+    affine[1, 2] = 1.5
+    tilted = Geometry(SHAPE, affine)
+    mask, other = ball(SHAPE, (7, 16, 16), 9, SPACING), ball(SHAPE, (9, 18, 15), 7, SPACING)
+    mine, theirs = (tilted.to_world(np.argwhere(surface(one))[:, ::-1]) for one in (mask, other))
+    found = distances(mask, other, tilted)
+    nearest = np.linalg.norm(mine[:, None] - theirs[None], axis=2).min(axis=1)
+    np.testing.assert_allclose(np.abs(found.values), nearest, rtol=1e-5)
+    back = distances(other, mask, tilted)
+    both = max(float(np.percentile(np.abs(one.values), 95)) for one in (found, back))
+    assert measure(other, mask, tilted).hd95 == pytest.approx(both, rel=1e-4)
+    assert found.colours(look(body_of(mask, tilted), tilted, 0.0, 0.0, 40)).any()
