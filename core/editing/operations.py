@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.editing.orders import At, Base, Layer, Note, Operation, Order, Outcome, Where, inside, on_screen, written
 from core.editing.replacing import respecting
@@ -25,7 +26,7 @@ from core.editing.tools.seeds import check_seeds, grow_in_slabs, grow_in_slice
 from core.editing.tools.shapes import holes
 from core.editing.tools.stopping import OnSlice, Stopped, quiet
 from core.errors import InputError
-from core.geometry import Geometry, bounding_box
+from core.geometry import Geometry, bounding_box, sheared
 from core.labels import SCRIBBLED_BACKGROUND, LabelSet
 from core.project.records import Origin
 
@@ -140,7 +141,8 @@ def _change(order: Order, geometry: Geometry, on: OnSlice) -> Callable[[Mask, At
         if operation is Operation.SMOOTH:
             return lambda mask, _at: smooth(mask, order.amount, spacing, on)
         distance = order.amount if operation is Operation.GROW else -order.amount
-        return lambda mask, _at: margin(mask, distance, spacing, on)
+        steps = _steps(order, geometry)
+        return lambda mask, _at: margin(mask, distance, spacing, on, steps=steps)
     if operation is Operation.HOLES:
         return lambda mask, _at: mask | (holes(mask[0])[np.newaxis] if len(mask) == 1 else holes_in_space(mask, on))
     if operation is Operation.LARGEST:
@@ -164,6 +166,19 @@ def _spacing(order: Order, geometry: Geometry) -> Spacing:
     if through and geometry.shape[0] > 1 and not geometry.depth_known:
         raise InputError("operation-depth")
     return geometry.spacing if order.where is Where.SPACE else (1.0, view.row_size, view.column_size)
+
+
+def _steps(order: Order, geometry: Geometry) -> NDArray[np.float64] | None:
+    """Return where a voxel along each axis of the region leads in space, None where these are perpendicular."""
+    if order.unit != "mm" or not geometry.sheared:
+        return None
+    if order.where is Where.SPACE:
+        return geometry.steps
+    view = order.view
+    signs = np.array([[1.0], [-1.0 if view.flip_rows else 1.0], [-1.0 if view.flip_columns else 1.0]])
+    steps = signs * geometry.steps[[view.slice_axis, view.row_axis, view.column_axis]]
+    # slices are worked on one by one: of a tilted gantry only two planes are sheared
+    return steps if sheared(steps[1:]) else None
 
 
 def _least(order: Order, geometry: Geometry) -> int:

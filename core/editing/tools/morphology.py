@@ -54,7 +54,9 @@ def combine(one: Mask, other: Mask, how: Boolean) -> Mask:
     return np.asarray(one ^ other)
 
 
-def margin(mask: Mask, distance: float, spacing: Spacing, on: OnSlice = quiet) -> Mask:
+def margin(
+    mask: Mask, distance: float, spacing: Spacing, on: OnSlice = quiet, *, steps: NDArray[np.float64] | None = None
+) -> Mask:
     """Grow (or, with a negative distance, shrink) a mask.
 
     Parameters
@@ -70,6 +72,9 @@ def margin(mask: Mask, distance: float, spacing: Spacing, on: OnSlice = quiet) -
         Voxel size along (z, y, x).
     on
         Told (done, total); False stops.
+    steps
+        Where one voxel along z, y and x leads in space (rows), if these are not
+        perpendicular (tilted gantry); the spacing does not count then.
 
     Returns
     -------
@@ -81,6 +86,8 @@ def margin(mask: Mask, distance: float, spacing: Spacing, on: OnSlice = quiet) -
     Stopped
         If ``on`` said so.
     """
+    if steps is not None:
+        return _sheared_margin(mask, distance, steps, on)
     result = np.zeros(mask.shape, dtype=np.bool_)
     # shrinking: of all background the nearest lies in or at the box, whatever the distance
     box = _around(mask, max(distance, 0.0), spacing)
@@ -135,6 +142,69 @@ def _squared(source: Mask, reach: float, sizes: tuple[float, float]) -> Plane:
         np.minimum(squared[step:], along[:-step] + more, out=squared[step:])
         np.minimum(squared[:-step], along[step:] + more, out=squared[:-step])
     return squared
+
+
+def _sheared_margin(mask: Mask, distance: float, steps: NDArray[np.float64], on: OnSlice) -> Mask:
+    """Grow or shrink as :func:`margin` does, where the axes are not perpendicular."""
+    metric = steps @ steps.T
+    # how far apart the grid's planes lie along each axis: no more than a voxel is long
+    z, y, x = 1 / np.sqrt(np.diag(np.linalg.inv(metric)))
+    # the nearest background need not lie in or at the box here, so shrinking looks as far as growing
+    box = _around(mask, abs(distance), (float(z), float(y), float(x)))
+    if distance == 0.0 or box is None:
+        return mask.copy()
+    inner = mask[box.slices]
+    source = inner if distance > 0 else ~inner
+    reached = _reached_sheared(source, abs(distance) * _SLACK, metric, on)
+    result = np.zeros(mask.shape, dtype=np.bool_)
+    result[box.slices] = reached if distance > 0 else inner & ~reached
+    return result
+
+
+def _reached_sheared(source: Mask, reach: float, metric: NDArray[np.float64], on: OnSlice) -> Mask:
+    """Return which voxels have a voxel of the source within reach, by a metric over (z, y, x).
+
+    What is in reach of a voxel is convex: on each row near it one run of columns. How
+    many voxels of the source such a run holds is the difference of two running counts.
+    """
+    result = np.zeros(source.shape, dtype=np.bool_)
+    depth, rows, columns = source.shape
+    runs = _runs(source.shape, reach, metric)
+    wide = max(max(-first, last) for _, _, first, last in runs) + 1
+    for z in range(depth):
+        if not on(z, depth):
+            raise Stopped
+        if not source[z].any():
+            continue
+        count = np.pad(np.cumsum(source[z], axis=1, dtype=np.int32), ((0, 0), (1, 0)))
+        count = np.pad(count, ((0, 0), (wide, wide)), mode="edge")
+        for through, down, first, last in runs:
+            if 0 <= z + through < depth:
+                part = count[max(0, -down) : rows - max(0, down)]
+                low, high = wide - last, wide - first + 1
+                found = part[:, high : high + columns] > part[:, low : low + columns]
+                result[z + through, max(0, down) : rows - max(0, -down)] |= found
+    return result
+
+
+def _runs(shape: tuple[int, ...], reach: float, metric: NDArray[np.float64]) -> list[tuple[int, int, int, int]]:
+    """Return what is in reach of a voxel, as far as the array goes: slice, row, first and last column from it."""
+    spans = reach * np.sqrt(np.diag(np.linalg.inv(metric)))
+    far, high, wide = (min(int(span), size - 1) for span, size in zip(spans, shape, strict=True))
+    runs = []
+    for z in range(-far, far + 1):
+        for y in range(-high, high + 1):
+            # the columns x with (z, y, x) metric (z, y, x) <= reach ** 2
+            half = (metric[2, 0] * z + metric[2, 1] * y) / metric[2, 2]
+            rest = metric[0, 0] * z * z + 2 * metric[0, 1] * z * y + metric[1, 1] * y * y - reach**2
+            square = half**2 - rest / metric[2, 2]
+            if square < 0:
+                continue
+            first = max(-wide, int(np.ceil(-half - np.sqrt(square))))
+            last = min(wide, int(np.floor(-half + np.sqrt(square))))
+            if first <= last:
+                runs.append((z, y, first, last))
+    return runs
 
 
 def smooth(mask: Mask, radius: float, spacing: Spacing, on: OnSlice = quiet) -> Mask:

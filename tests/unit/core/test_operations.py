@@ -65,6 +65,38 @@ def test_grow_and_shrink_reach_so_many_mm(operation: Operation) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+TILTED = np.array([[-0.8, 0.1, 0.0, 5.0], [0.0, -0.6, 0.9, 7.0], [0.0, 0.0, 2.2, 9.0], [0.0, 0.0, 0.0, 1.0]])
+"""A tilted gantry, with rows and columns that are not perpendicular either."""
+
+
+def within(mask: np.ndarray, operation: Operation, amount: float, places: np.ndarray) -> np.ndarray:
+    """The mask grown or shrunk: each voxel against all of the other kind, by places in space."""
+    growing = operation is Operation.GROW
+    other, asked = (places[mask == kind] for kind in (growing, not growing))
+    near = np.array([np.linalg.norm(other - place, axis=1).min() <= amount * 1.0005 for place in asked])
+    expected = mask.copy()
+    expected[mask != growing] = near if growing else ~near
+    return expected
+
+
+@pytest.mark.parametrize("operation", [Operation.GROW, Operation.SHRINK])
+@pytest.mark.parametrize("amount", [0.3, 3.3, 8.0])
+def test_grow_and_shrink_reach_so_many_mm_on_a_tilted_gantry(operation: Operation, amount: float) -> None:
+    mask = np.zeros((7, 22, 24), bool)
+    mask[1:6, 5:15, 7:20], mask[2, 8:12, 9:12], mask[6, 20, 1] = True, False, True
+    scan = Volume(np.zeros(mask.shape, np.float32), Geometry(mask.shape, TILTED))
+    places = scan.geometry.to_world(np.moveaxis(np.indices(mask.shape)[::-1], 0, -1))
+    there = base(scan=scan, lesions=mask * np.uint8(TUMOUR.value))
+    found = carry_out(order(operation, there, where=Where.SPACE, amount=amount), there).layers["lesions"]
+    np.testing.assert_array_equal(found == TUMOUR.value, within(mask, operation, amount, places))
+    for plane, axis, index in ((Plane.AXIAL, 0, 2), (Plane.CORONAL, 1, 9), (Plane.SAGITTAL, 2, 10)):
+        asked = order(operation, there, plane=plane, index=index, amount=amount)
+        found = carry_out(asked, there).layers["lesions"]
+        flat, flat_places = mask.take(index, axis=axis), places.take(index, axis=axis)
+        expected = within(flat, operation, amount, flat_places)
+        np.testing.assert_array_equal(found.take(index, axis=axis) == TUMOUR.value, expected, err_msg=plane)
+
+
 def test_this_slice_leaves_all_others_and_works_in_any_plane() -> None:
     mask = ball((4, 20, 18), 6.0).astype(np.uint8)
     there = base(lesions=mask)
