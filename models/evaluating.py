@@ -11,6 +11,7 @@ from core.events import Events, Finished, JobEvent, Progress, Skipped, StopCheck
 from core.io.sandbox import Decoder
 from core.learning import runs
 from core.learning.split import Part
+from core.project.imported_masks import Told
 from core.project.predictions import list_predictions
 from core.project.project import Project
 from core.review.evaluation import PARTS, Evaluation, Plan, Row, closed, measure_scan, plan, record_look
@@ -119,7 +120,8 @@ def measure_files_job(
     Yields
     ------
     JobEvent
-        Progress, Skipped, at the end Finished with ``{"summary", "scans", "leaky", "stamp", "failed"}``.
+        Progress, Skipped, Notice where two numbers were taken as the same mask or as two labels, at the end Finished
+        with ``{"summary", "scans", "leaky", "stamp", "failed"}``.
         A true mask without a prediction is a failure: it must not make the mean better in silence.
 
     Raises
@@ -133,6 +135,7 @@ def measure_files_job(
         failed += error.code == "mask-no-prediction"
         yield Skipped(name, error)
     rows: list[MaskRow] = []
+    told = Told()
     with Decoder() as decoder:
         for number, found in measure_all(decoder, pairs):
             if should_stop():
@@ -140,11 +143,13 @@ def measure_files_job(
             yield Progress(number + 1, len(pairs), "measuring", detail=pairs[number].name)
             if isinstance(found, list):
                 rows += found
+                yield from told.about(tuple(notice for row in found for notice in row.notices))
             elif len(pairs) == 1 and not lonely:
                 raise found[1]
             else:
                 failed += 1
                 yield Skipped(*found)
+    yield from told.at_the_end()
     yield from _finish(rows, failed, Path(truth), folder)
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.errors import InputError, MeninxError
+from core.events import Notice
 from core.geometry import Array, Geometry
+from core.io.conventions import colour_word
 from core.io.sandbox import Decoder
-from core.io.source import FindOptions
+from core.io.source import FindOptions, MaskData
 from core.review.metrics import Measures, measure
 from core.review.summary import summarise
 
 _ENDINGS = re.compile(r"(_(brain_)?mask|_automask|_pred|_prediction|_seg|_gt|_label)$", re.IGNORECASE)
+
+_NUMBERED = frozenset({"0/1", "labels", "palette"})
+"""Conventions (:data:`core.io.conventions.CONVENTIONS`) whose values are numbers of labels."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,24 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class MaskRow:
-    """One value of a pair of mask files; ``value`` is 0 where the masks have one value only."""
+    """One value of a pair of mask files.
+
+    Parameters
+    ----------
+    value
+        What is told of it as its label; 0 where the masks have one value only.
+    alone
+        That one value, by which the row is told where other pairs have other values; 0 where nothing is drawn.
+    notices
+        Whether two numbers were taken as the same mask, or as two labels.
+    """
 
     name: str
     patient: str
     value: int
     measures: Measures
+    alone: int = 0
+    notices: tuple[Notice, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return plain data."""
@@ -107,7 +124,9 @@ def measure_pair(decoder: Decoder, pair: Pair) -> list[MaskRow]:
     """Measure a pair of mask files; label maps value by value.
 
     The predicted mask may be stored in another order than the true one, as long as it
-    is the same voxels; it is never resampled.
+    is the same voxels; it is never resampled. Of two files with one value each the
+    values are the same mask if they are equal, or if one of them is no label's number
+    (such as 255, a colour, or a map of probabilities): class 1 is not class 2.
 
     Raises
     ------
@@ -115,19 +134,34 @@ def measure_pair(decoder: Decoder, pair: Pair) -> list[MaskRow]:
         What the readers say; ``mask-size-differs``, ``mask-other-grid``.
     """
     geometry = grid_of(decoder, pair.truth)
-    true = decoder.read_mask_file(pair.truth, geometry).array
-    guess = _on_grid(decoder, pair.predicted, geometry)
-    values = sorted({*_values(true), *_values(guess)})
-    if len(_values(true)) <= 1 and len(_values(guess)) <= 1:
-        return [MaskRow(pair.name, pair.patient, 0, measure(true, guess, geometry))]
-    return [
+    read = decoder.read_mask_file(pair.truth, geometry), _on_grid(decoder, pair.predicted, geometry)
+    true, guess = (masks.array for masks in read)
+    found = [_values(masks.array) for masks in read]
+    values = sorted({*found[0], *found[1]})
+    numbers = {value for masks, there in zip(read, found, strict=True) if _numbered(masks) for value in there}
+    single = all(len(there) <= 1 for there in found)
+    same = single and len(numbers) <= 1
+    notices: tuple[Notice, ...] = ()
+    if single and all(found) and read[0].top != read[1].top:
+        truth, predicted = (_number_words(masks) for masks in read)
+        fields = {"name": pair.name, "truth": truth, "predicted": predicted}
+        notices = (Notice("masks-same" if same else "masks-apart", fields),)
+    if same:
+        alone = next(iter(numbers or values), 0)
+        return [MaskRow(pair.name, pair.patient, 0, measure(true, guess, geometry), alone, notices)]
+    rows = [
         MaskRow(pair.name, pair.patient, value, measure(true == value, guess == value, geometry)) for value in values
     ]
+    return [replace(rows[0], notices=notices), *rows[1:]]
 
 
-def _on_grid(decoder: Decoder, path: Path, geometry: Geometry) -> Array:
+def _number_words(masks: MaskData) -> str:
+    return colour_word(masks.top) if masks.convention == "colour" else str(masks.top)
+
+
+def _on_grid(decoder: Decoder, path: Path, geometry: Geometry) -> MaskData:
     try:
-        return decoder.read_mask_file(path, geometry).array
+        return decoder.read_mask_file(path, geometry)
     except InputError as error:
         if error.code not in ("mask-size", "mask-slices", "mask-grid", "mask-elsewhere"):
             raise
@@ -140,6 +174,12 @@ def _on_grid(decoder: Decoder, path: Path, geometry: Geometry) -> Array:
 
 def _values(mask: Array) -> list[int]:
     return [int(value) for value in np.unique(mask) if value]
+
+
+def _numbered(masks: MaskData) -> bool:
+    """Return whether the values of a mask are numbers of labels, and do not just stand for "drawn"."""
+    # a number too large for a label was read as 1
+    return masks.convention in _NUMBERED and (len(masks.values) != 1 or masks.values[0] == masks.top)
 
 
 def grid_of(decoder: Decoder, path: Path) -> Geometry:
@@ -158,8 +198,11 @@ def grid_of(decoder: Decoder, path: Path) -> Geometry:
 
 def facts_of(rows: Sequence[MaskRow]) -> dict[str, Any]:
     """Return the ``--json`` object of rows: summary, by value where there are several, and scans."""
+    values = sorted({row.value or row.alone for row in rows} - {0})
+    if len(values) > 1:
+        # what has one value only is told by it beside the others
+        rows = [replace(row, value=row.value or row.alone) for row in rows]
     facts: dict[str, Any] = {"summary": _summary(rows), "scans": [row.facts() for row in rows]}
-    values = sorted({row.value for row in rows})
     if len(values) > 1:
         facts["labels"] = {str(value): _summary([row for row in rows if row.value == value]) for value in values}
     return facts | {"leaky": False, "stamp": ""}

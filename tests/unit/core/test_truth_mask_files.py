@@ -15,7 +15,7 @@ from reader_support import write_picture
 
 from core.errors import InputError
 from core.io.sandbox import Decoder
-from core.review.mask_files import Pair, measure_pair
+from core.review.mask_files import Pair, facts_of, measure_pair
 
 AFFINE = np.array([[-0.9, 0.1, 0.3, 81.5], [0.08, -1.1, 0.4, 93.25], [0.1, 0.2, 2.9, -40.0], [0, 0, 0, 1]])
 
@@ -94,3 +94,61 @@ def test_pictures_are_compared_pixel_by_pixel(decoder: Decoder, tmp_path: Path) 
     write_picture(tmp_path / "p.png", guess.T)
     with pytest.raises(InputError, match="mask-"):
         measure_pair(decoder, Pair("x", "x", tmp_path / "t.png", tmp_path / "p.png"))
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "same"),
+    [
+        *((1, 255, True), (255, 1, True), (255, 65535, True), (3, 3, True), (3, 255, True), (1, 200, True)),
+        *((2, 1, False), (1, 2, False), (3, 5, False)),
+    ],
+)
+def test_class_1_is_not_class_2_but_255_is_just_drawn(
+    decoder: Decoder, tmp_path: Path, true: int, predicted: int, same: bool
+) -> None:
+    drawn = masks()[0]
+    for name, value in (("t", true), ("p", predicted)):
+        write(tmp_path / f"{name}.nii", drawn * np.uint16(value), AFFINE)
+    rows = measure_pair(decoder, Pair("x", "x", tmp_path / "t.nii", tmp_path / "p.nii"))
+    if same:
+        (row,) = rows
+        assert (row.value, row.measures.dice) == (0, 1.0)
+        told = "masks-same"
+    else:
+        assert [(row.value, row.measures.dice) for row in rows] == [(value, 0.0) for value in sorted((true, predicted))]
+        told = "masks-apart"
+    notices = [(notice.key, notice.fields["truth"], notice.fields["predicted"]) for notice in rows[0].notices]
+    assert notices == ([(told, str(true), str(predicted))] if true != predicted else []), "said where they differ"
+
+
+def test_a_drawn_picture_is_compared_with_any_number(decoder: Decoder, tmp_path: Path) -> None:
+    drawn = masks()[0][:, :, 2]
+    write_picture(tmp_path / "p.png", drawn * np.uint8(255))
+    write_picture(tmp_path / "t.png", drawn * np.uint8(7))
+    (row,) = measure_pair(decoder, Pair("x", "x", tmp_path / "t.png", tmp_path / "p.png"))
+    assert (row.measures.dice, row.alone) == (1.0, 7)
+
+
+def test_a_file_of_one_value_is_told_by_it_beside_label_maps(decoder: Decoder, tmp_path: Path) -> None:
+    drawn, other = masks()
+    both = drawn + other  # 1 and 2
+    none = np.zeros_like(drawn)
+    pairs = {"a": (both, both), "b": (2 * drawn, drawn), "c": (2 * drawn, 2 * drawn), "d": (none, none)}
+    rows = []
+    for name, arrays in pairs.items():
+        files = [write(tmp_path / f"{name}_{part}.nii", array, AFFINE) for part, array in enumerate(arrays)]
+        rows += measure_pair(decoder, Pair(name, name, *files))
+    facts = facts_of(rows)
+    told = [(row["scan"], row.get("label"), row["dice"]) for row in facts["scans"]]
+    assert told == [
+        ("a", "1", 1.0),
+        ("a", "2", 1.0),
+        ("b", "1", 0.0),
+        ("b", "2", 0.0),
+        ("c", "2", 1.0),
+        ("d", None, None),
+    ]
+    assert list(facts["labels"]) == ["1", "2"]
+    assert facts["labels"]["2"]["dice"]["mean"] == pytest.approx(2 / 3)
+    # of one value all through there is nothing to tell apart
+    assert "labels" not in facts_of([row for row in rows if row.name in ("c", "d")])

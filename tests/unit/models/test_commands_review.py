@@ -244,6 +244,7 @@ def test_folders_of_masks_pair_by_name_and_a_missing_one_is_a_failure(tmp_path, 
     assert [row["scan"] for row in facts["scans"]] == ["x_1", "x_2"]
     assert [row["dice"] for row in facts["scans"]] == pytest.approx([2 * 8 / 24, 2 * 24 / 60])
     assert "hd95_px" in facts["summary"]
+    assert "255 in the true mask and 1 in the predicted one" in err
 
 
 def test_label_maps_are_measured_value_by_value(tmp_path, capsys):
