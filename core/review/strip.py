@@ -193,6 +193,11 @@ def grown(mask: Bools, geometry: Geometry, margin: float) -> Bools:
     """Return a mask grown (or shrunk) by a distance in mm (px where the spacing is unknown)."""
     if margin == 0 or not mask.any():
         return mask
+    if geometry.spacing_known and geometry.sheared:
+        # a distance transform knows perpendicular axes only
+        from core.editing.tools import morphology
+
+        return morphology.margin(mask, margin, geometry.spacing, steps=geometry.steps)
     reach = [int(np.ceil(abs(margin) / size)) + 1 for size in geometry.spacing]
     box = bounding_box(mask)
     assert box is not None

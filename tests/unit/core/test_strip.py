@@ -144,3 +144,16 @@ def test_rough_mask_on_a_real_head(data_root):
     found = measure(mask.array, classical_brain(scan), scan.geometry)
     # 0.937 when written; a rough method must not silently become useless
     assert found.dice > 0.85
+
+
+@pytest.mark.parametrize("margin", [3.0, -3.0, 7.5])
+def test_a_margin_on_a_tilted_gantry_is_as_wide_in_space(margin):
+    affine = np.diag([-0.8, -0.6, 2.2, 1.0])
+    affine[1, 2] = 0.9
+    mask = np.zeros((7, 22, 24), dtype=bool)
+    mask[1:6, 5:17, 7:20], mask[2, 8:12, 9:12] = True, False
+    geometry = Geometry(mask.shape, affine)
+    places = geometry.to_world(np.moveaxis(np.indices(mask.shape)[::-1], 0, -1))
+    source = mask if margin > 0 else ~mask
+    near = np.linalg.norm(places[..., None, :] - places[source], axis=-1).min(axis=-1) <= abs(margin) * 1.0005
+    assert np.array_equal(grown(mask, geometry, margin), near if margin > 0 else ~near)
