@@ -16,13 +16,13 @@ from core.errors import InputError
 from core.exchange.coco_rle import decode, encode, outline
 from core.exchange.incoming import Incoming, IncomingMask, Limits
 from core.exchange.items import Item, Out
+from core.exchange.json_files import load_json
 from core.exchange.label_maps import numbers
 from core.exchange.label_studio import slice_name
 from core.exchange.label_studio_config import plain_color
 from core.exchange.local_pictures import Pictures, named
 from core.exchange.places import files_of
 from core.exchange.png import shown_pictures
-from core.exchange.reading import load_json
 from core.exchange.volumes import header_shape
 from core.io.files import read_bytes
 from core.io.regrid import check_size

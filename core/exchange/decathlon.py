@@ -8,8 +8,8 @@ from typing import Any
 
 from core.errors import InputError
 from core.exchange.incoming import Incoming, Limits
+from core.exchange.json_files import load_json
 from core.exchange.places import within
-from core.exchange.reading import load_json
 from core.exchange.volumes import by_value, header_shape, read_numbers, stem_of_file
 from core.messages import sentence
 

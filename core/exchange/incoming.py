@@ -77,6 +77,8 @@ class IncomingMask:
         ``#rrggbb`` or empty.
     finished
         Slices of the array on which zero means background; None for all of them.
+    layer
+        Layer that the label has in the project it comes from, where Meninx wrote it; empty else.
     """
 
     label: str
@@ -86,19 +88,20 @@ class IncomingMask:
     predicted: bool = False
     color: str = ""
     finished: tuple[int, ...] | None = None
+    layer: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross to another process packed: one bit per voxel, and mostly runs."""
         packed = zlib.compress(np.packbits(self.array != 0).tobytes(), 1)
-        facts = (self.label, self.slice, self.reader, self.predicted, self.color, self.finished)
+        facts = (self.label, self.slice, self.reader, self.predicted, self.color, self.finished, self.layer)
         return _unpacked, (packed, self.array.shape, facts)
 
 
 def _unpacked(packed: bytes, shape: tuple[int, ...], facts: tuple[Any, ...]) -> IncomingMask:
     count = int(np.prod(shape, dtype=np.int64))
     bits = np.unpackbits(np.frombuffer(zlib.decompress(packed), np.uint8), count=count)
-    label, slice_, reader, predicted, color, finished = facts
-    return IncomingMask(label, bits.reshape(shape), slice_, reader, predicted, color, finished)
+    label, slice_, reader, predicted, color, finished, layer = facts
+    return IncomingMask(label, bits.reshape(shape), slice_, reader, predicted, color, finished, layer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +137,8 @@ class Incoming:
         DICOM series that the masks were drawn on, and its frame of reference: identity, never kept.
     notices
         What the person should know about how it was read.
+    unknown
+        Labels of the export of which nothing is said here, so that no zero is their background.
     """
 
     image: Path | None
@@ -152,6 +157,7 @@ class Incoming:
     series: tuple[str, ...] = ()
     frame: str = ""
     notices: tuple[Notice, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,7 @@ class Line:
     overlaps: frozenset[tuple[str, str]] = frozenset()
     colors: tuple[tuple[str, str], ...] = ()
     url: str = ""
+    layers: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, one: Incoming) -> Line:
@@ -190,6 +197,7 @@ class Line:
             _overlaps(one.masks),
             tuple(colors.items()),
             str(one.fields.get("url", "")),
+            tuple({mask.label: mask.layer for mask in one.masks if mask.layer}.items()),
         )
 
 
@@ -238,6 +246,11 @@ class Plan:
     def colors(self) -> dict[str, str]:
         """Colours by label name, where the export has them."""
         return {name: color for line in self.lines for name, color in line.colors}
+
+    @property
+    def layers(self) -> dict[str, str]:
+        """Layers by label name, where Meninx wrote the export."""
+        return {name: layer for line in self.lines for name, layer in line.layers}
 
     @property
     def overlaps(self) -> frozenset[tuple[str, str]]:

@@ -17,9 +17,9 @@ from PIL import Image
 
 from core.errors import InputError
 from core.exchange.incoming import Incoming, IncomingMask, Limits
+from core.exchange.json_files import load_json
 from core.exchange.local_pictures import Pictures, named
 from core.exchange.places import files_of, folders_of
-from core.exchange.reading import load_json
 from core.exchange.shapes import ellipse, polygon
 from core.exchange.volumes import header_shape
 from core.io.files import read_bytes

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.exchange.incoming import Incoming, IncomingMask, Limits
+from core.exchange.json_files import load_json
 from core.exchange.label_maps import safe
 from core.exchange.own import Own, OwnScan, is_own, load
 from core.exchange.places import files_of, folders_of
-from core.exchange.reading import load_json
 from core.exchange.volumes import beside, by_value, read_numbers, read_table, stem_of_file
 from core.labels import Label
 from core.messages import sentence

@@ -10,9 +10,9 @@ import numpy as np
 
 from core.errors import InputError
 from core.exchange.incoming import Incoming, IncomingMask, Limits
+from core.exchange.json_files import load_json
 from core.exchange.nnunet import IGNORE
 from core.exchange.places import files_of
-from core.exchange.reading import load_json
 from core.exchange.volumes import Numbers, header_shape, read_numbers, values_of
 from core.messages import sentence
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
 from core.exchange import manifest
-from core.exchange.incoming import Limits
-from core.exchange.reading import load_json
+from core.exchange.incoming import Incoming, Limits
+from core.exchange.json_files import load_json
 from core.exchange.volumes import plain_color
 
 
@@ -48,6 +51,17 @@ class Own:
     scans: tuple[OwnScan, ...] = ()
     colors: Mapping[str, str] = field(default_factory=dict)
 
+    def called(self, name: str) -> str:
+        """Return the name that a label has here, given as a file holds it; as it is where none is meant."""
+        return self._names.get(name) or self._names.get(_plain(name), name)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """Names by themselves, and by what every file holds of them where that tells them apart."""
+        plain = Counter(_plain(one.name) for one in self.labels)
+        alone = {_plain(one.name): one.name for one in self.labels if plain[_plain(one.name)] == 1}
+        return alone | {one.name: one.name for one in self.labels}
+
 
 def is_own(folder: Path, formats: tuple[str, ...]) -> bool:
     """Whether a folder holds an export by Meninx in one of these formats."""
@@ -56,6 +70,39 @@ def is_own(folder: Path, formats: tuple[str, ...]) -> bool:
         return False
     content = load_json(file, Limits())
     return isinstance(content, dict) and "meninx_export" in content and content.get("format") in formats
+
+
+def beside(path: Path, reader: str, limits: Limits) -> Own | None:
+    """Return the manifest of an export by Meninx that a reader reads; None for what another program wrote.
+
+    Raises
+    ------
+    InputError
+        ``exchange-unreadable``, ``exchange-newer``.
+    """
+    folder = path if path.is_dir() else path.parent
+    formats = ("nifti", "bids") if reader == "nifti" else (reader,)
+    return load(folder, limits) if is_own(folder, formats) else None
+
+
+def with_layers(one: Incoming, own: Own) -> Incoming:
+    """Return a picture or scan with the layers of its labels, and the labels of which the export says nothing there.
+
+    A slice is finished for the labels of one layer: if labels of several came to lie on the same one, what is
+    finished for some of them would be taken for finished for all.
+    """
+    layers = {label.name: label.layer for label in own.labels}
+    called = {mask.label: own.called(mask.label) for mask in one.masks}
+    masks = tuple(replace(mask, layer=layers.get(called[mask.label], "")) for mask in one.masks)
+    there = set(called.values())
+    # without the digest it is nothing that we wrote
+    unknown = tuple(label.name for label in own.labels if one.digest and label.name not in there)
+    return replace(one, masks=masks, unknown=unknown)
+
+
+def _plain(name: str) -> str:
+    """Return what is left of a label's name in every file: some hold no tabs, others no two spaces."""
+    return "".join(sign for sign in name if unicodedata.category(sign)[0] not in "CZ")
 
 
 def load(folder: Path, limits: Limits) -> Own:

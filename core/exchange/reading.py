@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from core.errors import InputError
 from core.exchange.incoming import Incoming, Limits
+from core.exchange.own import beside, with_layers
 from core.exchange.registry import READERS, reader_module
-from core.io.files import read_bytes
 
 _FAULTS = (
     ArithmeticError,
@@ -59,30 +57,17 @@ def read(path: Path, reader: str = "", limits: Limits | None = None) -> Iterator
         ``exchange-unknown``, ``exchange-unreadable``, ``exchange-too-large``, and what the reader says.
     """
     limits = limits or Limits()
-    module = reader_module(reader or fitting(path))
+    reader = reader or fitting(path)
+    module = reader_module(reader)
     count = 0
     try:
+        own = beside(path, reader, limits)
         for one in module.read(path, limits):
             count += 1
             if count > limits.items or len(one.masks) > limits.masks:
                 raise InputError("exchange-too-large", file=path.name)
-            yield one
+            yield one if own is None else with_layers(one, own)
     except MemoryError as error:
         raise InputError("exchange-too-large", file=path.name) from error
     except _FAULTS as error:
-        raise InputError("exchange-unreadable", file=path.name) from error
-
-
-def load_json(path: Path, limits: Limits) -> Any:
-    """Return the content of a JSON file of bounded length and depth.
-
-    Raises
-    ------
-    InputError
-        ``exchange-unreadable``, ``file-too-large``.
-    """
-    data = read_bytes(path, limits.text)
-    try:
-        return json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
         raise InputError("exchange-unreadable", file=path.name) from error

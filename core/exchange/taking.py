@@ -177,7 +177,7 @@ def _take(
     yield from _targets(project, decoder, entries, options, targets, count)
     landing = any(entry.line.labels for target in targets for entry, _at in target.entries)
     if landing and any(names.values()):
-        project.set_labels(with_labels(project.labels(), names, plan.colors, plan.overlaps))
+        project.set_labels(with_labels(project.labels(), names, plan.colors, plan.overlaps, plan.layers))
     for done, target in enumerate(targets):
         asked = should_stop()
         if asked == "cancel":

@@ -1,0 +1,107 @@
+"""Where masks of an export come to lie: on which layers, which slices, which scan, and under which names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.exchange.exporting import export_job
+from core.exchange.incoming import Incoming, IncomingMask
+from core.exchange.landing import Drawn, place
+from core.exchange.taking import take_job
+from core.geometry import Geometry
+from core.labels import LabelSet
+from core.project.project import Project
+from core.project.records import NewLayers, Origin, SliceState
+from core.volume import Volume
+
+SHAPE = (4, 8, 8)
+FORMATS = ["nifti", "nrrd", "png", "hdf5", "bids", "coco", "label-studio"]
+
+
+def volume(seed: int = 3) -> Volume:
+    array = np.random.default_rng(seed).integers(0, 200, SHAPE).astype(np.uint8)
+    return Volume(array, Geometry(SHAPE, np.diag([1.0, 1.0, 3.0, 1.0])))
+
+
+def states(finished: set[int]) -> list[SliceState]:
+    return [SliceState(z, Origin.DRAWN, None, z in finished, "Anna") for z in range(SHAPE[0])]
+
+
+def finished_of(project: Project) -> dict[str, set[int]]:
+    """Return, of the first scan, where zero is background, by label."""
+    (annotation,) = project.annotations(project.scans()[0].id)
+    return {
+        label.name: {row.slice for row in project.slice_states(annotation.id, label.layer) if row.finished}
+        for label in project.labels()
+    }
+
+
+@pytest.fixture
+def two_layers(tmp_path: Path) -> Path:
+    """A tumour of which one slice is finished, vessels of which all are, and a label that nobody began."""
+    with Project.create(tmp_path / "from.meninx") as project:
+        labels = LabelSet().with_label("Tumour").with_label("Vessels", layer="vessels")
+        project.set_labels(labels.with_label("Skull", layer="bone"))
+        tumour, vessels = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.uint8)
+        tumour[0, 1:3, 1:3] = 1
+        vessels[:, 5:7, 5:7] = 1
+        known = {"lesions": states({0}), "vessels": states({0, 1, 2, 3})}
+        layers = NewLayers("Anna", {"lesions": tumour, "vessels": vessels}, known)
+        project.add_scan(volume(), patient=None, layers=layers)
+    return tmp_path / "from.meninx"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_finished_for_one_layer_is_not_for_another(two_layers: Path, tmp_path: Path, format: str) -> None:
+    list(export_job(two_layers, format, tmp_path / "out"))
+    with Project.create(tmp_path / "to.meninx") as project:
+        project.add_scan(volume(), patient=None)
+    list(take_job(tmp_path / "to.meninx", tmp_path / "out"))
+    with Project.open(tmp_path / "to.meninx", read_only=True) as project:
+        assert {label.name: label.layer for label in project.labels()} in (
+            {"Tumour": "lesions", "Vessels": "vessels"},
+            {"Tumour": "lesions", "Vessels": "vessels", "Skull": "bone"},
+        )
+        found = finished_of(project)
+        assert (found["Tumour"], found["Vessels"]) == ({0}, {0, 1, 2, 3})
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_labels_that_share_a_layer_here_are_finished_where_all_of_them_are(
+    two_layers: Path, tmp_path: Path, format: str
+) -> None:
+    list(export_job(two_layers, format, tmp_path / "out"))
+    with Project.create(tmp_path / "to.meninx") as project:
+        project.set_labels(LabelSet().with_label("Vessels").with_label("Tumour").with_label("Skull", layer="bone"))
+        project.add_scan(volume(), patient=None)
+    list(take_job(tmp_path / "to.meninx", tmp_path / "out"))
+    with Project.open(tmp_path / "to.meninx", read_only=True) as project:
+        assert finished_of(project) == {"Vessels": {0}, "Tumour": {0}, "Skull": set()}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_label_that_nobody_began_is_not_said_to_be_absent(two_layers: Path, tmp_path: Path, format: str) -> None:
+    list(export_job(two_layers, format, tmp_path / "out"))
+    with Project.create(tmp_path / "to.meninx") as project:
+        project.set_labels(
+            LabelSet().with_label("Tumour").with_label("Skull", layer="x").with_label("Vessels", layer="x")
+        )
+        project.add_scan(volume(), patient=None)
+    list(take_job(tmp_path / "to.meninx", tmp_path / "out"))
+    with Project.open(tmp_path / "to.meninx", read_only=True) as project:
+        assert finished_of(project) == {"Tumour": {0}, "Skull": set(), "Vessels": set()}
+
+
+def test_pictures_of_another_tool_are_finished_whatever_is_drawn_on_them() -> None:
+    # the first picture shows only one label, the second only the other: neither says that the other is unknown
+    grid, one = Geometry.of_picture(8, 8, 2), np.ones((8, 8), np.uint8)
+    labels = LabelSet().with_label("A").with_label("B")
+    drawn = Drawn()
+    for z, name in enumerate("AB"):
+        came = Incoming(None, f"{z}.png", (8, 8), (IncomingMask(name, one),))
+        drawn.take(place(came, z, grid, grid, resample=False), {"A": "A", "B": "B"}, {}, "Anna")
+    layers, _shared = drawn.layers("Anna", labels, grid.shape)
+    assert [state.finished for state in layers.states["lesions"]] == [True, True]
