@@ -257,10 +257,7 @@ def _targets(
             local.setdefault(entry.line.image, []).append(entry)
         else:
             count.skipped += 1
-            code = "seg-no-scan" if entry.whole.series or entry.whole.frame else "exchange-no-scan"
-            url = entry.line.url
-            error = InputError("exchange-address", file=entry.line.name, url=url) if url else None
-            yield Skipped(entry.line.name, error or InputError(code, file=entry.line.name))
+            yield Skipped(entry.line.name, _nowhere(entry))
     targets += by_scan.values()
     if not local:
         return
@@ -271,6 +268,16 @@ def _targets(
     yield from found_sources.notices
     for source in found_sources.sources:
         targets += _of_source(source, local)
+
+
+def _nowhere(entry: _Entry) -> InputError:
+    """Return why masks without a picture land on no scan."""
+    name, one = entry.line.name, entry.whole
+    if entry.line.url:
+        return InputError("exchange-address", file=name, url=entry.line.url)
+    if one.series or one.frame:
+        return InputError("seg-no-scan", file=name)
+    return InputError("exchange-other-scan" if one.digest else "exchange-no-scan", file=name)
 
 
 def _of_source(source: Source, local: Mapping[Path, list[_Entry]]) -> Iterator[_Target]:
@@ -298,9 +305,10 @@ class _Known:
         self._project = project
         self._scans = {scan.id: scan for scan in project.scans()}
         self._names: dict[str, list[tuple[str, int | None]]] = {}
+        self._pseudonyms: dict[str, list[tuple[str, int | None]]] = {}
         for scan in self._scans.values():
-            self._add(scan_stem(scan), scan.id, None)
-            self._add(scan.name, scan.id, None)
+            for name in (scan_stem(scan), scan.name):
+                self._pseudonyms.setdefault(name.casefold(), []).append((scan.id, None))
         for identity, link in project.links.scans().items():
             held = self._scans.get(identity)
             if held is None:
@@ -328,7 +336,11 @@ class _Known:
             return self._of_series(one)
         short = _UPLOAD.sub("", one.name, count=1) if _UPLOAD.match(one.name) else one.name
         for name in dict.fromkeys((one.name, short)):
-            fits = [(scan, at) for scan, at in self._names.get(name.casefold(), []) if self._fits(scan, one)]
+            named = list(self._names.get(name.casefold(), []))
+            if not one.digest:
+                # every project has an S0001: where the voxels are told and are of no scan here, it is another's
+                named += [known for known in self._pseudonyms.get(name.casefold(), []) if known not in named]
+            fits = [(scan, at) for scan, at in named if self._fits(scan, one)]
             if len(fits) == 1:
                 scan, at = fits[0]
                 return scan, at if at is not None else one.place

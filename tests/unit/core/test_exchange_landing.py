@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.errors import InputError
+from core.events import JobEvent, Skipped
 from core.exchange.exporting import export_job
-from core.exchange.incoming import Incoming, IncomingMask
+from core.exchange.incoming import Incoming, IncomingMask, Line
 from core.exchange.landing import Drawn, place
-from core.exchange.taking import take_job
+from core.exchange.taking import TakeOptions, _Entry, _Known, take_job
 from core.geometry import Geometry
 from core.labels import LabelSet
 from core.project.project import Project
@@ -19,6 +22,8 @@ from core.volume import Volume
 
 SHAPE = (4, 8, 8)
 FORMATS = ["nifti", "nrrd", "png", "hdf5", "bids", "coco", "label-studio"]
+WAYS = ["nrrd", "png", "coco"]
+"""One scan as a file, as several files, and slice by slice."""
 
 
 def volume(seed: int = 3) -> Volume:
@@ -69,7 +74,7 @@ def test_what_is_finished_for_one_layer_is_not_for_another(two_layers: Path, tmp
         assert (found["Tumour"], found["Vessels"]) == ({0}, {0, 1, 2, 3})
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", WAYS)
 def test_labels_that_share_a_layer_here_are_finished_where_all_of_them_are(
     two_layers: Path, tmp_path: Path, format: str
 ) -> None:
@@ -82,7 +87,7 @@ def test_labels_that_share_a_layer_here_are_finished_where_all_of_them_are(
         assert finished_of(project) == {"Vessels": {0}, "Tumour": {0}, "Skull": set()}
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", WAYS)
 def test_a_label_that_nobody_began_is_not_said_to_be_absent(two_layers: Path, tmp_path: Path, format: str) -> None:
     list(export_job(two_layers, format, tmp_path / "out"))
     with Project.create(tmp_path / "to.meninx") as project:
@@ -105,3 +110,38 @@ def test_pictures_of_another_tool_are_finished_whatever_is_drawn_on_them() -> No
         drawn.take(place(came, z, grid, grid, resample=False), {"A": "A", "B": "B"}, {}, "Anna")
     layers, _shared = drawn.layers("Anna", labels, grid.shape)
     assert [state.finished for state in layers.states["lesions"]] == [True, True]
+
+
+@pytest.mark.parametrize("format", WAYS)
+def test_masks_never_land_on_another_scan_of_the_same_pseudonym(two_layers: Path, tmp_path: Path, format: str) -> None:
+    list(export_job(two_layers, format, tmp_path / "out"))
+    with Project.create(tmp_path / "to.meninx") as project:
+        other = project.add_scan(volume(seed=4), patient=None)
+        assert (other.patient_name, other.name) == ("P001", "S0001"), "as in the other project"
+    events: list[JobEvent] = []
+    with pytest.raises(InputError, match="nothing-usable"):
+        events.extend(take_job(tmp_path / "to.meninx", tmp_path / "out"))
+    assert {event.error.code for event in events if isinstance(event, Skipped)} == {"exchange-other-scan"}
+    with Project.open(tmp_path / "to.meninx", read_only=True) as project:
+        assert project.annotations(other.id) == []
+
+
+def test_masks_whose_voxels_nobody_told_still_find_their_scan_by_its_pseudonym(
+    two_layers: Path, tmp_path: Path
+) -> None:
+    list(export_job(two_layers, "nrrd", tmp_path / "out"))
+    # as they come back from a tool that keeps the files alone
+    (tmp_path / "out" / "manifest.json").unlink()
+    with Project.open(two_layers) as project:
+        (scan,) = project.scans()
+    list(take_job(two_layers, tmp_path / "out", TakeOptions(reader="Bea")))
+    with Project.open(two_layers, read_only=True) as project:
+        assert [one.reader for one in project.annotations(scan.id)] == ["Anna", "Bea"]
+
+
+def test_an_entry_with_a_digest_still_finds_the_file_that_a_scan_came_from(tmp_path: Path) -> None:
+    # the pictures of an export in 8 bits have other voxels, and keep their names
+    with Project.create(tmp_path / "p.meninx") as project:
+        scan = project.add_scan(volume(), patient=None, source=[f"/x/P001_S0001_{z + 1:04d}.png" for z in range(4)])
+        came = Incoming(None, "P001_S0001_0003.png", SHAPE[1:], digest="f" * 64, place=2)
+        assert _Known(project).find(_Entry(Line.of(came), pickle.dumps(came))) == (scan.id, 2)
