@@ -5,7 +5,8 @@ from __future__ import annotations
 import colorsys
 import math
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from core.errors import InputError
@@ -22,6 +23,7 @@ SCRIBBLE_COLOR = "#c3ccd9"
 PALETTE = ("#2ec4b6", "#ff5d5d", "#ffb000", "#8f7bff", "#56b4e9", "#e377c2", "#c5d86d", "#d55e00", "#9ad1ff")
 """Colours told apart under the common colour-blindnesses and on grey scans."""
 _HUES = 60
+_LONGEST_LABEL = 80
 _USUAL = {"brain": 0, "tumour": 1, "tumor": 1, "haemorrhage": 2, "hemorrhage": 2}
 """Labels that have the same colour in every project."""
 
@@ -266,6 +268,23 @@ def _least(one: tuple[float, float, float], others: list[tuple[float, float, flo
 def _parts(color: str) -> tuple[float, float, float]:
     red, green, blue = (int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
     return red, green, blue
+
+
+def plain_label(name: str) -> str:
+    """Return a label's name from outside without what cannot be shown, and no longer than fits."""
+    kept = "".join(letter if unicodedata.category(letter)[0] != "C" else " " for letter in name)
+    return " ".join(kept.split())[:_LONGEST_LABEL].strip()
+
+
+def numbered_label(name: str, taken: Collection[str]) -> str:
+    """Return ``Name (2)``, or the next number that is not taken (names without regard to case), no longer than fits."""
+    number = 2
+    while True:
+        ending = f" ({number})"
+        made = f"{name[: _LONGEST_LABEL - len(ending)].rstrip()}{ending}"
+        if made.casefold() not in taken:
+            return made
+        number += 1
 
 
 def layer_name(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,10 +12,10 @@ from core.errors import InputError
 from core.exchange.incoming import Incoming, IncomingMask
 from core.geometry import Geometry
 from core.io.regrid import bring, check_size, padded, reordered, same_place
-from core.labels import BRAIN, BRAIN_LAYER, DEFAULT_LAYER, LabelSet, layer_name
+from core.labels import BRAIN, BRAIN_LAYER, DEFAULT_LAYER, LabelSet, layer_name, numbered_label, plain_label
+from core.messages import text
 from core.project.records import NewLayers, Origin, SliceState
 
-_LONGEST_LABEL = 80
 _SAID_UNKNOWN, _SAID_KNOWN = 1, 2
 
 
@@ -43,10 +42,38 @@ class Placed:
     begun: bool = True
 
 
-def plain_label(name: str) -> str:
-    """Return a label's name from outside without what cannot be shown, and no longer than fits."""
-    kept = "".join(letter if unicodedata.category(letter)[0] != "C" else " " for letter in name)
-    return " ".join(kept.split())[:_LONGEST_LABEL].strip()
+def our_names(there: LabelSet, theirs: Iterable[str], wishes: Mapping[str, str]) -> dict[str, str]:
+    """Return our names for their labels: no two become one unless the person gave them the same name.
+
+    Names are the same here without regard to case, to signs that cannot be shown and to what is past the longest;
+    elsewhere they may be two. The second becomes ``et (2)``.
+
+    Parameters
+    ----------
+    there
+        The project's labels.
+    theirs
+        Their names, each once.
+    wishes
+        What the person calls them; an empty name leaves a label out, one that is not listed keeps its name.
+    """
+    theirs = list(theirs)
+    # a label of ours from before names were made plain keeps its own
+    exact = {label.name for label in there}
+    kept = {name: name if name in exact else plain_label(name) or text("exchange.no_label") for name in theirs}
+    chosen = {name: plain_label(wish) for name, wish in wishes.items() if not wish.strip() or _renames(name, wish)}
+    reserved = {name.casefold() for name in (*kept.values(), *chosen.values())}
+    taken: set[str] = set()
+    for name in sorted(kept, key=lambda name: name not in exact):
+        if name not in chosen and kept[name].casefold() in taken:
+            kept[name] = numbered_label(kept[name], taken | reserved)
+        if name not in chosen:
+            taken.add(kept[name].casefold())
+    return {name: chosen.get(name, kept[name]) for name in theirs}
+
+
+def _renames(name: str, wish: str) -> bool:
+    return plain_label(wish) != plain_label(name)
 
 
 def with_labels(
@@ -88,7 +115,7 @@ def with_labels(
 
 def with_config(there: LabelSet, found: Sequence[tuple[str, str]]) -> LabelSet:
     """Return the labels of a project with those of a labelling interface (names and colours) that it lacks."""
-    return with_labels(there, {name: plain_label(name) for name, _color in found}, dict(found), ())
+    return with_labels(there, our_names(there, dict(found), {}), dict(found), ())
 
 
 def _free(there: LabelSet, color: str) -> str:

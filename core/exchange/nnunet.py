@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.exchange.items import Item, Out
-from core.labels import Label
+from core.labels import Label, numbered_label
 from core.project.exporting import encode_values, encode_volume
 from core.volume import Volume
 
 ENDING = ".nii.gz"
 IGNORE = "ignore"
+_MEANT = ("background", IGNORE)
 _UNKNOWN = 0xFFFF
 _MOST = 30_000
 """nnU-Net keeps labels in 16 bits with a sign."""
@@ -144,11 +145,12 @@ class NnunetFormat:
         if mixed:
             # the larger first: what comes later covers it when nnU-Net makes one map of its regions
             ordered.sort(key=lambda label: -self._sizes[label.name])
+        names = _names(self._labels)
         labels: dict[str, Any] = {"background": 0}
         for label in ordered:
             place = places[label.name]
             holding = sorted(number for mixture, number in self._mixtures.items() if place in mixture)
-            labels[self._name(label)] = holding if mixed else place
+            labels[names[label.name]] = holding if mixed else place
         if self._unknown:
             labels[IGNORE] = ignore
         dataset: dict[str, Any] = {
@@ -161,13 +163,23 @@ class NnunetFormat:
             dataset["regions_class_order"] = [places[label.name] for label in ordered]
         return dataset
 
-    def _name(self, label: Label) -> str:
-        """Return a label's name, but for the two that mean something else there."""
-        return f"{label.name}_label" if label.name.casefold() in ("background", IGNORE) else label.name
-
     def _channel_names(self) -> list[str]:
         if self._channels == 3:
             return ["R", "G", "B"]
         known = self._modalities == {"CT"}, self._modalities == {"MR"}
         # "CT" makes nnU-Net scale by Hounsfield units; anything else is scaled picture by picture
         return ["CT" if known[0] else "MRI" if known[1] else "image"]
+
+
+def _names(labels: Sequence[Label]) -> dict[str, str]:
+    """Return what labels are called: their own names, but for the two that mean something else there."""
+    taken = {label.name.casefold() for label in labels}
+    found: dict[str, str] = {}
+    for label in labels:
+        name = label.name
+        if name.casefold() in _MEANT:
+            name = f"{name}_label"
+            name = name if name.casefold() not in taken else numbered_label(name, taken)
+            taken.add(name.casefold())
+        found[label.name] = name
+    return found

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from core.errors import Cancelled, InputError
 from core.events import Events, Finished, JobEvent, Notice, Progress, ScanReady, Skipped, StopCheck, never_stop
 from core.exchange.incoming import Incoming, Line, Plan
-from core.exchange.landing import Drawn, place, plain_label, with_labels
+from core.exchange.landing import Drawn, our_names, place, with_labels
 from core.geometry import Geometry
 from core.io.regrid import lies_within
 from core.io.sandbox import Decoder
 from core.io.sniff import Format
 from core.io.source import FindOptions, Source
+from core.labels import plain_label
 from core.project.exporting import scan_stem
 from core.project.importing import describe
 from core.project.landed import Landed
@@ -166,7 +167,7 @@ def _take(
 ) -> Iterator[JobEvent]:
     tool, entries = yield from _read(decoder, path, options, should_stop)
     plan = Plan(path, tool, tuple(entry.line for entry in entries))
-    names = {name: plain_label(options.labels.get(name, name)) for name in plan.labels}
+    names = our_names(project.labels(), plan.labels, options.labels)
     readers = sorted({name for entry in entries for name in entry.line.readers})
     given = options.reader.strip()
     if given:
@@ -177,6 +178,7 @@ def _take(
     yield from _targets(project, decoder, entries, options, targets, count)
     landing = any(entry.line.labels for target in targets for entry, _at in target.entries)
     if landing and any(names.values()):
+        yield from _numbered(names, options)
         project.set_labels(with_labels(project.labels(), names, plan.colors, plan.overlaps, plan.layers))
     for done, target in enumerate(targets):
         asked = should_stop()
@@ -202,6 +204,14 @@ def _take(
     if not count.scans and not count.masks and not count.predictions and not count.present and not should_stop():
         raise InputError("nothing-usable", file=path.name)
     yield Finished({"tool": tool} | count.facts)
+
+
+def _numbered(names: Mapping[str, str], options: TakeOptions) -> Iterator[JobEvent]:
+    """Tell of labels that got a number, as another one is called the same here."""
+    for theirs, ours in names.items():
+        wished = plain_label(options.labels.get(theirs, theirs))
+        if wished and wished == plain_label(theirs) and ours not in (wished, theirs):
+            yield Notice("exchange-numbered", {"label": theirs, "ours": ours})
 
 
 def _read(

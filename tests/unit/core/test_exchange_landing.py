@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
+from exchange_support import random_item, written
 
 from core.errors import InputError
-from core.events import JobEvent, Skipped
+from core.events import JobEvent, Notice, Skipped
 from core.exchange.exporting import export_job
 from core.exchange.incoming import Incoming, IncomingMask, Line
-from core.exchange.landing import Drawn, place
+from core.exchange.landing import Drawn, our_names, place
 from core.exchange.taking import TakeOptions, _Entry, _Known, take_job
 from core.geometry import Geometry
-from core.labels import LabelSet
+from core.labels import Label, LabelSet
 from core.project.project import Project
 from core.project.records import NewLayers, Origin, SliceState
 from core.volume import Volume
@@ -145,3 +148,59 @@ def test_an_entry_with_a_digest_still_finds_the_file_that_a_scan_came_from(tmp_p
         scan = project.add_scan(volume(), patient=None, source=[f"/x/P001_S0001_{z + 1:04d}.png" for z in range(4)])
         came = Incoming(None, "P001_S0001_0003.png", SHAPE[1:], digest="f" * 64, place=2)
         assert _Known(project).find(_Entry(Line.of(came), pickle.dumps(came))) == (scan.id, 2)
+
+
+def test_names_that_are_the_same_here_are_numbered() -> None:
+    long = "x" * 79
+    found = our_names(LabelSet(), ["ET", "et", "Et (2)", "T", "T\u200b", f"{long}12", f"{long}13"], {})
+    assert found == {
+        "ET": "ET",
+        "et": "et (3)",
+        "Et (2)": "Et (2)",
+        "T": "T",
+        "T\u200b": "T (2)",
+        f"{long}12": f"{long}1",
+        f"{long}13": f"{'x' * 76} (2)",
+    }
+    assert our_names(LabelSet(), ["\u200b", "x"], {"x": ""}) == {"\u200b": "No label", "x": ""}
+
+
+def test_the_label_of_that_very_name_is_the_one_that_is_meant() -> None:
+    there = LabelSet().with_label("et")
+    assert our_names(there, ["ET", "et"], {}) == {"ET": "ET (2)", "et": "et"}
+
+
+def test_labels_that_the_person_calls_the_same_become_one() -> None:
+    assert our_names(LabelSet(), ["ET", "et"], {"ET": "Tumour", "et": "Tumour"}) == {"ET": "Tumour", "et": "Tumour"}
+    assert our_names(LabelSet(), ["ET", "et"], {"ET": "et", "et": "et"}) == {"ET": "et", "et": "et"}
+    # a table of names that was left as it was is no wish
+    assert our_names(LabelSet(), ["ET", "et"], {"ET": "ET", "et": "et"}) == {"ET": "ET", "et": "et (2)"}
+
+
+def test_two_labels_of_another_tool_stay_two(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    (root / "imagesTr").mkdir(parents=True)
+    (root / "labelsTr").mkdir()
+    numbers = np.zeros((6, 8, 8), np.uint8)
+    numbers[1, 1:3, 1:3], numbers[2, 5:7, 5:8] = 1, 2
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(volume().array), str(root / "imagesTr" / "c1_0000.nii.gz"))
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(numbers[:4]), str(root / "labelsTr" / "c1.nii.gz"))
+    content = {"labels": {"background": 0, "ET": 1, "et": 2}, "file_ending": ".nii.gz", "numTraining": 1}
+    (root / "dataset.json").write_text(json.dumps(content))
+    Project.create(tmp_path / "to.meninx").close()
+    events = list(take_job(tmp_path / "to.meninx", root))
+    told = [event for event in events if isinstance(event, Notice)]
+    assert told == [Notice("exchange-numbered", {"label": "et", "ours": "et (2)"})]
+    with Project.open(tmp_path / "to.meninx", read_only=True) as project:
+        (annotation,) = project.annotations(project.scans()[0].id)
+        layer = project.read_layer(annotation.id, "lesions")
+        assert {one.name: np.count_nonzero(layer == one.value) for one in project.labels()} == {"ET": 4, "et (2)": 6}
+
+
+def test_nnunet_tells_apart_what_its_own_words_made_the_same(tmp_path: Path) -> None:
+    names = ("Background", "background_label", "ignore")
+    labels = tuple(Label(value, name, "#ff0000", "", "lesions") for value, name in enumerate(names, 1))
+    folder = written(random_item(np.random.default_rng(1), labels), "nnunet", tmp_path / "out")
+    found = json.loads((folder / "dataset.json").read_text())["labels"]
+    found.pop("ignore", None)
+    assert found == {"background": 0, "Background_label (2)": 1, "background_label": 2, "ignore_label": 3}
