@@ -11,7 +11,7 @@ from core.commands.line import Line
 from core.errors import InputError
 from core.exchange.landing import with_config
 from core.io.sandbox import Decoder
-from core.labels import LabelSet
+from core.labels import LabelSet, plain_label
 from core.messages import text
 from core.project.project import Project
 
@@ -75,14 +75,16 @@ def run(arguments: argparse.Namespace, line: Line) -> dict[str, Any]:
 def _changed(labels: LabelSet, arguments: argparse.Namespace) -> LabelSet:
     for name in arguments.remove:
         labels = labels.without(name)
-    for name, new in arguments.rename:
-        other = labels.find(new.strip())
+    for name, wanted in arguments.rename:
+        # as the window takes a name: tabs and line breaks would not come through every format
+        new = plain_label(wanted)
+        other = labels.find(new)
         if other is not None and other is not labels.named(name):
             raise InputError("label-present", name=other.name)
         labels = labels.with_changed(name, new_name=new)
-    for name in arguments.add:
-        if labels.find(name.strip()) is not None:
-            raise InputError("label-present", name=name.strip())
+    for name in map(plain_label, arguments.add):
+        if labels.find(name) is not None:
+            raise InputError("label-present", name=name)
         labels = labels.with_label(name, layer=arguments.layer)
     for name, colour in arguments.colour:
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):

@@ -85,18 +85,19 @@ class _Drawn:
 def read(path: Path, limits: Limits) -> Iterator[Incoming]:
     """Yield every scan with the masks that are named after it."""
     own = load(path, limits) if is_own(path, ("nifti", "bids")) else Own("")
-    names, colors = read_table(path / "labels.tsv", limits)
+    names, colors = _table(path / "labels.tsv", own, limits)
     for group in _groups(path, own, limits):
         drawn = _Drawn()
         for file, label in group.files:
             try:
-                _read_file(file, label, drawn, names, colors, limits)
+                _read_file(file, label, drawn, names, colors, limits, own)
             except InputError as error:
                 # the other files are still true
                 drawn.problem = sentence(error)
         masks = tuple(_known(mask, group.own) for mask in drawn.masks.values())
         if group.own is not None:
-            masks = tuple(mask for mask in masks if mask.label in group.own.finished)
+            # a label map names labels that were not begun; what is drawn is kept whatever it is called
+            masks = tuple(mask for mask in masks if mask.label in group.own.finished or mask.array.any())
         problem = "exchange-case" if drawn.problem else ""
         fields: dict[str, str | int] = {"reason": drawn.problem} if drawn.problem else {}
         made = Incoming(group.image, group.name, drawn.shape or (1, 1, 1), masks, problem, fields, affine=drawn.affine)
@@ -156,8 +157,21 @@ def _image(folder: Path, base: str) -> Path | None:
     return found
 
 
+def _table(path: Path, own: Own, limits: Limits) -> tuple[dict[int, str], dict[str, str]]:
+    """Return names by number and colours by name, called as the manifest has them."""
+    names, colors = read_table(path, limits)
+    called = own.table(names)
+    return called, {called[number]: colors[name] for number, name in names.items() if name in colors}
+
+
 def _read_file(
-    file: Path, label: str, drawn: _Drawn, names: Mapping[int, str], colors: Mapping[str, str], limits: Limits
+    file: Path,
+    label: str,
+    drawn: _Drawn,
+    names: Mapping[int, str],
+    colors: Mapping[str, str],
+    limits: Limits,
+    own: Own,
 ) -> None:
     numbers = read_numbers(file, limits)
     if drawn.shape not in (None, numbers.geometry.shape):
@@ -167,7 +181,7 @@ def _read_file(
         label = _sidecar_label(file, limits) or label or _UNNAMED
         drawn.take(IncomingMask(label, (numbers.array != 0).astype(np.uint8), color=colors.get(label, "")))
         return
-    table, shades = read_table(file.with_name(f"{stem_of_file(file.name)}.tsv"), limits)
+    table, shades = _table(file.with_name(f"{stem_of_file(file.name)}.tsv"), own, limits)
     for mask in by_value(numbers.array, table or names, file, colors={**colors, **shades}):
         drawn.take(mask)
 

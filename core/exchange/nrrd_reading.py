@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import InputError
 from core.exchange.incoming import Incoming, IncomingMask, Limits
-from core.exchange.own import OwnScan, is_own, load
+from core.exchange.own import Own, OwnScan, is_own, load
 from core.exchange.places import files_of
 from core.exchange.volumes import Numbers, beside, read_numbers
 from core.io.files import opened
@@ -43,12 +43,11 @@ def read(path: Path, limits: Limits) -> Iterator[Incoming]:
     """Yield every segmentation; one that is damaged is told of, and the others are read."""
     folder = path if path.is_dir() else path.parent
     files = [path] if path.is_file() else [one for one in files_of(path, limits.items) if _is_one(one)]
-    known: dict[str, OwnScan] = {}
-    if is_own(folder, ("nrrd",)):
-        known = {scan.name: scan for scan in load(folder, limits).scans}
+    ours = load(folder, limits) if is_own(folder, ("nrrd",)) else Own("")
+    known = {scan.name: scan for scan in ours.scans}
     for file in files:
         try:
-            yield _segmentation(file, known.get(_stem(file)), limits)
+            yield _segmentation(file, known.get(_stem(file)), ours, limits)
         except InputError as error:
             if len(files) == 1:
                 raise
@@ -63,8 +62,11 @@ def _stem(file: Path) -> str:
     return file.name[: -len(_ENDING)] if _is_one(file) else file.name.rpartition(".")[0]
 
 
-def _segmentation(file: Path, own: OwnScan | None, limits: Limits) -> Incoming:
+def _segmentation(file: Path, own: OwnScan | None, ours: Own, limits: Limits) -> Incoming:
     segments = _segments(_fields(file))
+    if own is not None:
+        # a header has no tabs or double spaces; the manifest says what is finished by the names themselves
+        segments = [replace(segment, name=ours.called(segment.name)) for segment in segments]
     if not segments:
         raise InputError("exchange-unreadable", file=file.name)
     layers = max(segment.layer for segment in segments) + 1

@@ -55,6 +55,14 @@ class Own:
         """Return the name that a label has here, given as a file holds it; as it is where none is meant."""
         return self._names.get(name) or self._names.get(_plain(name), name)
 
+    def table(self, names: Mapping[int, str]) -> dict[int, str]:
+        """Return the names of a table, which has no tabs or double spaces, as the manifest has them."""
+        mine = {one.number: one.name for one in self.labels}
+        return {
+            number: mine[number] if _plain(mine.get(number, "")) == _plain(name) else self.called(name)
+            for number, name in names.items()
+        }
+
     @cached_property
     def _names(self) -> dict[str, str]:
         """Names by themselves, and by what every file holds of them where that tells them apart."""

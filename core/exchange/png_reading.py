@@ -62,7 +62,7 @@ def read(path: Path, limits: Limits) -> Iterator[Incoming]:
     """Yield every picture with its masks; the slices of a scan that Meninx wrote come together."""
     own = load(path, limits) if is_own(path, ("png",)) else Own("")
     names, colors = read_table(path / "labels.tsv", limits)
-    colors = {**colors, **own.colors}
+    names, colors = own.table(names), {**colors, **own.colors}
     pictures = _pictures(path, own, limits)
     stacks = {scan.name: scan for scan in own.scans}
     for scan in own.scans:
@@ -169,10 +169,16 @@ def _stack(
         match = _SLICE.fullmatch(stem)
         z = int(match.group(2)) - 1 if stem != scan.name and match is not None else 0
         for label, page in _arrays(picture, names, limits).items():
-            if label not in arrays:
+            if label not in arrays and not page.any():
+                # a label map names labels that were not begun
                 continue
             if not 0 <= z < scan.shape[0] or page.shape != scan.shape[1:]:
                 raise InputError("exchange-unreadable", file=stem)
+            if label not in arrays:
+                # drawn under a name that the manifest does not have: kept all the same
+                limits.check_shape((*scan.shape, max(1, len(arrays) // _LABELS_AT_ONCE)), scan.name)
+                arrays[label] = np.zeros(scan.shape, np.uint8)
             arrays[label][z] |= page
     for label, array in arrays.items():
-        yield IncomingMask(label, array, reader=scan.reader, color=colors.get(label, ""), finished=scan.finished[label])
+        finished = scan.finished.get(label, ())
+        yield IncomingMask(label, array, reader=scan.reader, color=colors.get(label, ""), finished=finished)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 import SimpleITK
 from exchange_support import random_item, written
 
+from core.commands.line import run
 from core.errors import InputError
 from core.events import JobEvent, Notice, Skipped
 from core.exchange.exporting import export_job
 from core.exchange.incoming import Incoming, IncomingMask, Line
 from core.exchange.landing import Drawn, our_names, place
+from core.exchange.reading import read
 from core.exchange.taking import TakeOptions, _Entry, _Known, take_job
 from core.geometry import Geometry
 from core.labels import Label, LabelSet
@@ -204,3 +207,43 @@ def test_nnunet_tells_apart_what_its_own_words_made_the_same(tmp_path: Path) -> 
     found = json.loads((folder / "dataset.json").read_text())["labels"]
     found.pop("ignore", None)
     assert found == {"background": 0, "Background_label (2)": 1, "background_label": 2, "ignore_label": 3}
+
+
+@pytest.mark.parametrize(("format", "layout"), [("nifti", "map"), ("bids", "map"), ("png", "map"), ("nrrd", "each")])
+def test_names_with_tabs_and_double_spaces_lose_no_mask(tmp_path: Path, format: str, layout: str) -> None:
+    names = ("Old  bleed", "a\tb", "a b", "plain")
+    labels = tuple(Label(value, name, "#ff0000", "", "lesions") for value, name in enumerate(names, 1))
+    item = random_item(np.random.default_rng(5), labels)
+    shape = item.volume.shape
+    masks = {name: np.arange(np.prod(shape)).reshape(shape) % 7 == value for value, name in enumerate(names)}
+    item = replace(item, masks=masks, finished=dict.fromkeys(names, frozenset({0})))
+    (came,) = read(written(item, format, tmp_path / "out", layout=layout))
+    if format == "nrrd":
+        # its segments are known by their names alone
+        names = ("Old  bleed", "plain")
+    found = {mask.label: mask for mask in came.masks}
+    for name in names:
+        assert np.array_equal(found[name].array != 0, masks[name]), name
+        assert found[name].finished == (0,), name
+
+
+@pytest.mark.parametrize("format", ["nifti", "png"])
+def test_what_is_drawn_in_a_map_under_another_name_is_not_dropped(tmp_path: Path, format: str) -> None:
+    (label,) = LabelSet().with_label("Tumour")
+    item = random_item(np.random.default_rng(5), (label,))
+    item = replace(item, masks={"Tumour": np.ones(item.volume.shape, bool)})
+    folder = written(item, format, tmp_path / "out", layout="map")
+    table = (folder / "labels.tsv").read_text()
+    (folder / "labels.tsv").write_text(table.replace("Tumour", "Core"))
+    (came,) = read(folder)
+    (mask,) = [mask for mask in came.masks if mask.array.any()]
+    assert (mask.label, mask.array.all(), mask.finished) == ("Core", True, ())
+
+
+def test_names_given_to_the_command_line_are_made_plain(tmp_path: Path) -> None:
+    Project.create(tmp_path / "p.meninx").close()
+    place = str(tmp_path / "p.meninx")
+    assert run(["labels", place, "--add", "a\t b", "--add", "x" * 500]) == 0
+    assert run(["labels", place, "--rename", "a b", "c\nd"]) == 0
+    with Project.open(tmp_path / "p.meninx", read_only=True) as project:
+        assert [label.name for label in project.labels()] == ["c d", "x" * 80]
