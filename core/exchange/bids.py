@@ -10,8 +10,9 @@ import numpy as np
 
 from core.exchange.items import Item, Out
 from core.exchange.label_maps import maps_of, numbers
+from core.exchange.nifti import encode_image
 from core.labels import BRAIN, Label
-from core.project.exporting import encode_values, encode_volume, stem_of
+from core.project.exporting import encode_values, stem_of
 from core.version import VERSION
 
 _BIDS = "1.10.0"
@@ -55,7 +56,7 @@ class BidsFormat:
                 out.file(f"{stem}.json", _json(_sidecar(item, there)))
         if out.options.images:
             suffix = "ct" if item.volume.modality == "CT" else "MRI"
-            out.file(f"{where}_space-orig_desc-source_{suffix}.nii.gz", encode_volume(item.volume))
+            out.file(f"{where}_space-orig_desc-source_{suffix}.nii.gz", encode_image(item, out))
 
     def finish(self, out: Out) -> None:
         """Nothing more stands for all of them."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from core.exchange.items import Item, Out
 from core.exchange.label_maps import maps_of, numbers
+from core.exchange.nifti import encode_image
 from core.labels import Label
-from core.project.exporting import encode_volume
 
 _TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _WBITS_GZIP = 31
@@ -30,7 +30,7 @@ class NrrdFormat:
         out.file(f"{item.name}.seg.nrrd", encode(item))
         if out.options.images:
             # NRRD knows no scaling of values: a CT would lose its HU
-            out.file(f"{item.name}.nii.gz", encode_volume(item.volume))
+            out.file(f"{item.name}.nii.gz", encode_image(item, out))
 
     def finish(self, out: Out) -> None:
         """Nothing stands for all of them."""

@@ -34,6 +34,7 @@ from core.volume import Volume
 _ENDINGS = (".nii.gz", ".nii", ".dcm", ".dicom", ".ima", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp", ".bmp")
 _PNG_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
 _WBITS_GZIP = 31
+_COLOURS = 3
 _RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
 
@@ -45,8 +46,22 @@ def stem_of(name: str) -> str:
     return plain_name(plain)
 
 
+def fits_nifti(volume: Volume) -> bool:
+    """Whether NIfTI holds the numbers of a scan: colours only in 8 bits."""
+    array = volume.array
+    return array.ndim == 3 or array.shape[3] < _COLOURS or array.dtype == np.uint8
+
+
 def encode_volume(volume: Volume) -> bytes:
-    """Return a scan as ``.nii.gz``: its own shape, affine, number type and scaling."""
+    """Return a scan as ``.nii.gz``: its own shape, affine, number type and scaling.
+
+    Raises
+    ------
+    InputError
+        ``nifti-colours``.
+    """
+    if not fits_nifti(volume):
+        raise InputError("nifti-colours")
     array = _storable(volume.array)
     header = header_of(volume)
     header.set_data_dtype(_RGB if array.ndim == 4 else array.dtype)
@@ -94,7 +109,7 @@ def _packed(header: Any, array: Array) -> bytes:
 def _storable(array: Array) -> Array:
     """Return an array in a number type that NIfTI knows."""
     if array.ndim == 4:
-        return array[..., :3] if array.dtype == np.uint8 and array.shape[3] >= 3 else array[..., 0]
+        return array[..., :_COLOURS] if array.shape[3] >= _COLOURS else array[..., 0]
     if array.dtype.kind == "b":
         return array.astype(np.uint8)
     if array.dtype == np.float16:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import nibabel as nib
 import numpy as np
 import pytest
+from exchange_support import random_item
 
 from core.errors import InputError
 from core.events import Finished, Notice, Skipped, never_stop
+from core.exchange.items import ExportOptions, Out
+from core.exchange.registry import make_format
 from core.geometry import Geometry
+from core.io.opener import open_whole
+from core.labels import LabelSet
 from core.project.exporting import (
     Outputs,
     encode_volume,
@@ -163,3 +170,28 @@ def test_export_of_nothing_is_an_error(project, tmp_path):
         list(export_job(made.path, tmp_path / "out", never_stop, scans=[none.id]))
     assert caught.value.code == "nothing-exported"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("format", ["nifti", "bids", "nrrd"])
+def test_colours_of_sixteen_bits_are_never_one_channel(tmp_path, format):
+    colours = np.random.default_rng(1).integers(0, 65536, (2, 9, 8, 3)).astype(np.uint16)
+    volume = Volume(colours, Geometry((2, 9, 8), OBLIQUE), channels=("R", "G", "B"))
+    with pytest.raises(InputError, match="nifti-colours"):
+        encode_volume(volume)
+    labels = LabelSet().with_label("Tumour").labels
+    item = replace(random_item(np.random.default_rng(2), labels), volume=volume)
+    item = replace(item, masks={"Tumour": np.ones(volume.shape, bool)})
+    out = Out(tmp_path, ExportOptions(images=True))
+    made = make_format(format)
+    made.begin(out, labels)
+    made.add(item, out)
+    assert out.notices == [Notice("export-nifti-shown", {"scan": item.scan.name})]
+    (file,) = [one for one in tmp_path.rglob("*.nii.gz") if "mask" not in one.name]
+    read = open_whole(file, None)
+    found = np.stack([read.slice(z) for z in range(2)])
+    assert found.shape == colours.shape
+    assert found.dtype == np.uint8
+    for channel in range(3):
+        order = np.argsort(colours[..., channel], axis=None)
+        assert (np.diff(found[..., channel].ravel()[order].astype(int)) >= 0).all(), "brighter stays brighter"
+        assert len(np.unique(found[..., channel])) > 50
