@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from core.exchange.items import Item, is_reserved
 from core.labels import Label
 from core.project.exporting import stem_of
 
+_ADDED = "_label"
 _LONGEST = 60
 """Letters of a label's name that a file name takes."""
 
@@ -22,16 +23,35 @@ def numbers(labels: Sequence[Label]) -> dict[str, int]:
 
 def safe(label: Label, labels: Sequence[Label]) -> str:
     """Return a label's name as part of a file name: unlike every other's, without regard to case."""
-    stems = [_stem(one).casefold() for one in labels]
-    stem = _stem(label)
+    return _unlike(label, labels, _stem)
+
+
+def called(labels: Sequence[Label]) -> dict[str, str]:
+    """Return the labels by what they may be called in the file names of an export, in small letters.
+
+    Also as it was before a name like ``nul.txt`` got its addition in front.
+    """
+    before = {_unlike(one, labels, _stem_before).casefold(): one.name for one in labels}
+    return before | {safe(one, labels).casefold(): one.name for one in labels}
+
+
+def _unlike(label: Label, labels: Sequence[Label], stem_by: Callable[[Label], str]) -> str:
+    stems = [stem_by(one).casefold() for one in labels]
+    stem = stem_by(label)
     place = next(at for at, one in enumerate(labels) if one.name == label.name)
     # a number at the end might make it another's name again, but not with a sign that no stem ends in
     return stem if stems.count(stem.casefold()) == 1 else f"{stem}-{place + 1}-"
 
 
 def _stem(label: Label) -> str:
+    stem = _stem_before(label)
+    # Windows keeps a device's name whatever its ending: nul.txt_label is still one
+    return f"label_{stem.removesuffix(_ADDED)}" if is_reserved(stem) else stem
+
+
+def _stem_before(label: Label) -> str:
     stem = stem_of(label.name)[:_LONGEST].strip("._-") or "label"
-    return f"{stem}_label" if is_reserved(stem) else stem
+    return f"{stem}{_ADDED}" if is_reserved(stem) else stem
 
 
 def maps_of(item: Item) -> dict[str, NDArray[np.uint8 | np.uint16]]:

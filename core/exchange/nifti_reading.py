@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.errors import InputError
 from core.exchange.incoming import Incoming, IncomingMask, Limits
 from core.exchange.json_files import load_json
-from core.exchange.label_maps import safe
+from core.exchange.label_maps import called
 from core.exchange.own import Own, OwnScan, is_own, load
 from core.exchange.places import files_of, folders_of
 from core.exchange.volumes import beside, by_value, read_numbers, read_table, stem_of_file
@@ -109,7 +109,7 @@ def read(path: Path, limits: Limits) -> Iterator[Incoming]:
 def _groups(path: Path, own: Own, limits: Limits) -> list[_Group]:
     """Put the mask files of a folder together, scan by scan."""
     scans = {scan.name: scan for scan in own.scans}
-    called = _called(own)
+    labels = called([Label(one.number, one.name, one.color, "", one.layer) for one in own.labels])
     groups: dict[tuple[Path, str], _Group] = {}
     for file in _below(path, limits.items):
         if not _kind(file):
@@ -120,14 +120,8 @@ def _groups(path: Path, own: Own, limits: Limits) -> list[_Group]:
         image = _image(file.parent, base)
         name = scan.name if scan is not None else image.name if image is not None else base
         group = groups.setdefault((file.parent, base), _Group(image, name, scan))
-        group.files.append((file, called.get(label.casefold(), label) if scan is not None else label))
+        group.files.append((file, labels.get(label.casefold(), label) if scan is not None else label))
     return list(groups.values())
-
-
-def _called(own: Own) -> dict[str, str]:
-    """Return the labels of an export by how their names stand in file names."""
-    labels = [Label(one.number, one.name, one.color, "", one.layer) for one in own.labels]
-    return {safe(label, labels).casefold(): label.name for label in labels}
 
 
 def _base(file: Path, scans: Mapping[str, OwnScan]) -> tuple[str, str]:
@@ -160,8 +154,8 @@ def _image(folder: Path, base: str) -> Path | None:
 def _table(path: Path, own: Own, limits: Limits) -> tuple[dict[int, str], dict[str, str]]:
     """Return names by number and colours by name, called as the manifest has them."""
     names, colors = read_table(path, limits)
-    called = own.table(names)
-    return called, {called[number]: colors[name] for number, name in names.items() if name in colors}
+    ours = own.table(names)
+    return ours, {ours[number]: colors[name] for number, name in names.items() if name in colors}
 
 
 def _read_file(

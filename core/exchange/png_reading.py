@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.exchange.incoming import Incoming, IncomingMask, Limits
-from core.exchange.label_maps import safe
+from core.exchange.label_maps import called
 from core.exchange.own import Own, OwnScan, is_own, load
 from core.exchange.places import files_of, folders_of, within
 from core.exchange.volumes import beside, read_table, values_of
@@ -99,10 +99,10 @@ def _scan_of(stem: str, stacks: Mapping[str, OwnScan]) -> str:
 def _pictures(path: Path, own: Own, limits: Limits) -> dict[str, _Picture]:
     """Gather the mask files of a folder, picture by picture."""
     labels = [Label(one.number, one.name, one.color, "", one.layer) for one in own.labels]
-    called = {safe(label, labels).casefold(): label.name for label in labels}
+    names = called(labels)
     found: dict[str, _Picture] = {}
     for folder in folders_of(path / _MASKS, limits.masks):
-        label = called.get(folder.name.casefold(), folder.name)
+        label = names.get(folder.name.casefold(), folder.name)
         for file in _pngs(folder, limits.items):
             found.setdefault(file.stem, _Picture()).files.append((file, label))
     for folder in _map_folders(path):

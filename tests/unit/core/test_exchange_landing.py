@@ -17,6 +17,7 @@ from core.errors import InputError
 from core.events import JobEvent, Notice, Skipped
 from core.exchange.exporting import export_job
 from core.exchange.incoming import Incoming, IncomingMask, Line
+from core.exchange.label_maps import called, safe
 from core.exchange.landing import Drawn, our_names, place
 from core.exchange.reading import read
 from core.exchange.taking import TakeOptions, _Entry, _Known, take_job
@@ -247,3 +248,25 @@ def test_names_given_to_the_command_line_are_made_plain(tmp_path: Path) -> None:
     assert run(["labels", place, "--rename", "a b", "c\nd"]) == 0
     with Project.open(tmp_path / "p.meninx", read_only=True) as project:
         assert [label.name for label in project.labels()] == ["c d", "x" * 80]
+
+
+@pytest.mark.parametrize("format", ["png", "nifti", "hdf5"])
+def test_labels_called_like_a_device_of_windows_go_out_and_come_back(tmp_path: Path, format: str) -> None:
+    names = ("nul.txt", "label_nul.txt", "con", "aux.b_label", "nul.txt_label")
+    labels = tuple(Label(value, name, "#ff0000", "", "lesions") for value, name in enumerate(names, 1))
+    item = random_item(np.random.default_rng(3), labels)
+    shape = item.volume.shape
+    masks = {name: np.arange(np.prod(shape)).reshape(shape) % 7 == value for value, name in enumerate(names)}
+    item = replace(item, masks=masks)
+    (came,) = read(written(item, format, tmp_path / "out"))
+    found = {mask.label: mask.array != 0 for mask in came.masks}
+    assert found.keys() == masks.keys()
+    for name, mask in masks.items():
+        assert np.array_equal(found[name], mask), name
+
+
+def test_exports_from_before_are_known_by_the_names_of_then() -> None:
+    labels = [Label(value, name, "#ff0000", "", "lesions") for value, name in enumerate(("nul.txt", "con", "x"), 1)]
+    assert [safe(one, labels) for one in labels] == ["label_nul.txt", "con_label", "x"]
+    found = called(labels)
+    assert [found[name] for name in ("nul.txt_label", "label_nul.txt", "con_label")] == ["nul.txt", "nul.txt", "con"]
