@@ -24,6 +24,7 @@ from gui.status_bar import StatusBar
 from gui.sweeping import Sweeper
 from gui.team.desk import TeamDesk
 from gui.top_bar import WORKSPACES, TopBar
+from gui.train.going_on import GoingOn
 from gui.viewer.compare_panes import ComparePanes
 from gui.viewer.rehearsal import rehearse
 from gui.viewer.slice_view import SliceView
@@ -62,6 +63,7 @@ class MainWindow(QMainWindow):
         self.intake = Intake(session)
         self.intake.looking = lambda: self.reviewing
         self.sweeper = Sweeper(session, self)
+        self.going_on = GoingOn(session, self)
         self.top = TopBar(session, self.actions_table)
         self.worklist = Worklist(session)
         self.annotate = AnnotateWorkspace(session, self.actions_table)
@@ -299,6 +301,7 @@ class MainWindow(QMainWindow):
         self.session.settings.save()
         self._apart.stop()
         self.late.close()
+        self.going_on.close()
         self.commands.close()
         self.team.close()
         self.intake.close()

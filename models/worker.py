@@ -99,14 +99,15 @@ def events_of(job: Job, should_stop: StopCheck = never_stop) -> Events:
 class _Listener:
     """Hears what the window asks; a closed pipe means that the window is gone: cancel.
 
-    An import stops instead: nobody called off what came in so far, and cancelling takes it away again.
+    An import stops instead: nobody called off what came in so far, and cancelling takes it away again. A training
+    pauses: it can go on in the next window.
     While the job's program is loaded (torch takes seconds) there is nothing to keep yet: the child ends at once.
     """
 
     def __init__(self, connection: Connection, kind: str) -> None:
         self._connection, self._kind = connection, kind
         self._loading, self._lock = False, threading.Lock()
-        self._at_loss = "stop" if kind == "import" else "cancel"
+        self._at_loss = {"import": "stop", "train": "pause"}.get(kind, "cancel")
         self._word = ""
         self._thread = threading.Thread(target=self._listen, name="job-listener", daemon=True)
         self._thread.start()

@@ -28,6 +28,8 @@ GRACE_SECONDS = 5.0
 PROGRESS_SECONDS = 0.1
 """At most ten progress events a second reach the window, however many the child sends."""
 
+_AT_CLOSE = {"train": "pause", "import": "stop", "take": "stop"}
+"""What a kind of job is asked when its window closes; all others are cancelled."""
 _ENDINGS = (Finished, Failed, WasCancelled)
 
 
@@ -82,11 +84,13 @@ class JobThread(QThread):
     def close(self, seconds: float) -> bool:
         """End the job now whatever its child does; return whether the thread ended in time.
 
-        An import is stopped and not cancelled: what came in stays, where nobody asked for it to be taken back.
+        Nobody asked for the work to be given up. So an import is stopped and keeps what came in, and a training is
+        paused. It is never cancelled here, as a run that is cancelled cannot go on: what does not end in time is
+        killed, and a killed run goes on from what it saved last.
         """
         if not self.isRunning():
             return True
-        self._order("stop" if self.job.kind in ("import", "take") else "cancel")
+        self._order(_AT_CLOSE.get(self.job.kind, "cancel"))
         if self.wait(round(seconds * 1000)):
             return True
         # A child frozen in the middle of a message holds the thread in recv; its death frees it.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gui.session import Session
 
 CLOSE_SECONDS = 6.0
-"""How long closing the window waits for its jobs."""
+"""How long closing the window waits for its jobs; a training may need 2 s for a step and 1 s to save."""
 
 
 class Watcher(Protocol):
@@ -294,12 +294,14 @@ class Jobs(QObject):
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """End all jobs within about this time: before the window goes, or the project.
 
-        A training is asked to pause, so that it can go on later.
+        A training is asked to pause, so that it can go on later; one that does not in time is killed, and goes on
+        from what it saved last.
         """
         deadline = time.monotonic() + seconds
         running = self.running
         for work in running:
             if work.kind == "train":
+                work.asked = work.asked or "pause"
                 work.thread.pause()
             elif work.kind in ("import", "take"):
                 work.thread.stop()

@@ -78,3 +78,13 @@ def linger(connection: Connection, job: Job) -> None:
     """Say the last word and not go."""
     connection.send(Finished({"pid": os.getpid()}))
     time.sleep(120)
+
+
+def note_words(connection: Connection, job: Job) -> None:
+    """Take a slow step and write down every word that came meanwhile."""
+    connection.send(Notice("ready"))
+    words, end = [connection.recv()], time.monotonic() + 1.0
+    while connection.poll(max(0.0, end - time.monotonic())):
+        words.append(connection.recv())
+    Path(job.arguments["file"]).write_text(" ".join(words), encoding="utf-8")
+    connection.send(Finished())

@@ -15,7 +15,7 @@ from core.events import Failed, Finished, Progress, WasCancelled
 from core.learning import runs
 from core.learning.config import TrainingConfig
 from core.learning.events import EpochEnded
-from models.worker import Job, events_of
+from models.worker import Job, _Listener, events_of
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -95,6 +95,17 @@ def test_a_closed_window_cancels(start):
     child.until_stage("training")
     child.pipe.close()
     assert child.end() == 0
+
+
+@pytest.mark.parametrize(("kind", "word"), [("train", "pause"), ("import", "stop"), ("predict", "cancel")])
+def test_a_window_that_is_gone_keeps_what_can_be_kept(kind, word):
+    ours, theirs = multiprocessing.Pipe()
+    listener = _Listener(theirs, kind)
+    ours.close()
+    deadline = time.monotonic() + 10
+    while not listener.should_stop() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert listener.should_stop() == word
 
 
 def test_ctrl_c_is_the_windows(start):
