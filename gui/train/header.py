@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QProgressBar, QSizePolicy, QWidget
+from PySide6.QtWidgets import QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from core.messages import text
 from gui import theme
@@ -13,7 +13,13 @@ STEPS = 1000
 
 
 class RunHeader(QWidget):
-    """Name, facts, buttons, bar, and the line that says how it stands."""
+    """Name, facts, buttons, bar, and the line that says how it stands.
+
+    Parameters
+    ----------
+    refuge
+        Gets the keyboard when the button that had it goes: Qt would hand it to the next, which may be Stop.
+    """
 
     pause_asked = Signal()
     stop_asked = Signal()
@@ -22,8 +28,9 @@ class RunHeader(QWidget):
     resume_asked = Signal()
     test_asked = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, refuge: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._refuge = refuge
         self._title = theme.label("", "title")
         self._facts = theme.label("", "muted", wrap=True)
         self._facts.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -102,23 +109,27 @@ class RunHeader(QWidget):
         """
         self._title.setText(name or text("train.new_run_title"))
         self._facts.setText(watch.facts())
-        for button in (self.pause, self.stop, self.cancel):
-            button.setVisible(live)
-        self.pause.setEnabled(not asked and watch.started is not None)
-        self.stop.setEnabled(not asked and bool(watch.epochs))
-        self.cancel.setEnabled(asked != "cancel")
-        self.review.setVisible(not live and usable)
         self.review.setText(text("train.look_class" if watch.classifies else "train.review"))
         self.review.setToolTip(text("train.look_class_tip" if watch.classifies else "train.review_tip"))
-        self.resume.setVisible(not live and resumable)
         kept_aside = watch.started.test if watch.started is not None else 0
-        self.test.setVisible(not live and testable and kept_aside > 0)
-        self.test.setEnabled(not testing)
+        self._offer(self.pause, live, not asked and watch.started is not None)
+        self._offer(self.stop, live, not asked and bool(watch.epochs))
+        self._offer(self.cancel, live, asked != "cancel")
+        self._offer(self.review, not live and usable)
+        self._offer(self.resume, not live and resumable)
+        self._offer(self.test, not live and testable and kept_aside > 0, not testing)
         self.test.setText(text("train.testing" if testing else "train.test"))
         self._show_progress(watch, live, asked)
         words = watch.words or (text(f"train.words_{watch.state}") if watch.state in ("interrupted", "failed") else "")
         self._words.setText(words)
         self._words.setVisible(bool(words))
+
+    def _offer(self, button: QPushButton, visible: bool, enabled: bool = True) -> None:
+        """Show a button or not; who has just pressed it does not press the next one with another Space."""
+        if not (visible and enabled) and self.window().focusWidget() is button:
+            self._refuge.setFocus()
+        button.setVisible(visible)
+        button.setEnabled(enabled)
 
     def _show_progress(self, watch: RunWatch, live: bool, asked: str) -> None:
         progress = watch.progress

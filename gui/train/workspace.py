@@ -75,11 +75,11 @@ class TrainWorkspace(QWidget):
         self.reload()
 
     def _build(self) -> None:
-        self.header = RunHeader()
         self.curves = Curves()
         self.samples = Samples()
         self.box = RunBox()
         self.table = self.box.table
+        self.header = RunHeader(self.table)
         self.panel = NewRunPanel()
         self.figures = self.desk.page
         self.explore = ExplorePage(self._session)
