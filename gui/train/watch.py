@@ -89,6 +89,16 @@ class RunWatch:
             case _:
                 pass
 
+    def going_on(self) -> RunWatch:
+        """Return the same run as it goes on: with its curves and pictures from before."""
+        return RunWatch(
+            self.run,
+            epochs=list(self.epochs),
+            samples=self.samples,
+            samples_epoch=self.samples_epoch,
+            asks_class=self.classifies,
+        )
+
     @property
     def curves(self) -> RunCurves:
         """What its curves are drawn from."""

@@ -54,7 +54,7 @@ class TrainWorkspace(QWidget):
         self._session = session
         self._rows: list[RunRow] = []
         self._live: RunWatch | None = None
-        self._before: list[EpochEnded] = []
+        self._before: RunWatch | None = None
         self._work: Work | None = None
         self._shown: RunWatch | None = None
         self._wanted_config: TrainingConfig | None = None
@@ -380,9 +380,8 @@ class TrainWorkspace(QWidget):
         if work.kind != "train":
             return
         self._past.forget()
-        # a run that goes on has its curves from before
-        self._work, self._live = work, RunWatch(epochs=self._before, asks_class=self.panel.classifies)
-        self._before, self._shown = [], self._live
+        self._work, self._live = work, self._before or RunWatch(asks_class=self.panel.classifies)
+        self._before, self._shown = None, self._live
         self.tabs.button(0).setChecked(True)
         self._close_figures()
 
@@ -410,8 +409,8 @@ class TrainWorkspace(QWidget):
         live = self._live
         self._work = self._live = None
         self.table.runs.set_live(None)
-        if live is not None and not live.run and self._shown is live:
-            # It never became a run: show what was there before, the message says the rest.
+        if live is not None and live.started is None and self._shown is live:
+            # It never became a run, or never went on: show what was there before, the message says the rest.
             self._shown = None
         self._show()
         self.acts.tell_end(work, live)
@@ -438,11 +437,11 @@ class TrainWorkspace(QWidget):
         run = self._row_of(shown.run) if shown is not None else None
         if shown is None or run is None:
             return
-        self._before = list(shown.epochs)
+        self._before = shown.going_on()
         try:
             self._session.jobs.resume_training(run.id)
         except MeninxError as error:
-            self._before = []
+            self._before = None
             self._session.notifier.error(error)
 
     @Slot()

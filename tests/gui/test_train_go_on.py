@@ -7,6 +7,7 @@ import small_project as small
 from PySide6.QtCore import Qt
 from train_support import opened_page
 
+from core.events import Progress, WasCancelled
 from core.io import atomic
 from core.learning.runs import RESUME_FILE, RunState, run_folder
 from core.project.project import Project
@@ -67,3 +68,24 @@ def test_one_more_space_after_measuring_leaves_the_page_as_it_is(folder, opened_
     press(page.header.test, qtbot)
     assert session.jobs.of_kind("evaluate")
     assert page.window().focusWidget() is page.table
+
+
+def test_the_newest_pictures_of_a_run_stay_while_it_goes_on(paused, opened_page, qtbot):
+    session, page = opened_page(paused)
+    qtbot.waitUntil(lambda: not page.samples.tiles[0].picture.isNull(), timeout=10000)
+    words = [tile.words for tile in page.samples.tiles]
+    page.header.resume.click()
+    session.jobs.training.thread.say(Progress(0, 0, "starting"))
+    assert [tile.words for tile in page.samples.tiles] == words
+    assert not any(tile.picture.isNull() for tile in page.samples.tiles)
+    assert page.header.title == "Run 1"
+
+
+def test_a_run_that_could_not_go_on_is_shown_as_it_was(paused, opened_page, qtbot):
+    session, page = opened_page(paused)
+    qtbot.waitUntil(lambda: page.header.resume.isVisible(), timeout=10000)
+    page.header.resume.click()
+    assert page.header.stop.isVisible()
+    session.jobs.training.thread.end(WasCancelled())
+    qtbot.waitUntil(lambda: page.header.resume.isVisible(), timeout=10000)
+    assert page.shown.state == "paused"
