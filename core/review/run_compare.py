@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +193,9 @@ def _compared(project: Project, run: runs.Run) -> Compared:
 
 
 def _settings(chosen: Sequence[runs.Run], names: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    records = [run.config.to_json() for run in chosen]
-    usual = TrainingConfig(chosen[0].labels).to_json()
+    records = [_record(run.config) for run in chosen]
+    # a run keeps what was done of what it was left to choose: that is as usual where it would be chosen again
+    usual = _record(TrainingConfig(chosen[0].labels)) | {"mirror": _mirrored(replace(chosen[0].config, mirror="auto"))}
     found = []
     for name in records[0]:
         values = [record[name] for record in records]
@@ -204,6 +205,14 @@ def _settings(chosen: Sequence[runs.Run], names: Mapping[str, str]) -> tuple[tup
         words = tuple(names.get(str(value), _words(value)) for value in values)
         found.append((name, words))
     return tuple(found)
+
+
+def _record(config: TrainingConfig) -> dict[str, Any]:
+    return config.to_json() | {"mirror": _mirrored(config)}
+
+
+def _mirrored(config: TrainingConfig) -> str:
+    return "yes" if config.mirrors else "no"
 
 
 def _words(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from gui.plots import QuietPlot
 from gui.train.caution import CautionBar
 from gui.train.class_look import ClassLook
 from gui.train.curves import Dash
+from gui.train.watch import network_words
 
 DASH = "—"
 BESIDE = 3
@@ -37,7 +39,12 @@ class OverlayCard(QFrame):
         item = self._plot.getPlotItem()
         item.getAxis("left").setWidth(38)
         # made once and filled anew: plots that come and go leak
-        self._lines = [item.plot(pen=plots.pen(color, 2), antialias=True) for color in COLORS]
+        self._lines = [
+            item.plot(
+                pen=plots.pen(color, 2), antialias=True, symbolSize=5, symbolPen=None, symbolBrush=theme.color(color)
+            )
+            for color in COLORS
+        ]
         outer = theme.column(self, gap=2)
         outer.setContentsMargins(12, 7, 12, 4)
         self._title = theme.label("", "strong")
@@ -65,6 +72,8 @@ class OverlayCard(QFrame):
             values = np.array([] if curves is None else curves.values("validation", self._measure), dtype=float)
             shown = np.isfinite(values)
             line.setData(epochs[shown], values[shown])
+            # a point alone has no line: it needs its dot to be seen
+            line.setSymbol("o" if shown.sum() == 1 else None)
             if shown.any():
                 lowest, highest = min(lowest, float(values[shown].min())), max(highest, float(values[shown].max()))
                 last = max(last, float(epochs[-1]))
@@ -310,8 +319,13 @@ def rows_of(found: RunComparison) -> list[tuple[str, list[str]]]:
             rows.append((text(f"train.gate_{name}"), [DASH if gate is None else str(gate[name]) for gate in gates]))
     if found.settings:
         rows.append((text("train.settings_differ" if len(names) > 1 else "train.settings_unusual"), []))
-        rows += [(setting_words(name), list(values)) for name, values in found.settings]
+        rows += [(setting_words(name), value_words(name, values)) for name, values in found.settings]
     return rows
+
+
+def value_words(name: str, values: Sequence[str]) -> list[str]:
+    """Word the values of a setting: networks have names for people."""
+    return [network_words(value) for value in values] if name == "network" else list(values)
 
 
 def spread_words(value: Spread | None, *, signed: bool = False, broken: bool = False) -> str:

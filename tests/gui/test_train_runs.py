@@ -172,7 +172,7 @@ def test_a_run_alone_has_its_figures_and_the_unmeasured_is_measured(folder, page
     qtbot.waitUntil(lambda: page._stack.currentIndex() == FIGURES, timeout=10000)
     assert page.figures.run_ids == [run.id]
     assert "Patients unknown" in page.figures.caution.words
-    assert dict(rows_of(page.figures.shown))["Network"] == ["attention_unet"]
+    assert dict(rows_of(page.figures.shown))["Network"] == ["Attention U-Net"]
     page.figures.measure.click()
     work = session.jobs.of_kind("evaluate")[0]
     assert work.thread.job.arguments == {"project_path": session.project.path, "run": run.id, "on": "val"}
