@@ -26,12 +26,13 @@ from gui.train.explore_page import ExplorePage
 from gui.train.figures_desk import FiguresDesk
 from gui.train.header import RunHeader
 from gui.train.new_run import NewRunPanel
+from gui.train.nothing_yet import empty_words
 from gui.train.past import read_split_facts, read_watch
 from gui.train.run_acts import RunActs
 from gui.train.run_bar import RunBox
 from gui.train.run_table import RunRow, read_rows
 from gui.train.samples import Samples
-from gui.train.watch import RunWatch, counted
+from gui.train.watch import RunWatch
 
 if TYPE_CHECKING:
     from gui.session import Session
@@ -295,15 +296,8 @@ class TrainWorkspace(QWidget):
         self._stack.setCurrentIndex(EXPLORE if tab else self._runs_page)
 
     def _show_empty(self) -> None:
-        if self._session.project is None:
-            self._empty.say(text("train.no_project_title"), text("train.no_project"))
-        elif self.panel.data.ready:
-            what, found = "slice" if self.panel.classifies else "finished_slice", self.panel.data.survey
-            words = text("train.ready_words", slices=counted(what, found.slices) if found is not None else "")
-            self._empty.say(text("train.ready_title"), words, "", text("train.take_run_here"))
-        else:
-            words = text("train.empty_words_class" if self.panel.classifies else "train.empty_words")
-            self._empty.say(text("train.empty_title"), words, text("train.to_annotate"), text("train.take_run_here"))
+        opened, labels = self._session.project is not None, bool(len(self._session.labels))
+        self._empty.say(*empty_words(self.panel, opened=opened, labels=labels))
         self._show_page(EMPTY)
 
     def _show_header(self) -> None:

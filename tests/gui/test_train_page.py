@@ -143,11 +143,16 @@ def test_one_piece_of_advice_at_a_time(facts, part):
 def test_no_label_ticked_no_training(folder, opened_page, qtbot):
     _, page = opened_page(folder)
     qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
+    assert page._empty._title.text() == "Ready to train"
     page.panel._checks["Brain"].setChecked(False)
     assert not page.panel.start.isEnabled()
+    # what is drawn and finished is still there: nobody is sent to draw it
+    assert page._empty._title.text() == "No label is ticked"
+    assert "Tick" in page._empty._words.text()
     page.panel._checks["Tumour"].setChecked(True)
     qtbot.waitUntil(lambda: page.panel.start.isEnabled(), timeout=10000)
     assert page.panel.config().labels == ("Tumour",)
+    assert page._empty._title.text() == "Ready to train"
 
 
 def test_who_knows_nothing_of_epochs_trains_for_ten_minutes(folder, opened_page, qtbot):
