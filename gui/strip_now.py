@@ -26,7 +26,7 @@ def without_run(session: Session, runs: Iterable[Run] = ()) -> tuple[str, str]:
     """Return what Review says, and offers, while none of a project's runs can be compared: keys of its words.
 
     A run that trains is waited for, one whose model is gone is told of, the scan shown can be stripped by a starter,
-    or something is to be trained.
+    or something is to be trained, or trained on: a run that is paused is told of in both cases.
     """
     if session.jobs.training is not None:
         return "training", "to_train"
@@ -35,7 +35,10 @@ def without_run(session: Session, runs: Iterable[Run] = ()) -> tuple[str, str]:
     if any(run.state is RunState.DONE and not run.usable and not run.config.classifies for run in runs):
         return "model_gone", "to_train"
     can_strip = session.scan is not None and not session.read_only and has_starter()
-    return ("strip_now", "strip_now") if can_strip else ("no_run", "to_train")
+    waits = any(run.resumable and run.state in (RunState.PAUSED, RunState.INTERRUPTED) for run in runs)
+    if can_strip:
+        return "paused_strip" if waits else "strip_now", "strip_now"
+    return "paused" if waits else "no_run", "to_train"
 
 
 class StripNow(QObject):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_project as small
+from page_support import page_on
 from PySide6.QtWidgets import QLabel, QPushButton
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "models"))
@@ -15,13 +16,15 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "models"))
 from review_support import bright_model
 
 import core.learning.starters as shipped
+from core.io import atomic
 from core.labels import LabelSet
 from core.learning.config import TrainingConfig
 from core.learning.run_files import origin_of
-from core.learning.runs import CONFIG_FILE, MODEL_FILE, ONNX_FILE, list_runs, run_folder
+from core.learning.runs import CONFIG_FILE, MODEL_FILE, ONNX_FILE, RESUME_FILE, RunState, list_runs, run_folder
 from core.messages import text
 from core.project.predictions import list_predictions, read_meta, read_prediction
 from core.review.brain_check import BrainCheck
+from gui.review.workspace import ReviewWorkspace
 from gui.starter_menu import StarterMenu
 from gui.strip_now import without_run
 
@@ -165,3 +168,24 @@ def test_another_starter_is_offered_and_finds_what_it_knows(opened, starter, qtb
 def test_without_a_scan_no_starter_can_be_asked(window):
     assert window.findChildren(StarterMenu)
     assert not any(menu.isEnabled() for menu in window.findChildren(StarterMenu))
+
+
+@pytest.mark.parametrize("strips", [True, False])
+def test_with_a_run_that_is_paused_review_says_where_it_goes_on(tmp_path, qtbot, strips, monkeypatch):
+    monkeypatch.setattr("gui.strip_now.has_starter", lambda: strips)
+    path = tmp_path / "new.meninx"
+    with small.make_project(path, scans=1) as project:
+        run = small.past_run(project, state=RunState.PAUSED, usable=False)
+        atomic.write_bytes(run_folder(project, run.id) / RESUME_FILE, b"x")
+    with page_on(qtbot, path, ReviewWorkspace) as (session, page):
+        asked, went = [], []
+        session.strip_asked.connect(lambda: asked.append("strip"))
+        session.workspace_requested.connect(went.append)
+        session.open_scan(session.project.scans()[0].id)
+        qtbot.waitUntil(lambda: session.scan is not None, timeout=10000)
+        words = text("review.paused_strip_words" if strips else "review.paused_words")
+        qtbot.waitUntil(lambda: page._empty._words.text() == words, timeout=10000)
+        assert page._empty._title.text() == "A run is paused"
+        assert page._empty._button.text() == ("Strip now" if strips else "Go to Train")
+        page._empty.asked.emit()
+        assert (asked, went) == ((["strip"], []) if strips else ([], ["train"]))
