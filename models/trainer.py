@@ -268,19 +268,20 @@ class _Training:
         """Score the average weights on validation; return None for the scores if it was ended before.
 
         Whoever presses Stop waits for this: with a best of an earlier epoch it ends at
-        once, and without one a few slices must do, as there is nothing to choose between.
+        once, and without one a few slices must do, as there is nothing to choose between. A run that is paused
+        checks its epoch when it goes on.
         """
         if not word:
             checking = self._evaluation(self.checked, should_stop)
             try:
-                while word not in {"stop", "cancel"}:
+                while not word:
                     yield next(checking)
                     word = should_stop()
             except StopIteration as done:
                 return done.value, ""
             except GivenUp:
                 word = should_stop()
-        if word == "cancel" or self.best_epoch:
+        if word in {"pause", "cancel"} or self.best_epoch:
             return None, word
         return (yield from self._glance()), word
 

@@ -261,6 +261,25 @@ def test_pause_and_resume_go_on_as_if_nothing_had_been(project):
     assert len(runs.history(project, run.id)) == 3
 
 
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_pause_in_a_check_does_not_wait_for_its_end(project, epoch):
+    config = changed(epochs=2, steps=3, batch=2)
+    whole = of_kind(train(project, config), EpochEnded)
+
+    def checking(events):
+        stages = [event.stage for event in of_kind(events, Progress)]
+        return steps_made(events) == 3 * epoch and bool(stages) and stages[-1] == "validating"
+
+    paused = train(project, config, word="pause", when=checking)
+    assert of_kind(paused, Finished)[0].result["state"] == "paused"
+    assert len(of_kind(paused, EpochEnded)) == epoch - 1
+    # the epoch is checked when the run goes on, and none of its steps is made again
+    resumed = list(train_job(project.path, resume="last"))
+    assert steps_made(resumed) == 3 * (2 - epoch)
+    done = of_kind(paused, EpochEnded) + of_kind(resumed, EpochEnded)
+    assert [(e.epoch, e.train, e.validation) for e in done] == [(e.epoch, e.train, e.validation) for e in whole]
+
+
 def test_a_finished_run_is_not_resumed(project):
     train(project, changed(epochs=1, steps=1))
     with pytest.raises(LearningError, match="run-not-resumable"):
