@@ -112,8 +112,10 @@ def default_model() -> str:
     return CLASSICAL if starter is None else starter.name
 
 
-def masker_for(model: str, ways: Ways = USUAL) -> Masker:
+def masker_for(model: str, ways: Ways = USUAL, label: str = "") -> Masker:
     """Return what a ``--model`` names: ``classical``, a starter or ``PROJECT:RUN``.
+
+    With a label ``PROJECT:best`` is the best run that predicts it, if there is one.
 
     Raises
     ------
@@ -133,7 +135,7 @@ def masker_for(model: str, ways: Ways = USUAL) -> Masker:
     if not path or not run:
         raise InputError("model-form", given=model)
     with Project.open(Path(path), read_only=True) as project:
-        folder = require_usable(project, find_run(project, run))
+        folder = require_usable(project, find_run(project, run, label))
     return RunMasker(folder, ways)
 
 
@@ -237,7 +239,7 @@ def strip_job(
         yield Progress(0, 0, "loading-model")
     model = model or default_model()
     with _starting_decoder() as decoder:
-        masker = masker_for(model, ways)
+        masker = masker_for(model, ways, BRAIN)
         label = next((name for name in masker.labels if name.casefold() == BRAIN.casefold()), None)
         if label is None:
             raise LearningError("model-no-brain", known=", ".join(masker.labels))

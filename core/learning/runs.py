@@ -240,8 +240,10 @@ def ensure_imported(project: Project, labels: Sequence[str]) -> str:
     return run
 
 
-def find_run(project: Project, ref: str) -> Run:
+def find_run(project: Project, ref: str, label: str = "") -> Run:
     """Return a run by its id, name, number, or ``last`` / ``best`` (of those that were trained here).
+
+    With a label ``best`` is the best of the runs that predict it, if there is one.
 
     Raises
     ------
@@ -252,7 +254,7 @@ def find_run(project: Project, ref: str) -> Run:
     if ref == "last" and runs:
         return runs[-1]
     if ref == "best":
-        best = best_run(project, runs=runs)
+        best = best_run(project, label, runs=runs) or best_run(project, runs=runs)
         if best is not None:
             return best
     wanted = f"run {ref}" if ref.isdecimal() else ref.casefold()
@@ -271,7 +273,7 @@ def best_run(project: Project, label: str = "", *, runs: Sequence[Run] | None = 
         for run in (list_runs(project) if runs is None else runs)
         if run.usable
         and run.best_dice is not None
-        and (not label or label in run.labels)
+        and (not label or label.casefold() in {name.casefold() for name in run.labels})
         # the AUC of a class cannot be held against the Dice of a mask
         and not run.config.classifies
     ]

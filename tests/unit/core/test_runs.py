@@ -80,6 +80,8 @@ def test_the_best_is_usable_and_of_the_label(project):
     assert runs.best_run(project).id == made[2].id
     assert runs.best_run(project, "Tumour").id == made[1].id
     assert runs.find_run(project, "best").id == made[2].id
+    assert runs.find_run(project, "best", "tumour").id == made[1].id
+    assert runs.find_run(project, "best", "Oedema").id == made[2].id, "none draws it: what asked says so"
     with pytest.raises(LearningError, match="run-unusable"):
         runs.require_usable(project, runs.find_run(project, made[3].id))
 

@@ -384,6 +384,12 @@ def test_run_of_several_labels_writes_one_file_each(project, tmp_path, capsys):
     assert (status, facts["error"]["code"]) == (1, "model-no-brain")
 
 
+def test_strip_takes_the_best_run_that_draws_the_brain(project, split_run, head_file, tmp_path, capsys):
+    update_run(project, bright_run(project, {}, labels=("Tumour",)).id, best_dice=0.99)
+    status, facts, _ = said(capsys, "strip", head_file[0], "--model", f"{project.path}:best", "-o", tmp_path / "o")
+    assert (status, facts["scans"]) == (0, 1)
+
+
 @pytest.mark.parametrize(("model", "code"), [("nonsense", "model-form"), ("gone.meninx:1", "project-missing")])
 def test_model_that_is_none(model, code, head_file, tmp_path, capsys):
     status, facts, _ = said(capsys, "strip", head_file[0], "--model", model, "-o", tmp_path / "o")
