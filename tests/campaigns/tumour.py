@@ -37,8 +37,8 @@ class Starter(lgg.Campaign):
     def made(self, out: Path) -> float:
         """Train it, and write it; return the largest difference that 16 bits make."""
         everybody = Sides.of([name for fold in self.folds for name in fold], ())
-        run = self.trained(NAME, lgg.STARTED, everybody.split(self.scans))
-        folds = [found for fold in range(FOLDS) if (found := self.result(f"fold{fold}-unet")) is not None]
+        run = self.trained(NAME, lgg.LONG, everybody.split(self.scans))
+        folds = [found for fold in range(FOLDS) if (found := self.result(f"fold{fold}-long")) is not None]
         facts = {"made_up": False, "modalities": ["MR"], "non_commercial": True, "commit": _commit()}
         facts["core_hours"] = round(run.seconds / 3600, 2)
         model = runs.read_model_facts(self.project, run.id) | facts
