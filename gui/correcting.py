@@ -23,6 +23,8 @@ from core.editing.replacing import Replacement, held_back, prepare, respecting
 from core.editing.steps import Part
 from core.editing.tools.islands import parts_of
 from core.errors import MeninxError
+from core.geometry import Geometry
+from core.io.regrid import keep_outside
 from core.labels import SCRIBBLED_BACKGROUND, Label, LabelSet
 from core.messages import text
 from core.project.predictions import read_prediction
@@ -78,6 +80,8 @@ class Order:
         A part of it; None for all.
     covered
         Native slices that the masks say something of; None for all.
+    grid
+        That of the masks' file where it reaches only a part of some slices: what is drawn outside stays.
     """
 
     project: Project
@@ -91,6 +95,7 @@ class Order:
     finish: tuple[int, ...] = ()
     only: Only | None = None
     covered: tuple[int, ...] | None = None
+    grid: Geometry | None = None
 
     @property
     def slices(self) -> tuple[int, ...] | None:
@@ -158,12 +163,17 @@ def make_ready(order: Order, base: Base) -> Ready:
             by_layer.setdefault(label.layer, []).append((label, mask))
     new: Masks = {}
     held: Counter[int] = Counter()
+    stayed: set[int] = set()
     for layer, found in by_layer.items():
         taken = _taken_over(base.layers[layer], found, add=only.voxel is not None)
         if order.slices is not None:
             others = np.ones(len(taken), dtype=bool)
             others[list(order.slices)] = False
             taken[others] = base.layers[layer][others]
+        if order.grid is not None:
+            slices = range(len(taken)) if order.slices is None else order.slices
+            ours = order.project.geometry(order.scan)
+            stayed.update(keep_outside(taken, base.layers[layer], order.grid, ours, slices))
         new[layer] = respecting(base.layers[layer], taken, base.labels.locked_values(layer))
         held.update(held_back(taken, new[layer]))
         if order.keep_finished:
@@ -172,7 +182,9 @@ def make_ready(order: Order, base: Base) -> Ready:
     labels = [label for found in by_layer.values() for label, _ in found]
     replacement = prepare(base.revision, base.layers, new)
     unknown = () if by_layer else tuple(wanted)
-    order = replace(order, predicted=predicted)
+    # nobody can vouch for a slice that is not what the file says
+    finish = tuple(index for index in order.finish if index not in stayed)
+    order = replace(order, predicted=predicted, finish=finish)
     return Ready(order, base, replacement, labels[0] if len(labels) == 1 else None, unknown, held)
 
 
@@ -237,7 +249,13 @@ class Corrector(QObject):
         order = Order(session.project, run, session.scan.id, session.token, keep_finished, only=only)
         self._start(order, session.editor)
 
-    def put_masks(self, masks: Masks, finish: Sequence[int], covered: Sequence[int] | None = None) -> None:
+    def put_masks(
+        self,
+        masks: Masks,
+        finish: Sequence[int],
+        covered: Sequence[int] | None = None,
+        grid: Geometry | None = None,
+    ) -> None:
         """Put masks of a file into the annotation of the scan shown, all labels as one step.
 
         Parameters
@@ -248,13 +266,15 @@ class Corrector(QObject):
             Native slices that count as finished afterwards.
         covered
             Native slices that the file covers; all others stay as they are. None for all.
+        grid
+            That of the file where it reaches only a part of some slices: what is drawn outside stays.
         """
         session = self._session
         if session.project is None or session.scan is None or session.editor is None or not session.can_edit:
             return
         order = Order(session.project, "", session.scan.id, session.token, False, masks, "import", Origin.IMPORTED)
         there = None if covered is None else tuple(covered)
-        self._start(replace(order, finish=tuple(finish), covered=there), session.editor)
+        self._start(replace(order, finish=tuple(finish), covered=there, grid=grid), session.editor)
 
     def close(self) -> None:
         """Wait for what is being made ready; none of it is put in any more."""

@@ -16,6 +16,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal, Slot
 
 from core.editing.editor import Change, Editor, Step
 from core.errors import InputError, MeninxError
+from core.geometry import Geometry
 from core.labels import Label, LabelSet
 from core.messages import sentence, text
 from core.project.project import Project
@@ -465,9 +466,15 @@ class Session(Tastes):
         """
         self._corrector.take(run, keep_finished=keep_finished, only=only)
 
-    def put_masks(self, masks: Masks, finish: Sequence[int], covered: Sequence[int] | None = None) -> None:
-        """Put masks of a file, by label name, on the scan shown (the slices it covers; None: all), undoable."""
-        self._corrector.put_masks(masks, finish, covered)
+    def put_masks(
+        self,
+        masks: Masks,
+        finish: Sequence[int],
+        covered: Sequence[int] | None = None,
+        grid: Geometry | None = None,
+    ) -> None:
+        """Put masks of a file on the scan shown, undoable (:meth:`gui.correcting.Corrector.put_masks`)."""
+        self._corrector.put_masks(masks, finish, covered, grid)
 
     def set_window(self, window: Window) -> None:
         """Show other grey levels."""

@@ -19,9 +19,10 @@ from core.editing.replacing import held_back, respecting
 from core.errors import InputError
 from core.events import Notice
 from core.geometry import Array, Geometry
+from core.io.regrid import keep_outside
 from core.io.sandbox import Decoder
 from core.io.source import MaskData
-from core.labels import LabelSet
+from core.labels import SCRIBBLED_BACKGROUND, LabelSet
 from core.messages import text
 from core.project.imported_masks import by_name, check_values, merged
 from core.project.lock import AnnotationLock
@@ -167,17 +168,20 @@ def put_masks(project: Project, scan: Scan, masks: MaskData, label: str, reader:
         editor = opened.editor
         changed = False
         held: Counter[int] = Counter()
+        grid, stayed = project.geometry(scan.id), set[int]()
         for one, hits in parts.items():
             new = editor.mask(one.layer).copy()
             taken = list(slices)
             new[taken] = painted(new, hits, one.value)[taken]
+            if masks.grid is not None:
+                stayed.update(keep_outside(new, editor.mask(one.layer), masks.grid, grid, taken))
             # of other labels on the layer those that are locked do not give way
             allowed = respecting(editor.mask(one.layer), new, editor.labels.locked_values(one.layer))
             held.update(held_back(new, allowed))
             changed |= editor.replace(one.layer, new, action="import", label=one, origin=Origin.IMPORTED) is not None
         layers = list(dict.fromkeys(one.layer for one in parts))
         # nobody can vouch for a slice that is not what the mask says
-        whole = [index for index in slices if index not in held]
+        whole = [index for index in slices if index not in held and index not in stayed]
         changed |= editor.set_finished(layers, whole, True) is not None
         saver.close()
     except BaseException:
@@ -202,7 +206,8 @@ def check_unlocked(labels: LabelSet, names: Iterable[str]) -> None:
 
 
 def painted(layer: NDArray[np.uint8], hits: Array, value: int) -> NDArray[np.uint8]:
-    """Return a layer in which exactly the hits have the value."""
+    """Return a layer in which exactly the hits have the value, but for scribbled background."""
     new = np.where(layer == value, np.uint8(0), layer)
-    new[hits] = value
+    # what somebody scribbled as background stays background
+    new[hits & (new != SCRIBBLED_BACKGROUND)] = value
     return new

@@ -173,6 +173,7 @@ def _brought(
         present=brought.covered,
         resampled=brought.resampled,
         notices=(*masks.notices, *notes, *brought.notices),
+        grid=theirs if brought.partly else None,
     )
 
 

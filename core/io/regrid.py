@@ -7,6 +7,7 @@ of another grid is refused in one sentence unless the person said otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,12 +37,15 @@ class Brought:
         Whether it was on another grid.
     notices
         What the person should know.
+    partly
+        Whether its grid reaches only a part of some slices.
     """
 
     array: Array
     covered: tuple[bool, ...]
     resampled: bool = False
     notices: tuple[Notice, ...] = ()
+    partly: bool = False
 
 
 def bring(array: Array, theirs: Geometry, ours: Geometry, name: str, *, resample: bool = False) -> Brought:
@@ -238,6 +242,45 @@ def _spacing(geometry: Geometry) -> str:
     return " x ".join(f"{size:.4g}" for size in geometry.spacing[::-1])
 
 
+def keep_outside(
+    new: NDArray[np.uint8], old: NDArray[np.uint8], theirs: Geometry, ours: Geometry, slices: Iterable[int]
+) -> list[int]:
+    """Let a layer be what it was where the grid of a mask does not reach, which says nothing of it.
+
+    Parameters
+    ----------
+    new, old
+        The layer with the mask (written into), and without, uint8 ``[z, y, x]``.
+    theirs, ours
+        The mask's grid, and the scan's, which the layer is on.
+    slices
+        Native slices to look at.
+
+    Returns
+    -------
+    list of int
+        Those of them where something was drawn outside.
+    """
+    stayed = []
+    for index, points in _points(theirs, ours, slices):
+        outside = ~_inside(points, theirs.shape)
+        np.copyto(new[index], old[index], where=outside)
+        if old[index][outside].any():
+            stayed.append(index)
+    return stayed
+
+
+def _points(theirs: Geometry, ours: Geometry, slices: Iterable[int]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield slices of our grid with where its voxels lie among those of the other, ``[y, x, 3]`` (x, y, z)."""
+    to_theirs = np.linalg.inv(theirs.affine) @ ours.affine
+    _, height, width = ours.shape
+    rows, columns = np.mgrid[:height, :width]
+    in_plane = columns[..., None] * to_theirs[:3, 0] + rows[..., None] * to_theirs[:3, 1] + to_theirs[:3, 3]
+    for index in slices:
+        # a hair more, so that middles between two voxels always fall to the same side
+        yield index, in_plane + to_theirs[:3, 2] * index + 1e-9
+
+
 def _length(mm: float) -> str:
     return f"{mm:.3g}" if mm < 100 else f"{mm:.0f}"
 
@@ -288,16 +331,10 @@ def _box_corners(geometry: Geometry) -> NDArray[np.float64]:
 
 def _nearest(array: Array, theirs: Geometry, ours: Geometry, name: str) -> Brought:
     """Take at every voxel of the scan the mask's nearest value; outside of the mask's grid there is none."""
-    to_theirs = np.linalg.inv(theirs.affine) @ ours.affine
-    depth, height, width = ours.shape
-    rows, columns = np.mgrid[:height, :width]
-    in_plane = columns[..., None] * to_theirs[:3, 0] + rows[..., None] * to_theirs[:3, 1] + to_theirs[:3, 3]
     result = np.zeros(ours.shape, array.dtype)
     covered = []
     partly = False
-    for index in range(depth):
-        # a hair more, so that middles between two voxels always fall to the same side
-        points = in_plane + to_theirs[:3, 2] * index + 1e-9
+    for index, points in _points(theirs, ours, range(ours.shape[0])):
         hits = _inside(points, theirs.shape)
         covered.append(bool(hits.any()))
         partly |= covered[-1] and not hits.all()
@@ -312,7 +349,7 @@ def _nearest(array: Array, theirs: Geometry, ours: Geometry, name: str) -> Broug
         notices.append(Notice("mask-slices-outside", {"file": name, "slices": left}))
     if partly:
         notices.append(Notice("mask-edge-empty", {"file": name}))
-    return Brought(result, tuple(covered), True, tuple(notices))
+    return Brought(result, tuple(covered), True, tuple(notices), partly)
 
 
 def _losses(before: Array, after: Array, theirs: Geometry, ours: Geometry, name: str) -> list[Notice]:

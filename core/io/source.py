@@ -12,7 +12,7 @@ import numpy as np
 
 from core.errors import MeninxError
 from core.events import Notice
-from core.geometry import Array
+from core.geometry import Array, Geometry
 from core.io.sniff import Format
 from core.volume import Volume, Window
 
@@ -262,6 +262,8 @@ class MaskData:
         The largest number (or colour) in the files, as it stood there.
     names
         (value, name) where the file itself names them (DICOM SEG).
+    grid
+        Its own grid where that reaches only a part of some slices of the scan; else None.
     """
 
     array: Array
@@ -273,3 +275,4 @@ class MaskData:
     notices: tuple[Notice, ...] = ()
     top: int = 0
     names: tuple[tuple[int, str], ...] = ()
+    grid: Geometry | None = None

@@ -209,7 +209,7 @@ class MaskDialog(Dialog):
             theme.set_role(self.said, "danger")
             return
         covered = [index for index, present in enumerate(found.data.present) if present]
-        session.put_masks(masks, covered if self.finish.isChecked() else [], covered)
+        session.put_masks(masks, covered if self.finish.isChecked() else [], covered, found.data.grid)
         super().accept()
 
     def done(self, result: int) -> None:

@@ -264,6 +264,27 @@ def test_slices_that_a_mask_does_not_reach_keep_what_is_drawn(opened: MainWindow
     np.testing.assert_array_equal(session.editor.mask("brain")[others], drawn[others])
 
 
+def test_what_is_drawn_beside_the_grid_of_a_mask_stays(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    session = opened.session
+    drawn = np.zeros(session.volume.shape, np.uint8)
+    drawn[1:3, 5:9, 5:9] = 1
+    session.put_masks({"Brain": drawn}, ())
+    qtbot.waitUntil(lambda: session.editor.mask("brain").any(), timeout=10_000)
+    affine = session.volume.geometry.affine.copy()
+    affine[:3, 3] += affine[:3, 0] * 12 + affine[:3, 2] * 0.1
+    z, y, x = drawn.shape
+    write_nifti(tmp_path / "x_mask.nii.gz", np.ones((z, y, x - 12), np.uint8), affine)
+    dialog = dropped(opened, qtbot, tmp_path / "x_mask.nii.gz")
+    qtbot.mouseClick(dialog.resample, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.found is not None, timeout=20_000)
+    dialog.fields[1].setCurrentText("Brain")
+    dialog.accept()
+    qtbot.waitUntil(lambda: session.editor.finished("brain").any(), timeout=10_000)
+    np.testing.assert_array_equal(session.editor.mask("brain")[:, :, :12], drawn[:, :, :12])
+    assert session.editor.mask("brain")[:, :, 12:].all()
+    assert session.editor.finished("brain").tolist() == [number not in (1, 2) for number in range(z)]
+
+
 def test_locked_labels_stay_and_the_slices_they_keep_are_not_finished(
     opened: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

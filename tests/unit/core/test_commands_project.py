@@ -12,7 +12,7 @@ import pytest
 
 from core.commands.line import run
 from core.geometry import Geometry
-from core.labels import LabelSet
+from core.labels import SCRIBBLED_BACKGROUND, LabelSet
 from core.learning.config import TrainingConfig
 from core.learning.runs import create_run, update_run
 from core.project.lock import AnnotationLock
@@ -288,6 +288,36 @@ def test_slices_that_a_mask_does_not_reach_keep_what_is_drawn(path: Path, tmp_pa
         np.testing.assert_array_equal(layer[[0, 3]], drawn[[0, 3]])
         finished = {state.slice for state in project.slice_states(annotation.id, tumour.layer) if state.finished}
         assert finished == {0, 1, 2}
+
+
+def test_what_is_drawn_beside_the_grid_of_a_mask_or_scribbled_as_background_stays(
+    path: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    with Project.open(path) as project:
+        tumour = project.ensure_label("Tumour")
+        annotation = project.ensure_annotation(project.scan("S0002").id, "ben")
+        drawn = np.zeros(SHAPE, np.uint8)
+        drawn[:, 1:4, 1:4] = tumour.value
+        drawn[2, 1:9, 5:6] = SCRIBBLED_BACKGROUND
+        states = [SliceState(0, Origin.DRAWN, None, True, "ben", 4.0)]
+        project.save_layers(annotation.id, {tumour.layer: drawn}, {tumour.layer: states}, journal_sequence=0)
+    part = AFFINE.copy()
+    # from the sixth column on, a third of a voxel off
+    part[:3, 3] += AFFINE[:3, 0] * 5 + AFFINE[:3, 2] * 0.33
+    file = save_nifti(tmp_path / "m.nii.gz", np.ones((*SHAPE[:2], SHAPE[2] - 5), np.uint8), part)
+    status, facts = call(
+        capsys, "masks", path, "S0002", file, "--label", "Tumour", "--reader", "ben", "--resample-masks"
+    )
+    assert status == 0
+    assert any("stays as it was" in words for words in facts["notices"])
+    with Project.open(path) as project:
+        layer = project.read_layer(annotation.id, tumour.layer)
+        np.testing.assert_array_equal(layer[:, :, :5], drawn[:, :, :5])
+        scribbled = drawn == SCRIBBLED_BACKGROUND
+        assert (layer[scribbled] == SCRIBBLED_BACKGROUND).all()
+        assert (layer[:, :, 5:][~scribbled[:, :, 5:]] == tumour.value).all()
+        finished = {state.slice for state in project.slice_states(annotation.id, tumour.layer) if state.finished}
+    assert finished == {0}, "said before; of the others the file says only a part"
 
 
 def lock(path: Path, name: str) -> None:
