@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -41,6 +42,8 @@ CARD_FILE = "card.md"
 EVALUATION_FILE = "evaluation-{part}.json"
 SAMPLES_FOLDER = "samples"
 _ALIVE_FILE = "running.json"
+_SILENT = 24 * 3600
+"""Seconds without a word after which a training of another machine is taken to have ended: no epoch takes so long."""
 _SEALED = (CONFIG_FILE, SPLIT_FILE, EVENTS_FILE, WEIGHTS_FILE, ONNX_FILE, MODEL_FILE, RESUME_FILE, CARD_FILE)
 """Files that do not change once a run has ended. Runs of before have a seal without events and card, which holds."""
 
@@ -452,7 +455,7 @@ def _from_row(project: Project, row: tuple[Any, ...]) -> Run:
 
 
 def _owner_alive(folder: Path) -> bool:
-    """Whether the process that trains is there; on another machine it is believed to be."""
+    """Whether the process that trains is there; on another machine, whether it wrote anything of late."""
     try:
         owner = json.loads((folder / _ALIVE_FILE).read_text("utf-8"))
         # files of before do not say when it started
@@ -460,6 +463,9 @@ def _owner_alive(folder: Path) -> bool:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     if host != socket.gethostname():
+        # nobody here can ask for it, and the project may be a copy, or this machine another name by now
+        with contextlib.suppress(OSError):
+            return time.time() - max(file.stat().st_mtime for file in folder.iterdir()) < _SILENT
         return True
     # another process may have been given the number
     return is_alive(pid) and (not started or started == started_at(pid))

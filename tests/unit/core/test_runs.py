@@ -1,6 +1,7 @@
 import json
 import os
 import socket
+import time
 
 import pytest
 
@@ -102,6 +103,9 @@ def test_a_run_whose_process_died_is_interrupted(project):
     assert runs.find_run(project, run.id).resumable
     alive.write_text(json.dumps({"host": "another machine", "pid": gone}))
     assert runs.find_run(project, run.id).state is RunState.RUNNING
+    for file in alive.parent.iterdir():
+        os.utime(file, (time.time() - 25 * 3600,) * 2)
+    assert runs.find_run(project, run.id).state is RunState.INTERRUPTED, "not a word for a day"
 
 
 def test_a_process_that_was_given_the_number_of_a_dead_one_does_not_train_its_run(project):
