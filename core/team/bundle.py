@@ -15,6 +15,8 @@ from core.io import atomic
 from core.project.project import Project
 from core.project.records import current_reader, utc_now
 from core.team.bundle_file import ENDING, TABLES, BundleFacts, BundleWriter, Row
+from core.team.comments import every
+from core.team.curtain import comments_seen
 from core.team.readers import person
 from core.team.unsaved import save_unsaved
 
@@ -26,17 +28,23 @@ _MEASURED = frozenset({"measure", "measure-remove"})
 
 @dataclass(frozen=True)
 class _Choice:
-    """What goes into a bundle: ids of scans and annotations, None for all; ``reader``: whose masks alone."""
+    """What goes into a bundle: ids of scans and annotations, None for all; ``reader``: whose masks alone.
+
+    ``unheard`` are the ids of comments that this reader must not read yet.
+    """
 
     scans: frozenset[str] | None
     annotations: frozenset[str] | None
     reader: str
+    unheard: frozenset[str] = frozenset()
 
     def takes(self, table: str, row: Row) -> bool:
         if table == "meta":
             depth = str(row["key"]).removeprefix("depth/")
             return row["key"] in _META or (depth != row["key"] and self.has(depth))
         if table in {"class_value", "measurement"} and self.reader and row["reader"] != self.reader:
+            return False
+        if table == "comment" and row["id"] in self.unheard:
             return False
         if table == "annotation":
             return self.annotations is None or row["id"] in self.annotations
@@ -60,7 +68,7 @@ class _Choice:
         if kind == "measurement":
             return self.scans is None or key in measured
         if kind == "comment":
-            return self.scans is None or key in commented
+            return key not in self.unheard and (self.scans is None or key in commented)
         if kind == "class":
             scan, _, _, reader = json.loads(key)
             return self.has(scan) and self.reader in ("", reader)
@@ -77,6 +85,8 @@ class _Choice:
         out = isinstance(annotation, str) and self.annotations is not None and annotation not in self.annotations
         said = row["action"] in _MEASURED or {"class", "slices"} <= facts.keys()
         out |= bool(self.reader) and said and row["who"] != self.reader
+        # by who wrote the comment, not by who settled it
+        out |= facts.get("comment") in self.unheard
         return SCANS if out else ALL
 
 
@@ -157,7 +167,9 @@ def _chosen(project: Project, scans: Sequence[str], reader: str) -> _Choice:
     ids = given if ids is None else ids & given
     if not ids:
         raise InputError("bundle-nothing", reader=reader)
-    return _Choice(ids, _annotations(project, ids, reader), reader)
+    seen, _ = comments_seen(project, reader)
+    unheard = frozenset(one.id for one in every(project)) - {one.id for one in seen}
+    return _Choice(ids, _annotations(project, ids, reader), reader, unheard)
 
 
 def _annotations(project: Project, scans: frozenset[str], reader: str = "") -> frozenset[str]:

@@ -23,7 +23,8 @@ from core.team.bundle_file import ID, BundleReader, Row
 from core.team.merge_labels import Side
 
 SCANS, MASKS, ALL = 1, 2, 3
-_OF_MASKS = frozenset({"layer", "annotation", "class", "measurement"})
+_OF_MASKS = frozenset({"layer", "annotation", "class", "measurement", "comment"})
+"""Kinds of things that a bundle for one reader may leave out though it tells that they changed."""
 
 
 @dataclass

@@ -107,7 +107,10 @@ def test_what_one_reader_gets_shows_nobody_elses_masks_and_comes_back(one: Path,
     with Project.open(one) as project:
         scans = [scan.id for scan in project.scans()][:2]
         project.classes.set(scans[0], "stroke", "yes", reader="dora")
+        mine = comments.add(project, scans[0], "blurred?", reader="emil")
         assignments.two_readers(project, scans, "dora", "emil", by="carl")
+        comments.add(project, scans[0], "large infarct on the left", reader="dora")
+        comments.settle(project, mine.id, reader="dora")
     draw(one, 0, "dora")
     bundle = bundled(one, tmp_path / "emil.mnxbundle", reader="emil")
     two = tmp_path / "emil.meninx"
@@ -116,6 +119,7 @@ def test_what_one_reader_gets_shows_nobody_elses_masks_and_comes_back(one: Path,
         assert [project.annotations(scan.id) for scan in project.scans()] == [[], []]
         assert not [one for one in project.classes.all() if one.reader == "dora"]
         assert [one.reader for one in assignments.assignments(project, scans[0])] == ["dora", "emil"]
+        assert [(one.reader, bool(one.settled)) for one in comments.every(project)] == [("emil", True)]
         assert project.verify() == []
     draw(two, 0, "emil", 2)
     with Project.open(two) as project:
@@ -132,6 +136,7 @@ def test_what_one_reader_gets_shows_nobody_elses_masks_and_comes_back(one: Path,
         assert project.layers(mine.id)["brain"].voxels == 48
         assert project.scan(scans[1]).status is ScanStatus.SKIPPED
         assert assignments.still_blind(project, scans[0])
+        assert {one.words for one in comments.every(project)} >= {"blurred?", "large infarct on the left"}
         assert project.verify() == []
     assert not [one for one in result["conflicts"] if one["kind"] in {"masks", "reading"}]
     with pytest.raises(InputError) as nothing:
