@@ -208,6 +208,8 @@ def refusal(path: Path, kind: Format | None) -> InputError:
     """Word why a file is not read."""
     if kind is not None:
         return InputError(f"format-{kind}", file=path.name)
+    if path.is_file() and not path.stat().st_size:
+        return InputError("file-zero", file=path.name)
     if path.suffix.casefold() in _TABLES:
         return InputError("file-no-scan", file=path.name)
     return InputError("file-foreign", file=path.name)

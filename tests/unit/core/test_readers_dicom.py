@@ -342,6 +342,12 @@ def test_a_truncated_file_and_a_foreign_one(tmp_path: Path) -> None:
     assert len(found.sources) == 1
 
 
+def test_a_file_without_a_byte_is_told_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "cut.dcm").touch()
+    found = find_sources([tmp_path], FindOptions())
+    assert [(one.source, one.error.code) for one in found.passed] == [("cut.dcm", "file-zero")]
+
+
 def test_a_deflated_bomb_is_refused_before_it_is_inflated(tmp_path: Path) -> None:
     import zlib
 
