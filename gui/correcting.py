@@ -59,6 +59,17 @@ class Only:
 
 
 @dataclass(frozen=True, eq=False)
+class Reach:
+    """What of a scan the masks of a file say something of: native slices, and of those what lies in its grid.
+
+    ``grid`` is None where it reaches all of these slices.
+    """
+
+    slices: tuple[int, ...]
+    grid: Geometry | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Order:
     """Which prediction to take over.
 
@@ -79,9 +90,7 @@ class Order:
     only
         A part of it; None for all.
     covered
-        Native slices that the masks say something of; None for all.
-    grid
-        That of the masks' file where it reaches only a part of some slices: what is drawn outside stays.
+        What the masks say something of; None for all.
     """
 
     project: Project
@@ -94,13 +103,14 @@ class Order:
     origin: Origin = Origin.PREDICTED
     finish: tuple[int, ...] = ()
     only: Only | None = None
-    covered: tuple[int, ...] | None = None
-    grid: Geometry | None = None
+    covered: Reach | None = None
 
     @property
     def slices(self) -> tuple[int, ...] | None:
         """Native slices that may change; None for all."""
-        return self.only.slices if self.only is not None and self.only.slices else self.covered
+        if self.only is not None and self.only.slices:
+            return self.only.slices
+        return None if self.covered is None else self.covered.slices
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,10 +180,9 @@ def make_ready(order: Order, base: Base) -> Ready:
             others = np.ones(len(taken), dtype=bool)
             others[list(order.slices)] = False
             taken[others] = base.layers[layer][others]
-        if order.grid is not None:
-            slices = range(len(taken)) if order.slices is None else order.slices
-            ours = order.project.geometry(order.scan)
-            stayed.update(keep_outside(taken, base.layers[layer], order.grid, ours, slices))
+        if order.covered is not None and order.covered.grid is not None:
+            ours, old = order.project.geometry(order.scan), base.layers[layer]
+            stayed.update(keep_outside(taken, old, order.covered.grid, ours, order.covered.slices))
         new[layer] = respecting(base.layers[layer], taken, base.labels.locked_values(layer))
         held.update(held_back(taken, new[layer]))
         if order.keep_finished:
@@ -249,13 +258,7 @@ class Corrector(QObject):
         order = Order(session.project, run, session.scan.id, session.token, keep_finished, only=only)
         self._start(order, session.editor)
 
-    def put_masks(
-        self,
-        masks: Masks,
-        finish: Sequence[int],
-        covered: Sequence[int] | None = None,
-        grid: Geometry | None = None,
-    ) -> None:
+    def put_masks(self, masks: Masks, finish: Sequence[int], covered: Reach | None = None) -> None:
         """Put masks of a file into the annotation of the scan shown, all labels as one step.
 
         Parameters
@@ -265,16 +268,13 @@ class Corrector(QObject):
         finish
             Native slices that count as finished afterwards.
         covered
-            Native slices that the file covers; all others stay as they are. None for all.
-        grid
-            That of the file where it reaches only a part of some slices: what is drawn outside stays.
+            What the file says something of; all else stays as it is. None for all.
         """
         session = self._session
         if session.project is None or session.scan is None or session.editor is None or not session.can_edit:
             return
         order = Order(session.project, "", session.scan.id, session.token, False, masks, "import", Origin.IMPORTED)
-        there = None if covered is None else tuple(covered)
-        self._start(replace(order, finish=tuple(finish), covered=there, grid=grid), session.editor)
+        self._start(replace(order, finish=tuple(finish), covered=covered), session.editor)
 
     def close(self) -> None:
         """Wait for what is being made ready; none of it is put in any more."""

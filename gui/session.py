@@ -16,7 +16,6 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal, Slot
 
 from core.editing.editor import Change, Editor, Step
 from core.errors import InputError, MeninxError
-from core.geometry import Geometry
 from core.labels import Label, LabelSet
 from core.messages import sentence, text
 from core.project.project import Project
@@ -25,7 +24,7 @@ from core.project.saver import SaveState
 from core.volume import Volume, Window
 from gui.accepting import offer_depth
 from gui.background import Tasks, wait_for
-from gui.correcting import Corrector, Masks, Only
+from gui.correcting import Corrector, Masks, Only, Reach
 from gui.labelling import Labeller
 from gui.loading import LoadedScan, LoadOrder, close_loaded, leave, load
 from gui.notify import Notifier
@@ -466,15 +465,9 @@ class Session(Tastes):
         """
         self._corrector.take(run, keep_finished=keep_finished, only=only)
 
-    def put_masks(
-        self,
-        masks: Masks,
-        finish: Sequence[int],
-        covered: Sequence[int] | None = None,
-        grid: Geometry | None = None,
-    ) -> None:
-        """Put masks of a file on the scan shown, undoable (:meth:`gui.correcting.Corrector.put_masks`)."""
-        self._corrector.put_masks(masks, finish, covered, grid)
+    def put_masks(self, masks: Masks, finish: Sequence[int], covered: Reach | None = None) -> None:
+        """Put masks of a file, by label name, on the scan shown (what it covers; None: all), undoable."""
+        self._corrector.put_masks(masks, finish, covered)
 
     def set_window(self, window: Window) -> None:
         """Show other grey levels."""

@@ -16,6 +16,7 @@ from core.io.sandbox import Decoder
 from core.io.source import MaskData
 from core.messages import numeral, sentence, text
 from gui import theme
+from gui.correcting import Reach
 from gui.dialogs.base import Dialog
 from gui.dialogs.importing import words
 from gui.jobs.asking import Asker
@@ -208,8 +209,8 @@ class MaskDialog(Dialog):
             self.said.setText(sentence(error))
             theme.set_role(self.said, "danger")
             return
-        covered = [index for index, present in enumerate(found.data.present) if present]
-        session.put_masks(masks, covered if self.finish.isChecked() else [], covered, found.data.grid)
+        covered = tuple(index for index, present in enumerate(found.data.present) if present)
+        session.put_masks(masks, covered if self.finish.isChecked() else [], Reach(covered, found.data.grid))
         super().accept()
 
     def done(self, result: int) -> None:
