@@ -242,6 +242,16 @@ def test_a_mask_on_another_grid_is_resampled_only_after_it_was_said(
     np.testing.assert_array_equal(session.editor.mask("brain")[:, : expected.shape[1], : expected.shape[2]], expected)
 
 
+def resampled_as_brain(opened: MainWindow, qtbot: QtBot, file: Path) -> None:
+    """Drop a mask of another grid on the scan, and have it resampled and taken as Brain."""
+    dialog = dropped(opened, qtbot, file)
+    qtbot.mouseClick(dialog.resample, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.found is not None, timeout=20_000)
+    dialog.fields[1].setCurrentText("Brain")
+    dialog.accept()
+    qtbot.waitUntil(lambda: opened.session.editor.finished("brain").any(), timeout=10_000)
+
+
 def test_slices_that_a_mask_does_not_reach_keep_what_is_drawn(opened: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     session = opened.session
     drawn = np.zeros(session.volume.shape, np.uint8)
@@ -252,12 +262,7 @@ def test_slices_that_a_mask_does_not_reach_keep_what_is_drawn(opened: MainWindow
     # the third and the fourth slice, a tenth of a slice off
     affine[:3, 3] += affine[:3, 2] * 2.1
     write_nifti(tmp_path / "x_mask.nii.gz", np.ones((2, *drawn.shape[1:]), np.uint8), affine)
-    dialog = dropped(opened, qtbot, tmp_path / "x_mask.nii.gz")
-    qtbot.mouseClick(dialog.resample, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dialog.found is not None, timeout=20_000)
-    dialog.fields[1].setCurrentText("Brain")
-    dialog.accept()
-    qtbot.waitUntil(lambda: session.editor.finished("brain").any(), timeout=10_000)
+    resampled_as_brain(opened, qtbot, tmp_path / "x_mask.nii.gz")
     assert session.editor.finished("brain").nonzero()[0].tolist() == [2, 3]
     assert session.editor.mask("brain")[2:4].all()
     others = [0, 1, *range(4, len(drawn))]
@@ -274,12 +279,7 @@ def test_what_is_drawn_beside_the_grid_of_a_mask_stays(opened: MainWindow, qtbot
     affine[:3, 3] += affine[:3, 0] * 12 + affine[:3, 2] * 0.1
     z, y, x = drawn.shape
     write_nifti(tmp_path / "x_mask.nii.gz", np.ones((z, y, x - 12), np.uint8), affine)
-    dialog = dropped(opened, qtbot, tmp_path / "x_mask.nii.gz")
-    qtbot.mouseClick(dialog.resample, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dialog.found is not None, timeout=20_000)
-    dialog.fields[1].setCurrentText("Brain")
-    dialog.accept()
-    qtbot.waitUntil(lambda: session.editor.finished("brain").any(), timeout=10_000)
+    resampled_as_brain(opened, qtbot, tmp_path / "x_mask.nii.gz")
     np.testing.assert_array_equal(session.editor.mask("brain")[:, :, :12], drawn[:, :, :12])
     assert session.editor.mask("brain")[:, :, 12:].all()
     assert session.editor.finished("brain").tolist() == [number not in (1, 2) for number in range(z)]
